@@ -1,0 +1,164 @@
+"""Finished spans on their way to an exporter: a bounded queue, a worker, and a count of everything."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from enterspan._records import SpanData, record_of
+from enterspan._span import Span
+from enterspan._warnings import warn_once
+from enterspan._worker import EXIT_TIMEOUT, Stats, Subscription, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from enterspan._switchboard import Switchboard
+
+MAX_QUEUE: Final = 65_536
+MAX_BATCH: Final = 512
+DELAY: Final = 1.0
+
+
+class Exporter(Protocol):
+    """What gets finished spans. Both methods are called on a worker thread, one at a time."""
+
+    def export(self, spans: Sequence[SpanData]) -> None:
+        """Take a batch of finished spans; whatever it raises is logged, and the batch has failed."""
+        ...
+
+    def shutdown(self) -> None:
+        """Let go of everything; nothing is exported after this."""
+        ...
+
+
+class ExporterSubscription(Subscription):
+    """One exporter that is subscribed."""
+
+    def __init__(
+        self, board: Switchboard, exporter: Exporter, max_queue: int, max_batch: int, delay: float
+    ) -> None:
+        self.board = board
+        self.exporter = exporter
+        self.max_queue = max_queue
+        self.mark = min(max_batch, max_queue)
+        self.removed = False
+        self._count_lock = threading.RLock()
+        self._exported = 0
+        self._dropped = 0
+        self._failed = 0
+        self._sent_home = False
+        self.worker: Worker = Worker(
+            board, self._export, "exporter", delay, batch=max_batch, finish=self._shut_down
+        )
+        self.worker.start()
+
+    @property
+    def stats(self) -> Stats:
+        """Counted in spans."""
+        with self._count_lock:
+            done = self._exported + self._dropped + self._failed
+            return Stats(
+                done + self.worker.waiting, self._exported, self._dropped, self._failed
+            )
+
+    def offer(self, item: Span | SpanData) -> None:
+        """Queue a finished span, or count it as dropped."""
+        worker = self.worker
+        queue = worker.queue
+        if len(queue) >= self.max_queue or self.removed:
+            with self._count_lock:
+                self._dropped += 1
+            _let_go(item)
+        else:
+            queue.append(item)
+            if len(queue) < self.mark and worker.is_running:
+                return
+        worker.wake()
+
+    def _export(self, batch: list[Any]) -> None:
+        born = self.board.born
+        records: list[SpanData] = []
+        for item in batch:
+            if type(item) is not Span and not isinstance(item, Span):
+                records.append(item)
+                continue
+            if item._start > born:  # what was open when this process was forked is the parent's
+                try:
+                    records.append(record_of(item))
+                except Exception as error:
+                    warn_once(self.board, "recording", error)
+                    with self._count_lock:
+                        self._failed += 1
+            _let_go(item)
+        if not records:
+            return
+        try:
+            self.exporter.export(records)
+        except BaseException as error:
+            warn_once(self.exporter, "exporter", error)
+            with self._count_lock:
+                self._failed += len(records)
+        else:
+            with self._count_lock:
+                self._exported += len(records)
+
+    def _shut_down(self) -> None:
+        with self._count_lock:
+            if self._sent_home:
+                return
+            self._sent_home = True
+        try:
+            self.exporter.shutdown()
+        except BaseException as error:
+            warn_once(self.exporter, "exporter", error)
+
+    def after_fork(self) -> None:
+        """The parent's counts are the parent's."""
+        self._count_lock = threading.RLock()
+        self._exported = self._dropped = self._failed = 0
+
+    def remove(self, timeout: float | None = None) -> None:
+        """Deliver what waits, shut the exporter down and let it go; a second time does nothing."""
+        if self.removed:
+            return
+        self.removed = True
+        self.board.unsubscribe(self)
+        self.worker.stop(EXIT_TIMEOUT if timeout is None else timeout)
+        left = len(self.worker.queue)
+        with self._count_lock:
+            self._dropped += left
+        self.worker.queue.clear()
+
+
+def _let_go(item: Any) -> None:
+    if isinstance(item, Span):
+        item._attributes = item._more = None
+
+
+def check_exporter(exporter: Any) -> None:
+    """Refuse what can't be an exporter."""
+    from inspect import iscoroutinefunction
+
+    for name in ("export", "shutdown"):
+        method = getattr(exporter, name, None)
+        if isinstance(exporter, type) or not callable(method):
+            raise TypeError(
+                "an exporter is an object with the methods export(spans) and shutdown(),"
+                f" not {exporter!r}"
+            )
+        if iscoroutinefunction(method):
+            raise TypeError(f"{name} can't be a coroutine function: it runs on a worker thread")
+
+
+def check_batching(max_queue: object, max_batch: object, delay: object) -> None:
+    """Refuse sizes and times that make no sense."""
+    for name, value in (("max_queue", max_queue), ("max_batch", max_batch)):
+        if type(value) is not int:
+            raise TypeError(f"{name} must be an int (spans), not {value!r}")
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1 span, not {value}")
+    if type(delay) not in (int, float):
+        raise TypeError(f"delay must be a number of seconds, not {delay!r}")
+    if not 0 < delay < 86_400:  # type: ignore[operator]
+        raise ValueError(f"delay must be above 0 and at most a day (in seconds), not {delay}")

@@ -1,0 +1,82 @@
+"""Callables that are no plain functions (C functions, partials, cached functions, instances):
+wrapped with wrapt, so that everything else about them is as before.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from wrapt import FunctionWrapper
+
+from enterspan._enter import is_plain, settle
+from enterspan._scope import begin, fail, finish
+from enterspan._traced import Recorder, span_name
+
+if TYPE_CHECKING:
+    from enterspan._switchboard import Switchboard
+    from enterspan._traced import Options
+
+
+class TracedCallable(FunctionWrapper):  # type: ignore[misc]
+    """Any callable with a span around each call; in all else the callable itself."""
+
+    def __init__(self, wrapped: Any, board: Switchboard, options: Options) -> None:
+        name = options.name or span_name(wrapped)
+        if options.capture_args and options.capture_args is not True:
+            raise ValueError(
+                f"capture_args needs a function with named parameters, not {wrapped!r}; use True"
+            )
+        captures = options.capture_args is True
+        recorder = Recorder(options, ())
+
+        def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            if board.off:
+                return wrapped(*args, **kwargs)
+            span = begin(board, name, *recorder.start())
+            if span is None:
+                return wrapped(*args, **kwargs)
+            if captures:
+                recorder.arguments(span, {"args": args, "kwargs": kwargs})
+            try:
+                result = wrapped(*args, **kwargs)
+            except BaseException as error:
+                fail(span, error)
+                raise
+            if options.capture_return:
+                recorder.result(span, result)
+            if is_plain(result):
+                finish(span)
+                return result
+            return settle(board, span, result, True)
+
+        super().__init__(wrapped, call)
+        self._self_board = board
+        self._self_options = options
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle by reference where that leads here, else with what is wrapped."""
+        name = getattr(self, "__qualname__", None)
+        found: Any = sys.modules.get(getattr(self, "__module__", None) or "")
+        for part in name.split(".") if isinstance(name, str) else ():
+            found = getattr(found, part, None)
+        if found is self:
+            return name
+        return trace_callable, (self.__wrapped__, self._self_board, self._self_options)
+
+    def __reduce__(self) -> Any:
+        """Pickle by reference where that leads here, else with what is wrapped."""
+        return self.__reduce_ex__(2)
+
+    def __copy__(self) -> Any:
+        """Functions are not copied, and neither is this."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Any:
+        """Functions are not copied, and neither is this."""
+        return self
+
+
+def trace_callable(target: Any, board: Switchboard, options: Options) -> Any:
+    """Return a callable with a span around each call."""
+    return TracedCallable(target, board, options)

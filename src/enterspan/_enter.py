@@ -1,0 +1,133 @@
+"""`enter_span` and `start_active_span`: a callback with a span around it.
+
+What the callback returns decides when the span ends: at once, when a future settles, or when the
+body of a coroutine or a generator has run to its end.
+"""
+
+from __future__ import annotations
+
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from typing import TYPE_CHECKING, Any
+
+from enterspan._context import leave
+from enterspan._generators import (
+    Inside,
+    InsideOnly,
+    as_async_generator,
+    as_coroutine,
+    as_generator,
+    run_coroutine,
+)
+from enterspan._invocation import failure_of
+from enterspan._scope import begin, fail, finish, mark
+from enterspan._span import NOOP_SPAN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from enterspan._span import Span
+    from enterspan._switchboard import Switchboard
+
+
+def enter(
+    board: Switchboard, name: str, callback: Callable[..., Any], args: Any, kwargs: Any, ends: bool
+) -> Any:
+    """Call the callback with a new span; `ends` says whether the span is ours to end."""
+    span = begin(board, name, None)
+    if span is None:
+        return callback(NOOP_SPAN, *args, **kwargs)
+    given = NOOP_SPAN if span._end else span  # ended: the root of what nobody records
+    try:
+        result = callback(given, *args, **kwargs)
+    except BaseException as error:
+        if ends:
+            fail(span, error)
+        else:
+            _stay(board, span, error)
+        raise
+    if is_plain(result):
+        if ends:
+            finish(span)
+        else:
+            leave(board, span)
+        return result
+    return settle(board, span, result, ends)
+
+
+def _stay(board: Switchboard, span: Span, error: BaseException) -> None:
+    leave(board, span)
+    if not span._end:
+        mark(span, span._lifeline.origin, error)
+
+
+def is_plain(result: object) -> bool:
+    """Whether a result is done with: no coroutine, no future, no generator."""
+    kind = type(result)
+    if kind is str or kind is int or kind is bool or kind is dict or kind is list or result is None:
+        return True
+    try:
+        return (
+            kind is not GeneratorType
+            and kind is not AsyncGeneratorType
+            and not hasattr(kind, "__await__")
+            and not hasattr(kind, "add_done_callback")
+        )
+    except Exception:  # a metaclass may do anything
+        return True
+
+
+def settle(board: Switchboard, span: Span, result: Any, ends: bool) -> Any:
+    """Take the current span off the caller's context, and end it when the result is done with."""
+    leave(board, span)
+    kind = type(result)
+    if hasattr(kind, "add_done_callback"):
+        if ends:
+            _end_with(span, result)
+        return result
+    inside = Inside(board, span) if ends else InsideOnly(board, span)
+    if kind is CoroutineType:
+        return as_coroutine(inside, result)
+    if kind is GeneratorType:
+        return as_generator(inside, result)
+    if kind is AsyncGeneratorType:
+        return as_async_generator(inside, result)
+    return _awaitable(inside, result)
+
+
+def _end_with(span: Span, future: Any) -> None:
+    def settled(future: Any) -> None:
+        error = failure_of(future)
+        if error is None:
+            finish(span)
+        else:
+            fail(span, error)
+
+    try:
+        future.add_done_callback(settled)
+    except Exception:
+        finish(span)  # it takes no callbacks after all
+
+
+def _awaitable(inside: Inside, awaitable: Any) -> Any:
+    """The awaitable itself to everyone who looks, with a span that ends when it was awaited."""
+    from wrapt import BaseObjectProxy
+
+    class Awaited(BaseObjectProxy):  # type: ignore[misc]
+        def __await__(self) -> Any:
+            return run_coroutine(inside, _iterate(self.__wrapped__)).__await__()
+
+    for name in ("__aenter__", "__aexit__", "__aiter__", "__anext__"):
+        if hasattr(type(awaitable), name):
+            setattr(Awaited, name, _forward(name))
+    return Awaited(awaitable)
+
+
+def _iterate(awaitable: Any) -> Any:
+    return (yield from awaitable.__await__())
+
+
+def _forward(name: str) -> Any:
+    def method(self: Any, *args: Any) -> Any:
+        return getattr(self.__wrapped__, name)(*args)
+
+    return method

@@ -1,0 +1,215 @@
+"""Exceptions: what they mean for a span, how they are described, and that each is described once.
+
+An exception that passes through ten spans is one event, on the innermost. Nothing is written on the
+exception to remember that, and nothing is kept alive by it.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+from enterspan._frozen import frozen
+from enterspan._values import cut, safe_str
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from enterspan._lifeline import Lifeline
+    from enterspan._values import Limits
+
+_FRAMES_FIRST: Final = 20
+_FRAMES_LAST: Final = 40
+"""A stack shows its outermost and its innermost frames: a recursion of thousands stays readable."""
+_CHAIN: Final = 4
+"""How many causes of an exception are shown."""
+_GROUP: Final = 8
+"""How many members of an exception group are shown."""
+_REMEMBERED: Final = 32
+"""How many exceptions in flight an invocation remembers; more at once is one event too many."""
+
+_OK: Final = (GeneratorExit, StopIteration, StopAsyncIteration)
+_CANCELED: Final = frozenset(
+    {
+        ("asyncio.exceptions", "CancelledError"),
+        ("concurrent.futures._base", "CancelledError"),
+        ("trio", "Cancelled"),
+        ("trio._core._exceptions", "Cancelled"),
+    }
+)
+
+
+@frozen
+class Failure:
+    """An exception as text: its class's name, with and without the module, message and stack."""
+
+    name: str
+    qualified_name: str
+    message: str
+    stack: str
+
+
+def outcome_of(exception: BaseException) -> str:
+    """Return `ok`, `exception` or `canceled`: what an exception says about what it ended."""
+    if isinstance(exception, Exception) and not isinstance(exception, _OK):
+        return "canceled" if _is_cancellation(exception) else "exception"
+    if isinstance(exception, _OK):
+        return "ok"
+    if isinstance(exception, SystemExit):
+        code = exception.code
+        return "ok" if code is None or (isinstance(code, int) and not code) else "exception"
+    if isinstance(exception, KeyboardInterrupt) or _is_cancellation(exception):
+        return "canceled"
+    return "exception"
+
+
+def _is_cancellation(exception: BaseException) -> bool:
+    # By name: asyncio and trio need not be imported to know that theirs isn't at work.
+    return any((c.__module__, c.__name__) in _CANCELED for c in type(exception).__mro__)
+
+
+def describe(exception: BaseException, limits: Limits) -> Failure:
+    """Turn an exception into text; never raises, whatever the exception does."""
+    kind = type(exception)
+    name = cut(str(kind.__name__), limits.name_bytes)
+    module = kind.__module__
+    qualified = name if module == "builtins" else f"{module}.{kind.__qualname__}"
+    message = safe_str(exception, limits.value_bytes)
+    try:
+        stack = cut("\n".join(_stack(exception, limits)), limits.event_bytes)
+    except RecursionError:
+        stack = f"{name}: {message}"
+    except Exception:
+        stack = f"{name}: {message}"
+    return Failure(name, cut(str(qualified), limits.name_bytes), message, stack)
+
+
+def semantic(failure: Failure) -> dict[str, Any]:
+    """The attributes of an exception event, named as OpenTelemetry's conventions name them."""
+    return {
+        "exception.type": failure.qualified_name,
+        "exception.message": failure.message,
+        "exception.stacktrace": failure.stack,
+    }
+
+
+def _stack(exception: BaseException, limits: Limits) -> list[str]:
+    chain: list[tuple[BaseException, str]] = []
+    current: BaseException | None = exception
+    why = ""
+    seen: set[int] = set()
+    while current is not None and id(current) not in seen and len(chain) < _CHAIN:
+        seen.add(id(current))
+        chain.append((current, why))
+        if current.__cause__ is not None:
+            current, why = current.__cause__, "The above exception was the direct cause of the next:"
+        elif current.__context__ is not None and not current.__suppress_context__:
+            current, why = current.__context__, "While handling the above exception, the next occurred:"
+        else:
+            current = None
+    lines: list[str] = []
+    if current is not None and len(chain) == _CHAIN:
+        lines.append("(more exceptions before these)")
+    for link, (failed, why) in enumerate(reversed(chain)):
+        lines += _frames(failed.__traceback__)
+        lines.append(f"{type(failed).__name__}: {safe_str(failed, limits.value_bytes)}")
+        lines += _members(failed, limits)
+        if link < len(chain) - 1:
+            lines += ["", chain[len(chain) - 1 - link][1], ""]
+    return lines
+
+
+def _frames(traceback: TracebackType | None) -> list[str]:
+    if traceback is None:
+        return []
+    from linecache import getline
+
+    entries: list[tuple[Any, int]] = []
+    left_out = 0
+    while traceback is not None:
+        entries.append((traceback.tb_frame.f_code, traceback.tb_lineno))
+        if len(entries) > _FRAMES_FIRST + _FRAMES_LAST:
+            del entries[_FRAMES_FIRST]
+            left_out += 1
+        traceback = traceback.tb_next
+    lines = ["Traceback (most recent call last):"]
+    for index, (code, line) in enumerate(entries):
+        if index == _FRAMES_FIRST and left_out:
+            lines.append(f"  ... {left_out} more frames ...")
+        lines.append(f'  File "{code.co_filename}", line {line}, in {code.co_name}')
+        source = getline(code.co_filename, line).strip()
+        if source:
+            lines.append(f"    {source}")
+    return lines
+
+
+def _members(exception: BaseException, limits: Limits) -> list[str]:
+    if sys.version_info < (3, 11) or not isinstance(exception, BaseExceptionGroup):
+        return []
+    members = exception.exceptions
+    lines = [
+        f"  | {type(e).__name__}: {safe_str(e, limits.value_bytes)}" for e in members[:_GROUP]
+    ]
+    return lines + ([f"  | ... {len(members) - _GROUP} more"] if len(members) > _GROUP else [])
+
+
+def _mark(exception: BaseException) -> object:
+    """Something to know an exception by, later, that does not keep it alive.
+
+    Builtin exceptions can't be referred to weakly. Two of them are taken for the same when they lie
+    at the same address and the newer one's traceback has, at the same address, the entry that the
+    older one's began with, at the same instruction: a new exception can't have come that way
+    without leaving the same span.
+    """
+    try:
+        return weakref.ref(exception)
+    except TypeError:
+        return (id(exception), *_position(exception.__traceback__))
+
+
+def _position(traceback: TracebackType | None) -> tuple[int, int, int]:
+    if traceback is None:
+        return (0, 0, 0)
+    return (id(traceback), id(traceback.tb_frame.f_code), traceback.tb_lasti)
+
+
+def remember(lifeline: Lifeline, exception: BaseException) -> None:
+    """Remember that this exception has been recorded in this invocation."""
+    marks = lifeline.failures
+    if marks is None:
+        marks = lifeline.failures = []
+    marks.append(_mark(exception))
+    if len(marks) > _REMEMBERED:
+        del marks[0]
+
+
+def is_remembered(lifeline: Lifeline, exception: BaseException) -> bool:
+    """Whether this very exception has been recorded in this invocation."""
+    marks = lifeline.failures
+    if not marks:
+        return False
+    for mark in reversed(marks):
+        if isinstance(mark, weakref.ref):
+            if mark() is exception:
+                return True
+        elif isinstance(mark, tuple) and mark[0] == id(exception):
+            return _came_by(exception.__traceback__, mark[1:])
+    return False
+
+
+def _came_by(traceback: TracebackType | None, position: tuple[Any, ...]) -> bool:
+    if position == (0, 0, 0):
+        return traceback is None
+    while traceback is not None:
+        if _position(traceback) == position:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def summary(exception: BaseException, limits: Limits) -> str:
+    """One line: the class's name and the message."""
+    text = safe_str(exception, limits.value_bytes)
+    name = cut(str(type(exception).__name__), limits.name_bytes)
+    return f"{name}: {text}" if text else name

@@ -1,0 +1,177 @@
+"""Frozen, slotted values that cost little to import and little to make.
+
+`dataclasses` would do, but importing it costs more than the rest of the package together, and a
+frozen dataclass pays for `object.__setattr__` once a field. A class decorated with `frozen` is a
+frozen dataclass to everybody who asks (`dataclasses.fields`, `replace`, `is_dataclass`, pattern
+matching, type checkers); the machinery is made when it is first used.
+
+Each class has a twin, its only base, with the slots and without the lock. `maker(cls)` fills a
+twin by plain stores and then turns it into the class: several times faster than `__init__`.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import dataclass_transform
+
+    _T = TypeVar("_T")
+
+    @dataclass_transform(frozen_default=True)
+    def frozen(cls: type[_T]) -> type[_T]: ...
+
+else:
+
+    def frozen(cls):
+        """Turn an annotated class into a frozen, slotted value."""
+        names = tuple(cls.__dict__.get("__annotations__", ()))
+        namespace = {k: v for k, v in cls.__dict__.items() if k not in ("__dict__", "__weakref__")}
+        defaults = {name: namespace.pop(name) for name in names if name in namespace}
+        layout = {"__slots__": names, "__module__": cls.__module__}
+        if "__orig_bases__" in namespace:
+            layout["__orig_bases__"] = namespace["__orig_bases__"]
+        twin = type(cls)("_" + cls.__name__, cls.__bases__, layout)
+        namespace.update(
+            __slots__=(),
+            __match_args__=names,
+            __init__=_lazy_init,
+            __setattr__=_refuse_set,
+            __delattr__=_refuse_delete,
+            __eq__=_equal,
+            __hash__=_hash,
+            __reduce__=_reduce,
+            __signature__=_Made(_signature),
+            __dataclass_params__=_Made(_dataclass_params),
+            __dataclass_fields__=_Made(_dataclass_fields),
+            _twin=twin,
+            _defaults=defaults,
+        )
+        namespace.setdefault("__repr__", _repr)
+        return type(cls)(cls.__name__, (twin,), namespace)
+
+
+def maker(cls: type[Any]) -> Callable[..., Any]:
+    """The fast constructor of a frozen class: every field, by position, unchecked."""
+    names = cls.__match_args__
+    lines = [f"def make({', '.join(names)}):", " _made = _new(_twin)"]
+    lines += [f" _made.{name} = {name}" for name in names]
+    lines += [" _made.__class__ = _cls", " return _made"]
+    scope: dict[str, Any] = {"_new": object.__new__, "_twin": cls._twin, "_cls": cls}
+    exec("\n".join(lines), scope)  # the text is made of this package's own field names
+    return scope["make"]  # type: ignore[no-any-return]
+
+
+def _values(value: Any) -> tuple[Any, ...]:
+    return tuple([getattr(value, name) for name in value.__match_args__])
+
+
+def _lazy_init(self: Any, *args: Any, **kwargs: Any) -> None:
+    cls = type(self)
+    while "_twin" not in cls.__dict__:
+        cls = cls.__base__
+    make_init(cls)(self, *args, **kwargs)
+
+
+def make_init(cls: type[Any]) -> Callable[..., None]:
+    """Compile the `__init__` of a frozen class; its first call does so."""
+    names = cls.__match_args__
+    defaults = cls._defaults
+    check = getattr(cls, "__post_init__", None)
+    params = [f"{n}=_default_{n}" if n in defaults else n for n in names]
+    lines = [f"def __init__(self, {', '.join(params)}):"]
+    lines += [f" _set_{n}(self, {n})" for n in names]
+    lines += [" self.__post_init__()" if check else " pass"]
+    scope: dict[str, Any] = {f"_default_{n}": v for n, v in defaults.items()}
+    scope.update({f"_set_{n}": cls._twin.__dict__[n].__set__ for n in names})
+    exec("\n".join(lines), scope)  # the text is made of this package's own field names
+    init: Callable[..., None] = scope["__init__"]
+    init.__qualname__ = f"{cls.__qualname__}.__init__"
+    cls.__init__ = init  # type: ignore[misc]
+    return init
+
+
+def _signature(cls: type[Any]) -> Any:
+    from inspect import signature
+
+    made = signature(make_init(cls))
+    return made.replace(parameters=list(made.parameters.values())[1:])
+
+
+def _refuse_set(self: Any, name: str, value: object) -> None:
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _refuse_delete(self: Any, name: str) -> None:
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+def _equal(self: Any, other: object) -> bool:
+    if type(other) is not type(self):
+        return NotImplemented
+    return _values(self) == _values(other)
+
+
+def _hash(self: Any) -> int:
+    return hash((type(self), _values(self)))
+
+
+def _repr(self: Any) -> str:
+    fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+    return f"{type(self).__qualname__}({fields})"
+
+
+def _reduce(self: Any) -> tuple[Any, ...]:
+    # A mapping proxy does not pickle: it travels as a dict and is closed again on arrival.
+    values = [dict(v) if type(v) is MappingProxyType else v for v in _values(self)]
+    proxies = [i for i, v in enumerate(_values(self)) if type(v) is MappingProxyType]
+    return _restore, (type(self), values, proxies)
+
+
+def _restore(cls: type[Any], values: list[Any], proxies: list[int]) -> Any:
+    for index in proxies:
+        values[index] = MappingProxyType(values[index])
+    return maker(cls)(*values)
+
+
+class _Made:
+    """A class attribute that is made when somebody first asks for it."""
+
+    __slots__ = ("_make", "_name")
+
+    def __init__(self, make: Callable[[type[Any]], Any]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type[Any]) -> Any:
+        made = self._make(owner)
+        setattr(owner, self._name, made)
+        return made
+
+
+def _as_dataclass(cls: type[Any]) -> type[Any]:
+    from dataclasses import dataclass
+
+    annotations = {}
+    for base in reversed(cls.__mro__):
+        annotations.update(base.__dict__.get("__annotations__", {}))
+    annotations = {name: annotations[name] for name in cls.__match_args__}
+    body = {"__annotations__": annotations, "__module__": cls.__module__, **cls._defaults}
+    return dataclass(frozen=True)(type(cls.__name__, (), body))
+
+
+def _dataclass_fields(cls: type[Any]) -> Any:
+    return _as_dataclass(cls).__dataclass_fields__
+
+
+def _dataclass_params(cls: type[Any]) -> Any:
+    return _as_dataclass(cls).__dataclass_params__

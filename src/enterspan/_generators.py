@@ -1,0 +1,219 @@
+"""Generators and coroutines, stepped: the body sees its span, and whoever drives it never does.
+
+A generator has no context of its own: what it sets is seen by its consumer. So the span is made
+current for each step of the body and put away after it, together with whatever spans the body has
+opened itself. A coroutine is driven in the same way; it needs that only where two of them share a
+context, but then it needs it badly.
+"""
+
+from __future__ import annotations
+
+from types import coroutine
+from typing import TYPE_CHECKING, Any
+
+from enterspan._scope import fail, finish, mark
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Coroutine, Generator
+
+    from enterspan._span import Span
+    from enterspan._switchboard import Switchboard
+
+
+_AWAITED = 0x100
+"""The flag of generators that are awaited (types.coroutine, PEP 492): CO_ITERABLE_COROUTINE."""
+
+
+class Inside:
+    """What is current inside a body while it is suspended, and what its end means for the span."""
+
+    __slots__ = ("board", "entry", "span")
+
+    def __init__(self, board: Switchboard, span: Span | None, entry: Any = None) -> None:
+        self.board = board
+        self.span = span  # None: it is not this body's to end
+        self.entry = span if entry is None else entry
+
+    def ended(self) -> None:
+        """The body has returned."""
+        if self.span is not None:
+            finish(self.span)
+
+    def failed(self, error: BaseException) -> None:
+        """The body was left by an exception."""
+        if self.span is not None:
+            fail(self.span, error)
+
+
+class InsideOnly(Inside):
+    """The same for a span that the caller ends: an exception is marked on it, no more."""
+
+    __slots__ = ()
+
+    def ended(self) -> None:
+        """The body has returned."""
+
+    def failed(self, error: BaseException) -> None:
+        """The body was left by an exception."""
+        span = self.span
+        if span is not None and not span._end:
+            mark(span, span._lifeline.origin, error)
+
+
+@coroutine
+def drive(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
+    """Drive a generator, a coroutine or one step of an async generator, with its own span current.
+
+    To its driver it behaves as `yield from body` does (PEP 380).
+    """
+    board = inside.board
+    get, set_, reset = board.get, board.set, board.reset
+    value: Any = None
+    error: BaseException | None = None
+    while True:
+        token = set_(inside.entry)
+        try:
+            if error is None:
+                item = body.send(value)
+            elif isinstance(error, GeneratorExit):
+                body.close()
+                raise error
+            else:
+                item = body.throw(error)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            error = None
+            inside.entry = get()
+            try:
+                reset(token)
+            except (ValueError, RuntimeError):
+                set_(None)  # the body has moved to another context: leave nothing of ours there
+        try:
+            value = yield item
+        except BaseException as thrown:
+            error = thrown
+            value = None
+
+
+def skip_frames(error: BaseException) -> None:
+    """Take the frames of this package, save the first, off a traceback that has just been caught."""
+    traceback = error.__traceback__
+    while (
+        traceback is not None
+        and traceback.tb_next is not None
+        and traceback.tb_next.tb_frame.f_code is _DRIVE
+    ):
+        traceback.tb_next = traceback.tb_next.tb_next
+
+
+_DRIVE = drive.__wrapped__.__code__ if hasattr(drive, "__wrapped__") else drive.__code__
+
+
+def run_generator(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
+    """Be a generator for another one."""
+    if type(body) is Unstarted:
+        body = body.take()
+    try:
+        result = yield from drive(inside, body)
+    except BaseException as error:
+        skip_frames(error)
+        inside.failed(error)
+        raise
+    inside.ended()
+    return result
+
+
+@coroutine
+def _run_awaited(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
+    return (yield from run_generator(inside, body))
+
+
+async def run_coroutine(inside: Inside, body: Any) -> Any:
+    """Be a coroutine for another one, or for any awaitable's iterator."""
+    if type(body) is Unstarted:
+        body = body.take()
+    try:
+        result = await drive(inside, body)
+    except BaseException as error:
+        skip_frames(error)
+        inside.failed(error)
+        raise
+    inside.ended()
+    return result
+
+
+async def run_async_generator(inside: Inside, body: Any) -> AsyncGenerator[Any, Any]:
+    """Be an async generator for another one."""
+    step = body.asend(None)
+    while True:
+        try:
+            item = await drive(inside, step)
+        except StopAsyncIteration:
+            inside.ended()
+            return
+        except BaseException as error:
+            skip_frames(error)
+            inside.failed(error)
+            raise
+        try:
+            value = yield item
+        except GeneratorExit as leaving:
+            try:
+                await drive(inside, body.aclose())
+            except BaseException as error:
+                skip_frames(error)
+                inside.failed(error)
+                raise
+            inside.failed(leaving)
+            raise
+        except BaseException as thrown:
+            step = body.athrow(thrown)
+        else:
+            step = body.asend(value)
+
+
+class Unstarted:
+    """A body that waits for its first step; if that never comes, the span ends all the same."""
+
+    __slots__ = ("_body", "_inside")
+
+    def __init__(self, inside: Inside, body: Any) -> None:
+        self._inside = inside
+        self._body: Any = body
+
+    def take(self) -> Any:
+        """Start: the body is its driver's from here on."""
+        body, self._body = self._body, None
+        return body
+
+    def __del__(self) -> None:
+        """Close a body that was never started; whoever drives it has said so already."""
+        body = self._body
+        if body is not None:
+            self._body = None
+            if hasattr(body, "close"):
+                body.close()
+            self._inside.ended()
+
+
+def as_generator(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
+    """Return a generator that is this one, with a span inside."""
+    run = _run_awaited if body.gi_code.co_flags & _AWAITED else run_generator
+    return _named(run(inside, Unstarted(inside, body)), body)
+
+
+def as_coroutine(inside: Inside, body: Any) -> Coroutine[Any, Any, Any]:
+    """Return a coroutine that is this one, with a span inside."""
+    return _named(run_coroutine(inside, Unstarted(inside, body)), body)
+
+
+def as_async_generator(inside: Inside, body: Any) -> AsyncGenerator[Any, Any]:
+    """Return an async generator that is this one, with a span inside."""
+    return _named(run_async_generator(inside, body), body)
+
+
+def _named(made: Any, body: Any) -> Any:
+    made.__name__ = body.__name__
+    made.__qualname__ = body.__qualname__
+    return made

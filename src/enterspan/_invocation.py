@@ -1,0 +1,270 @@
+"""One unit of work that somebody asked for: a request, a job, a message, a test.
+
+It is over when its root span has ended, what it was told to wait for has settled, and then none of
+its spans is open, or its `linger` has run out; or when it is closed; or when it is garbage.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from enterspan import _failures
+from enterspan._clock import now_ns
+from enterspan._context import State
+from enterspan._lifeline import new_root, visible
+from enterspan._span import NOOP_SPAN, Span, end_span, keep_event, rare
+from enterspan._timers import Timer, call_later
+from enterspan._values import clean_text
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from concurrent.futures import Future as ConcurrentFuture
+
+    from enterspan._ids import SpanContext
+    from enterspan._lifeline import Lifeline
+    from enterspan._span import Rare
+    from enterspan._switchboard import Switchboard
+    from enterspan._tracing import Tracing
+    from enterspan.events import Attribute, EventInfo, FetchResponseInfo
+
+_KINDS = {
+    "fetch": "server",
+    "connect": "server",
+    "rpc": "server",
+    "webSocket": "server",
+    "queue": "consumer",
+    "email": "consumer",
+}
+
+
+class RootSpan(Span):
+    """The root of an invocation that somebody asked for: its end says so to the invocation."""
+
+    __slots__ = ()
+
+    def end(self) -> None:
+        """End the span; a second time does nothing."""
+        if not self._end:
+            end_root(self, self._lifeline.origin, now_ns())
+
+
+def end_root(root: Span, lifeline: Lifeline, moment: int) -> None:
+    """End the root, and with it, if nothing holds it up, the invocation."""
+    invocation = lifeline.invocation
+    if invocation is None:
+        end_span(root, lifeline, moment)
+    else:
+        invocation.end_root(root, moment)
+
+
+class Invocation:
+    """One unit of work, from its onset to its outcome."""
+
+    __slots__ = (
+        "__weakref__",
+        "_ended",
+        "_lifeline",
+        "_linger",
+        "_returned",
+        "_root",
+        "_timer",
+        "_waits",
+        "info",
+        "name",
+        "tracing",
+    )
+
+    def __init__(
+        self, tracing: Tracing, name: str, info: EventInfo | None, linger: float | None
+    ) -> None:
+        self.tracing = tracing
+        """The Tracing that made it."""
+        self.name = name
+        """What it is called; the root span's first name."""
+        self.info = info
+        """What it is about, if it was told."""
+        self._linger = linger
+        self._ended = False
+        self._returned = False
+        self._timer: Timer | None = None
+        self._waits: dict[object, None] = {}
+        self._root: Span
+        self._lifeline: Lifeline
+
+    @property
+    def id(self) -> str:
+        """What names it in every event and every finished span."""
+        return self._lifeline.id
+
+    @property
+    def span(self) -> Span:
+        """The root span; the no-op span where nothing is recorded."""
+        return visible(self._root)
+
+    def __repr__(self) -> str:
+        """Show the name, the id and the state."""
+        return f"<Invocation {self.name!r} {self.id} {self._lifeline.state.value}>"
+
+    def begin(
+        self,
+        board: Switchboard,
+        attributes: dict[str, Any] | None,
+        more: Rare | None,
+        parent: SpanContext | None,
+        link: SpanContext | None,
+        given: tuple[Attribute, ...],
+    ) -> Span:
+        """Open the root span."""
+        kind = _KINDS.get(getattr(self.info, "type", ""))
+        root = new_root(
+            board, self.name, attributes, more, parent, link, self.info, given, self, RootSpan
+        )
+        self._root = root
+        self._lifeline = root._lifeline.origin
+        if self._lifeline.state is State.LIVE:
+            if kind is not None:
+                rare(root).kind = kind
+            board.invocations.add(self)
+        else:
+            self._lifeline.invocation = self
+        return root
+
+    def adopt(self, lifeline: Lifeline, root: Span) -> Invocation:
+        """Become the invocation that a span began by itself."""
+        self._lifeline = lifeline
+        self._root = root
+        lifeline.invocation = self
+        self._ended = bool(root._end)
+        return self
+
+    # --- the end ---
+
+    def set_return(self, info: FetchResponseInfo | None = None) -> None:
+        """Say that the handler has answered; the invocation may live on. Only the first counts."""
+        watch = self._lifeline.watch
+        if not self._returned:
+            self._returned = True
+            if watch is not None:
+                watch.returned(info, now_ns())
+
+    def wait_until(self, awaitable: Awaitable[object] | ConcurrentFuture[Any]) -> None:
+        """Hold the outcome back until this has settled; nobody else waits for it.
+
+        If it fails, that is the invocation's outcome, and the exception is reported on its root. A
+        coroutine is run as a task of the running event loop (RuntimeError without one); what can't
+        be waited for is a TypeError.
+        """
+        future: Any = awaitable
+        if not hasattr(future, "add_done_callback"):
+            if not hasattr(future, "__await__"):
+                raise TypeError(f"wait_until takes an awaitable or a future, not {awaitable!r}")
+            from asyncio import ensure_future
+
+            future = ensure_future(awaitable)  # type: ignore[arg-type]
+        if self._lifeline.state is not State.LIVE:
+            return
+        self._waits[future] = None
+        future.add_done_callback(self._settled)
+
+    def _settled(self, future: Any) -> None:
+        if self._waits.pop(future, self) is self:
+            return
+        error = failure_of(future)
+        if error is not None:
+            self._failed_late(error)
+        self.settle()
+
+    def _failed_late(self, error: BaseException) -> None:
+        lifeline = self._lifeline
+        outcome = _failures.outcome_of(error)
+        if outcome == "ok" or lifeline.state is not State.LIVE:
+            return
+        if lifeline.outcome == "ok":
+            lifeline.outcome = outcome
+        if outcome == "exception" and not _failures.is_remembered(lifeline, error):
+            report(self._root, lifeline, error)
+
+    def end_root(self, root: Span, moment: int) -> None:
+        """The root is at its end; with `linger=0` and nothing to wait for, so is all below it."""
+        lifeline = self._lifeline
+        self._ended = True
+        if self._linger == 0 and not self._waits:
+            lifeline.close_below(root, moment)
+        end_span(root, lifeline, moment)
+        self.settle()
+
+    def settle(self) -> None:
+        """See whether it is over."""
+        lifeline = self._lifeline
+        if not self._ended or self._waits or lifeline.state is not State.LIVE:
+            return
+        if not lifeline.open or self._linger == 0:
+            self._finish(None)
+        elif self._linger is not None and self._timer is None:
+            self._timer = call_later(self._linger, self._expire)
+
+    def _expire(self) -> None:
+        if not self._waits:
+            self._finish(None)
+
+    def abandon(self) -> None:
+        """End it because nobody can any more."""
+        self._finish(None)
+
+    def _finish(self, outcome: str | None) -> None:
+        self._waits.clear()
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        lifeline = self._lifeline
+        if lifeline.state is State.LIVE:
+            lifeline.finish(outcome)
+        else:
+            if lifeline.state is State.UNSAMPLED:
+                lifeline.state = State.OVER
+            lifeline.invocation = None
+
+    def close(self, outcome: str | None = None) -> None:
+        """End it now, with an outcome of your own or the one that it would have had."""
+        self._ended = True
+        text = None if outcome is None else clean_text(outcome, 256)
+        self._finish(text or self._lifeline.outcome)
+
+
+def report(span: Span, lifeline: Lifeline, error: BaseException) -> None:
+    """Put an exception on a span as an event."""
+    failure = _failures.describe(error, lifeline.board.limits)
+    _failures.remember(lifeline, error)
+    keep_event(span, "exception", now_ns(), _failures.semantic(failure), always=True)
+    if lifeline.watch is not None:
+        lifeline.watch.exception(span, failure)
+
+
+def failure_of(future: Any) -> BaseException | None:
+    """The exception of a future that is done, without telling asyncio that somebody saw it."""
+    try:
+        if future.cancelled():
+            asyncio = sys.modules.get("asyncio")
+            return asyncio.CancelledError() if asyncio is not None else GeneratorExit()
+        missing = object()
+        error = getattr(future, "_exception", missing)
+        if error is missing:
+            error = future.exception()
+        return error if isinstance(error, BaseException) else None
+    except Exception:
+        return None
+
+
+def current_invocation(tracing: Tracing, span: Span | None) -> Invocation | None:
+    """The invocation of the current span, while it lives."""
+    if span is None or span is NOOP_SPAN:
+        return None
+    lifeline = span._lifeline.origin
+    found: Invocation | None = lifeline.invocation
+    if found is not None or lifeline.state is not State.LIVE:
+        return found
+    root = lifeline.root
+    if root is None:
+        return None
+    return Invocation(tracing, root._name, None, None).adopt(lifeline, root)

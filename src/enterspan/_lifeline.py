@@ -1,0 +1,217 @@
+"""What the spans of one invocation have in common: its ids, and the way to those who listen.
+
+Spans hold the lifeline, and a context that captured a span holds it with it. So it is emptied when
+the invocation is over: from then on it is a few numbers. An invocation that a span began by itself
+is no more than this; one that somebody asked for has an `Invocation` beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from enterspan._clock import now_ns
+from enterspan._context import State
+from enterspan._span import NOOP_SPAN, Span, rare
+
+if TYPE_CHECKING:
+    from enterspan._ids import SpanContext
+    from enterspan._span import Rare
+    from enterspan._switchboard import Switchboard
+    from enterspan.events import Attribute, EventInfo
+
+_new = object.__new__
+
+
+class Lifeline:
+    """The shared life of an invocation's spans."""
+
+    __slots__ = (
+        "__weakref__",
+        "alive",
+        "board",
+        "failures",
+        "invocation",
+        "kept",
+        "late",
+        "open",
+        "outcome",
+        "root",
+        "root_id",
+        "state",
+        "trace_flags",
+        "trace_id",
+        "trace_state",
+        "watch",
+    )
+
+    # Filled by stores in `new_root`, the only maker of lifelines.
+    alive: bool  # deleted by whoever ends the invocation: of many, one succeeds
+    board: Switchboard
+    failures: list[object] | None
+    invocation: Any  # the Invocation that somebody asked for, while it lives
+    kept: bool  # sampled: exporters get the spans
+    late: dict[Span, None] | None  # opened while another thread ended the invocation
+    open: dict[Span, None] | None  # in order of their opening; None once nothing can be opened
+    outcome: str
+    root: Span | None  # while it lives
+    root_id: int
+    state: State
+    trace_flags: int
+    trace_id: int
+    trace_state: str
+    watch: Any  # the Watch of the tails that listen, if any does
+
+    @property
+    def origin(self) -> Lifeline:
+        """Itself; a tombstone's is the lifeline it stands on."""
+        return self
+
+    @property
+    def id(self) -> str:
+        """The invocation's id: its root span's, which no other invocation has."""
+        return f"{self.root_id:016x}"
+
+    def emptied(self) -> None:
+        """No span is open any more."""
+        if self.invocation is None:
+            self.finish()
+        else:
+            self.invocation.settle()
+
+    def missed(self, span: Span, moment: int) -> None:
+        """End a span that is not on the list: it has ended, or it was opened a moment too late."""
+        if self.state is State.UNSAMPLED:
+            self.state = State.OVER  # only its root can end here: nobody else was ever recorded
+            return
+        late = self.late
+        try:
+            del late[span]  # type: ignore[union-attr]
+        except (KeyError, TypeError):
+            return
+        span._end = moment
+        if self.kept:
+            self.board.hand_over(span)
+
+    def finish(self, outcome: str | None = None) -> None:
+        """End the invocation: abandon what is open, say the outcome, and let go of everything."""
+        try:
+            del self.alive
+        except AttributeError:
+            return
+        moment = now_ns()
+        opened = self.open
+        self.state = State.OVER
+        if outcome is not None:
+            self.outcome = outcome
+        root = self.root
+        if opened and root in opened:
+            self.outcome = self.outcome if outcome is not None else "abandoned"
+        self.close_below(root, moment)
+        self.late, self.open = opened, None
+        if root is not None and opened and opened.pop(root, self) is None:
+            self._abandon(root, moment, self.outcome)
+        self.close_below(None, moment)
+        watch, self.watch = self.watch, None
+        self.invocation = self.failures = self.root = None
+        if watch is not None:
+            watch.finished(self.outcome)
+
+    def close_below(self, root: Span | None, moment: int) -> None:
+        """Abandon all spans that are open, innermost first, save the root."""
+        opened = self.open if self.open is not None else self.late
+        for span in reversed(list(opened or ())):
+            if span is not root and opened is not None and opened.pop(span, self) is None:
+                self._abandon(span, moment, "abandoned")
+
+    def _abandon(self, span: Span, moment: int, outcome: str) -> None:
+        rare(span).outcome = outcome
+        span._end = moment
+        if self.watch is not None:
+            self.watch.closed(span)
+        elif self.kept:
+            self.board.hand_over(span)
+
+    def __del__(self) -> None:
+        """An invocation that nobody can end any more is over."""
+        if self.state is State.LIVE and hasattr(self, "alive"):
+            self.board.collect(self)
+
+
+def new_root(
+    board: Switchboard,
+    name: str,
+    attributes: dict[str, Any] | None,
+    more: Rare | None,
+    parent: SpanContext | None,
+    link: SpanContext | None,
+    info: EventInfo | None = None,
+    given: tuple[Attribute, ...] = (),
+    invocation: Any = None,
+    make: type[Span] = Span,
+) -> Span:
+    """Begin an invocation: its lifeline and its root span, which is not yet current.
+
+    Where nobody wants it, the root has ended before it began, and its lifeline says so.
+    """
+    lifeline: Lifeline = _new(Lifeline)
+    lifeline.board = board
+    lifeline.failures = lifeline.late = lifeline.open = None
+    lifeline.state = State.UNHEARD
+    lifeline.watch = None
+    lifeline.outcome = "ok"
+    lifeline.invocation = invocation
+    root: Span = _new(make)
+    root._name = name
+    root._lifeline = lifeline
+    root._attributes = attributes
+    root._more = more
+    root._token = root._tail_context = None
+    bits = board.bits
+    lifeline.root_id = root._span_id = bits(64)
+    sampler = board.sampler
+    if parent is None:
+        lifeline.trace_id = bits(128)
+        lifeline.trace_state = ""
+        root._parent_id = 0
+        sampled = sampler is None or board.ask_sampler(None, lifeline.trace_id, name, attributes)
+        lifeline.trace_flags = 1 if sampled else 0
+    else:
+        lifeline.trace_id = parent.trace_id
+        lifeline.trace_state = parent.trace_state
+        root._parent_id = parent.span_id
+        if sampler is None:
+            sampled = parent.trace_flags & 1 == 1
+        else:
+            sampled = board.ask_sampler(parent, parent.trace_id, name, attributes)
+        lifeline.trace_flags = parent.trace_flags & ~1 | sampled
+    lifeline.kept = sampled
+    lifeline.root = root
+    if board.off:
+        return _unrecorded(root, lifeline, State.UNHEARD)
+    root._end = 0
+    root._start = now_ns()
+    lifeline.open = {root: None}
+    lifeline.state = State.LIVE
+    if board.tails:
+        lifeline.watch = board.announce(lifeline, root, parent, info, given)
+    if lifeline.watch is None and not (sampled and board.exports):
+        return _unrecorded(root, lifeline, State.UNSAMPLED)
+    lifeline.alive = True
+    if link is not None:
+        root.add_link(link)
+    return root
+
+
+def _unrecorded(root: Span, lifeline: Lifeline, state: State) -> Span:
+    lifeline.open = lifeline.root = None
+    lifeline.state = state
+    root._start = 0
+    root._end = 1
+    root._attributes = root._more = None
+    return root
+
+
+def visible(span: Span) -> Span:
+    """The span as users see it: the no-op span where nothing is recorded."""
+    state = span._lifeline.origin.state
+    return NOOP_SPAN if state is State.UNSAMPLED or state is State.UNHEARD else span

@@ -1,0 +1,95 @@
+"""Finished spans, as immutable records with no link to anything alive."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from enterspan._clock import wall_ns
+from enterspan._frozen import frozen, maker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from enterspan._ids import SpanContext
+    from enterspan._span import Span
+    from enterspan._values import AttributeValue
+
+_EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@frozen
+class SpanEvent:
+    """Something that happened at one moment of a span (nanoseconds since the epoch)."""
+
+    name: str
+    timestamp_ns: int
+    attributes: Mapping[str, AttributeValue]
+
+
+@frozen
+class SpanLink:
+    """A relation of a span to another one that is not its parent."""
+
+    context: SpanContext
+    attributes: Mapping[str, AttributeValue]
+
+
+@frozen
+class SpanData:
+    """A finished span. Times are nanoseconds since the epoch.
+
+    `status` is `unset`, `ok` or `error`; `outcome` is how it ended (`ok`, `exception`, `canceled`,
+    `abandoned`); `scope` is the name of the Tracing that made it.
+    """
+
+    name: str
+    context: SpanContext
+    parent_span_id: int | None
+    start_ns: int
+    end_ns: int
+    attributes: Mapping[str, AttributeValue]
+    events: tuple[SpanEvent, ...]
+    links: tuple[SpanLink, ...]
+    status: str
+    status_description: str
+    outcome: str
+    invocation_id: str
+    kind: str
+    scope: str
+    resource: Mapping[str, AttributeValue]
+    dropped_attributes: int
+    dropped_events: int
+    dropped_links: int
+
+    @property
+    def duration_ns(self) -> int:
+        """How long the span was open, in nanoseconds."""
+        return self.end_ns - self.start_ns
+
+
+make_event: Callable[[str, int, Mapping[str, Any]], SpanEvent] = maker(SpanEvent)
+make_link: Callable[[SpanContext, Mapping[str, Any]], SpanLink] = maker(SpanLink)
+_make: Callable[..., SpanData] = maker(SpanData)
+
+
+def record_of(span: Span) -> SpanData:
+    """Build the record of a span that has ended. Made where it is needed, not where it ended."""
+    lifeline = span._lifeline.origin
+    board = lifeline.board
+    attributes = span._attributes
+    more = span._more
+    proxy = MappingProxyType(attributes) if attributes else _EMPTY
+    start, end = wall_ns(span._start), wall_ns(span._end)
+    parent = span._parent_id or None
+    if more is None:
+        return _make(
+            span._name, span.context, parent, start, end, proxy, (), (), "unset", "", "ok",
+            lifeline.id, "internal", board.name, board.resource, 0, 0, 0,
+        )  # fmt: skip
+    return _make(
+        span._name, span.context, parent, start, end, proxy,
+        tuple(more.events), tuple(more.links), more.status, more.description, more.outcome,
+        lifeline.id, more.kind, board.name, board.resource,
+        more.dropped_attributes, more.dropped_events, more.dropped_links,
+    )  # fmt: skip

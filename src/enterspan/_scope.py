@@ -1,0 +1,384 @@
+"""The one lifecycle of a span: `begin`, and then `finish` or `fail`.
+
+Every way to open a span is these three: a block calls them from `__enter__` and `__exit__`, a
+decorated function around its body, `enter_span` around a callback. What they do in the usual case
+(a parent in a live invocation, left in order) is written out for speed; the rest is in functions of
+its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from enterspan import _failures
+from enterspan._clock import now_ns
+from enterspan._context import Bookmark, State, enter, leave, look, span_at
+from enterspan._invocation import Invocation, end_root, report
+from enterspan._lifeline import new_root
+from enterspan._span import NOOP_SPAN, Rare, Span, end_span, rare
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from enterspan._context import Entry
+    from enterspan._ids import SpanContext
+    from enterspan._lifeline import Lifeline
+    from enterspan._switchboard import Switchboard
+    from enterspan.events import Attribute
+
+_new = object.__new__
+
+
+def begin(
+    board: Switchboard,
+    name: str,
+    attributes: dict[str, Any] | None,
+    more: Rare | None = None,
+    current: bool = True,
+    parent: Any = None,
+) -> Span | None:
+    """Open a child of the current span, and make it current; None where nothing is recorded.
+
+    The attributes are the span's own from here on, and clean. With a `parent`, which is a span of a
+    live invocation, the child is its.
+    """
+    if parent is None:
+        parent = board.get()
+        if parent is None or (opened := parent._lifeline.open) is None:
+            return _begin_elsewhere(board, name, attributes, more, current)
+        lifeline = parent._lifeline
+    else:
+        lifeline = parent._lifeline.origin
+        opened = lifeline.open
+    watch = lifeline.watch
+    if watch is not None and watch.is_inherited:
+        return _begin_root(board, name, attributes, more, current, parent.context, None)
+    span: Span = _new(Span)
+    span._name = name
+    span._lifeline = lifeline
+    span._span_id = board.bits(64)
+    span._parent_id = parent._span_id
+    span._attributes = attributes
+    span._more = more
+    span._end = 0
+    span._tail_context = None
+    opened[span] = None
+    span._token = board.set(span) if current else None
+    span._start = now_ns()
+    if watch is not None:
+        watch.opened(span, parent)
+    return span
+
+
+def _begin_elsewhere(
+    board: Switchboard, name: str, attributes: Any, more: Rare | None, current: bool
+) -> Span | None:
+    """Open a span where the current entry is not simply a span of a live invocation."""
+    entry: Entry | None = look(board)
+    if entry is None:
+        entry = board.ambient_root()
+    if entry is not None and entry._lifeline.state is State.QUIET:
+        return None
+    span = span_at(entry)
+    link = None
+    if span is not None:
+        lifeline = span._lifeline.origin
+        state = lifeline.state
+        if state is State.LIVE and lifeline.open is not None:
+            return begin(board, name, attributes, more, current, span)
+        if state is State.UNSAMPLED:
+            return None
+        if state is State.OVER:
+            link = span.context
+    return _begin_root(board, name, attributes, more, current, None, link)
+
+
+def _begin_root(
+    board: Switchboard,
+    name: str,
+    attributes: Any,
+    more: Rare | None,
+    current: bool,
+    parent: SpanContext | None,
+    link: SpanContext | None,
+) -> Span:
+    root = new_root(board, name, attributes, more, parent, link)
+    if current:
+        enter(board, root)
+    return root
+
+
+def finish(span: Span) -> None:
+    """End a span that is current, and make current what was before it."""
+    moment = now_ns()
+    lifeline = span._lifeline
+    board = lifeline.board
+    if board.get() is span:
+        try:
+            board.reset(span._token)
+            span._token = None
+        except (ValueError, RuntimeError, TypeError):
+            leave(board, span)
+    else:
+        leave(board, span)
+    if not span._end:
+        end_span(span, lifeline.origin, moment)
+    elif lifeline.origin.state is State.UNSAMPLED:
+        lifeline.origin.missed(span, moment)
+
+
+def fail(span: Span, exception: BaseException) -> None:
+    """End a span that an exception leaves, and make current what was before it."""
+    moment = now_ns()
+    lifeline = span._lifeline.origin
+    leave(lifeline.board, span)
+    if span._end:
+        lifeline.missed(span, moment)
+        return
+    try:
+        mark(span, lifeline, exception)
+    except Exception:
+        rare(span).outcome = "exception"  # too deep in the stack to say more
+    end_span(span, lifeline, moment)
+
+
+def mark(span: Span, lifeline: Lifeline, exception: BaseException) -> None:
+    """Say on a span what an exception that left it means, and record it if nobody has yet."""
+    outcome = _failures.outcome_of(exception)
+    if outcome == "ok":
+        return
+    more = rare(span)
+    more.outcome = outcome
+    if span._span_id == lifeline.root_id:
+        lifeline.outcome = outcome
+    if outcome != "exception":
+        return
+    if more.status != "error":
+        more.status = "error"
+        more.description = _failures.summary(exception, lifeline.board.limits)
+    if not _failures.is_remembered(lifeline, exception):
+        report(span, lifeline, exception)
+
+
+class SpanScope:
+    """A span as a block, for `with` and `async with`; both give the `Span`."""
+
+    __slots__ = ("_attributes", "_board", "_more", "_name", "_span")
+
+    # Filled by stores in `Tracing.span`.
+    _attributes: dict[str, Any] | None
+    _board: Switchboard
+    _more: Rare | None
+    _name: str
+    _span: Any  # None, the span that is open, or a list of them if it was entered inside itself
+
+    def __enter__(self) -> Span:
+        """Open the span and make it current."""
+        attributes = self._attributes
+        if attributes is not None:
+            self._attributes = None
+        span = begin(self._board, self._name, attributes, self._more)
+        if self._span is None:
+            self._span = span
+        else:
+            self._span = [*(self._span if type(self._span) is list else [self._span]), span]
+        if span is None or span._end:
+            return NOOP_SPAN
+        return span
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the span, and make current what was before it."""
+        span = self._span
+        if type(span) is list:
+            span = self._span.pop()
+            self._span = self._span or None
+        else:
+            self._span = None
+        if span is None:
+            return
+        if kind is None:
+            finish(span)
+        else:
+            fail(span, error if error is not None else kind())
+
+    async def __aenter__(self) -> Span:
+        """Open the span and make it current."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the span, and make current what was before it."""
+        self.__exit__(kind, error, traceback)
+
+
+class UseScope:
+    """A block in which a span made elsewhere is current."""
+
+    __slots__ = ("_board", "_end", "_entries", "_span")
+
+    def __init__(self, board: Switchboard, span: Span, end: bool) -> None:
+        self._board = board
+        self._span = span
+        self._end = end
+        self._entries: list[Bookmark] = []
+
+    def __enter__(self) -> Span:
+        """Make the span current."""
+        entry = Bookmark(self._span)
+        self._entries.append(entry)
+        if self._span is not NOOP_SPAN:
+            enter(self._board, entry)
+        return self._span
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Make current what was before it; end the span if that was asked for."""
+        if self._entries:
+            leave(self._board, self._entries.pop())
+        span = self._span
+        if span._end:
+            return
+        if error is not None:
+            mark(span, span._lifeline.origin, error)
+        if self._end:
+            span.end()
+
+    async def __aenter__(self) -> Span:
+        """Make the span current."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Make current what was before it; end the span if that was asked for."""
+        self.__exit__(kind, error, traceback)
+
+
+class InvocationScope:
+    """An invocation as a block, for `with` and `async with`; both give the `Invocation`."""
+
+    __slots__ = (
+        "_ambient",
+        "_attributes",
+        "_board",
+        "_given",
+        "_invocation",
+        "_link",
+        "_more",
+        "_new_trace",
+        "_parent",
+        "_unlinked",
+    )
+
+    def __init__(
+        self,
+        board: Switchboard,
+        invocation: Invocation,
+        parent: SpanContext | None,
+        *,
+        ambient: bool,
+        new_trace: bool,
+        unlinked: bool,
+        attributes: dict[str, Any] | None,
+        more: Rare | None,
+        given: tuple[Attribute, ...],
+    ) -> None:
+        self._board = board
+        self._invocation = invocation
+        self._parent = parent
+        self._ambient = ambient
+        self._new_trace = new_trace
+        self._unlinked = unlinked
+        self._attributes = attributes
+        self._more = more
+        self._given = given
+
+    def __enter__(self) -> Invocation:
+        """Begin the invocation, and make its root current."""
+        board = self._board
+        parent, link = self._parent, None
+        if parent is None:
+            parent, link = self._above()
+            if self._new_trace:
+                parent, link = None, parent or link
+        elif self._new_trace:
+            parent, link = None, parent
+        if self._unlinked:
+            link = None
+        root = self._invocation.begin(
+            board, self._attributes, self._more, parent, link, self._given
+        )
+        enter(board, root)
+        if self._ambient:
+            board.ambient = (*board.ambient, root)
+        return self._invocation
+
+    def _above(self) -> tuple[SpanContext | None, SpanContext | None]:
+        """What the current span is to the new invocation: its parent, or, if over, a link."""
+        entry = look(self._board)
+        span = span_at(entry) if entry is not None else self._board.ambient_root()
+        if span is None:
+            return None, None
+        lifeline = span._lifeline.origin
+        if lifeline.state is State.LIVE:
+            return span.context, None
+        if lifeline.state is State.UNSAMPLED:
+            return span.context, None
+        if lifeline.state is State.OVER:
+            return None, span.context
+        return None, None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the root; the invocation is over at once, or when its linger is."""
+        moment = now_ns()
+        board = self._board
+        root = self._invocation._root
+        lifeline = root._lifeline.origin
+        if self._ambient:
+            board.ambient = tuple([r for r in board.ambient if r is not root])
+        leave(board, root)
+        if error is None:
+            self._invocation.set_return()
+        if lifeline.state is not State.LIVE:
+            self._invocation.abandon()
+            return
+        if error is not None:
+            try:
+                mark(root, lifeline, error)
+            except Exception:
+                rare(root).outcome = lifeline.outcome = "exception"
+        end_root(root, lifeline, moment)
+
+    async def __aenter__(self) -> Invocation:
+        """Begin the invocation, and make its root current."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the root; the invocation is over at once, or when its linger is."""
+        self.__exit__(kind, error, traceback)

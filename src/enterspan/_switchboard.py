@@ -1,0 +1,329 @@
+"""One Tracing's wiring: what the hot path asks (does anyone listen? where is the current span?
+where do finished spans go?), and who is plugged in.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import weakref
+from contextvars import ContextVar
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol
+
+from enterspan._clock import now_ns
+from enterspan._context import QUIET
+from enterspan._ids import bits_from, random_bits
+from enterspan._records import SpanData, record_of
+from enterspan._tails import TailSubscription, Watch
+from enterspan._values import Limits
+from enterspan._warnings import warn_once
+from enterspan._worker import EXIT_TIMEOUT
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Mapping
+
+    from enterspan._batches import ExporterSubscription
+    from enterspan._context import Entry
+    from enterspan._ids import IdGenerator, SpanContext
+    from enterspan._lifeline import Lifeline
+    from enterspan._span import Span
+    from enterspan._worker import Subscription
+    from enterspan.events import Attribute, EventInfo
+
+
+class Sampler(Protocol):
+    """Decides, at the root of each invocation, whether exporters get its spans."""
+
+    def should_sample(
+        self,
+        parent: SpanContext | None,
+        trace_id: int,
+        name: str,
+        attributes: Mapping[str, Any],
+    ) -> bool:
+        """Return True to keep the spans."""
+        ...
+
+
+class Switchboard:
+    """The wiring of one Tracing."""
+
+    __slots__ = (
+        "__weakref__",
+        "_closed",
+        "_garbage",
+        "_variable",
+        "ambient",
+        "bits",
+        "born",
+        "easy_count",
+        "easy_key",
+        "easy_text",
+        "enabled",
+        "exports",
+        "generation",
+        "get",
+        "invocations",
+        "limits",
+        "mute",
+        "name",
+        "off",
+        "queue",
+        "queue_mark",
+        "reset",
+        "resource",
+        "sampler",
+        "set",
+        "tails",
+        "threads",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        # The variable is of this one alone, so one library's spans never parent another's.
+        variable: ContextVar[Entry | None] = ContextVar(f"enterspan.{name}", default=None)
+        self._variable = variable
+        self.get: Callable[[], Any] = variable.get
+        self.set: Callable[[Any], Any] = variable.set
+        self.reset: Callable[[Any], None] = variable.reset
+        self.mute = QUIET
+        self.off = True
+        self.enabled = True
+        self.tails: tuple[TailSubscription, ...] = ()
+        self.exports: tuple[ExporterSubscription, ...] = ()
+        self.queue: deque[Any] | None = None
+        self.queue_mark = 0
+        self.sampler: Sampler | None = None
+        self.bits: Callable[[int], int] = random_bits
+        self.resource: Mapping[str, Any] = {}
+        self.ambient: tuple[Span, ...] = ()
+        self.invocations: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.generation = 0
+        self.born = 0
+        self.threads: Any = None
+        self._garbage: list[Lifeline] = []
+        self._closed = False
+        self.use_limits(Limits())
+        _boards.add(self)
+        _by_name.setdefault(name, self)
+
+    def use_limits(self, limits: Limits) -> None:
+        """Take over limits, and what the hot path needs to know of them."""
+        self.limits = limits
+        self.easy_key = limits.easy_key
+        self.easy_text = limits.easy_text
+        self.easy_count = limits.easy_count
+
+    def use_generator(self, generator: IdGenerator | None) -> None:
+        """Take over the source of ids."""
+        self.bits = random_bits if generator is None else bits_from(generator)
+
+    def __reduce__(self) -> Any:
+        """Pickle by name: in another process it is that process's own."""
+        return board_named, (self.name,)
+
+    # --- who is plugged in ---
+
+    def rewire(self) -> None:
+        """Work out what the hot path needs to know of who listens."""
+        self.off = not self.enabled or not (self.tails or self.exports)
+        exports = self.exports
+        alone = len(exports) == 1 and exports[0].worker.is_running and not self._closed
+        self.queue_mark = exports[0].mark if alone else 0
+        self.queue = exports[0].worker.queue if alone else None
+
+    def plug_tail(self, subscription: TailSubscription) -> None:
+        """Subscribe a tail."""
+        with _wiring:
+            self.tails = (*self.tails, subscription)
+            self.rewire()
+        _at_process_end()
+
+    def plug_exporter(self, subscription: ExporterSubscription) -> None:
+        """Subscribe an exporter."""
+        with _wiring:
+            self.exports = (*self.exports, subscription)
+            self.rewire()
+        _at_process_end()
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Take a tail or an exporter out."""
+        with _wiring:
+            self.tails = tuple([s for s in self.tails if s is not subscription])
+            self.exports = tuple([s for s in self.exports if s is not subscription])
+            self.rewire()
+
+    # --- spans on their way out ---
+
+    def hand_over(
+        self, span: Span, collectors: tuple[Callable[[SpanData], None], ...] = (), kept: bool = True
+    ) -> None:
+        """Give a finished span to everybody who gets spans, and make it light."""
+        exports = self.exports if kept else ()
+        if len(exports) == 1 and not collectors:
+            export = exports[0]
+            export.offer(span)
+            if self.queue is None and not self._closed:
+                self.rewire()  # after a fork, the worker runs again from here on
+            elif self._closed:
+                export.flush(monotonic() + EXIT_TIMEOUT)
+            return
+        if not exports and not collectors:
+            span._attributes = span._more = None
+            return
+        record = record_of(span)
+        span._attributes = span._more = None
+        if span._start > self.born:
+            for collect in collectors:
+                collect(record)
+            for export in exports:
+                export.offer(record)
+                if self._closed:
+                    export.flush(monotonic() + EXIT_TIMEOUT)
+
+    # --- invocations ---
+
+    def announce(
+        self,
+        lifeline: Lifeline,
+        root: Span,
+        parent: SpanContext | None,
+        info: EventInfo | None,
+        given: tuple[Attribute, ...],
+    ) -> Watch | None:
+        """Tell the tails about a new invocation; None where none of them wants it."""
+        flags = None if parent is None else parent.trace_flags
+        watch = Watch(lifeline, root, flags, info, given, self.tails)
+        return watch if watch.is_heard else None
+
+    def ask_sampler(
+        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Any
+    ) -> bool:
+        """Ask the sampler; where it raises, follow the parent."""
+        sampler = self.sampler
+        if sampler is not None:
+            token = self.set(QUIET)
+            try:
+                return bool(
+                    sampler.should_sample(parent, trace_id, name, dict(attributes or {}))
+                )
+            except Exception as error:
+                warn_once(sampler, "sampler", error)
+            finally:
+                self.reset(token)
+        return parent is None or parent.trace_flags & 1 == 1
+
+    def ambient_root(self) -> Span | None:
+        """The root that contexts without an invocation fall back to."""
+        return self.ambient[-1] if self.ambient else None
+
+    def collect(self, lifeline: Lifeline) -> None:
+        """End an invocation that has become garbage.
+
+        The collector runs anywhere, also inside a tail that holds a lock of its own. There it has
+        to wait until that tail is done.
+        """
+        if self._closed or sys.is_finalizing() or lifeline.board.generation != self.generation:
+            return
+        self._garbage.append(lifeline)
+        if self.get() is not QUIET:
+            self.sweep()
+
+    def sweep(self) -> None:
+        """End what was garbage at a moment when it could not be ended."""
+        while self._garbage:
+            self._garbage.pop().finish()
+
+    # --- the end ---
+
+    def flush(self, timeout: float) -> bool:
+        """Deliver everything that is finished; False if it took longer."""
+        self.sweep()
+        deadline = monotonic() + timeout
+        done = [s.flush(deadline) for s in (*self.tails, *self.exports)]
+        return all(done)
+
+    def shutdown(self, timeout: float) -> bool:
+        """Deliver everything that is finished and end all subscriptions."""
+        deadline = monotonic() + timeout
+        done = self.flush(timeout)
+        for subscription in (*self.tails, *self.exports):
+            subscription.remove(max(0.0, deadline - monotonic()))
+            done = done and subscription.is_done
+        return done
+
+    def end_process(self) -> None:
+        """End what is open, deliver what is finished, and from here on deliver at once."""
+        for invocation in list(self.invocations):
+            invocation.abandon()
+        self._closed = True
+        self.queue = None
+        self.flush(EXIT_TIMEOUT)
+
+    def after_fork(self) -> None:
+        """What is open here belongs to the parent; what comes is this process's own."""
+        self.generation += 1
+        self.born = now_ns()
+        self.queue = None
+        self._closed = False
+        self._garbage = []
+        self.invocations = weakref.WeakSet()
+        for subscription in (*self.tails, *self.exports):
+            subscription.after_fork()
+
+
+_boards: weakref.WeakSet[Switchboard] = weakref.WeakSet()
+_wiring = threading.RLock()
+_by_name: weakref.WeakValueDictionary[str, Switchboard] = weakref.WeakValueDictionary()
+
+
+def board_named(name: str) -> Switchboard:
+    """The wiring of the first Tracing with this name, or, where there is none, a new one."""
+    found = _by_name.get(name)
+    return Switchboard(name) if found is None else found
+
+
+_registered: set[str] = set()
+
+
+def _end_process() -> None:
+    for board in list(_boards):
+        board.end_process()
+
+
+def _after_fork_in_child() -> None:
+    global _wiring
+    _wiring = threading.RLock()
+    for board in list(_boards):
+        board.after_fork()
+
+
+def _before_fork() -> None:
+    _at_process_end()
+
+
+def _at_process_end() -> None:
+    """See to it that the end of the process delivers what is finished.
+
+    multiprocessing's children end without atexit: they have finalizers of their own.
+    """
+    if "atexit" not in _registered:
+        _registered.add("atexit")
+        atexit.register(_end_process)
+    util: Any = sys.modules.get("multiprocessing.util")
+    if util is not None and "multiprocessing" not in _registered:
+        _registered.add("multiprocessing")
+        util.register_after_fork(_at_process_end, _in_multiprocessing_child)
+
+
+def _in_multiprocessing_child(_: object) -> None:
+    util: Any = sys.modules["multiprocessing.util"]
+    util.Finalize(None, _end_process, exitpriority=0)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)

@@ -1,0 +1,456 @@
+"""Live tails: who is subscribed, and the stream that each of them gets of each invocation.
+
+An invocation has a `Watch` while some tail listens to it. The watch turns what happens into events,
+and puts each on the `Stream` of every tail that took the invocation. Whoever puts an event on an
+inline stream delivers what waits there, unless somebody is at it already, who then delivers this
+one too: so events stay in order, and no thread ever waits for a tail that another one is in.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from collections import deque
+from time import process_time_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from enterspan._clock import now_ns, wall_ns
+from enterspan._context import QUIET
+from enterspan._values import cut, size_of
+from enterspan._warnings import warn, warn_once
+from enterspan._worker import Stats, Subscription, Worker
+from enterspan.events import (
+    Attributes,
+    DiagnosticChannel,
+    DroppedEvents,
+    Exception_,
+    Log,
+    Onset,
+    Outcome,
+    Return,
+    SpanClose,
+    SpanOpen,
+    StreamDiagnostic,
+    make_attribute,
+    make_attributes,
+    make_span_close,
+    make_span_open,
+    make_tail_context,
+    make_tail_event,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from enterspan._failures import Failure
+    from enterspan._lifeline import Lifeline
+    from enterspan._records import SpanData
+    from enterspan._span import Span
+    from enterspan._switchboard import Switchboard
+    from enterspan.events import Attribute, TailEvent, TailSpanContext
+
+_METHODS: Final = {
+    SpanOpen: "span_open",
+    Attributes: "attributes",
+    Log: "log",
+    Exception_: "exception",
+    DiagnosticChannel: "diagnostic_channel",
+    SpanClose: "span_close",
+    Return: "return_",
+    StreamDiagnostic: "stream_diagnostic",
+    Outcome: "outcome",
+}
+_EVENT_BYTES: Final = 200
+"""What an event in a queue counts for, beside its texts."""
+_TAIL_DELAY: Final = 0.01
+"""Seconds for which a background tail gathers events before it looks."""
+
+
+class TailSubscription(Subscription):
+    """One tail that is subscribed."""
+
+    def __init__(
+        self,
+        board: Switchboard,
+        tail: Callable[[TailEvent[Onset]], Any],
+        *,
+        inline: bool,
+        collect: Callable[[SpanData], None] | None = None,
+    ) -> None:
+        self.board = board
+        self.tail = tail
+        self.collect = collect
+        self.removed = False
+        self._lock = allocate_lock()
+        self._delivered = 0
+        self._dropped = 0
+        self._failed = 0
+        self._waiting_bytes = 0
+        self._taken_bytes = 0
+        self.worker: Worker | None = None
+        if not inline:
+            self.worker = Worker(board, self._deliver_batch, "tail", _TAIL_DELAY, prompt=True)
+            self.worker.start()
+
+    @property
+    def stats(self) -> Stats:
+        """Counted in events; `exported` is what was delivered, `failed` what the tail raised on."""
+        waiting = self.worker.waiting if self.worker is not None else 0
+        done = self._delivered + self._failed
+        return Stats(done + self._dropped + waiting, self._delivered, self._dropped, self._failed)
+
+    def accept(self, onset: TailEvent[Onset]) -> Callable[[Any], Callable[[Any], Any] | None] | None:
+        """Ask the tail about an invocation: how to deliver to its handler, or None."""
+        handler = self.call(self.tail, onset)
+        if handler is None or handler is _FAILED:
+            return None
+        if callable(handler):
+            return lambda kind: handler
+        methods = {kind: _method(handler, name) for kind, name in _METHODS.items()}
+        if not any(methods.values()):
+            close = getattr(handler, "close", None)
+            if hasattr(handler, "__await__") and close is not None:
+                close()
+            warn_once(self.tail, "tail", TypeError(f"{handler!r:.200} can't handle events"))
+            return None
+        return methods.get
+
+    def call(self, function: Callable[[Any], Any], event: Any) -> Any:
+        """Call into the tail, with tracing off; `_FAILED` where it raised."""
+        board = self.board
+        token = board.set(QUIET)
+        try:
+            result = function(event)
+            self._delivered += 1
+            return result
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._failed += 1
+            warn_once(self.tail, "tail", error)
+            return _FAILED
+        finally:
+            board.reset(token)
+
+    def offer(self, stream: Stream, item: Any, size: int, *, always: bool) -> bool:
+        """Queue an event for the background, unless too much is waiting."""
+        worker = self.worker
+        if worker is None or self.removed:
+            return True
+        with self._lock_or_not():
+            waiting = self._waiting_bytes - self._taken_bytes
+            if not always and waiting + size > self.board.limits.queue_bytes:
+                self._dropped += 1
+                return False
+            self._waiting_bytes += size
+        worker.put((stream, item, size))
+        return True
+
+    def _lock_or_not(self) -> _Guard:
+        return _Guard(self._lock)
+
+    def _deliver_batch(self, batch: list[Any]) -> None:
+        for stream, item, size in batch:
+            self._taken_bytes += size
+            if not self.removed:
+                stream.deliver(item)
+
+    def after_fork(self) -> None:
+        """Forget what the parent process has queued: it delivers that itself."""
+        self._lock = allocate_lock()
+        self._waiting_bytes = self._taken_bytes = 0
+
+    def remove(self, timeout: float | None = None) -> None:
+        """Stop delivery at once; a second time does nothing."""
+        self.removed = True
+        self.board.unsubscribe(self)
+        if self.worker is not None:
+            self.worker.stop(0.0 if timeout is None else timeout)
+
+
+class _Guard:
+    """A lock that the thread holding it passes through: the collector may call anything anywhere."""
+
+    __slots__ = ("_held", "_lock")
+
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        self._held = self._lock.acquire(timeout=0.1)
+
+    def __exit__(self, *exc: object) -> None:
+        if self._held:
+            self._lock.release()
+
+
+_FAILED: Final = object()
+
+
+def _method(handler: object, name: str) -> Callable[[Any], Any] | None:
+    try:
+        found = getattr(handler, name, None)
+    except Exception:
+        return None
+    return found if callable(found) else None
+
+
+class Stream:
+    """One invocation as one tail gets it."""
+
+    __slots__ = ("_busy", "_dropped", "_handlers", "_over", "_queue", "_sequence", "_watch_id", "to")
+
+    def __init__(self, to: TailSubscription, invocation_id: str) -> None:
+        self.to = to
+        self._watch_id = invocation_id
+        self._handlers: Callable[[Any], Callable[[Any], Any] | None] | None = None
+        self._sequence = 0
+        self._dropped = 0
+        self._over = False
+        self._queue: deque[Any] = deque()
+        self._busy = allocate_lock()
+
+    def put(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:
+        """Add an event, and see to it that it is delivered."""
+        if self._over or self.to.removed:
+            return
+        item = (context, moment, payload)
+        if self.to.worker is not None:
+            kind = type(payload)
+            always = kind is Outcome
+            if kind is Onset:
+                size += 2 * _EVENT_BYTES  # room for the outcome, which must not be dropped
+            if not self.to.offer(self, item, size, always=always):
+                if kind is Onset:
+                    self._over = True
+                self._dropped += 1
+            return
+        self._queue.append(item)
+        while self._queue and self._busy.acquire(False):
+            try:
+                while self._queue:
+                    self.deliver(self._queue.popleft())
+            finally:
+                self._busy.release()
+
+    @property
+    def declined(self) -> bool:
+        """Whether this tail wants nothing of the invocation (any more)."""
+        return self._over or self.to.removed
+
+    def deliver(self, item: Any) -> None:
+        """Hand one event to the tail; by one thread at a time."""
+        if self._over:
+            return
+        context, moment, payload = item
+        kind = type(payload)
+        if kind is Onset:
+            self._handlers = self.to.accept(self._event(context, moment, payload))
+            self._over = self._handlers is None
+            return
+        if kind is Outcome and self._dropped:
+            diagnostic = StreamDiagnostic(DroppedEvents(self._dropped))
+            self._deliver_one(context, moment, diagnostic)
+        self._deliver_one(context, moment, payload)
+        if kind is Outcome:
+            self._over = True
+            self._handlers = None
+
+    def _deliver_one(self, context: TailSpanContext, moment: int, payload: Any) -> None:
+        if self._handlers is None:
+            return
+        event = self._event(context, moment, payload)
+        handler = self._handlers(type(payload))
+        if handler is None:
+            return
+        result = self.to.call(handler, event)
+        if result is _FAILED:
+            self._over = True
+            self._handlers = None
+        elif result is not None and hasattr(result, "__await__"):
+            if hasattr(result, "close"):
+                result.close()
+            warn_once(self.to.tail, "tail", TypeError("a handler must not be a coroutine function"))
+            self._over = True
+            self._handlers = None
+
+    def _event(self, context: TailSpanContext, moment: int, payload: Any) -> TailEvent[Any]:
+        event = make_tail_event(self._watch_id, context, wall_ns(moment), self._sequence, payload)
+        self._sequence += 1
+        return event
+
+
+class Watch:
+    """What happens in one invocation, told to every tail that listens to it."""
+
+    __slots__ = (
+        "_collectors",
+        "_cpu",
+        "_flags",
+        "_generation",
+        "_lifeline",
+        "_returned",
+        "_root_attributes",
+        "_root_context",
+        "_started",
+        "_streams",
+        "_trace",
+    )
+
+    def __init__(
+        self,
+        lifeline: Lifeline,
+        root: Span,
+        upstream_flags: int | None,
+        info: Any,
+        given: tuple[Attribute, ...],
+        subscriptions: tuple[TailSubscription, ...],
+    ) -> None:
+        self._lifeline = lifeline
+        self._generation = lifeline.board.generation
+        self._flags = upstream_flags
+        self._trace = f"{lifeline.trace_id:032x}"
+        self._started = root._start
+        self._cpu = process_time_ns()
+        self._returned = False
+        self._root_attributes: tuple[Attribute, ...] = ()
+        limits = lifeline.board.limits
+        name = cut(root._name, limits.name_bytes)
+        onset = Onset(f"{root._span_id:016x}", name, info, given)
+        parent = f"{root._parent_id:016x}" if root._parent_id else None
+        above = make_tail_context(self._trace, parent, upstream_flags)
+        self._root_context = make_tail_context(self._trace, onset.span_id, upstream_flags)
+        root._tail_context = self._root_context
+        size = _EVENT_BYTES + len(name)
+        streams = []
+        for subscription in subscriptions:
+            stream = Stream(subscription, lifeline.id)
+            stream.put(above, root._start, onset, size)
+            if not stream.declined:
+                streams.append(stream)
+        self._streams = tuple(streams)
+        self._collectors = tuple([s.to.collect for s in streams if s.to.collect is not None])
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether any tail has taken the invocation, or may yet."""
+        return bool(self._streams)
+
+    def _say(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:
+        for stream in self._streams:
+            stream.put(context, moment, payload, size)
+
+    def _context_of(self, span: Span) -> TailSpanContext:
+        context = span._tail_context
+        if context is None:
+            context = make_tail_context(self._trace, f"{span._span_id:016x}", self._flags)
+            span._tail_context = context
+        return context
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether the invocation belongs to the process that this one was forked from."""
+        return self._generation != self._lifeline.board.generation
+
+    def opened(self, span: Span, parent: Span) -> None:
+        """A span below the root was opened."""
+        name = cut(span._name, self._lifeline.board.limits.name_bytes)
+        context = make_tail_context(self._trace, f"{span._span_id:016x}", self._flags)
+        span._tail_context = context
+        above = parent._tail_context
+        if above is None:
+            above = make_tail_context(self._trace, f"{span._parent_id:016x}", self._flags)
+        self._say(above, span._start, make_span_open(context.span_id, name), _EVENT_BYTES + len(name))
+
+    def closed(self, span: Span) -> None:
+        """A span has ended: its attributes, its close, and the record for the exporters."""
+        if self.is_inherited:
+            span._attributes = span._more = None
+            return
+        attributes = span._attributes
+        outcome = span._more.outcome if span._more is not None else "ok"
+        if span._span_id == self._lifeline.root_id:
+            self._root_attributes = _pairs(attributes)
+            self._root_closed(span, outcome)
+        else:
+            context = self._context_of(span)
+            if attributes:
+                size = _EVENT_BYTES + size_of(attributes)
+                self._say(context, span._end, make_attributes(_pairs(attributes)), size)
+            self._say(context, span._end, make_span_close(outcome), _EVENT_BYTES)
+        board = self._lifeline.board
+        board.hand_over(span, self._collectors, kept=self._lifeline.kept)
+        span._tail_context = None
+
+    def _root_closed(self, root: Span, outcome: str) -> None:
+        if outcome == "ok" and self._lifeline.invocation is None:
+            self.returned(None, root._end)
+
+    def returned(self, info: Any, moment: int) -> None:
+        """The handler has answered; only the first answer counts."""
+        if not self._returned and not self.is_inherited:
+            self._returned = True
+            self._say(self._root_context, moment, Return(info), _EVENT_BYTES)
+
+    def exception(self, span: Span, failure: Failure) -> None:
+        """An exception has left a span, or was recorded on it."""
+        if not self.is_inherited:
+            payload = Exception_(failure.name, failure.message, failure.stack)
+            size = _EVENT_BYTES + len(failure.message) + len(failure.stack)
+            self._say(self._context_of(span), now_ns(), payload, size)
+
+    def diagnostic(self, span: Span, channel: str, message: Mapping[str, Any]) -> None:
+        """Somebody recorded an event on a span."""
+        if not self.is_inherited:
+            from types import MappingProxyType
+
+            payload = DiagnosticChannel(channel, MappingProxyType(message))
+            size = _EVENT_BYTES + len(channel) + size_of(message)
+            self._say(self._context_of(span), now_ns(), payload, size)
+
+    def logged(
+        self, span: Span, level: str, message: str, attributes: Mapping[str, Any], *, truncated: bool
+    ) -> None:
+        """Somebody logged under a span."""
+        if not self.is_inherited:
+            payload = Log(level, message, _pairs(attributes), truncated)
+            size = _EVENT_BYTES + len(message) + size_of(attributes)
+            self._say(self._context_of(span), now_ns(), payload, size)
+
+    def finished(self, outcome: str) -> None:
+        """The invocation is over: nothing comes after this."""
+        if self.is_inherited:
+            return
+        moment = now_ns()
+        given = self._root_attributes
+        if given:
+            size = _EVENT_BYTES + sum([len(a.name) + 64 for a in given])
+            self._say(self._root_context, moment, make_attributes(given), size)
+        wall = moment - self._started
+        payload = Outcome(outcome, max(process_time_ns() - self._cpu, 0), wall)
+        self._say(self._root_context, moment, payload, _EVENT_BYTES)
+
+
+def _pairs(attributes: Mapping[str, Any] | None) -> tuple[Attribute, ...]:
+    if not attributes:
+        return ()
+    return tuple([make_attribute(name, value) for name, value in attributes.items()])
+
+
+def check_tail(tail: object) -> None:
+    """Refuse what can't be a tail."""
+    from inspect import iscoroutinefunction
+
+    if not callable(tail):
+        raise TypeError(
+            f"a tail is a callable that takes the onset event and returns a handler, not {tail!r}"
+        )
+    if iscoroutinefunction(tail) or iscoroutinefunction(getattr(tail, "__call__", None)):
+        raise TypeError("a tail can't be a coroutine function: it is called, and never awaited")
+    if isinstance(tail, type):
+        warn_about_class(tail)
+
+
+def warn_about_class(tail: type) -> None:
+    """A class is a tail that makes a handler of each onset; say so if it can't take one."""
+    if not hasattr(tail, "__init__"):
+        warn(f"{tail!r} can't be a tail")

@@ -1,0 +1,461 @@
+"""The decorator: it looks once at what it was given, and puts a span around each call.
+
+A plain function gets a wrapper that is compiled with the function's own parameters: it is called as
+fast as the function itself, and shows its signature to everyone who looks. The wrapper's text knows
+begin, finish and fail, and nothing of what they do.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import weakref
+from keyword import iskeyword
+from types import CodeType, FunctionType
+from types import coroutine as _coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from enterspan._enter import is_plain, settle
+from enterspan._frozen import frozen
+from enterspan._generators import Inside, drive, skip_frames
+from enterspan._scope import begin, fail, finish
+from enterspan._span import Rare, put_attributes
+from enterspan._values import Limits, clean_all, clean_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from enterspan._span import Span
+    from enterspan._switchboard import Switchboard
+
+_GENERATOR: Final = 0x20
+_COROUTINE: Final = 0x80
+_AWAITED: Final = 0x100
+_ASYNC_GENERATOR: Final = 0x200
+_STAR_ARGS: Final = 0x04
+_STAR_KWARGS: Final = 0x08
+
+_RETURN: Final = "return"
+"""The attribute that `capture_return` sets."""
+
+
+@frozen
+class Options:
+    """What a traced function records, and under which name."""
+
+    name: str | None = None
+    attributes: Mapping[str, Any] | None = None
+    capture_args: bool | tuple[str, ...] = False
+    capture_return: bool = False
+    min_duration: float | None = None
+
+
+def options_of(
+    name: object,
+    attributes: Mapping[str, Any] | None,
+    capture_args: bool | Sequence[str],
+    capture_return: bool,
+    min_duration: float | None,
+) -> Options:
+    """Check what was asked for; TypeError or ValueError where it makes no sense."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"a span's name must be a str, not {name!r}")
+    if name == "":
+        raise ValueError("a span's name can't be empty")
+    if attributes is not None and not hasattr(attributes, "keys"):
+        raise TypeError(f"attributes must be a mapping, not {attributes!r}")
+    if isinstance(capture_args, str):
+        raise TypeError(
+            f"capture_args must be True, False or a list of parameter names: [{capture_args!r}]"
+        )
+    captured: bool | tuple[str, ...]
+    if isinstance(capture_args, bool):
+        captured = capture_args
+    else:
+        try:
+            captured = tuple(capture_args)
+        except TypeError:
+            captured = (None,)  # type: ignore[arg-type]
+        if not all(isinstance(arg, str) for arg in captured):
+            raise TypeError(
+                f"capture_args must be True, False or a list of parameter names, not {capture_args!r}"
+            )
+    if not isinstance(capture_return, bool):
+        raise TypeError(f"capture_return must be True or False, not {capture_return!r}")
+    check_seconds("min_duration", min_duration)
+    clean = None if attributes is None else clean_all(attributes, {}, Limits())
+    return Options(name, clean, captured, capture_return, min_duration)
+
+
+def check_seconds(name: str, value: object) -> None:
+    """Refuse what is no number of seconds."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds or None, not {value!r}")
+    if not value >= 0:
+        raise ValueError(f"{name} can't be negative (seconds), got {value!r}")
+
+
+# --- what can be traced ---------------------------------------------------------------------------
+
+
+def trace(target: Any, board: Switchboard, options: Options) -> Any:
+    """Return what was given, with a span around each call."""
+    if isinstance(target, FunctionType):
+        return _trace_function(target, board, options)
+    if isinstance(target, (classmethod, staticmethod)):
+        return type(target)(trace(target.__func__, board, options))
+    if isinstance(target, property):
+        return _trace_property(target, board, options)
+    if isinstance(target, functools.cached_property):
+        return _trace_cached_property(target, board, options)
+    if isinstance(target, functools.partialmethod):
+        made = functools.partialmethod(
+            trace(target.func, board, options), *target.args, **target.keywords
+        )
+        return made
+    if isinstance(target, type):
+        return _trace_class(target, board, options)
+    if callable(target):
+        from enterspan._callables import trace_callable
+
+        return trace_callable(target, board, options)
+    raise TypeError(
+        f"traced takes a function, a method, a property or a class, not {target!r};"
+        " put @traced below other descriptors"
+    )
+
+
+def _with_name(options: Options, name: str) -> Options:
+    return Options(
+        name, options.attributes, options.capture_args, options.capture_return, options.min_duration
+    )
+
+
+def _trace_property(target: property, board: Switchboard, options: Options) -> property:
+    made = target
+    for attribute, replace in (("fget", "getter"), ("fset", "setter"), ("fdel", "deleter")):
+        function = getattr(target, attribute)
+        if function is not None:
+            name = options.name or span_name(function)
+            if attribute != "fget":
+                name = f"{name}.{replace}"
+            traced = trace(function, board, _with_name(options, name))
+            made = getattr(made, replace)(traced)
+    return made
+
+
+def _trace_cached_property(target: Any, board: Switchboard, options: Options) -> Any:
+    made = type(target)(trace(target.func, board, options))
+    made.__doc__ = target.__doc__
+    if target.attrname is not None:
+        made.__set_name__(None, target.attrname)
+    return made
+
+
+def _trace_class(cls: type, board: Switchboard, options: Options) -> type:
+    for name, member in list(vars(cls).items()):
+        if name.startswith("_") or not isinstance(
+            member, (FunctionType, classmethod, staticmethod)
+        ):
+            continue
+        function = getattr(member, "__func__", member)
+        if not isinstance(function, FunctionType) or is_traced(function):
+            continue
+        span = f"{options.name}.{name}" if options.name else span_name(function)
+        chosen = _with_name(options, span)
+        if isinstance(options.capture_args, tuple):
+            known = set(_parameters(function.__code__)[2])
+            wanted = tuple([arg for arg in options.capture_args if arg in known])
+            chosen = Options(
+                span, options.attributes, wanted, options.capture_return, options.min_duration
+            )
+        setattr(cls, name, trace(member, board, chosen))
+    return cls
+
+
+def span_name(function: Any) -> str:
+    """A function's name as a span's: qualified, without the functions that it is defined in."""
+    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
+    if not isinstance(name, str):
+        name = type(function).__qualname__
+    return clean_text(name.rpartition("<locals>.")[2], Limits().name_bytes)
+
+
+_traced: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def is_traced(function: object) -> bool:
+    """Whether a function is a wrapper of ours."""
+    return isinstance(function, FunctionType) and function in _traced
+
+
+# --- the compiled wrapper -------------------------------------------------------------------------
+
+_CALL = """\
+    def wrapper({params}):
+        if @board.off:
+            return @fn({args})
+        @span = @begin(@board, @name, {start})
+        if @span is None:
+            return @fn({args})
+{capture}        try:
+            @result = @fn({args})
+        except @Error as @error:
+            @fail(@span, @error)
+            raise
+{returned}        @kind = @type(@result)
+        if (@result is None or @kind is @str or @kind is @int or @kind is @bool
+                or @is_plain(@result)):
+            @finish(@span)
+            return @result
+        return @settle(@board, @span, @result, True)
+"""
+
+_DRIVEN = """\
+    {define} wrapper({params}):
+        if @board.off:
+            return ({wait} @fn({args}))
+        @span = @begin(@board, @name, {start}, False)
+        if @span is None:
+            return ({wait} @fn({args}))
+{capture}        try:
+            @result = {wait} @drive(@Inside(@board, @span), @fn({args}))
+        except @Error as @error:
+            @skip(@error)
+            @fail(@span, @error)
+            raise
+{returned}        @finish(@span)
+        return @result
+"""
+
+_ASYNC_GENERATED = """\
+    async def wrapper({params}):
+        @span = None if @board.off else @begin(@board, @name, {start}, False)
+        if @span is not None:
+            @inside = @Inside(@board, @span)
+{capture}        @body = @fn({args})
+        @step = @body.asend(None)
+        while True:
+            try:
+                @item = await (@step if @span is None else @drive(@inside, @step))
+            except @Stop:
+                if @span is not None:
+                    @finish(@span)
+                return
+            except @Error as @error:
+                @skip(@error)
+                if @span is not None:
+                    @fail(@span, @error)
+                raise
+            try:
+                @value = yield @item
+            except @Exit as @error:
+                try:
+                    @step = @body.aclose()
+                    await (@step if @span is None else @drive(@inside, @step))
+                except @Error as @worse:
+                    @skip(@worse)
+                    if @span is not None:
+                        @fail(@span, @worse)
+                    raise
+                if @span is not None:
+                    @fail(@span, @error)
+                raise
+            except @Error as @error:
+                @step = @body.athrow(@error)
+            else:
+                @step = @body.asend(@value)
+"""
+
+# "@" stands for a prefix that no parameter of the function has.
+_compiled: dict[tuple[str, str], Any] = {}
+_COMPILED_MOST: Final = 2_000
+"""How many wrapper texts are kept compiled; functions of like signatures share one."""
+
+
+def _parameters(code: CodeType) -> tuple[str, str, tuple[str, ...]]:
+    """A function's parameters as text, the arguments that hand them on, and their names."""
+    names = code.co_varnames
+    positional = names[: code.co_argcount]
+    keyword = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    rest = list(names[code.co_argcount + code.co_kwonlyargcount :])
+    params = list(positional)
+    args = list(positional)
+    if code.co_posonlyargcount:
+        params.insert(code.co_posonlyargcount, "/")
+    every = [*positional]
+    if code.co_flags & _STAR_ARGS:
+        star = rest.pop(0)
+        params.append("*" + star)
+        args.append("*" + star)
+    elif keyword:
+        params.append("*")
+    params += keyword
+    args += [f"{name}={name}" for name in keyword]
+    every += keyword
+    if code.co_flags & _STAR_ARGS:
+        every.append(star)
+    if code.co_flags & _STAR_KWARGS:
+        params.append("**" + rest[0])
+        args.append("**" + rest[0])
+        every.append(rest[0])
+    return ", ".join(params), ", ".join(args), tuple(every)
+
+
+def _trace_function(function: FunctionType, board: Switchboard, options: Options) -> FunctionType:
+    code = function.__code__
+    params, args, names = _parameters(code)
+    writable = all(name.isidentifier() and not iskeyword(name) for name in names)
+    if not writable:  # not made by Python's own compiler
+        params = args = "*args, **kwargs"
+    name = options.name or span_name(function)
+    recorder = Recorder(options, _captured(options, names, function))
+    flags = code.co_flags
+    start = "*@start()" if recorder.starts else "None, None"
+    text = _text(flags).format(
+        define="async def" if flags & _COROUTINE else "def",
+        wait="await" if flags & _COROUTINE else "yield from",
+        params=params,
+        args=args,
+        start=start,
+        capture=_capture(recorder, " " * (12 if flags & _ASYNC_GENERATOR else 8), writable),
+        returned=f"{' ' * 8}@end.result(@span, @result)\n" if options.capture_return else "",
+    )
+    inner = _make(text, names)(
+        _Kit(function, board, name, recorder.start, recorder)
+    )
+    wrapper = FunctionType(
+        _labelled(inner.__code__, code),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__ if writable else None,
+        inner.__closure__,
+    )
+    if writable and function.__kwdefaults__ is not None:
+        wrapper.__kwdefaults__ = dict(function.__kwdefaults__)
+    functools.update_wrapper(wrapper, function)
+    if flags & _AWAITED and not flags & _COROUTINE:
+        wrapper = _coroutine(wrapper)  # type: ignore[assignment]
+    _traced.add(wrapper)
+    return wrapper
+
+
+def _capture(recorder: Recorder, indent: str, writable: bool) -> str:
+    if not recorder.captured or not writable:
+        return ""
+    given = ", ".join([f"{name!r}: {name}" for name in recorder.captured])
+    return f"{indent}@end.arguments(@span, {{{given}}})\n"
+
+
+def _text(flags: int) -> str:
+    if flags & _ASYNC_GENERATOR:
+        return _ASYNC_GENERATED
+    return _DRIVEN if flags & (_GENERATOR | _COROUTINE) else _CALL
+
+
+class _Kit:
+    """What a wrapper's text knows."""
+
+    __slots__ = ("board", "end", "fn", "name", "start")
+
+    begin = staticmethod(begin)
+    finish = staticmethod(finish)
+    fail = staticmethod(fail)
+    settle = staticmethod(settle)
+    is_plain = staticmethod(is_plain)
+    drive = staticmethod(drive)
+    skip = staticmethod(skip_frames)
+    Inside = Inside
+    str = str
+    int = int
+    bool = bool
+    type = type
+    Error = BaseException
+    Stop = StopAsyncIteration
+    Exit = GeneratorExit
+
+    def __init__(self, fn: Any, board: Switchboard, name: Any, start: Any, end: Recorder) -> None:
+        self.fn = fn
+        self.board = board
+        self.name = name
+        self.start = start
+        self.end = end
+
+
+_KNOWN: Final = re.compile(r"@(\w+)")
+
+
+def _make(text: str, names: tuple[str, ...]) -> Any:
+    """Compile a wrapper's text to a function that makes wrappers."""
+    prefix = "_"
+    while any(name.startswith(prefix) for name in names):
+        prefix += "_x"
+    make = _compiled.get((text, prefix))
+    if make is None:
+        used = sorted({word for word in _KNOWN.findall(text) if hasattr(_Kit, word)})
+        head = "".join([f"    {prefix}{word} = kit.{word}\n" for word in used])
+        whole = "def make(kit):\n" + head + text.replace("@", prefix) + "    return wrapper\n"
+        scope: dict[str, Any] = {}
+        exec(compile(whole, "<traced by enterspan>", "exec"), scope)  # names and punctuation only
+        make = scope["make"]
+        if len(_compiled) < _COMPILED_MOST:
+            _compiled[text, prefix] = make
+    return make
+
+
+def _labelled(code: CodeType, original: CodeType) -> CodeType:
+    """The wrapper's code under the function's name, for tracebacks and profilers."""
+    if hasattr(code, "co_qualname"):
+        return code.replace(co_name=original.co_name, co_qualname=original.co_qualname)  # type: ignore[attr-defined]
+    return code.replace(co_name=original.co_name)
+
+
+# --- what a call records --------------------------------------------------------------------------
+
+
+def _captured(options: Options, names: tuple[str, ...], function: FunctionType) -> tuple[str, ...]:
+    wanted = options.capture_args
+    if isinstance(wanted, tuple):
+        unknown = [name for name in wanted if name not in names]
+        if unknown:
+            raise ValueError(
+                f"{function.__qualname__} has no parameter {unknown[0]!r} to capture;"
+                f" it has {', '.join(names) or 'none'}"
+            )
+        return wanted
+    if not wanted:
+        return ()
+    skipped = names[:1] if names[:1] in (("self",), ("cls",)) else ()
+    return names[len(skipped) :]
+
+
+class Recorder:
+    """What a traced function records beside its span."""
+
+    __slots__ = ("_attributes", "_floor", "captured", "starts")
+
+    def __init__(self, options: Options, captured: tuple[str, ...]) -> None:
+        self.captured = captured
+        self._attributes = dict(options.attributes) if options.attributes else None
+        self._floor = int((options.min_duration or 0) * 1e9)
+        self.starts = self._attributes is not None or self._floor > 0
+
+    def start(self) -> tuple[dict[str, Any] | None, Rare | None]:
+        """What a span begins with."""
+        more = None
+        if self._floor:
+            more = Rare()
+            more.floor = self._floor
+        return (None if self._attributes is None else self._attributes.copy()), more
+
+    def arguments(self, span: Span, values: Mapping[str, Any]) -> None:
+        """Record captured arguments."""
+        if not span._end:
+            put_attributes(span, values.items())
+
+    def result(self, span: Span, value: Any) -> None:
+        """Record a captured return value."""
+        if not span._end:
+            put_attributes(span, ((_RETURN, value),))

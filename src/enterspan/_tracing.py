@@ -1,0 +1,562 @@
+"""The facade: one object with everything that a user does. Each method is a line or two over the
+parts that do it.
+"""
+
+from __future__ import annotations
+
+from _collections_abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from enterspan import _enter
+from enterspan._batches import (
+    DELAY,
+    MAX_BATCH,
+    MAX_QUEUE,
+    ExporterSubscription,
+    check_batching,
+    check_exporter,
+)
+from enterspan._context import State, look, span_at
+from enterspan._ids import SpanContext, bits_from, extract_context, parse_traceparent
+from enterspan._invocation import Invocation, current_invocation
+from enterspan._propagation import bind, propagate_threads
+from enterspan._scope import InvocationScope, SpanScope, UseScope, begin
+from enterspan._span import NOOP_SPAN, Span, fresh_attributes, keep_event, rare
+from enterspan._switchboard import Switchboard
+from enterspan._tails import TailSubscription, check_tail
+from enterspan._traced import check_seconds, options_of, trace
+from enterspan._values import INT_MAX, INT_MIN, Limits, clean_all, clean_text, cut
+from enterspan._worker import DEFAULT_TIMEOUT
+from enterspan._clock import now_ns
+from enterspan.events import EVENT_INFOS, make_attribute
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping, Sequence
+    from typing import Concatenate, Literal, ParamSpec, TypeAlias
+
+    from enterspan._batches import Exporter
+    from enterspan._ids import IdGenerator
+    from enterspan._span import Rare
+    from enterspan._switchboard import Sampler
+    from enterspan._values import AttributeValue
+    from enterspan._worker import Subscription
+    from enterspan.events import EventInfo, Onset, TailEvent
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
+    T1 = TypeVar("T1")
+    T2 = TypeVar("T2")
+    T3 = TypeVar("T3")
+    T4 = TypeVar("T4")
+    F = TypeVar("F", bound="Callable[..., object] | property")
+    Attributes: TypeAlias = Mapping[str, AttributeValue | None]
+
+_new = object.__new__
+_UNSET: Any = object()
+
+
+class Tracing:
+    """Everything to do with tracing, in one isolated instance: `enterspan.tracing` is the default.
+
+    Each instance has a context of its own: the spans of one never become parents of another's.
+    """
+
+    __slots__ = ("__weakref__", "_board", "name")
+
+    Span: TypeAlias = Span
+
+    def __init__(self, name: str = "default") -> None:
+        """Make a new instance. `name` becomes the scope of its spans; TypeError if it is no text."""
+        if not isinstance(name, str):
+            raise TypeError(f"a Tracing's name must be a str, not {name!r}")
+        self.name = name
+        """What it is called."""
+        self._board = Switchboard(name)
+
+    def __repr__(self) -> str:
+        """Show the name."""
+        return f"<Tracing {self.name!r}>"
+
+    # --- spans ---
+
+    @overload
+    def enter_span(self, name: str, callback: Callable[[Span], T], /) -> T: ...
+    @overload
+    def enter_span(self, name: str, callback: Callable[[Span, T1], T], a1: T1, /) -> T: ...
+    @overload
+    def enter_span(
+        self, name: str, callback: Callable[[Span, T1, T2], T], a1: T1, a2: T2, /
+    ) -> T: ...
+    @overload
+    def enter_span(
+        self, name: str, callback: Callable[[Span, T1, T2, T3], T], a1: T1, a2: T2, a3: T3, /
+    ) -> T: ...
+    @overload
+    def enter_span(
+        self,
+        name: str,
+        callback: Callable[[Span, T1, T2, T3, T4], T],
+        a1: T1,
+        a2: T2,
+        a3: T3,
+        a4: T4,
+        /,
+    ) -> T: ...
+    @overload
+    def enter_span(
+        self,
+        name: str,
+        callback: Callable[Concatenate[Span, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T: ...
+    def enter_span(
+        self, name: str, callback: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Call `callback(span, *args, **kwargs)` with a new child of the current span.
+
+        The span is current while the callback runs, and ends when it returns or raises, or, where
+        the result is awaitable, when that settles. A future comes back as the same object; a
+        coroutine or generator comes back as one, in which the span is current at every step. With
+        nobody listening it is the call and nothing else.
+        """
+        board = self._board
+        if board.off:
+            return callback(NOOP_SPAN, *args, **kwargs)
+        return _enter.enter(board, _name(name, board), callback, args, kwargs, True)
+
+    @overload
+    def start_active_span(self, name: str, callback: Callable[[Span], T], /) -> T: ...
+    @overload
+    def start_active_span(self, name: str, callback: Callable[[Span, T1], T], a1: T1, /) -> T: ...
+    @overload
+    def start_active_span(
+        self, name: str, callback: Callable[[Span, T1, T2], T], a1: T1, a2: T2, /
+    ) -> T: ...
+    @overload
+    def start_active_span(
+        self, name: str, callback: Callable[[Span, T1, T2, T3], T], a1: T1, a2: T2, a3: T3, /
+    ) -> T: ...
+    @overload
+    def start_active_span(
+        self,
+        name: str,
+        callback: Callable[[Span, T1, T2, T3, T4], T],
+        a1: T1,
+        a2: T2,
+        a3: T3,
+        a4: T4,
+        /,
+    ) -> T: ...
+    @overload
+    def start_active_span(
+        self,
+        name: str,
+        callback: Callable[Concatenate[Span, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T: ...
+    def start_active_span(
+        self, name: str, callback: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Do as `enter_span`, save that the caller ends the span, also where the callback raised."""
+        board = self._board
+        if board.off:
+            return callback(NOOP_SPAN, *args, **kwargs)
+        return _enter.enter(board, _name(name, board), callback, args, kwargs, False)
+
+    def span(
+        self, name: str, attributes: Attributes | None = None, /, **more: AttributeValue | None
+    ) -> SpanScope:
+        """Return a block, for `with` and `async with`, around which there is a span.
+
+        The block gives the `Span`. Attributes can be given as a mapping, by keyword, or both.
+        """
+        board = self._board
+        if board.off:
+            return _NO_SCOPE
+        scope: SpanScope = _new(SpanScope)
+        scope._board = board
+        scope._name = name if type(name) is str else _name(name, board)
+        scope._span = scope._more = None
+        if attributes is None and (not more or _easy(more, board)):
+            scope._attributes = more  # type: ignore[assignment]
+        else:
+            scope._attributes, scope._more = _clean(attributes, more, board)
+        return scope
+
+    def start_span(
+        self, name: str, attributes: Attributes | None = None, /, **more: AttributeValue | None
+    ) -> Span:
+        """Open a child of the current span that is not made current; the caller ends it."""
+        board = self._board
+        if board.off:
+            return NOOP_SPAN
+        values, facts = _clean(attributes, more, board)
+        span = begin(board, _name(name, board), values, facts, False)
+        return NOOP_SPAN if span is None or span._end else span
+
+    def use_span(self, span: Span, *, end: bool = False) -> UseScope:
+        """Return a block in which a span made elsewhere is current; `end=True` ends it after that."""
+        if not isinstance(span, Span):
+            raise TypeError(f"use_span takes a Span, not {span!r}")
+        return UseScope(self._board, span, bool(end))
+
+    def current_span(self) -> Span:
+        """Return the innermost span here, or the no-op span; never None."""
+        board = self._board
+        if board.off:
+            return NOOP_SPAN
+        entry = board.get()
+        if entry is not None and entry._lifeline.open is not None:
+            return entry  # type: ignore[no-any-return]
+        return self._here() or NOOP_SPAN
+
+    def _here(self) -> Span | None:
+        board = self._board
+        entry = look(board)
+        if entry is None:
+            entry = board.ambient_root()
+        span = span_at(entry)
+        if span is None or span is NOOP_SPAN:
+            return None
+        state = span._lifeline.origin.state
+        return None if state is State.UNSAMPLED or state is State.UNHEARD else span
+
+    # --- the decorator ---
+
+    @overload
+    def traced(self, name: F, /) -> F: ...
+    @overload
+    def traced(
+        self,
+        name: str | None = None,
+        *,
+        attributes: Mapping[str, AttributeValue] | None = None,
+        capture_args: bool | Sequence[str] = False,
+        capture_return: bool = False,
+        min_duration: float | None = None,
+    ) -> Callable[[F], F]: ...
+    def traced(
+        self,
+        name: Any = None,
+        *,
+        attributes: Mapping[str, AttributeValue] | None = None,
+        capture_args: bool | Sequence[str] = False,
+        capture_return: bool = False,
+        min_duration: float | None = None,
+    ) -> Any:
+        """Put a span around each call of a function, method, property or of a class's public methods.
+
+        Bare, or with a name and options. `attributes` are set on each span; `capture_args` records
+        all arguments or those that are named; `capture_return` records the result as `return`;
+        a span shorter than `min_duration` seconds that did not fail is left out, and its children
+        hang on its parent. Returns what it was given, of the same type. Options that make no sense
+        are a TypeError or ValueError at once.
+        """
+        target = None
+        if name is not None and not isinstance(name, str):
+            if not (callable(name) or hasattr(name, "__get__")):
+                raise TypeError(
+                    f"traced takes a function, or a name for the span (a str), not {name!r}"
+                )
+            name, target = None, name
+        options = options_of(name, attributes, capture_args, capture_return, min_duration)
+        if target is not None:
+            return trace(target, self._board, options)
+        return lambda target: trace(target, self._board, options)
+
+    # --- invocations ---
+
+    def invocation(
+        self,
+        name: str = "main",
+        *,
+        info: EventInfo | None = None,
+        parent: SpanContext | Span | str | Mapping[str, Any] | None = None,
+        linger: float | None = 0.0,
+        ambient: bool = False,
+        new_trace: bool = False,
+        attributes: Attributes | None = None,
+    ) -> InvocationScope:
+        """Return a block, for `with` and `async with`, that is one unit of work.
+
+        The block gives the `Invocation`. `parent` may be a context, a span, a `traceparent` or a
+        carrier; None means the current span, or a new trace. `linger` is how many seconds it waits
+        for spans that are still open at its end (None: without limit). With `ambient=True`, contexts
+        that carry no invocation of their own fall back to it while it is open.
+        """
+        check_seconds("linger", linger)
+        if info is not None and not isinstance(info, EVENT_INFOS):
+            raise TypeError(f"info must be an event info, such as FetchEventInfo, not {info!r}")
+        board = self._board
+        values, facts = (None, None) if attributes is None else _clean(attributes, {}, board)
+        given = tuple([make_attribute(k, v) for k, v in (values or {}).items()])
+        restart = parent is not None
+        context = _parent_context(parent)
+        made = Invocation(self, _name(name, board), info, linger)
+        return InvocationScope(
+            board,
+            made,
+            context,
+            ambient=ambient,
+            new_trace=new_trace or (restart and context is None),
+            unlinked=restart and context is None and not new_trace,
+            attributes=values,
+            more=facts,
+            given=given,
+        )
+
+    def current_invocation(self) -> Invocation | None:
+        """Return the invocation that the current span belongs to, while it lives."""
+        entry = look(self._board)
+        if entry is None:
+            entry = self._board.ambient_root()
+        return current_invocation(self, span_at(entry))
+
+    # --- who listens ---
+
+    def add_tail(
+        self,
+        tail: Callable[[TailEvent[Onset]], object],
+        *,
+        delivery: Literal["background", "inline"] = "background",
+    ) -> Subscription:
+        """Subscribe a live tail, from the next onset on.
+
+        `inline` calls it on the thread on which things happen, `background` on one of its own.
+        TypeError for what can't be a tail, ValueError for another delivery.
+        """
+        check_tail(tail)
+        if delivery not in ("background", "inline"):
+            raise ValueError(f"delivery must be 'background' or 'inline', not {delivery!r}")
+        subscription = TailSubscription(self._board, tail, inline=delivery == "inline")
+        self._board.plug_tail(subscription)
+        return subscription
+
+    def add_exporter(
+        self,
+        exporter: Exporter,
+        *,
+        max_queue: int = MAX_QUEUE,
+        max_batch: int = MAX_BATCH,
+        delay: float = DELAY,
+    ) -> Subscription:
+        """Subscribe an exporter of finished spans, which it gets in batches on a worker thread.
+
+        At most `max_queue` spans wait; what comes on top is counted as dropped. A batch has at most
+        `max_batch` spans and waits at most `delay` seconds.
+        """
+        check_exporter(exporter)
+        check_batching(max_queue, max_batch, delay)
+        subscription = ExporterSubscription(self._board, exporter, max_queue, max_batch, delay)
+        self._board.plug_exporter(subscription)
+        return subscription
+
+    def configure(
+        self,
+        *,
+        sampler: Sampler | None = _UNSET,
+        limits: Limits | None = _UNSET,
+        id_generator: IdGenerator | None = _UNSET,
+        resource: Attributes | None = _UNSET,
+        propagate_threads: bool = _UNSET,
+        enabled: bool = _UNSET,
+    ) -> None:
+        """Change what is passed and nothing else; None goes back to the default.
+
+        TypeError for a value that can't be used, and then nothing has changed.
+        """
+        _check_settings(sampler, limits, id_generator, resource, propagate_threads, enabled)
+        board = self._board
+        if sampler is not _UNSET:
+            board.sampler = sampler
+        if limits is not _UNSET:
+            board.use_limits(limits or Limits())
+        if id_generator is not _UNSET:
+            board.use_generator(id_generator)
+        if resource is not _UNSET:
+            board.resource = MappingProxyType(clean_all(resource, {}, board.limits))
+        if propagate_threads is not _UNSET:
+            _set_propagation(board, propagate_threads)
+        if enabled is not _UNSET:
+            board.enabled = enabled
+            board.rewire()
+
+    # --- logs, and contexts that travel ---
+
+    def log(self, level: str, message: str, /, **attributes: AttributeValue | None) -> None:
+        """Log a line on the current span: `log` on the stream, an event to exporters.
+
+        `level` is recorded in lower case. A message over the limit is cut and marked `truncated`.
+        """
+        board = self._board
+        if board.off:
+            return
+        span = self.current_span()
+        if span is NOOP_SPAN or span._lifeline.origin.state is not State.LIVE:
+            return
+        limits = board.limits
+        text = clean_text(message, limits.event_bytes + 1)
+        truncated = len(text.encode()) > limits.event_bytes
+        text = cut(text, limits.event_bytes)
+        kind = clean_text(level, limits.name_bytes).lower()
+        values = clean_all(attributes, {}, limits)
+        lifeline = span._lifeline.origin
+        if not span._end:
+            event = {"log.severity": kind, "log.message": cut(text, limits.value_bytes), **values}
+            keep_event(span, "log", now_ns(), event)
+        if lifeline.watch is not None:
+            lifeline.watch.logged(span, kind, text, values, truncated=truncated)
+
+    def propagate(self, fn: Callable[P, T]) -> Callable[P, T]:
+        """Bind the current span to a callable, for a thread or callback with an empty context."""
+        if not callable(fn):
+            raise TypeError(f"propagate takes a callable, not {fn!r}")
+        return bind(self._board, fn)
+
+    def inject(self, carrier: MutableMapping[str, str]) -> None:
+        """Write the current span's `traceparent` and `tracestate` into a carrier.
+
+        The no-op span writes nothing; inside an unsampled invocation, its root is written.
+        """
+        board = self._board
+        if board.off:
+            return
+        entry = look(board)
+        span = span_at(entry) if entry is not None else board.ambient_root()
+        if span is None or span is NOOP_SPAN:
+            return
+        lifeline = span._lifeline.origin
+        if lifeline.state is State.UNHEARD:
+            return
+        context = span.context
+        carrier["traceparent"] = context.traceparent
+        if context.trace_state:
+            carrier["tracestate"] = context.trace_state
+
+    def extract(self, carrier: Mapping[str, Any]) -> SpanContext | None:
+        """Read a trace context from a carrier by the letter of W3C Trace Context, or None."""
+        return extract_context(carrier)
+
+    # --- the end ---
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Deliver all that is finished; False if that took more than `timeout` seconds (30)."""
+        check_seconds("timeout", timeout)
+        return self._board.flush(DEFAULT_TIMEOUT if timeout is None else timeout)
+
+    def shutdown(self, timeout: float | None = None) -> bool:
+        """Flush, then end every subscription; False if that took more than `timeout` seconds (30)."""
+        check_seconds("timeout", timeout)
+        return self._board.shutdown(DEFAULT_TIMEOUT if timeout is None else timeout)
+
+
+def _check_settings(
+    sampler: Any, limits: Any, id_generator: Any, resource: Any, threads: Any, enabled: Any
+) -> None:
+    """TypeError for a setting that can't be used."""
+
+    def wrong(name: str, what: str, value: object) -> TypeError:
+        return TypeError(f"{name} must be {what}, not {value!r}")
+
+    if sampler is not _UNSET and sampler is not None and not _has(sampler, "should_sample"):
+        raise wrong("sampler", "an object with should_sample()", sampler)
+    if limits is not _UNSET and limits is not None and not isinstance(limits, Limits):
+        raise wrong("limits", "a Limits", limits)
+    if id_generator is not _UNSET and id_generator is not None:
+        for method in ("generate_trace_id", "generate_span_id"):
+            if not _has(id_generator, method):
+                raise wrong("id_generator", f"an object with {method}()", id_generator)
+    if resource is not _UNSET and resource is not None and not isinstance(resource, Mapping):
+        raise wrong("resource", "a mapping of attributes", resource)
+    for name, value in (("propagate_threads", threads), ("enabled", enabled)):
+        if value is not _UNSET and type(value) is not bool:
+            raise wrong(name, "True or False", value)
+
+
+def _has(thing: object, method: str) -> bool:
+    return not isinstance(thing, type) and callable(getattr(thing, method, None))
+
+
+def _set_propagation(board: Switchboard, wanted: bool) -> None:
+    propagate_threads(board, wanted)
+
+
+def _name(name: object, board: Switchboard) -> str:
+    return name if type(name) is str else clean_text(name, board.limits.name_bytes)
+
+
+def _easy(values: dict[str, Any], board: Switchboard) -> bool:
+    """Whether attributes given by keyword need no cleaning: short ASCII, numbers, and not many."""
+    if len(values) > board.easy_count:
+        return False
+    longest = board.easy_text
+    for key, value in values.items():
+        kind = type(value)
+        if kind is str:
+            if len(value) > longest or not value.isascii():
+                return False
+        elif kind is int:
+            if not INT_MIN <= value <= INT_MAX:
+                return False
+        elif kind is not bool and kind is not float:
+            return False
+        if len(key) > board.easy_key or not key.isascii():
+            return False
+    return True
+
+
+def _clean(
+    attributes: object, more: dict[str, Any], board: Switchboard
+) -> tuple[dict[str, Any] | None, Rare | None]:
+    if attributes is None and not more:
+        return None, None
+    token = board.set(board.mute)
+    try:
+        return fresh_attributes(attributes, more, board.limits)
+    finally:
+        board.reset(token)
+
+
+def _parent_context(parent: object) -> SpanContext | None:
+    """What a parent given in any of its forms means; None where it can't be read."""
+    if isinstance(parent, Span):
+        parent = parent.context
+    if isinstance(parent, SpanContext):
+        return parent if parent.is_valid else None
+    if isinstance(parent, str):
+        return parse_traceparent(parent)
+    return None if parent is None else extract_context(parent)  # type: ignore[arg-type]
+
+
+class _NoScope(SpanScope):
+    """The block of those to whom nobody listens; there is one, and it can be entered at will."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Span:
+        """Give the no-op span."""
+        return NOOP_SPAN
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        """Do nothing."""
+
+    async def __aenter__(self) -> Span:
+        """Give the no-op span."""
+        return NOOP_SPAN
+
+    async def __aexit__(self, kind: object, error: object, traceback: object) -> None:
+        """Do nothing."""
+
+
+_NO_SCOPE: SpanScope = _NoScope()
+
+tracing = Tracing()
+"""The default instance."""
+
+traced = tracing.traced
+"""The default instance's decorator."""

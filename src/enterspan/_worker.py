@@ -1,0 +1,257 @@
+"""The thread behind a subscription: it takes what waits in a queue and hands it on, in batches.
+
+Everything that calls into a listener in the background runs here, so a listener that is slow, hangs
+or raises hurts nobody else. A forked child has no threads: its workers begin anew, with an empty
+queue, when it first has something for them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from collections import deque
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, Final
+
+from enterspan._context import QUIET
+from enterspan._frozen import frozen
+from enterspan._warnings import warn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from enterspan._switchboard import Switchboard
+
+DEFAULT_TIMEOUT: Final = 30.0
+"""Seconds that `flush` and `shutdown` take at most when they are not told."""
+EXIT_TIMEOUT: Final = 5.0
+"""Seconds for which a listener may hold up the end of the process."""
+
+
+@frozen
+class Stats:
+    """What became of what a subscription was given; `received` is the sum of the rest and waiting."""
+
+    received: int
+    exported: int
+    dropped: int
+    failed: int
+
+
+class Subscription:
+    """A tail or an exporter that is subscribed; also a block, at whose end it is removed."""
+
+    board: Switchboard
+    worker: Worker | None
+
+    @property
+    def stats(self) -> Stats:
+        """Counts since the subscription."""
+        raise NotImplementedError
+
+    def remove(self, timeout: float | None = None) -> None:
+        """End the subscription; a second time does nothing."""
+        raise NotImplementedError
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing waits and nothing runs any more."""
+        return self.worker is None or not self.worker.is_running
+
+    def flush(self, deadline: float) -> bool:
+        """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
+        return self.worker is None or self.worker.flush(deadline)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove it."""
+        self.remove()
+
+
+class Worker:
+    """A daemon thread and its queue."""
+
+    def __init__(
+        self,
+        board: Switchboard,
+        deliver: Callable[[list[Any]], None],
+        name: str,
+        delay: float,
+        *,
+        batch: int = 512,
+        prompt: bool = False,
+        finish: Callable[[], None] | None = None,
+    ) -> None:
+        self._board = board
+        self._deliver = deliver
+        self._finish = finish
+        self._name = f"enterspan-{name}"
+        self._delay = delay
+        self._batch = batch
+        self._prompt = prompt
+        self._fresh()
+        _workers.add(self)
+
+    def _fresh(self) -> None:
+        self.queue: deque[Any] = deque()
+        self._wake = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._turn = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+        self._in_hand = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many items are in the queue or being delivered."""
+        return len(self.queue) + self._in_hand
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread is there."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Start the thread; where that can't be (the interpreter is ending), items just wait."""
+        if self._thread is None and not self._stopping and not sys.is_finalizing():
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread = thread
+            try:
+                # Its context is empty on purpose, whatever the thread that starts it has.
+                thread.start()
+            except RuntimeError:
+                self._thread = None
+
+    def put(self, item: Any) -> None:
+        """Queue an item."""
+        self.queue.append(item)
+        if self._prompt and not self._wake.is_set():
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the worker look at its queue now."""
+        if not self._wake.is_set():
+            self._wake.set()
+        if self._thread is None:
+            self.start()
+
+    def _run(self) -> None:
+        self._board.set(QUIET)
+        wake = self._wake
+        while True:
+            wake.wait(None if self._prompt and not self._stopping else self._delay)
+            if self._prompt and not self._stopping and not self._wants_now():
+                sleep(self._delay)  # gather what comes with it
+            wake.clear()
+            self.drain()
+            if self._stopping and not self.queue:
+                break
+            if wake is not self._wake:
+                return  # this thread is from before a fork
+        if self._finish is not None:
+            self._finish()
+
+    def _wants_now(self) -> bool:
+        last = self.queue[-1] if self.queue else None
+        return type(last) is _Mark
+
+    def drain(self) -> None:
+        """Deliver what waits, batch by batch; by one thread at a time."""
+        with self._turn:
+            queue = self.queue
+            while queue:
+                batch: list[Any] = []
+                mark = None
+                while queue and len(batch) < self._batch:
+                    item = queue.popleft()
+                    if type(item) is _Mark:
+                        mark = item
+                        break
+                    batch.append(item)
+                    self._in_hand = len(batch)
+                if batch:
+                    try:
+                        self._deliver(batch)
+                    except BaseException as error:
+                        warn(f"{self._name} failed", error)
+                self._in_hand = 0
+                if mark is not None:
+                    mark.passed.set()
+
+    def flush(self, deadline: float) -> bool:
+        """Wait until all that was queued before has been delivered."""
+        if not self.is_running:
+            self.start()
+        if not self.is_running:
+            return self._drain_here(deadline)
+        mark = _Mark()
+        self.queue.append(mark)
+        self._wake.set()
+        while not mark.passed.wait(max(0.0, min(deadline - monotonic(), 0.5))):
+            if monotonic() >= deadline:
+                return False
+            if not self.is_running:
+                return self._drain_here(deadline)
+        return True
+
+    def _drain_here(self, deadline: float) -> bool:
+        if not self._turn.acquire(timeout=max(0.0, deadline - monotonic())):
+            return False
+        self._turn.release()
+        token = self._board.set(QUIET)
+        try:
+            self.drain()
+        finally:
+            self._board.reset(token)
+        return True
+
+    def stop(self, timeout: float) -> bool:
+        """End the thread once its queue is empty; False if it did not end in time."""
+        self._stopping = True
+        self._wake.set()
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            if thread is None and self._finish is not None:
+                self._finish()
+            return True
+        thread.join(timeout)
+        return not thread.is_alive()
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child."""
+        self._fresh()
+
+
+class _Mark:
+    """A place in a queue, to know when all before it has been delivered."""
+
+    __slots__ = ("passed",)
+
+    def __init__(self) -> None:
+        self.passed = threading.Event()
+
+
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for worker in list(_workers):
+        worker.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,504 @@
+"""The live stream: what a tail sees, as frozen values.
+
+The life of a stream. It begins with one `onset`, sequence 0, which opens the invocation's root
+span. Between it and the end come, in the order in which they happened: `spanOpen` and, later,
+`spanClose` of each span below the root, with the span's `attributes` right before its close;
+`log`, `exception` and `diagnosticChannel` of any span; and at most one `return`, when the handler
+has answered. Every span that was opened is closed: what is still open at the end is closed as
+`abandoned`, innermost first. Then come the root's `attributes`, a `streamDiagnostic` if events of
+this stream had to be dropped, and one `outcome`, which is always last. Sequences have no gaps.
+
+The vocabulary is that of workerd's streaming tail workers.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from enterspan._frozen import frozen, maker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+    from typing import TypeAlias
+
+    from enterspan._values import AttributeValue
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as DefaultTypeVar
+
+    E = DefaultTypeVar("E", covariant=True, bound="Event", default="Event")
+else:
+    E = TypeVar("E", covariant=True)
+
+
+# --- what an invocation is about ----------------------------------------------------------------
+
+
+@frozen
+class FetchEventInfo:
+    """An HTTP request: its method, its URL and its headers as pairs of name and value."""
+
+    method: str
+    url: str
+    headers: Sequence[tuple[str, str]] | Mapping[str, str] = ()
+
+    def __post_init__(self) -> None:
+        """Turn headers given as a mapping or a list into a tuple of pairs."""
+        headers: Any = self.headers
+        pairs: Iterable[Any] = headers.items() if hasattr(headers, "items") else headers
+        _set(self, "headers", tuple([(name, value) for name, value in pairs]))
+
+    @property
+    def type(self) -> Literal["fetch"]:
+        """The wire name."""
+        return "fetch"
+
+
+@frozen
+class ConnectEventInfo:
+    """A raw connection."""
+
+    @property
+    def type(self) -> Literal["connect"]:
+        """The wire name."""
+        return "connect"
+
+
+@frozen
+class RpcEventInfo:
+    """A remote procedure call of `method`."""
+
+    method: str
+
+    @property
+    def type(self) -> Literal["rpc"]:
+        """The wire name."""
+        return "rpc"
+
+
+@frozen
+class ScheduledEventInfo:
+    """A scheduled run: when it was due (a datetime with a zone) and the cron text."""
+
+    scheduled_time: datetime
+    cron: str
+
+    def __post_init__(self) -> None:
+        """Refuse a time without a zone."""
+        _needs_zone(self.scheduled_time, "scheduled_time")
+
+    @property
+    def type(self) -> Literal["scheduled"]:
+        """The wire name."""
+        return "scheduled"
+
+
+@frozen
+class AlarmEventInfo:
+    """An alarm: when it was due (a datetime with a zone)."""
+
+    scheduled_time: datetime
+
+    def __post_init__(self) -> None:
+        """Refuse a time without a zone."""
+        _needs_zone(self.scheduled_time, "scheduled_time")
+
+    @property
+    def type(self) -> Literal["alarm"]:
+        """The wire name."""
+        return "alarm"
+
+
+@frozen
+class QueueEventInfo:
+    """A batch of messages taken from a queue."""
+
+    queue_name: str
+    batch_size: int
+
+    @property
+    def type(self) -> Literal["queue"]:
+        """The wire name."""
+        return "queue"
+
+
+@frozen
+class EmailEventInfo:
+    """An e-mail: its sender, its recipient and its size in bytes."""
+
+    mail_from: str
+    rcpt_to: str
+    raw_size: int
+
+    @property
+    def type(self) -> Literal["email"]:
+        """The wire name."""
+        return "email"
+
+
+@frozen
+class TraceEventInfo:
+    """A batch of traces, handed to something that works on traces."""
+
+    traces: Sequence[Any]
+
+    @property
+    def type(self) -> Literal["trace"]:
+        """The wire name."""
+        return "trace"
+
+
+@frozen
+class WebSocketEventInfo:
+    """One event of a web socket; `code` and `was_clean` belong to a close."""
+
+    kind: Literal["message", "close", "error"]
+    code: int | None = None
+    was_clean: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a kind that web sockets don't have."""
+        if self.kind not in ("message", "close", "error"):
+            raise ValueError(f"kind must be 'message', 'close' or 'error', not {self.kind!r}")
+
+    @property
+    def type(self) -> Literal["webSocket"]:
+        """The wire name."""
+        return "webSocket"
+
+
+@frozen
+class TestEventInfo:
+    """A test."""
+
+    __test__ = False  # pytest: this is no test class
+
+    name: str
+
+    @property
+    def type(self) -> Literal["test"]:
+        """The wire name."""
+        return "test"
+
+
+@frozen
+class CustomEventInfo:
+    """Anything else."""
+
+    name: str = ""
+
+    @property
+    def type(self) -> Literal["custom"]:
+        """The wire name."""
+        return "custom"
+
+
+@frozen
+class FetchResponseInfo:
+    """The answer to an HTTP request."""
+
+    status_code: int
+
+    @property
+    def type(self) -> Literal["fetch"]:
+        """The wire name."""
+        return "fetch"
+
+
+if TYPE_CHECKING:
+    EventInfo: TypeAlias = (
+        FetchEventInfo
+        | ConnectEventInfo
+        | RpcEventInfo
+        | ScheduledEventInfo
+        | AlarmEventInfo
+        | QueueEventInfo
+        | EmailEventInfo
+        | TraceEventInfo
+        | WebSocketEventInfo
+        | TestEventInfo
+        | CustomEventInfo
+    )
+
+EVENT_INFOS: tuple[type[Any], ...] = (
+    FetchEventInfo,
+    ConnectEventInfo,
+    RpcEventInfo,
+    ScheduledEventInfo,
+    AlarmEventInfo,
+    QueueEventInfo,
+    EmailEventInfo,
+    TraceEventInfo,
+    WebSocketEventInfo,
+    TestEventInfo,
+    CustomEventInfo,
+)
+
+
+# --- what happens in an invocation --------------------------------------------------------------
+
+
+@frozen
+class Attribute:
+    """One attribute of a span."""
+
+    name: str
+    value: AttributeValue
+
+
+@frozen
+class Onset:
+    """The invocation has begun; `span_id` is its root span's."""
+
+    span_id: str
+    name: str
+    info: EventInfo | None
+    attributes: tuple[Attribute, ...]
+
+    @property
+    def type(self) -> Literal["onset"]:
+        """The wire name."""
+        return "onset"
+
+
+@frozen
+class SpanOpen:
+    """A span was opened; the event's `span_context.span_id` is its parent."""
+
+    span_id: str
+    name: str
+
+    @property
+    def type(self) -> Literal["spanOpen"]:
+        """The wire name."""
+        return "spanOpen"
+
+
+@frozen
+class Attributes:
+    """All attributes that a span has at its close."""
+
+    info: tuple[Attribute, ...]
+
+    @property
+    def type(self) -> Literal["attributes"]:
+        """The wire name."""
+        return "attributes"
+
+
+@frozen
+class Log:
+    """A log line. `level` is lower case; `truncated` says that the message was cut."""
+
+    level: str
+    message: str
+    attributes: tuple[Attribute, ...]
+    truncated: bool
+
+    @property
+    def type(self) -> Literal["log"]:
+        """The wire name."""
+        return "log"
+
+
+@frozen
+class Exception_:
+    """An exception left a span, or was recorded on it; `stack` is the formatted traceback."""
+
+    name: str
+    message: str
+    stack: str
+
+    @property
+    def type(self) -> Literal["exception"]:
+        """The wire name."""
+        return "exception"
+
+
+@frozen
+class DiagnosticChannel:
+    """A named event of a span: `channel` is its name, `message` its attributes."""
+
+    channel: str
+    message: Mapping[str, AttributeValue]
+
+    @property
+    def type(self) -> Literal["diagnosticChannel"]:
+        """The wire name."""
+        return "diagnosticChannel"
+
+
+@frozen
+class SpanClose:
+    """A span has ended."""
+
+    outcome: str
+
+    @property
+    def type(self) -> Literal["spanClose"]:
+        """The wire name."""
+        return "spanClose"
+
+
+@frozen
+class Return:
+    """The handler has answered; the invocation may live on."""
+
+    info: FetchResponseInfo | None
+
+    @property
+    def type(self) -> Literal["return"]:
+        """The wire name."""
+        return "return"
+
+
+@frozen
+class DroppedEvents:
+    """How many events of this stream could not be delivered."""
+
+    count: int
+
+    @property
+    def type(self) -> Literal["droppedEvents"]:
+        """The wire name."""
+        return "droppedEvents"
+
+
+@frozen
+class StreamDiagnostic:
+    """Something about the stream itself."""
+
+    diagnostic: DroppedEvents
+
+    @property
+    def type(self) -> Literal["streamDiagnostic"]:
+        """The wire name."""
+        return "streamDiagnostic"
+
+
+@frozen
+class Outcome:
+    """The invocation is over.
+
+    `cpu_time` is the CPU time of the process and `wall_time` the time that passed, from the onset
+    to here, in nanoseconds (on the wire in milliseconds).
+    """
+
+    outcome: str
+    cpu_time: int
+    wall_time: int
+
+    @property
+    def type(self) -> Literal["outcome"]:
+        """The wire name."""
+        return "outcome"
+
+
+if TYPE_CHECKING:
+    Event: TypeAlias = (
+        Onset
+        | SpanOpen
+        | Attributes
+        | Log
+        | Exception_
+        | DiagnosticChannel
+        | SpanClose
+        | Return
+        | StreamDiagnostic
+        | Outcome
+    )
+
+
+@frozen
+class TailSpanContext:
+    """Where an event belongs. Ids are lower-case hex; `trace_flags` is None without upstream."""
+
+    trace_id: str
+    span_id: str | None
+    trace_flags: int | None
+
+
+@frozen
+class TailEvent(Generic[E]):
+    """One event of one invocation's stream.
+
+    `timestamp` is in nanoseconds since the epoch. `sequence` is 0 for the onset and has no gaps.
+    """
+
+    invocation_id: str
+    span_context: TailSpanContext
+    timestamp: int
+    sequence: int
+    event: E
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the wire form: camelCase keys, JSON values only, times of an outcome in ms."""
+        context = self.span_context
+        return {
+            "invocationId": self.invocation_id,
+            "spanContext": {
+                "traceId": context.trace_id,
+                "spanId": context.span_id,
+                "traceFlags": context.trace_flags,
+            },
+            "timestamp": self.timestamp,
+            "sequence": self.sequence,
+            "event": _wire(self.event),
+        }
+
+
+make_attribute: Callable[..., Attribute] = maker(Attribute)
+make_span_open: Callable[..., SpanOpen] = maker(SpanOpen)
+make_attributes: Callable[..., Attributes] = maker(Attributes)
+make_span_close: Callable[..., SpanClose] = maker(SpanClose)
+make_tail_context: Callable[..., TailSpanContext] = maker(TailSpanContext)
+make_tail_event: Callable[..., TailEvent[Any]] = maker(TailEvent)
+
+
+# --- the wire form --------------------------------------------------------------------------------
+
+
+def _wire(value: Any) -> Any:
+    kind = type(value)
+    if kind in (str, int, bool, type(None)):
+        return value
+    if kind is float:
+        return value if value - value == 0 else repr(value)  # JSON has no nan and no infinity
+    if kind is Outcome:
+        return {
+            "type": "outcome",
+            "outcome": value.outcome,
+            "cpuTime": value.cpu_time / 1e6,
+            "wallTime": value.wall_time / 1e6,
+        }
+    if kind is FetchEventInfo:
+        headers = [{"name": _wire(name), "value": _wire(text)} for name, text in value.headers]
+        return {"type": "fetch", "method": value.method, "url": value.url, "headers": headers}
+    if hasattr(kind, "__match_args__") and hasattr(kind, "_twin"):
+        wire = {"type": value.type} if hasattr(kind, "type") else {}
+        wire.update({_camel(n): _wire(getattr(value, n)) for n in kind.__match_args__})
+        return wire
+    if kind in (dict, MappingProxyType):
+        return {k if type(k) is str else repr(k): _wire(v) for k, v in value.items()}
+    if kind in (list, tuple):
+        return [_wire(item) for item in value]
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return repr(value)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join([part.title() for part in rest])
+
+
+def _set(value: Any, name: str, new: object) -> None:
+    """Replace a field while the value is being made."""
+    type(value)._twin.__dict__[name].__set__(value, new)
+
+
+def _needs_zone(time: Any, name: str) -> None:
+    if getattr(time, "tzinfo", None) is None:
+        raise ValueError(f"{name} must be a datetime with a time zone, not {time!r}")

@@ -1,0 +1,1 @@
+"""Where traces go: each module here is one place, and none knows of another."""

@@ -1,0 +1,136 @@
+"""Traces as test results: `capture()` records what is done in a block, at once and in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from enterspan._tails import TailSubscription
+from enterspan._tracing import tracing as default_tracing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+    from enterspan._records import SpanData
+    from enterspan._tracing import Tracing
+    from enterspan.events import TailEvent
+
+__all__ = ["Trace", "capture"]
+
+
+class Trace:
+    """What was recorded, sampled or not."""
+
+    def __init__(self) -> None:
+        self.spans: list[SpanData] = []
+        """The finished spans, in order of their end."""
+        self.events: list[TailEvent[Any]] = []
+        """The events of all invocations, in the order in which they came."""
+
+    def find(self, name: str) -> SpanData:
+        """Return the first span to have ended that has this name; LookupError if there is none."""
+        for span in self.spans:
+            if span.name == name:
+                return span
+        names = ", ".join(sorted({span.name for span in self.spans})) or "none"
+        raise LookupError(f"no span named {name!r} has ended; there are: {names}")
+
+    def find_all(self, name: str) -> list[SpanData]:
+        """Return all spans with this name, in order of their end."""
+        return [span for span in self.spans if span.name == name]
+
+    def children_of(self, span: SpanData | None) -> list[SpanData]:
+        """Return a span's children in order of their start; None gives those without a parent."""
+        own = {(s.context.trace_id, s.context.span_id) for s in self.spans}
+        chosen = []
+        for child in self.spans:
+            above = (child.context.trace_id, child.parent_span_id)
+            if span is None:
+                if above not in own:
+                    chosen.append(child)
+            elif above == (span.context.trace_id, span.context.span_id):
+                chosen.append(child)
+        return sorted(chosen, key=lambda s: s.start_ns)
+
+    def tree(self) -> str:
+        """Return the names, each indented by two spaces below its parent."""
+        return "\n".join(self._lines(None, 0))
+
+    def _lines(self, span: SpanData | None, depth: int) -> Iterator[str]:
+        for child in self.children_of(span):
+            yield "  " * depth + child.name
+            yield from self._lines(child, depth + 1)
+
+    def clear(self) -> None:
+        """Forget what was recorded so far."""
+        self.spans.clear()
+        self.events.clear()
+
+    def __repr__(self) -> str:
+        """Show how much there is."""
+        return f"<Trace of {len(self.spans)} spans, {len(self.events)} events>"
+
+
+class capture:
+    """A block that records everything done in it, on the spot, and gives the `Trace`.
+
+    What is current outside is out of sight inside, so that a test sees its own spans and no others
+    as roots.
+
+    >>> from enterspan import tracing
+    >>> with capture() as trace:
+    ...     with tracing.span("load", user_id=7):
+    ...         pass
+    >>> trace.find("load").attributes["user_id"]
+    7
+    """
+
+    def __init__(self, tracing: Tracing | None = None) -> None:
+        """Record what is done with `tracing`, or with the default instance."""
+        self._tracing = tracing if tracing is not None else default_tracing
+        self._open: list[tuple[TailSubscription, Any, Any]] = []
+
+    def __enter__(self) -> Trace:
+        """Begin to record."""
+        trace = Trace()
+        board = self._tracing._board
+
+        def tail(onset: TailEvent[Any]) -> Callable[[TailEvent[Any]], None]:
+            trace.events.append(onset)
+            return trace.events.append
+
+        subscription = TailSubscription(board, tail, inline=True, collect=trace.spans.append)
+        token = board.set(None)
+        ambient, board.ambient = board.ambient, ()
+        board.plug_tail(subscription)
+        self._open.append((subscription, token, ambient))
+        return trace
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End it: what is still open is left alone."""
+        subscription, token, ambient = self._open.pop()
+        board = self._tracing._board
+        subscription.remove()
+        board.ambient = ambient
+        try:
+            board.reset(token)
+        except (ValueError, RuntimeError):
+            board.set(None)  # left in another context than the one it was entered in
+
+    async def __aenter__(self) -> Trace:
+        """Begin to record."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End it: what is still open is left alone."""
+        self.__exit__(kind, error, traceback)
