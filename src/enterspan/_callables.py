@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wrapt import FunctionWrapper
 
 from enterspan._enter import is_plain, settle
-from enterspan._scope import begin, fail, finish
+from enterspan._scope import begin, begin_with_floor, fail, finish
 from enterspan._traced import Recorder, span_name
 
 if TYPE_CHECKING:
@@ -30,10 +30,12 @@ class TracedCallable(FunctionWrapper):  # type: ignore[misc]
         captures = options.capture_args is True
         recorder = Recorder(options, ())
 
+        open_span: Any = begin_with_floor if recorder.has_floor else begin
+
         def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             if board.off:
                 return wrapped(*args, **kwargs)
-            span = begin(board, name, *recorder.start())
+            span = open_span(board, name, *recorder.start())
             if span is None:
                 return wrapped(*args, **kwargs)
             if captures:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
+from enterspan._clock import now_ns
 from enterspan._context import leave
 from enterspan._generators import (
     Inside,
@@ -57,7 +58,7 @@ def enter(
 def _stay(board: Switchboard, span: Span, error: BaseException) -> None:
     leave(board, span)
     if not span._end:
-        mark(span, span._lifeline.origin, error)
+        mark(span, span._lifeline.origin, error, now_ns())
 
 
 def is_plain(result: object) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from types import coroutine
 from typing import TYPE_CHECKING, Any
 
+from enterspan._clock import now_ns
 from enterspan._scope import fail, finish, mark
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class InsideOnly(Inside):
         """The body was left by an exception."""
         span = self.span
         if span is not None and not span._end:
-            mark(span, span._lifeline.origin, error)
+            mark(span, span._lifeline.origin, error, now_ns())
 
 
 @coroutine

@@ -183,7 +183,7 @@ class Invocation:
         if lifeline.outcome == "ok":
             lifeline.outcome = outcome
         if outcome == "exception" and not _failures.is_remembered(lifeline, error):
-            report(self._root, lifeline, error)
+            report(self._root, lifeline, error, now_ns())
 
     def end_root(self, root: Span, moment: int) -> None:
         """The root is at its end; with `linger=0` and nothing to wait for, so is all below it."""
@@ -232,13 +232,13 @@ class Invocation:
         self._finish(text or self._lifeline.outcome)
 
 
-def report(span: Span, lifeline: Lifeline, error: BaseException) -> None:
-    """Put an exception on a span as an event."""
+def report(span: Span, lifeline: Lifeline, error: BaseException, moment: int) -> None:
+    """Put an exception on a span as an event of a moment."""
     failure = _failures.describe(error, lifeline.board.limits)
     _failures.remember(lifeline, error)
-    keep_event(span, "exception", now_ns(), _failures.semantic(failure), always=True)
+    keep_event(span, "exception", moment, _failures.semantic(failure), always=True)
     if lifeline.watch is not None:
-        lifeline.watch.exception(span, failure)
+        lifeline.watch.exception(span, failure, moment)
 
 
 def failure_of(future: Any) -> BaseException | None:

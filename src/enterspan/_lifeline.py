@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from enterspan._clock import now_ns
 from enterspan._context import State
+from enterspan._floor import Hold
 from enterspan._span import NOOP_SPAN, Span, rare
 
 if TYPE_CHECKING:
@@ -192,7 +193,12 @@ def new_root(
     root._start = now_ns()
     lifeline.open = {root: None}
     lifeline.state = State.LIVE
-    if board.tails:
+    if more is not None and more.floor and (board.tails or (sampled and board.exports)):
+        lifeline.watch = Hold(
+            lifeline, None, lambda: board.announce(lifeline, root, parent, info, given)
+        )
+        lifeline.watch.undecided(root)
+    elif board.tails:
         lifeline.watch = board.announce(lifeline, root, parent, info, given)
     if lifeline.watch is None and not (sampled and board.exports):
         return _unrecorded(root, lifeline, State.UNSAMPLED)

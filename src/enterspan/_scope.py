@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from enterspan import _failures
 from enterspan._clock import now_ns
 from enterspan._context import Bookmark, State, enter, leave, look, span_at
+from enterspan._floor import Hold
 from enterspan._invocation import Invocation, end_root, report
 from enterspan._lifeline import new_root
 from enterspan._span import NOOP_SPAN, Rare, Span, end_span, rare
@@ -68,6 +69,20 @@ def begin(
     if watch is not None:
         watch.opened(span, parent)
     return span
+
+
+def begin_with_floor(
+    board: Switchboard, name: str, attributes: Any, more: Rare, current: bool = True
+) -> Span | None:
+    """Do as `begin` for a span with a `min_duration`: its invocation holds back until it is old."""
+    entry = look(board)
+    span = span_at(entry) if entry is not None else board.ambient_root()
+    lifeline = span._lifeline.origin if span is not None else None
+    if lifeline is not None and lifeline.state is State.LIVE:
+        with board.wiring:
+            if type(lifeline.watch) is not Hold:
+                lifeline.watch = Hold(lifeline, lifeline.watch, None)
+    return begin(board, name, attributes, more, current)
 
 
 def _begin_elsewhere(
@@ -136,13 +151,13 @@ def fail(span: Span, exception: BaseException) -> None:
         lifeline.missed(span, moment)
         return
     try:
-        mark(span, lifeline, exception)
+        mark(span, lifeline, exception, moment)
     except Exception:
         rare(span).outcome = "exception"  # too deep in the stack to say more
     end_span(span, lifeline, moment)
 
 
-def mark(span: Span, lifeline: Lifeline, exception: BaseException) -> None:
+def mark(span: Span, lifeline: Lifeline, exception: BaseException, moment: int) -> None:
     """Say on a span what an exception that left it means, and record it if nobody has yet."""
     outcome = _failures.outcome_of(exception)
     if outcome == "ok":
@@ -157,7 +172,7 @@ def mark(span: Span, lifeline: Lifeline, exception: BaseException) -> None:
         more.status = "error"
         more.description = _failures.summary(exception, lifeline.board.limits)
     if not _failures.is_remembered(lifeline, exception):
-        report(span, lifeline, exception)
+        report(span, lifeline, exception, moment)
 
 
 class SpanScope:
@@ -252,7 +267,7 @@ class UseScope:
         if span._end:
             return
         if error is not None:
-            mark(span, span._lifeline.origin, error)
+            mark(span, span._lifeline.origin, error, now_ns())
         if self._end:
             span.end()
 
@@ -365,7 +380,7 @@ class InvocationScope:
             return
         if error is not None:
             try:
-                mark(root, lifeline, error)
+                mark(root, lifeline, error, moment)
             except Exception:
                 rare(root).outcome = lifeline.outcome = "exception"
         end_root(root, lifeline, moment)

@@ -118,6 +118,8 @@ class Span:
     def context(self) -> SpanContext:
         """The span's identity."""
         lifeline = self._lifeline.origin
+        if self._more is not None:
+            self._more.floor = 0  # whoever knows its ids may tell somebody: it is kept
         return make_context(
             lifeline.trace_id, self._span_id, lifeline.trace_flags, lifeline.trace_state, False
         )
@@ -181,9 +183,10 @@ class Span:
         limits = lifeline.board.limits
         text = clean_text(name, limits.name_bytes)
         message = clean_all(attributes, more, limits)
-        keep_event(self, text, now_ns(), message)
+        moment = now_ns()
+        keep_event(self, text, moment, message)
         if lifeline.watch is not None:
-            lifeline.watch.diagnostic(self, text, message)
+            lifeline.watch.diagnostic(self, text, message, moment)
         return self
 
     def record_exception(
@@ -197,9 +200,10 @@ class Span:
         failure = _failures.describe(exception, limits)
         _failures.remember(lifeline.origin, exception)
         extra = clean_all(attributes, {}, limits)
-        keep_event(self, "exception", now_ns(), {**_failures.semantic(failure), **extra})
+        moment = now_ns()
+        keep_event(self, "exception", moment, {**_failures.semantic(failure), **extra})
         if lifeline.watch is not None:
-            lifeline.watch.exception(self, failure)
+            lifeline.watch.exception(self, failure, moment)
         return self
 
     def set_status(self, status: str, description: str = "") -> Self:

@@ -111,6 +111,11 @@ class Switchboard:
         _boards.add(self)
         _by_name.setdefault(name, self)
 
+    @property
+    def wiring(self) -> threading.RLock:
+        """The lock for changes of who listens to what."""
+        return _wiring
+
     def use_limits(self, limits: Limits) -> None:
         """Take over limits, and what the hot path needs to know of them."""
         self.limits = limits
@@ -138,21 +143,21 @@ class Switchboard:
 
     def plug_tail(self, subscription: TailSubscription) -> None:
         """Subscribe a tail."""
-        with _wiring:
+        with self.wiring:
             self.tails = (*self.tails, subscription)
             self.rewire()
         _at_process_end()
 
     def plug_exporter(self, subscription: ExporterSubscription) -> None:
         """Subscribe an exporter."""
-        with _wiring:
+        with self.wiring:
             self.exports = (*self.exports, subscription)
             self.rewire()
         _at_process_end()
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Take a tail or an exporter out."""
-        with _wiring:
+        with self.wiring:
             self.tails = tuple([s for s in self.tails if s is not subscription])
             self.exports = tuple([s for s in self.exports if s is not subscription])
             self.rewire()
@@ -196,6 +201,8 @@ class Switchboard:
         given: tuple[Attribute, ...],
     ) -> Watch | None:
         """Tell the tails about a new invocation; None where none of them wants it."""
+        if not self.tails:
+            return None
         flags = None if parent is None else parent.trace_flags
         watch = Watch(lifeline, root, flags, info, given, self.tails)
         return watch if watch.is_heard else None

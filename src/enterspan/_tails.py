@@ -11,12 +11,13 @@ from __future__ import annotations
 from _thread import allocate_lock
 from collections import deque
 from time import process_time_ns
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._clock import now_ns, wall_ns
 from enterspan._context import QUIET
 from enterspan._values import cut, size_of
-from enterspan._warnings import warn, warn_once
+from enterspan._warnings import warn_once
 from enterspan._worker import Stats, Subscription, Worker
 from enterspan.events import (
     Attributes,
@@ -369,13 +370,13 @@ class Watch:
         attributes = span._attributes
         outcome = span._more.outcome if span._more is not None else "ok"
         if span._span_id == self._lifeline.root_id:
-            self._root_attributes = _pairs(attributes)
+            self._root_attributes = pairs_of(attributes)
             self._root_closed(span, outcome)
         else:
             context = self._context_of(span)
             if attributes:
                 size = _EVENT_BYTES + size_of(attributes)
-                self._say(context, span._end, make_attributes(_pairs(attributes)), size)
+                self._say(context, span._end, make_attributes(pairs_of(attributes)), size)
             self._say(context, span._end, make_span_close(outcome), _EVENT_BYTES)
         board = self._lifeline.board
         board.hand_over(span, self._collectors, kept=self._lifeline.kept)
@@ -391,30 +392,25 @@ class Watch:
             self._returned = True
             self._say(self._root_context, moment, Return(info), _EVENT_BYTES)
 
-    def exception(self, span: Span, failure: Failure) -> None:
+    def exception(self, span: Span, failure: Failure, moment: int) -> None:
         """An exception has left a span, or was recorded on it."""
         if not self.is_inherited:
             payload = Exception_(failure.name, failure.message, failure.stack)
             size = _EVENT_BYTES + len(failure.message) + len(failure.stack)
-            self._say(self._context_of(span), now_ns(), payload, size)
+            self._say(self._context_of(span), moment, payload, size)
 
-    def diagnostic(self, span: Span, channel: str, message: Mapping[str, Any]) -> None:
+    def diagnostic(self, span: Span, channel: str, message: dict[str, Any], moment: int) -> None:
         """Somebody recorded an event on a span."""
         if not self.is_inherited:
-            from types import MappingProxyType
-
             payload = DiagnosticChannel(channel, MappingProxyType(message))
             size = _EVENT_BYTES + len(channel) + size_of(message)
-            self._say(self._context_of(span), now_ns(), payload, size)
+            self._say(self._context_of(span), moment, payload, size)
 
-    def logged(
-        self, span: Span, level: str, message: str, attributes: Mapping[str, Any], *, truncated: bool
-    ) -> None:
+    def logged(self, span: Span, moment: int, line: Log) -> None:
         """Somebody logged under a span."""
         if not self.is_inherited:
-            payload = Log(level, message, _pairs(attributes), truncated)
-            size = _EVENT_BYTES + len(message) + size_of(attributes)
-            self._say(self._context_of(span), now_ns(), payload, size)
+            size = _EVENT_BYTES + len(line.message) + 64 * len(line.attributes)
+            self._say(self._context_of(span), moment, line, size)
 
     def finished(self, outcome: str) -> None:
         """The invocation is over: nothing comes after this."""
@@ -430,7 +426,8 @@ class Watch:
         self._say(self._root_context, moment, payload, _EVENT_BYTES)
 
 
-def _pairs(attributes: Mapping[str, Any] | None) -> tuple[Attribute, ...]:
+def pairs_of(attributes: Mapping[str, Any] | None) -> tuple[Attribute, ...]:
+    """Attributes as the stream has them."""
     if not attributes:
         return ()
     return tuple([make_attribute(name, value) for name, value in attributes.items()])
@@ -446,11 +443,3 @@ def check_tail(tail: object) -> None:
         )
     if iscoroutinefunction(tail) or iscoroutinefunction(getattr(tail, "__call__", None)):
         raise TypeError("a tail can't be a coroutine function: it is called, and never awaited")
-    if isinstance(tail, type):
-        warn_about_class(tail)
-
-
-def warn_about_class(tail: type) -> None:
-    """A class is a tail that makes a handler of each onset; say so if it can't take one."""
-    if not hasattr(tail, "__init__"):
-        warn(f"{tail!r} can't be a tail")

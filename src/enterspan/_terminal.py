@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from enterspan._frozen import frozen
 
@@ -55,11 +55,11 @@ class Glyphs:
     quotes: tuple[str, str]
 
 
-UNICODE: Final = Glyphs("│", "╭", "╰", "✗", "├─", "╰─", "…", "µs", ("‹", "›"))
+UNICODE: Final = Glyphs("│", "╭", "╰", "✗", "├─", "╰─", "…", "µs", ("\u2039", "\u203a"))
 ASCII: Final = Glyphs("|", "/", "\\", "x", "|-", "`-", "...", "us", ("<", ">"))
 
 
-_SIGNS: Final = "│╭╰├─✗…µ‹›"
+_SIGNS: Final = "│╭╰├─✗…µ\u2039\u203a"
 
 
 def glyphs_for(encoding: str | None) -> Glyphs:
@@ -98,7 +98,7 @@ def wants_color(stream: Any, environ: Mapping[str, str]) -> bool:
 def columns_of(stream: Any, environ: Mapping[str, str]) -> int:
     """How many columns a line may have: COLUMNS, the terminal's width, or a plain 100."""
     wanted = environ.get("COLUMNS", "")
-    if wanted.isascii() and wanted.isdigit() and 0 < int(wanted[:6]):
+    if wanted.isascii() and wanted.isdigit() and int(wanted[:6]) > 0:
         return max(int(wanted[:6]), MIN_WIDTH)
     if not is_terminal(stream):
         return PLAIN_WIDTH
@@ -248,8 +248,8 @@ def duration_text(nanoseconds: int, glyphs: Glyphs) -> str:
     for unit, size in _UNITS:
         number = nanoseconds / size
         if number < (59.95 if unit == "s" else 999.5):
-            unit = glyphs.micro if unit == "us" else unit
-            return f"{_three_digits(number, unit):>4} {unit:<2}"
+            sign = glyphs.micro if unit == "us" else unit
+            return f"{_three_digits(number, unit):>4} {sign:<2}"
     seconds = (nanoseconds + _SECOND // 2) // _SECOND
     minutes, seconds = divmod(seconds, 60)
     if minutes < 60:
@@ -315,8 +315,9 @@ def value_text(value: Any) -> str:
     if isinstance(value, str):
         return value if _is_bare(value) else '"' + value.replace('"', '\\"') + '"'
     if isinstance(value, (list, tuple)):
-        shown = [value_text(item) for item in value[:_SHOWN_ITEMS]]
-        more = ["..."] if len(value) > _SHOWN_ITEMS else []
+        items = cast("Sequence[Any]", value)
+        shown = [value_text(item) for item in items[:_SHOWN_ITEMS]]
+        more = ["..."] if len(items) > _SHOWN_ITEMS else []
         return "[" + ", ".join(shown + more) + "]"
     return str(value)
 
@@ -341,14 +342,12 @@ def counted(number: int, noun: str) -> str:
 
 def info_text(info: Any, name: str) -> str:
     """What an invocation is about, from the wire form of its info; nothing if its name says it."""
-    if not isinstance(info, dict):
-        return ""
-    told: dict[str, Any] = {key: value for key, value in info.items() if value is not None}
+    told = cast("dict[str, Any]", info) if isinstance(info, dict) else {}
     about = _INFOS.get(str(told.get("type")))
     if about is None:
         return ""
-    words = [str(told[key]) for key in about if key in told]
-    if words and words[-1] == name or " ".join(words) in name:
+    words = [str(told[key]) for key in about if told.get(key) is not None]
+    if (words and words[-1] == name) or " ".join(words) in name:
         words = []
     return " ".join([str(told["type"]), *words]) if words or told["type"] != "custom" else ""
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from enterspan._enter import is_plain, settle
 from enterspan._frozen import frozen
 from enterspan._generators import Inside, drive, skip_frames
-from enterspan._scope import begin, fail, finish
+from enterspan._scope import begin, begin_with_floor, fail, finish
 from enterspan._span import Rare, put_attributes
 from enterspan._values import Limits, clean_all, clean_text
 
@@ -358,9 +358,8 @@ def _text(flags: int) -> str:
 class _Kit:
     """What a wrapper's text knows."""
 
-    __slots__ = ("board", "end", "fn", "name", "start")
+    __slots__ = ("begin", "board", "end", "fn", "name", "start")
 
-    begin = staticmethod(begin)
     finish = staticmethod(finish)
     fail = staticmethod(fail)
     settle = staticmethod(settle)
@@ -377,6 +376,7 @@ class _Kit:
     Exit = GeneratorExit
 
     def __init__(self, fn: Any, board: Switchboard, name: Any, start: Any, end: Recorder) -> None:
+        self.begin = begin_with_floor if end.has_floor else begin
         self.fn = fn
         self.board = board
         self.name = name
@@ -441,6 +441,11 @@ class Recorder:
         self._attributes = dict(options.attributes) if options.attributes else None
         self._floor = int((options.min_duration or 0) * 1e9)
         self.starts = self._attributes is not None or self._floor > 0
+
+    @property
+    def has_floor(self) -> bool:
+        """Whether short spans are left out."""
+        return self._floor > 0
 
     def start(self) -> tuple[dict[str, Any] | None, Rare | None]:
         """What a span begins with."""

@@ -24,12 +24,12 @@ from enterspan._propagation import bind, propagate_threads
 from enterspan._scope import InvocationScope, SpanScope, UseScope, begin
 from enterspan._span import NOOP_SPAN, Span, fresh_attributes, keep_event, rare
 from enterspan._switchboard import Switchboard
-from enterspan._tails import TailSubscription, check_tail
+from enterspan._tails import TailSubscription, check_tail, pairs_of
 from enterspan._traced import check_seconds, options_of, trace
 from enterspan._values import INT_MAX, INT_MIN, Limits, clean_all, clean_text, cut
 from enterspan._worker import DEFAULT_TIMEOUT
 from enterspan._clock import now_ns
-from enterspan.events import EVENT_INFOS, make_attribute
+from enterspan.events import EVENT_INFOS, Log
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -294,7 +294,7 @@ class Tracing:
             raise TypeError(f"info must be an event info, such as FetchEventInfo, not {info!r}")
         board = self._board
         values, facts = (None, None) if attributes is None else _clean(attributes, {}, board)
-        given = tuple([make_attribute(k, v) for k, v in (values or {}).items()])
+        given = pairs_of(values)
         restart = parent is not None
         context = _parent_context(parent)
         made = Invocation(self, _name(name, board), info, linger)
@@ -406,11 +406,12 @@ class Tracing:
         kind = clean_text(level, limits.name_bytes).lower()
         values = clean_all(attributes, {}, limits)
         lifeline = span._lifeline.origin
+        moment = now_ns()
         if not span._end:
             event = {"log.severity": kind, "log.message": cut(text, limits.value_bytes), **values}
-            keep_event(span, "log", now_ns(), event)
+            keep_event(span, "log", moment, event)
         if lifeline.watch is not None:
-            lifeline.watch.logged(span, kind, text, values, truncated=truncated)
+            lifeline.watch.logged(span, moment, Log(kind, text, pairs_of(values), truncated))
 
     def propagate(self, fn: Callable[P, T]) -> Callable[P, T]:
         """Bind the current span to a callable, for a thread or callback with an empty context."""

@@ -26,8 +26,6 @@ from enterspan._terminal import (
     RED,
     YELLOW,
     attribute_pieces,
-    clip,
-    columns_taken,
     counted,
     duration_style,
     duration_text,
@@ -77,24 +75,48 @@ class ConsoleTail:
         ids: bool = False,
     ) -> None:
         _check_width(width)
+        self._desk = _Desk(stream, color, width, stacks=stacks, ids=ids)
+
+    def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent[Any]], None]:
+        """Begin to draw an invocation; what is returned draws the rest of it."""
+        invocation = _Invocation(self._desk, event)
+        invocation(event)
+        return invocation
+
+
+def _check_width(width: object) -> None:
+    if width is None:
+        return
+    if type(width) is not int:
+        raise TypeError(f"width must be an int (columns), not {width!r}")
+    if width < MIN_WIDTH:
+        raise ValueError(f"width must be at least {MIN_WIDTH} columns, not {width}")
+
+
+class _Desk:
+    """Where one line at a time is drawn and written, and invocations get their numbers."""
+
+    def __init__(
+        self,
+        stream: TextIO | None,
+        color: bool | None,
+        width: int | None,
+        *,
+        stacks: bool,
+        ids: bool,
+    ) -> None:
+        self.numbers: dict[int, weakref.ref[_Invocation]] = {}
         self._stream = stream
         self._color = color
         self._width = width
         self._stacks = stacks
         self._ids = ids
         self._broken: object = None
-        self._numbers: dict[int, weakref.ref[_Invocation]] = {}
         self._waiting: deque[tuple[_Invocation, TailEvent[Any]]] = deque()
         self._writing = threading.Lock()
-        _tails.add(self)
+        _desks.add(self)
 
-    def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent[Any]], None]:
-        """Begin to draw an invocation; what is returned draws the rest of it."""
-        invocation = _Invocation(self, event)
-        self._take(invocation, event)
-        return invocation
-
-    def _take(self, invocation: _Invocation, event: TailEvent[Any]) -> None:
+    def take(self, invocation: _Invocation, event: TailEvent[Any]) -> None:
         """Draw an event, or leave it to whoever is drawing at this moment.
 
         Nobody ever waits here: not for another thread, and not for itself, when a signal handler
@@ -108,13 +130,29 @@ class ConsoleTail:
             finally:
                 self._writing.release()
 
+    def number(self, invocation: _Invocation) -> int:
+        """Give the lowest number that no open invocation has.
+
+        It comes back with the outcome, or with the invocation itself where the tail was removed.
+        """
+        numbers = self.numbers
+        number = 1
+        while number in numbers:
+            number += 1
+        numbers[number] = weakref.ref(invocation, lambda _: numbers.pop(number, None))
+        return number
+
+    def restart(self) -> None:
+        """In a forked child: whoever was writing stayed behind with the parent."""
+        self._waiting.clear()
+        self._writing = threading.Lock()
+
     def _draw(self, invocation: _Invocation, event: TailEvent[Any]) -> None:
         stream = sys.stderr if self._stream is None else self._stream
         if stream is None or stream is self._broken:
             return
         screen = screen_for(stream, self._color, self._width)
-        pen = _Pen(screen, stacks=self._stacks, ids=self._ids)
-        lines = invocation.drawn(event, pen)
+        lines = invocation.drawn(event, _Pen(screen, stacks=self._stacks, ids=self._ids))
         if not lines:
             return
         try:
@@ -123,40 +161,17 @@ class ConsoleTail:
         except (OSError, ValueError, RuntimeError, AttributeError):
             self._broken = stream
 
-    def _number(self, invocation: _Invocation) -> int:
-        """Give the lowest number that no open invocation has; it comes back when that is over."""
-        numbers = self._numbers
-        number = 1
-        while number in numbers:
-            number += 1
-        numbers[number] = weakref.ref(invocation, lambda _: numbers.pop(number, None))
-        return number
 
-    def _restart(self) -> None:
-        """In a forked child: whoever was writing stayed behind with the parent."""
-        self._waiting.clear()
-        self._writing = threading.Lock()
-
-
-_tails: weakref.WeakSet[ConsoleTail] = weakref.WeakSet()
+_desks: weakref.WeakSet[_Desk] = weakref.WeakSet()
 
 
 def _restart_all() -> None:
-    for tail in list(_tails):
-        tail._restart()
+    for desk in list(_desks):
+        desk.restart()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_restart_all)
-
-
-def _check_width(width: object) -> None:
-    if width is None:
-        return
-    if type(width) is not int:
-        raise TypeError(f"width must be an int (columns), not {width!r}")
-    if width < MIN_WIDTH:
-        raise ValueError(f"width must be at least {MIN_WIDTH} columns, not {width}")
 
 
 class _Pen:
@@ -187,12 +202,12 @@ class _Open:
         "parent",
     )
 
-    def __init__(self, id: str, name: str, parent: _Open | None, opened: int) -> None:
-        self.id = id
+    def __init__(self, span_id: str, name: str, parent: _Open | None, opened: int) -> None:
+        self.id = span_id
         self.name = name
         self.label = name
         self.parent = parent
-        self.depth = 0 if parent is None else parent.depth + 1
+        self.depth: int = 0 if parent is None else parent.depth + 1
         self.opened = opened
         self.children = 0
         self.closed = False
@@ -235,6 +250,7 @@ class _Invocation:
     __slots__ = (
         "__weakref__",
         "_answer",
+        "_desk",
         "_failed",
         "_given",
         "_held",
@@ -244,12 +260,11 @@ class _Invocation:
         "_root",
         "_seen",
         "_spans",
-        "_tail",
     )
 
-    def __init__(self, tail: ConsoleTail, onset: TailEvent[Onset]) -> None:
-        self._tail: ConsoleTail | None = tail
-        self._number = tail._number(self)
+    def __init__(self, desk: _Desk, onset: TailEvent[Onset]) -> None:
+        self._desk = desk
+        self._number = desk.number(self)
         self._root = _Open(onset.event.span_id, onset.event.name, None, onset.timestamp)
         self._spans: dict[str | None, _Open] = {onset.event.span_id: self._root}
         self._given: dict[str, Any] = {}
@@ -262,9 +277,7 @@ class _Invocation:
 
     def __call__(self, event: TailEvent[Any]) -> None:
         """Draw the next event."""
-        tail = self._tail
-        if tail is not None:
-            tail._take(self, event)
+        self._desk.take(self, event)
 
     def drawn(self, event: TailEvent[Any], pen: _Pen) -> list[str]:
         """The lines of an event."""
@@ -283,7 +296,7 @@ class _Invocation:
 
     # --- each kind of event -------------------------------------------------------------------
 
-    def _onset(self, _: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
+    def onset(self, _: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
         onset = event.event
         self._given = {a.name: a.value for a in onset.attributes}
         pieces = [(self._root.label, BOLD)]
@@ -295,7 +308,7 @@ class _Invocation:
         pieces += _written(onset.attributes, pen)
         return [self._open_line(self._root, pieces, pen)]
 
-    def _span_open(self, parent: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
+    def span_open(self, parent: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
         span = _Open(event.event.span_id, event.event.name, parent, event.timestamp)
         parent.children += 1
         self._spans[span.id] = span
@@ -307,7 +320,7 @@ class _Invocation:
         pieces += self._whose(parent, pen)
         return [self._open_line(span, pieces, pen)]
 
-    def _attributes(self, span: _Open, event: TailEvent[Any], _: _Pen) -> list[str]:
+    def attributes(self, span: _Open, event: TailEvent[Any], _: _Pen) -> list[str]:
         span.attributes = event.event.info
         if span is self._root:  # its onset has shown what it began with
             given = self._given
@@ -316,17 +329,17 @@ class _Invocation:
             )
         return []
 
-    def _exception(self, span: _Open, event: TailEvent[Any], _: _Pen) -> list[str]:
+    def exception(self, span: _Open, event: TailEvent[Any], _: _Pen) -> list[str]:
         failure = event.event
         span.failure = (failure.name, failure.message, failure.stack)
         self._held = span
         return []
 
-    def _return(self, _: _Open, event: TailEvent[Any], __: _Pen) -> list[str]:
+    def return_(self, _: _Open, event: TailEvent[Any], __: _Pen) -> list[str]:
         self._answer = event.event.info
         return []
 
-    def _log(self, span: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
+    def log(self, span: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
         log = event.event
         style = level_style(log.level)
         pieces = [(log.message, RED if style == RED else PLAIN)]
@@ -335,16 +348,16 @@ class _Invocation:
         pieces += _written(log.attributes, pen)
         return [self._inner_line(span, log.level, style, pieces, pen)]
 
-    def _diagnostic(self, span: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
+    def diagnostic(self, span: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
         pieces = [(event.event.channel, PLAIN)]
         pieces += attribute_pieces(event.event.message.items(), pen.glyphs)
         return [self._inner_line(span, "event", DIM, pieces, pen)]
 
-    def _stream_diagnostic(self, _: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
+    def stream_diagnostic(self, _: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
         text = counted(event.event.diagnostic.count, "event") + " could not be delivered"
         return [self._inner_line(self._root, "dropped", YELLOW, [(text, YELLOW)], pen)]
 
-    def _span_close(self, span: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
+    def span_close(self, span: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
         outcome = event.event.outcome
         if span is self._root or span.closed:
             return []  # its open event was dropped: there is nothing to close
@@ -369,7 +382,7 @@ class _Invocation:
             if at is not None:
                 at.children -= 1
 
-    def _outcome(self, _: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
+    def outcome(self, _: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
         root = self._root
         outcome = event.event.outcome
         self._failed += outcome == "exception"
@@ -387,9 +400,7 @@ class _Invocation:
         return lines
 
     def _end(self) -> None:
-        tail, self._tail = self._tail, None
-        if tail is not None:
-            tail._numbers.pop(self._number, None)
+        self._desk.numbers.pop(self._number, None)
         self._spans = {}
         self._path = []
 
@@ -454,9 +465,7 @@ class _Invocation:
             sign = [(glyphs.failed + " ", BOLD_RED)]
         left = gutter(duration_text(duration, glyphs), duration_style(duration), glyphs)
         self._look_at(span)
-        return pen.screen.line(
-            [*self._margin(left), *self._rails(span.depth, pen), *sign, *pieces]
-        )
+        return pen.screen.line([*self._margin(left), *self._rails(span.depth, pen), *sign, *pieces])
 
     def _inner_line(
         self, span: _Open, word: str, style: str, pieces: list[Piece], pen: _Pen
@@ -472,7 +481,7 @@ class _Invocation:
         return [*left, (f" {number:>2} ", self._rail_style())]
 
     def _is_one_of_several(self) -> bool:
-        return self._number > 1 or (self._tail is not None and len(self._tail._numbers) > 1)
+        return self._number > 1 or len(self._desk.numbers) > 1
 
     def _rail_style(self) -> str:
         return _PALETTE[(self._number - 1) % len(_PALETTE)] if self._is_one_of_several() else DIM
@@ -525,14 +534,14 @@ _ENDING: Final = frozenset({"attributes", "spanClose", "return", "streamDiagnost
 """The events that lead to a span's last line, which can show what was held back for it."""
 
 _DRAW: Final[dict[str, Callable[[_Invocation, _Open, TailEvent[Any], _Pen], list[str]]]] = {
-    "onset": _Invocation._onset,
-    "spanOpen": _Invocation._span_open,
-    "attributes": _Invocation._attributes,
-    "exception": _Invocation._exception,
-    "return": _Invocation._return,
-    "log": _Invocation._log,
-    "diagnosticChannel": _Invocation._diagnostic,
-    "streamDiagnostic": _Invocation._stream_diagnostic,
-    "spanClose": _Invocation._span_close,
-    "outcome": _Invocation._outcome,
+    "onset": _Invocation.onset,
+    "spanOpen": _Invocation.span_open,
+    "attributes": _Invocation.attributes,
+    "exception": _Invocation.exception,
+    "return": _Invocation.return_,
+    "log": _Invocation.log,
+    "diagnosticChannel": _Invocation.diagnostic,
+    "streamDiagnostic": _Invocation.stream_diagnostic,
+    "spanClose": _Invocation.span_close,
+    "outcome": _Invocation.outcome,
 }

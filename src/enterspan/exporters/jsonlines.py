@@ -17,7 +17,7 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._values import INT_MAX, INT_MIN, Limits, clean_text, clean_value
+from enterspan._values import INT_MAX, INT_MIN, Limits, clean_text, clean_value, safe_repr
 from enterspan._warnings import warn
 
 if TYPE_CHECKING:
@@ -136,6 +136,13 @@ class _File:
                 self._mode = "a"
             return self._fd
 
+    def open_early(self) -> None:
+        """Open the file now; where that fails, the first write will say so."""
+        try:
+            self.open()
+        except (OSError, ValueError):
+            return
+
     def close(self) -> None:
         """Close the file for good."""
         self._closed = True
@@ -170,10 +177,7 @@ _unopened: weakref.WeakSet[_File] = weakref.WeakSet()
 def _open_all() -> None:
     """Before a fork: else parent and child would both replace the file, and each other's lines."""
     for file in list(_unopened):
-        try:
-            file.open()
-        except (OSError, ValueError):
-            continue  # the first write will say so
+        file.open_early()
 
 
 if hasattr(os, "register_at_fork"):
@@ -207,7 +211,7 @@ class _Stream:
 
     def _write_bytes(self, data: bytes) -> None:
         written = self._stream.write(data)
-        while type(written) is int and 0 < written < len(data):  # an unbuffered stream may stop short
+        while type(written) is int and 0 < written < len(data):  # unbuffered: it may stop short
             data = data[written:]
             written = self._stream.write(data)
 
@@ -349,7 +353,7 @@ def _text(text: Any) -> str:
 
 def _object(mapping: Mapping[Any, Any], depth: int = 0) -> str:
     parts: list[str] = []
-    for key, value in mapping.items():
+    for key, value in list(mapping.items()):
         if type(value) is str:
             parts.append(f"{_text(key)}:{_quote(value)}")
         else:
@@ -359,7 +363,7 @@ def _object(mapping: Mapping[Any, Any], depth: int = 0) -> str:
 
 def _json(value: Any, depth: int = 0) -> str:
     """Any value as JSON; what JSON has no form for becomes text."""
-    kind = type(value)
+    kind: object = type(value)
     if kind is str:
         return _quote(value)
     if kind is int and INT_MIN <= value <= INT_MAX:
@@ -375,5 +379,6 @@ def _json(value: Any, depth: int = 0) -> str:
             return "[" + ",".join([_json(item, depth + 1) for item in value]) + "]"
         if kind is dict:
             return _object(value, depth + 1)
-    cleaned, _ = clean_value(value, _LIMITS)
-    return _json(cleaned, depth + 1)
+        cleaned, _ = clean_value(value, _LIMITS)
+        return _json(cleaned, depth + 1)
+    return _quote(safe_repr(value, _LIMITS.value_bytes))
