@@ -1,4 +1,4 @@
-"""Finished spans on their way to an exporter: a bounded queue, a worker, and a count of everything."""
+"""Finished spans on their way to an exporter: a bounded queue, a worker, and a count of all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Exporter(Protocol):
     """What gets finished spans. Both methods are called on a worker thread, one at a time."""
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Take a batch of finished spans; whatever it raises is logged, and the batch has failed."""
+        """Take a batch of finished spans; what it raises is logged, and the batch has failed."""
         ...
 
     def shutdown(self) -> None:
@@ -58,9 +58,7 @@ class ExporterSubscription(Subscription):
         """Counted in spans."""
         with self._count_lock:
             done = self._exported + self._dropped + self._failed
-            return Stats(
-                done + self.worker.waiting, self._exported, self._dropped, self._failed
-            )
+            return Stats(done + self.worker.waiting, self._exported, self._dropped, self._failed)
 
     def offer(self, item: Span | SpanData) -> None:
         """Queue a finished span, or count it as dropped."""

@@ -1,5 +1,6 @@
-"""Callables that are no plain functions (C functions, partials, cached functions, instances):
-wrapped with wrapt, so that everything else about them is as before.
+"""Callables that are no plain functions: C functions, partials, cached functions, instances.
+
+They are wrapped with wrapt, so that everything else about them is as before.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from enterspan._traced import Options
 
 
-class TracedCallable(FunctionWrapper):  # type: ignore[misc]
+class TracedCallable(FunctionWrapper[Any, Any]):
     """Any callable with a span around each call; in all else the callable itself."""
 
     def __init__(self, wrapped: Any, board: Switchboard, options: Options) -> None:
@@ -32,7 +33,7 @@ class TracedCallable(FunctionWrapper):  # type: ignore[misc]
 
         open_span: Any = begin_with_floor if recorder.has_floor else begin
 
-        def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        def call(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
             if board.off:
                 return wrapped(*args, **kwargs)
             span = open_span(board, name, *recorder.start())

@@ -1,7 +1,7 @@
-"""Which span is current here. The only ContextVar of a Tracing, and all that goes into it.
+"""Which span is current here: the only ContextVar of a Tracing, and all that goes into it.
 
-What the variable holds is an entry: a span, or a `Bookmark` (a span made elsewhere, or the mark that
-nothing is to be recorded here). Every entry has a `_lifeline`, and one look at
+What the variable holds is an entry: a span, or a `Bookmark` (a span made elsewhere, or the sign
+that nothing is to be recorded here). Every entry has a `_lifeline`, and one look at
 `entry._lifeline.open` tells the usual case, a span of a live invocation, from all others; those
 are sorted out here, off the hot path.
 
@@ -12,7 +12,7 @@ gets a `Tombstone`, which says what was current before it, and whoever looks fin
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from enterspan._span import Span
 
@@ -76,7 +76,7 @@ class Tombstone:
 
     def __init__(self, origin: Any, previous: Entry | None) -> None:
         self.origin: Lifeline = origin
-        self.board: Switchboard | None = getattr(origin, "board", None)
+        self.board: Any = getattr(origin, "board", None)
         self.previous = previous
 
     @property
@@ -85,7 +85,7 @@ class Tombstone:
         return self.origin.watch
 
 
-Entry: TypeAlias = Union[Span, Bookmark]
+Entry: TypeAlias = Span | Bookmark
 
 QUIET = Bookmark(None, _Sign(State.QUIET))
 """The entry under which nothing is recorded: a listener, or a `__repr__`, is at work."""
@@ -118,7 +118,7 @@ def enter(board: Switchboard, entry: Entry) -> None:
 
 
 def leave(board: Switchboard, entry: Entry) -> None:
-    """Make current what was current before an entry, wherever and in whatever order this happens."""
+    """Make current what was current before an entry, wherever and in whatever order."""
     token = entry._token
     entry._token = None
     if token is None:
@@ -135,7 +135,8 @@ def leave(board: Switchboard, entry: Entry) -> None:
 
 def bury(entry: Entry, token: Token[Any]) -> None:
     """Mark an entry as left, for every context that still holds it."""
-    entry._lifeline = Tombstone(entry._lifeline.origin if isinstance(entry, Span) else None, _before(token))
+    origin = entry._lifeline.origin if isinstance(entry, Span) else None
+    entry._lifeline = Tombstone(origin, _before(token))
 
 
 def _before(token: Token[Any]) -> Entry | None:

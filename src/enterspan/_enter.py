@@ -113,7 +113,7 @@ def _awaitable(inside: Inside, awaitable: Any) -> Any:
     """The awaitable itself to everyone who looks, with a span that ends when it was awaited."""
     from wrapt import BaseObjectProxy
 
-    class Awaited(BaseObjectProxy):  # type: ignore[misc]
+    class Awaited(BaseObjectProxy[Any]):
         def __await__(self) -> Any:
             return run_coroutine(inside, _iterate(self.__wrapped__)).__await__()
 

@@ -6,7 +6,6 @@ exception to remember that, and nothing is kept alive by it.
 
 from __future__ import annotations
 
-import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
@@ -103,15 +102,15 @@ def _stack(exception: BaseException, limits: Limits) -> list[str]:
         seen.add(id(current))
         chain.append((current, why))
         if current.__cause__ is not None:
-            current, why = current.__cause__, "The above exception was the direct cause of the next:"
+            current, why = current.__cause__, "... which caused this one:"
         elif current.__context__ is not None and not current.__suppress_context__:
-            current, why = current.__context__, "While handling the above exception, the next occurred:"
+            current, why = current.__context__, "... and while that was handled, this one came:"
         else:
             current = None
     lines: list[str] = []
     if current is not None and len(chain) == _CHAIN:
         lines.append("(more exceptions before these)")
-    for link, (failed, why) in enumerate(reversed(chain)):
+    for link, (failed, _) in enumerate(reversed(chain)):
         lines += _frames(failed.__traceback__)
         lines.append(f"{type(failed).__name__}: {safe_str(failed, limits.value_bytes)}")
         lines += _members(failed, limits)
@@ -145,12 +144,10 @@ def _frames(traceback: TracebackType | None) -> list[str]:
 
 
 def _members(exception: BaseException, limits: Limits) -> list[str]:
-    if sys.version_info < (3, 11) or not isinstance(exception, BaseExceptionGroup):
+    members = getattr(exception, "exceptions", None)  # of an exception group, from 3.11 on
+    if type(members) is not tuple:
         return []
-    members = exception.exceptions
-    lines = [
-        f"  | {type(e).__name__}: {safe_str(e, limits.value_bytes)}" for e in members[:_GROUP]
-    ]
+    lines = [f"  | {type(e).__name__}: {safe_str(e, limits.value_bytes)}" for e in members[:_GROUP]]
     return lines + ([f"  | ... {len(members) - _GROUP} more"] if len(members) > _GROUP else [])
 
 

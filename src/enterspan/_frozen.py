@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 else:
 
-    def frozen(cls):
+    def frozen(cls: Any) -> Any:
         """Turn an annotated class into a frozen, slotted value."""
         names = tuple(cls.__dict__.get("__annotations__", ()))
         namespace = {k: v for k, v in cls.__dict__.items() if k not in ("__dict__", "__weakref__")}
@@ -72,7 +72,7 @@ def _values(value: Any) -> tuple[Any, ...]:
 def _lazy_init(self: Any, *args: Any, **kwargs: Any) -> None:
     cls = type(self)
     while "_twin" not in cls.__dict__:
-        cls = cls.__base__
+        cls = cls.__mro__[1]
     make_init(cls)(self, *args, **kwargs)
 
 
@@ -90,7 +90,7 @@ def make_init(cls: type[Any]) -> Callable[..., None]:
     exec("\n".join(lines), scope)  # the text is made of this package's own field names
     init: Callable[..., None] = scope["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
-    cls.__init__ = init  # type: ignore[misc]
+    cls.__init__ = init
     return init
 
 
@@ -101,19 +101,19 @@ def _signature(cls: type[Any]) -> Any:
     return made.replace(parameters=list(made.parameters.values())[1:])
 
 
-def _refuse_set(self: Any, name: str, value: object) -> None:
+def _refuse_set(_self: Any, name: str, _value: object) -> None:
     from dataclasses import FrozenInstanceError
 
     raise FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
-def _refuse_delete(self: Any, name: str) -> None:
+def _refuse_delete(_self: Any, name: str) -> None:
     from dataclasses import FrozenInstanceError
 
     raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
-def _equal(self: Any, other: object) -> bool:
+def _equal(self: Any, other: object) -> Any:
     if type(other) is not type(self):
         return NotImplemented
     return _values(self) == _values(other)

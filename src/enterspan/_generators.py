@@ -9,7 +9,7 @@ context, but then it needs it badly.
 from __future__ import annotations
 
 from types import coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from enterspan._clock import now_ns
 from enterspan._scope import fail, finish, mark
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from enterspan._span import Span
     from enterspan._switchboard import Switchboard
 
+
+_G = TypeVar("_G")
 
 _AWAITED = 0x100
 """The flag of generators that are awaited (types.coroutine, PEP 492): CO_ITERABLE_COROUTINE."""
@@ -98,7 +100,7 @@ def drive(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
 
 
 def skip_frames(error: BaseException) -> None:
-    """Take the frames of this package, save the first, off a traceback that has just been caught."""
+    """Take the frames of this package, save the first, off a traceback just caught."""
     traceback = error.__traceback__
     while (
         traceback is not None
@@ -214,7 +216,8 @@ def as_async_generator(inside: Inside, body: Any) -> AsyncGenerator[Any, Any]:
     return _named(run_async_generator(inside, body), body)
 
 
-def _named(made: Any, body: Any) -> Any:
-    made.__name__ = body.__name__
-    made.__qualname__ = body.__qualname__
+def _named(made: _G, body: Any) -> _G:
+    named: Any = made
+    named.__name__ = body.__name__
+    named.__qualname__ = body.__qualname__
     return made

@@ -25,7 +25,7 @@ _HEX: Final = frozenset("0123456789abcdef")
 
 _random = Random(int.from_bytes(os.urandom(32), "big"))
 random_bits: Callable[[int], int] = _random.getrandbits
-"""The default source of ids: a generator of this package's own, which `random.seed` does not touch."""
+"""The default source of ids: this package's own, which `random.seed` does not touch."""
 
 
 def _reseed() -> None:
@@ -86,9 +86,10 @@ def bits_from(generator: IdGenerator) -> Callable[[int], int]:
 
     def bits(size: int) -> int:
         try:
-            made = (
-                generator.generate_span_id() if size == _SPAN_BITS else generator.generate_trace_id()
-            )
+            if size == _SPAN_BITS:
+                made = generator.generate_span_id()
+            else:
+                made = generator.generate_trace_id()
             if type(made) is int and 0 < made < 1 << size:
                 return made
         except Exception as error:
@@ -141,8 +142,8 @@ def parse_tracestate(values: list[str]) -> str:
     """
     members: list[str] = []
     seen: set[str] = set()
-    for member in ",".join(values).split(","):
-        member = member.strip(" \t")
+    for part in ",".join(values).split(","):
+        member = part.strip(" \t")
         if not member:
             continue
         key, equals, value = member.partition("=")
@@ -173,9 +174,7 @@ _KEY_REST = _KEY_START | frozenset("_-*/")
 def _is_state_key(key: str) -> bool:
     tenant, at, system = key.partition("@")
     if at:
-        return (
-            _is_key_part(tenant, 241, _KEY_START) and _is_key_part(system, 14, _LOWER)
-        )
+        return _is_key_part(tenant, 241, _KEY_START) and _is_key_part(system, 14, _LOWER)
     return _is_key_part(key, 256, _LOWER) or _is_key_part(key, 256, _KEY_START)
 
 
@@ -188,7 +187,7 @@ def _is_state_value(value: str) -> bool:
 
 
 def extract_context(carrier: Mapping[Any, Any]) -> SpanContext | None:
-    """Read the trace context of a carrier: any mapping of header names, in any case, to values."""
+    """Read the trace context of a carrier: a mapping of header names, in any case, to values."""
     try:
         found: dict[str, list[str]] = {"traceparent": [], "tracestate": []}
         for key in carrier:

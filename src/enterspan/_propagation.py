@@ -57,7 +57,7 @@ _originals: dict[str, Any] = {}
 
 def propagate_threads(board: Switchboard, wanted: bool) -> None:
     """Let new threads and pool jobs begin with the span that is current where they are made."""
-    global _boards
+    global _boards  # noqa: PLW0603 - one patch serves all of them
     with _lock:
         _boards = tuple([b for b in _boards if b is not board])
         if wanted:
@@ -71,7 +71,8 @@ def propagate_threads(board: Switchboard, wanted: bool) -> None:
 def _patch() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+    start = threading.Thread.start
+    submit: Any = ThreadPoolExecutor.submit
     _originals.update(start=start, submit=submit)
 
     @functools.wraps(start)
@@ -98,7 +99,7 @@ def _patch() -> None:
         return submit(self, _bind_all(fn), *args, **kwargs)
 
     threading.Thread.start = start_with_span  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = submit_with_span  # type: ignore[method-assign, assignment]
+    ThreadPoolExecutor.submit = submit_with_span  # type: ignore[method-assign]
     _originals.update(our_start=start_with_span, our_submit=submit_with_span)
 
 

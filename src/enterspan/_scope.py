@@ -327,13 +327,12 @@ class InvocationScope:
     def __enter__(self) -> Invocation:
         """Begin the invocation, and make its root current."""
         board = self._board
-        parent, link = self._parent, None
+        parent: SpanContext | None = self._parent
+        link: SpanContext | None = None
         if parent is None:
             parent, link = self._above()
-            if self._new_trace:
-                parent, link = None, parent or link
-        elif self._new_trace:
-            parent, link = None, parent
+        if self._new_trace:
+            parent, link = None, link if parent is None else parent
         if self._unlinked:
             link = None
         root = self._invocation.begin(

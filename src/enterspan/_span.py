@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from enterspan._lifeline import Lifeline, Tombstone
+    from enterspan._context import Tombstone
+    from enterspan._lifeline import Lifeline
     from enterspan._records import SpanEvent, SpanLink
     from enterspan._values import AttributeValue, Limits
     from enterspan.events import TailSpanContext
@@ -145,10 +146,9 @@ class Span:
                     if len(value) <= board.easy_text and value.isascii():  # type: ignore[arg-type, union-attr]
                         attributes[key] = value
                         return self
-                elif kind is bool or kind is float:
-                    attributes[key] = value
-                    return self
-                elif kind is int and INT_MIN <= value <= INT_MAX:  # type: ignore[operator]
+                elif (
+                    kind is bool or kind is float or (kind is int and INT_MIN <= value <= INT_MAX)  # type: ignore[operator]
+                ):
                     attributes[key] = value
                     return self
         if value is not None:

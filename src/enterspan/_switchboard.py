@@ -1,5 +1,6 @@
-"""One Tracing's wiring: what the hot path asks (does anyone listen? where is the current span?
-where do finished spans go?), and who is plugged in.
+"""One Tracing's wiring: what the hot path asks, and who is plugged in.
+
+Does anyone listen? Where is the current span? Where do finished spans go?
 """
 
 from __future__ import annotations
@@ -215,9 +216,7 @@ class Switchboard:
         if sampler is not None:
             token = self.set(QUIET)
             try:
-                return bool(
-                    sampler.should_sample(parent, trace_id, name, dict(attributes or {}))
-                )
+                return bool(sampler.should_sample(parent, trace_id, name, dict(attributes or {})))
             except Exception as error:
                 warn_once(sampler, "sampler", error)
             finally:
@@ -303,7 +302,7 @@ def _end_process() -> None:
 
 
 def _after_fork_in_child() -> None:
-    global _wiring
+    global _wiring  # noqa: PLW0603 - another thread may have held it when the process was forked
     _wiring = threading.RLock()
     for board in list(_boards):
         board.after_fork()

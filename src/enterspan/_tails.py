@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from enterspan._switchboard import Switchboard
     from enterspan.events import Attribute, TailEvent, TailSpanContext
 
+    _Handlers = Callable[[Any], Callable[[Any], Any] | None]
+    """Gives the handler of a kind of event, if there is one."""
+
 _METHODS: Final = {
     SpanOpen: "span_open",
     Attributes: "attributes",
@@ -99,13 +102,13 @@ class TailSubscription(Subscription):
         done = self._delivered + self._failed
         return Stats(done + self._dropped + waiting, self._delivered, self._dropped, self._failed)
 
-    def accept(self, onset: TailEvent[Onset]) -> Callable[[Any], Callable[[Any], Any] | None] | None:
+    def accept(self, onset: TailEvent[Onset]) -> _Handlers | None:
         """Ask the tail about an invocation: how to deliver to its handler, or None."""
         handler = self.call(self.tail, onset)
         if handler is None or handler is _FAILED:
             return None
         if callable(handler):
-            return lambda kind: handler
+            return lambda _kind: handler
         methods = {kind: _method(handler, name) for kind, name in _METHODS.items()}
         if not any(methods.values()):
             close = getattr(handler, "close", None)
@@ -169,7 +172,7 @@ class TailSubscription(Subscription):
 
 
 class _Guard:
-    """A lock that the thread holding it passes through: the collector may call anything anywhere."""
+    """A lock that is never waited for long: the collector may call anything anywhere."""
 
     __slots__ = ("_held", "_lock")
 
@@ -198,12 +201,12 @@ def _method(handler: object, name: str) -> Callable[[Any], Any] | None:
 class Stream:
     """One invocation as one tail gets it."""
 
-    __slots__ = ("_busy", "_dropped", "_handlers", "_over", "_queue", "_sequence", "_watch_id", "to")
+    __slots__ = ("_busy", "_dropped", "_handlers", "_id", "_over", "_queue", "_sequence", "to")
 
     def __init__(self, to: TailSubscription, invocation_id: str) -> None:
         self.to = to
-        self._watch_id = invocation_id
-        self._handlers: Callable[[Any], Callable[[Any], Any] | None] | None = None
+        self._id = invocation_id
+        self._handlers: _Handlers | None = None
         self._sequence = 0
         self._dropped = 0
         self._over = False
@@ -275,7 +278,7 @@ class Stream:
             self._handlers = None
 
     def _event(self, context: TailSpanContext, moment: int, payload: Any) -> TailEvent[Any]:
-        event = make_tail_event(self._watch_id, context, wall_ns(moment), self._sequence, payload)
+        event = make_tail_event(self._id, context, wall_ns(moment), self._sequence, payload)
         self._sequence += 1
         return event
 
@@ -360,7 +363,8 @@ class Watch:
         above = parent._tail_context
         if above is None:
             above = make_tail_context(self._trace, f"{span._parent_id:016x}", self._flags)
-        self._say(above, span._start, make_span_open(context.span_id, name), _EVENT_BYTES + len(name))
+        payload = make_span_open(context.span_id, name)
+        self._say(above, span._start, payload, _EVENT_BYTES + len(name))
 
     def closed(self, span: Span) -> None:
         """A span has ended: its attributes, its close, and the record for the exporters."""
@@ -441,5 +445,5 @@ def check_tail(tail: object) -> None:
         raise TypeError(
             f"a tail is a callable that takes the onset event and returns a handler, not {tail!r}"
         )
-    if iscoroutinefunction(tail) or iscoroutinefunction(getattr(tail, "__call__", None)):
+    if iscoroutinefunction(tail) or iscoroutinefunction(getattr(type(tail), "__call__", None)):  # noqa: B004 - of an object that is called
         raise TypeError("a tail can't be a coroutine function: it is called, and never awaited")

@@ -79,7 +79,7 @@ def call_later(seconds: float, call: Callable[[], object]) -> Timer:
 
 
 def _after_fork() -> None:
-    global _clockwork
+    global _clockwork  # noqa: PLW0603 - a forked child has no threads, and needs a new one
     _clockwork = _Clockwork()
 
 

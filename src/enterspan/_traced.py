@@ -23,7 +23,7 @@ from enterspan._span import Rare, put_attributes
 from enterspan._values import Limits, clean_all, clean_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from enterspan._span import Span
     from enterspan._switchboard import Switchboard
@@ -73,13 +73,15 @@ def options_of(
         captured = capture_args
     else:
         try:
-            captured = tuple(capture_args)
+            names = tuple(capture_args)
         except TypeError:
-            captured = (None,)  # type: ignore[arg-type]
-        if not all(isinstance(arg, str) for arg in captured):
+            names = (capture_args,)  # type: ignore[assignment]
+        if not all(isinstance(arg, str) for arg in names):
             raise TypeError(
-                f"capture_args must be True, False or a list of parameter names, not {capture_args!r}"
+                "capture_args must be True, False or a list of parameter names,"
+                f" not {capture_args!r}"
             )
+        captured = names
     if not isinstance(capture_return, bool):
         raise TypeError(f"capture_return must be True or False, not {capture_return!r}")
     check_seconds("min_duration", min_duration)
@@ -111,10 +113,8 @@ def trace(target: Any, board: Switchboard, options: Options) -> Any:
     if isinstance(target, functools.cached_property):
         return _trace_cached_property(target, board, options)
     if isinstance(target, functools.partialmethod):
-        made = functools.partialmethod(
-            trace(target.func, board, options), *target.args, **target.keywords
-        )
-        return made
+        inner = trace(target.func, board, options)
+        return functools.partialmethod(inner, *target.args, **target.keywords)
     if isinstance(target, type):
         return _trace_class(target, board, options)
     if callable(target):
@@ -323,9 +323,7 @@ def _trace_function(function: FunctionType, board: Switchboard, options: Options
         capture=_capture(recorder, " " * (12 if flags & _ASYNC_GENERATOR else 8), writable),
         returned=f"{' ' * 8}@end.result(@span, @result)\n" if options.capture_return else "",
     )
-    inner = _make(text, names)(
-        _Kit(function, board, name, recorder.start, recorder)
-    )
+    inner = _make(text, names)(_Kit(function, board, name, recorder.start, recorder))
     wrapper = FunctionType(
         _labelled(inner.__code__, code),
         function.__globals__,
@@ -407,9 +405,10 @@ def _make(text: str, names: tuple[str, ...]) -> Any:
 
 def _labelled(code: CodeType, original: CodeType) -> CodeType:
     """The wrapper's code under the function's name, for tracebacks and profilers."""
-    if hasattr(code, "co_qualname"):
-        return code.replace(co_name=original.co_name, co_qualname=original.co_qualname)  # type: ignore[attr-defined]
-    return code.replace(co_name=original.co_name)
+    names: Any = {"co_name": original.co_name}
+    if hasattr(original, "co_qualname"):
+        names["co_qualname"] = original.co_qualname
+    return code.replace(**names)
 
 
 # --- what a call records --------------------------------------------------------------------------

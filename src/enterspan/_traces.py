@@ -52,8 +52,9 @@ class Note:
 class SpanNode:
     """A span of a file, with its children. Times are nanoseconds since the epoch.
 
-    `end_ns` and `outcome` are None where the file ends before the span does. What belongs to a
-    whole invocation (`info`, `status_code`, `cpu_ns`) is on its root, whose `is_invocation` is True.
+    `end_ns` and `outcome` are None where the file ends before the span does. What belongs to the
+    whole of an invocation (`info`, `status_code`, `cpu_ns`) is on its root, the span whose
+    `is_invocation` is True.
     """
 
     __slots__ = (
@@ -131,21 +132,14 @@ def read_traces(file: BinaryIO, name: str) -> Traces:
     Raises ValueError, with `name` in its text, for a file that is empty or holds no trace.
     """
     book = _Book()
-    problems: list[Problem] = []
-    count = read = 0
     for number, line in _numbered_lines(file):
-        try:
-            read += _read_line(line, book)
-        except ValueError as error:
-            count += 1
-            if count <= _SHOWN_PROBLEMS:
-                problems.append(Problem(number, _reason(line, error)))
-    if not read:
-        if not count:
+        book.enter(number, line)
+    if not book.read:
+        if not book.problem_count:
             raise ValueError(f"{name} is empty")
-        first = problems[0]
+        first = book.problems[0]
         raise ValueError(f"{name} is not a trace file: line {first.line} is {first.reason}")
-    return Traces(tuple(_planted(book.nodes)), tuple(problems), count)
+    return Traces(tuple(_planted(book.nodes)), tuple(book.problems), book.problem_count)
 
 
 def _numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -193,12 +187,24 @@ def _read_line(line: bytes, book: _Book) -> bool:
 
 
 class _Book:
-    """All spans of a file by their ids."""
+    """What was read of a file: its spans by their ids, and the lines that are none."""
 
-    __slots__ = ("nodes",)
+    __slots__ = ("nodes", "problem_count", "problems", "read")
 
     def __init__(self) -> None:
         self.nodes: dict[tuple[str, str], SpanNode] = {}
+        self.problems: list[Problem] = []
+        self.problem_count = 0
+        self.read = 0
+
+    def enter(self, number: int, line: bytes) -> None:
+        """Read a line, or note what is wrong with it."""
+        try:
+            self.read += _read_line(line, self)
+        except ValueError as error:
+            self.problem_count += 1
+            if self.problem_count <= _SHOWN_PROBLEMS:
+                self.problems.append(Problem(number, _reason(line, error)))
 
     def node(self, trace_id: str, span_id: str, invocation_id: str, time_ns: int) -> SpanNode:
         """The span with these ids; a new one where it was not heard of."""

@@ -1,5 +1,6 @@
-"""The facade: one object with everything that a user does. Each method is a line or two over the
-parts that do it.
+"""The facade: one object with everything that a user does.
+
+Each method is a line or two over the parts that do it.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ from enterspan._batches import (
     check_batching,
     check_exporter,
 )
+from enterspan._clock import now_ns
 from enterspan._context import State, look, span_at
-from enterspan._ids import SpanContext, bits_from, extract_context, parse_traceparent
+from enterspan._ids import SpanContext, extract_context, parse_traceparent
 from enterspan._invocation import Invocation, current_invocation
 from enterspan._propagation import bind, propagate_threads
 from enterspan._scope import InvocationScope, SpanScope, UseScope, begin
-from enterspan._span import NOOP_SPAN, Span, fresh_attributes, keep_event, rare
+from enterspan._span import NOOP_SPAN, Span, fresh_attributes, keep_event
 from enterspan._switchboard import Switchboard
 from enterspan._tails import TailSubscription, check_tail, pairs_of
 from enterspan._traced import check_seconds, options_of, trace
 from enterspan._values import INT_MAX, INT_MIN, Limits, clean_all, clean_text, cut
 from enterspan._worker import DEFAULT_TIMEOUT
-from enterspan._clock import now_ns
 from enterspan.events import EVENT_INFOS, Log
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Tracing:
     Span: TypeAlias = Span
 
     def __init__(self, name: str = "default") -> None:
-        """Make a new instance. `name` becomes the scope of its spans; TypeError if it is no text."""
+        """Make a new instance; `name`, a str, becomes the scope of its spans."""
         if not isinstance(name, str):
             raise TypeError(f"a Tracing's name must be a str, not {name!r}")
         self.name = name
@@ -162,7 +163,7 @@ class Tracing:
     def start_active_span(
         self, name: str, callback: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> Any:
-        """Do as `enter_span`, save that the caller ends the span, also where the callback raised."""
+        """Do as `enter_span`, save that the caller ends the span, even if the callback raised."""
         board = self._board
         if board.off:
             return callback(NOOP_SPAN, *args, **kwargs)
@@ -183,7 +184,7 @@ class Tracing:
         scope._name = name if type(name) is str else _name(name, board)
         scope._span = scope._more = None
         if attributes is None and (not more or _easy(more, board)):
-            scope._attributes = more  # type: ignore[assignment]
+            scope._attributes = more
         else:
             scope._attributes, scope._more = _clean(attributes, more, board)
         return scope
@@ -200,7 +201,7 @@ class Tracing:
         return NOOP_SPAN if span is None or span._end else span
 
     def use_span(self, span: Span, *, end: bool = False) -> UseScope:
-        """Return a block in which a span made elsewhere is current; `end=True` ends it after that."""
+        """Return a block in which a span made elsewhere is current; `end=True` then ends it."""
         if not isinstance(span, Span):
             raise TypeError(f"use_span takes a Span, not {span!r}")
         return UseScope(self._board, span, bool(end))
@@ -212,7 +213,8 @@ class Tracing:
             return NOOP_SPAN
         entry = board.get()
         if entry is not None and entry._lifeline.open is not None:
-            return entry  # type: ignore[no-any-return]
+            found: Span = entry
+            return found
         return self._here() or NOOP_SPAN
 
     def _here(self) -> Span | None:
@@ -249,7 +251,7 @@ class Tracing:
         capture_return: bool = False,
         min_duration: float | None = None,
     ) -> Any:
-        """Put a span around each call of a function, method, property or of a class's public methods.
+        """Put a span around each call of a function, a method, a property, a class's methods.
 
         Bare, or with a name and options. `attributes` are set on each span; `capture_args` records
         all arguments or those that are named; `capture_return` records the result as `return`;
@@ -286,8 +288,8 @@ class Tracing:
 
         The block gives the `Invocation`. `parent` may be a context, a span, a `traceparent` or a
         carrier; None means the current span, or a new trace. `linger` is how many seconds it waits
-        for spans that are still open at its end (None: without limit). With `ambient=True`, contexts
-        that carry no invocation of their own fall back to it while it is open.
+        for spans that are still open at its end (None: without limit). With `ambient=True`, what
+        carries no invocation of its own falls back to it while it is open.
         """
         check_seconds("linger", linger)
         if info is not None and not isinstance(info, EVENT_INFOS):
@@ -451,7 +453,7 @@ class Tracing:
         return self._board.flush(DEFAULT_TIMEOUT if timeout is None else timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:
-        """Flush, then end every subscription; False if that took more than `timeout` seconds (30)."""
+        """Flush, then end every subscription; False if it took more than `timeout` seconds (30)."""
         check_seconds("timeout", timeout)
         return self._board.shutdown(DEFAULT_TIMEOUT if timeout is None else timeout)
 

@@ -35,10 +35,18 @@ _BRANCH_COLUMNS: Final = 3
 
 
 def tree_lines(traces: Traces, screen: Screen) -> Iterator[str]:
-    """Draw every tree, one after the other."""
+    """Draw every tree, one after the other, with an empty line around those of several lines."""
     artist = _Artist(screen, traces.roots)
+    before: SpanNode | None = None
     for root in traces.roots:
+        if before is not None and (_has_more(before) or _has_more(root)):
+            yield ""
         yield from artist.drawn(root)
+        before = root
+
+
+def _has_more(root: SpanNode) -> bool:
+    return bool(root.children or root.notes)
 
 
 class _Place:

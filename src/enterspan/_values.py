@@ -7,16 +7,16 @@ that is not immutable is copied or turned into text at once.
 from __future__ import annotations
 
 from _collections_abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Union
+from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._frozen import frozen
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-AttributeValue: TypeAlias = Union[
-    str, bool, int, float, Sequence[str], Sequence[bool], Sequence[int], Sequence[float]
-]
+AttributeValue: TypeAlias = (
+    str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
+)
 """What an attribute holds; any other value is recorded as its `repr`."""
 
 INT_MAX: Final = (1 << 63) - 1
@@ -39,9 +39,9 @@ class Limits:
     """How much is recorded, in bytes of UTF-8. What goes over is cut or counted, never raised.
 
     `name_bytes`: a span's, an event's or an attribute's name. `value_bytes`: one attribute value.
-    `span_bytes`: all attributes, events and links of one span; what follows is left out. `event_bytes`:
-    one log message or one stack. `queue_bytes`: what a background tail may have waiting; what
-    follows is dropped and counted.
+    `span_bytes`: all attributes, events and links of one span; what follows is left out.
+    `event_bytes`: one log message or one stack. `queue_bytes`: what a background tail may have
+    waiting; what follows is dropped and counted.
     """
 
     name_bytes: int = 256
@@ -52,7 +52,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Refuse limits that leave nothing."""
-        for name in type(self).__match_args__:  # type: ignore[attr-defined]
+        for name in type(self).__match_args__:
             value = getattr(self, name)
             if type(value) is not int:
                 raise TypeError(f"Limits.{name} must be an int (bytes), not {value!r}")
@@ -96,7 +96,7 @@ def clean_text(value: object, limit: int) -> str:
     if type(value) is str:
         return cut(value, limit)
     if issubclass(type(value), str):
-        return cut(str.__str__(value), limit)  # type: ignore[arg-type]
+        return cut(str.__str__(value), limit)
     return safe_repr(value, limit)
 
 
@@ -219,9 +219,7 @@ def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def _clean_sequence(
-    values: Sequence[Any], limits: Limits
-) -> tuple[tuple[Any, ...], int] | None:
+def _clean_sequence(values: Sequence[Any], limits: Limits) -> tuple[tuple[Any, ...], int] | None:
     """A tuple of strings, of bools, of ints or of floats; None where it is a mixture."""
     kinds = {type(item) for item in values[: limits.value_bytes]}
     if kinds == {int, float}:

@@ -35,7 +35,10 @@ EXIT_TIMEOUT: Final = 5.0
 
 @frozen
 class Stats:
-    """What became of what a subscription was given; `received` is the sum of the rest and waiting."""
+    """What became of what a subscription was given.
+
+    `received` is the sum of the rest and of what waits.
+    """
 
     received: int
     exported: int
@@ -53,6 +56,9 @@ class Subscription:
     def stats(self) -> Stats:
         """Counts since the subscription."""
         raise NotImplementedError
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child."""
 
     def remove(self, timeout: float | None = None) -> None:
         """End the subscription; a second time does nothing."""
@@ -196,8 +202,9 @@ class Worker:
         """Wait until all that was queued before has been delivered."""
         if not self.is_running:
             self.start()
-        if not self.is_running:
-            return self._drain_here(deadline)
+        return self._flush_there(deadline) if self.is_running else self._drain_here(deadline)
+
+    def _flush_there(self, deadline: float) -> bool:
         mark = _Mark()
         self.queue.append(mark)
         self._wake.set()

@@ -71,7 +71,7 @@ class Trace:
         return f"<Trace of {len(self.spans)} spans, {len(self.events)} events>"
 
 
-class capture:
+class capture:  # noqa: N801 - it is used as a block, and reads as one
     """A block that records everything done in it, on the spot, and gives the `Trace`.
 
     What is current outside is out of sight inside, so that a test sees its own spans and no others

@@ -1,9 +1,9 @@
-"""The standard library's logging, into the trace: each record becomes a `log` of the current span."""
+"""The standard library's logging in the trace: a record becomes a `log` of the current span."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from enterspan._tracing import tracing as default_tracing
 
@@ -30,16 +30,17 @@ class LogHandler(logging.Handler):
         """Log one record; what goes wrong is logging's to report (`Handler.handleError`)."""
         if record.name == _OWN or record.name.startswith(_OWN + "."):
             return
+        attributes: dict[str, Any] = {
+            "logger": record.name,
+            "code.filepath": record.pathname,
+            "code.lineno": record.lineno,
+            "code.function": record.funcName,
+        }
         try:
             self._tracing.log(
                 record.levelname.lower(),
                 self.format(record),
-                **{
-                    "logger": record.name,
-                    "code.filepath": record.pathname,
-                    "code.lineno": record.lineno,
-                    "code.function": record.funcName,
-                },
+                **attributes,
             )
         except Exception:
             self.handleError(record)

@@ -1,0 +1,189 @@
+"""Run every check of the project, on every supported Python that this machine has.
+
+    python3 check.py                run them all
+    python3 check.py tests          the tests only, on every Python
+    python3 check.py tests-3.12     one session; what follows `--` goes to it
+    python3 check.py --list         say what there is
+
+It needs Python 3.10 or later with pip, and nothing else: nox, which runs the sessions that
+`noxfile.py` describes, is installed into `.nox/check`. Two sessions run at a time. A Python that
+is not there is skipped, and said so; the exit code is 1 if anything failed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent
+NOX_HOME = ROOT / ".nox"
+LOGS = NOX_HOME / "logs"
+LANES = 2
+"""Sessions at a time: more would disturb the tests that watch the clock."""
+SCRIPTS = "Scripts" if os.name == "nt" else "bin"
+CLOSING_LINE = re.compile(r"^=+ .*\b\d+ (passed|failed|error|skipped)\b.* in .*=+$", re.MULTILINE)
+
+
+class Session(NamedTuple):
+    """One session of the noxfile: `tests-3.12` is of the group `tests`."""
+
+    name: str
+    group: str
+    python: str | None
+
+
+class Result(NamedTuple):
+    """How a session went; `code` is None where it was skipped."""
+
+    session: Session
+    code: int | None
+    seconds: float
+    log: str
+
+    @property
+    def word(self) -> str:
+        """The result in one word."""
+        if self.code is None:
+            return "SKIPPED"
+        return "ok" if self.code == 0 else "FAILED"
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    asked, posargs = split(sys.argv[1:])
+    if "-h" in asked or "--help" in asked:
+        print(__doc__)
+        return 0
+    nox = install_nox()
+    environment = {**os.environ, "PATH": search_path(), "PYTHONUNBUFFERED": "1"}
+    if "--list" in asked:
+        return subprocess.call([*nox, "--list"], env=environment)
+    sessions = find_sessions(nox, asked, environment)
+    start = time.monotonic()
+    if len(sessions) == 1 and is_here(sessions[0], environment):
+        command = [*nox, "--session", sessions[0].name, "--", *posargs]
+        return subprocess.call(command, env=environment)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(LANES) as lanes:
+        jobs = [lanes.submit(run, nox, session, posargs, environment) for session in sessions]
+        results = [job.result() for job in jobs]
+    return report(results, time.monotonic() - start)
+
+
+def split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Divide a command line at its `--`."""
+    if "--" not in arguments:
+        return arguments, []
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+def install_nox() -> list[str]:
+    """Have a nox in an environment of its own; return the command that starts it."""
+    home = NOX_HOME / "check"
+    python = home / SCRIPTS / "python"
+    stamp = home / "installed.txt"
+    if not stamp.exists() or stamp.read_text() != sys.version:
+        say(f"installing nox into {home.relative_to(ROOT)}")
+        shutil.rmtree(home, ignore_errors=True)
+        venv.create(home, with_pip=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "nox"], check=True)
+        stamp.write_text(sys.version)
+    return [str(python), "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
+
+
+def search_path() -> str:
+    """PATH, with the Pythons in front that pyenv has but does not show."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    folders = sorted(pyenv.glob("versions/3.*/bin"), reverse=True)
+    return os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
+
+
+def find_sessions(nox: list[str], asked: list[str], environment: dict[str, str]) -> list[Session]:
+    """Ask nox which sessions are meant; the tests come first, because they take longest."""
+    command = [*nox, "--list", "--json", *(["--session", *asked] if asked else [])]
+    listing = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, check=False, text=True
+    )
+    if listing.returncode:
+        sys.exit(listing.returncode)  # nox has said why
+    sessions = [Session(s["session"], s["name"], s["python"]) for s in json.loads(listing.stdout)]
+    return sorted(sessions, key=lambda session: session.python is None)
+
+
+def is_here(session: Session, environment: dict[str, str]) -> bool:
+    """Whether the Python that a session needs is on this machine, and starts."""
+    if session.python is None:
+        return True
+    python = shutil.which(f"python{session.python}", path=environment["PATH"])
+    if python is None:
+        return False
+    quiet = subprocess.DEVNULL
+    return subprocess.call([python, "-c", ""], env=environment, stdout=quiet, stderr=quiet) == 0
+
+
+def run(
+    nox: list[str], session: Session, posargs: list[str], environment: dict[str, str]
+) -> Result:
+    """Run one session, its output kept in a file, and shown where it failed."""
+    if not is_here(session, environment):
+        say(f"{session.name}: SKIPPED, there is no python{session.python} on this machine")
+        return Result(session, None, 0.0, "")
+    say(f"{session.name} ...")
+    start = time.monotonic()
+    log = LOGS / f"{session.name}.txt"
+    with log.open("wb") as file:
+        code = subprocess.call(
+            [*nox, "--session", session.name, "--", *posargs],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    result = Result(session, code, time.monotonic() - start, log.read_text(errors="replace"))
+    said = f"{session.name}: {result.word} after {result.seconds:.0f} s"
+    say(said if code == 0 else f"{said}\n{result.log}\n{said}")
+    return result
+
+
+def report(results: list[Result], seconds: float) -> int:
+    """Say how it went; pytest's own closing lines come last."""
+    say(f"\n{'session':14}{'result':9}time")
+    for result in results:
+        say(f"{result.session.name:14}{result.word:9}{result.seconds:4.0f} s")
+    say(f"{'all':23}{seconds:4.0f} s")
+    skipped = [result.session for result in results if result.code is None]
+    for session in skipped:
+        say(f"!! {session.name} did NOT run: there is no python{session.python} on this machine")
+    failed = [result.session.name for result in results if result.code]
+    tests = [result for result in results if result.session.group == "tests"]
+    ran = [result for result in tests if CLOSING_LINE.search(result.log)]
+    if tests and not ran:
+        failed.append("tests (none ran)")
+    if failed:
+        say(f"!! FAILED: {', '.join(failed)}")
+    for result in reversed(ran):
+        say(f"{result.session.name}:")
+        say([match[0] for match in CLOSING_LINE.finditer(result.log)][-1])
+    return 1 if failed else 0
+
+
+def say(text: str) -> None:
+    """Print at once."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 10):
+        sys.exit("check.py needs Python 3.10 or later; this is " + sys.version.split()[0])
+    os.chdir(ROOT)
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""Taking money, from a payment gateway that is sometimes busy and sometimes says no."""
+
+from __future__ import annotations
+
+import asyncio
+
+from enterspan import traced, tracing
+
+
+class CardDeclinedError(Exception):
+    """The gateway said no."""
+
+
+@traced("payments.charge", capture_args=["cents"])
+async def charge(card: str, cents: int) -> str:
+    """Charge a card and return the receipt's number; try again where the gateway is busy."""
+    attempt = 1
+    while not await _authorise(card, attempt):
+        tracing.log("warning", "the gateway is busy, trying again", attempt=attempt)
+        await asyncio.sleep(0.02)
+        attempt += 1
+    return f"R{cents:06}"
+
+
+async def _authorise(card: str, attempt: int) -> bool:
+    """Ask the gateway; False means that it was busy."""
+    async with tracing.span("payments.authorise", card=card, attempt=attempt) as span:
+        await asyncio.sleep(0.06)
+        if card == "expired":
+            raise CardDeclinedError("the card has expired")
+        answered = card != "slow" or attempt > 1
+        span.set_attribute("answered", answered)
+        return answered
