@@ -48,10 +48,15 @@ class ExporterSubscription(Subscription):
         self._dropped = 0
         self._failed = 0
         self._sent_home = False
-        self.worker: Worker = Worker(
+        self.worker = Worker(
             board, self._export, "exporter", delay, batch=max_batch, finish=self._shut_down
         )
         self.worker.start()
+
+    @property
+    def background(self) -> Worker:
+        """The thread that exports."""
+        return self.worker
 
     @property
     def stats(self) -> Stats:

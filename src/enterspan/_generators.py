@@ -63,8 +63,7 @@ class InsideOnly(Inside):
             mark(span, span._lifeline.origin, error, now_ns())
 
 
-@coroutine
-def drive(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
+def _drive(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
     """Drive a generator, a coroutine or one step of an async generator, with its own span current.
 
     To its driver it behaves as `yield from body` does (PEP 380).
@@ -99,6 +98,10 @@ def drive(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
             value = None
 
 
+drive: Any = coroutine(_drive)
+"""`_drive`, for `await` and for `yield from` alike (types.coroutine sets a flag of its code)."""
+
+
 def skip_frames(error: BaseException) -> None:
     """Take the frames of this package, save the first, off a traceback just caught."""
     traceback = error.__traceback__
@@ -110,7 +113,7 @@ def skip_frames(error: BaseException) -> None:
         traceback.tb_next = traceback.tb_next.tb_next
 
 
-_DRIVE = drive.__wrapped__.__code__ if hasattr(drive, "__wrapped__") else drive.__code__
+_DRIVE = _drive.__code__
 
 
 def run_generator(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
@@ -127,9 +130,11 @@ def run_generator(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
     return result
 
 
-@coroutine
-def _run_awaited(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
+def _run_later(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
     return (yield from run_generator(inside, body))
+
+
+_run_awaited: Any = coroutine(_run_later)
 
 
 async def run_coroutine(inside: Inside, body: Any) -> Any:

@@ -327,14 +327,7 @@ class InvocationScope:
     def __enter__(self) -> Invocation:
         """Begin the invocation, and make its root current."""
         board = self._board
-        parent: SpanContext | None = self._parent
-        link: SpanContext | None = None
-        if parent is None:
-            parent, link = self._above()
-        if self._new_trace:
-            parent, link = None, link if parent is None else parent
-        if self._unlinked:
-            link = None
+        parent, link = self._place()
         root = self._invocation.begin(
             board, self._attributes, self._more, parent, link, self._given
         )
@@ -342,6 +335,16 @@ class InvocationScope:
         if self._ambient:
             board.ambient = (*board.ambient, root)
         return self._invocation
+
+    def _place(self) -> tuple[SpanContext | None, SpanContext | None]:
+        """Where the new invocation belongs: the context of its parent, and one to be linked to."""
+        given = self._parent
+        above, over = (given, None) if given is not None else self._above()
+        if not self._new_trace:
+            return above, over
+        if self._unlinked:
+            return None, None
+        return None, over if above is None else above
 
     def _above(self) -> tuple[SpanContext | None, SpanContext | None]:
         """What the current span is to the new invocation: its parent, or, if over, a link."""

@@ -96,6 +96,11 @@ class TailSubscription(Subscription):
             self.worker.start()
 
     @property
+    def background(self) -> Worker | None:
+        """The thread that delivers, if that isn't done inline."""
+        return self.worker
+
+    @property
     def stats(self) -> Stats:
         """Counted in events; `exported` is what was delivered, `failed` what the tail raised on."""
         waiting = self.worker.waiting if self.worker is not None else 0

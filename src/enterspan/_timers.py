@@ -59,8 +59,9 @@ class _Clockwork:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._heap or (wait := self._heap[0].due - monotonic()) > 0:
-                    self._changed.wait(wait if self._heap else None)
+                while not self._heap or self._heap[0].due > monotonic():
+                    pause = self._heap[0].due - monotonic() if self._heap else None
+                    self._changed.wait(pause)
                 call = heappop(self._heap).call
             if call is not None:
                 try:

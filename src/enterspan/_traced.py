@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 import weakref
 from keyword import iskeyword
 from types import CodeType, FunctionType
@@ -73,9 +74,9 @@ def options_of(
         captured = capture_args
     else:
         try:
-            names = tuple(capture_args)
+            names: tuple[Any, ...] = tuple(capture_args)
         except TypeError:
-            names = (capture_args,)  # type: ignore[assignment]
+            names = (capture_args,)
         if not all(isinstance(arg, str) for arg in names):
             raise TypeError(
                 "capture_args must be True, False or a list of parameter names,"
@@ -281,22 +282,21 @@ def _parameters(code: CodeType) -> tuple[str, str, tuple[str, ...]]:
     positional = names[: code.co_argcount]
     keyword = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
     rest = list(names[code.co_argcount + code.co_kwonlyargcount :])
+    stars: list[str] = []
     params = list(positional)
     args = list(positional)
     if code.co_posonlyargcount:
         params.insert(code.co_posonlyargcount, "/")
     every = [*positional]
     if code.co_flags & _STAR_ARGS:
-        star = rest.pop(0)
-        params.append("*" + star)
-        args.append("*" + star)
+        stars.append(rest.pop(0))
+        params.append("*" + stars[0])
+        args.append("*" + stars[0])
     elif keyword:
         params.append("*")
     params += keyword
     args += [f"{name}={name}" for name in keyword]
-    every += keyword
-    if code.co_flags & _STAR_ARGS:
-        every.append(star)
+    every += [*keyword, *stars]
     if code.co_flags & _STAR_KWARGS:
         params.append("**" + rest[0])
         args.append("**" + rest[0])
@@ -406,7 +406,7 @@ def _make(text: str, names: tuple[str, ...]) -> Any:
 def _labelled(code: CodeType, original: CodeType) -> CodeType:
     """The wrapper's code under the function's name, for tracebacks and profilers."""
     names: Any = {"co_name": original.co_name}
-    if hasattr(original, "co_qualname"):
+    if sys.version_info >= (3, 11):
         names["co_qualname"] = original.co_qualname
     return code.replace(**names)
 

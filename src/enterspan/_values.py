@@ -96,7 +96,8 @@ def clean_text(value: object, limit: int) -> str:
     if type(value) is str:
         return cut(value, limit)
     if issubclass(type(value), str):
-        return cut(str.__str__(value), limit)
+        exact: Any = value
+        return cut(str.__str__(exact), limit)
     return safe_repr(value, limit)
 
 
@@ -228,14 +229,15 @@ def _clean_sequence(values: Sequence[Any], limits: Limits) -> tuple[tuple[Any, .
         return (), 0
     if len(kinds) != 1 or not kinds <= {str, bool, int, float}:
         return None
-    cleaned = []
+    cleaned: list[Any] = []
     left = limits.value_bytes
+    item: Any
     for item in values:
         value, size = clean_value(item, limits)
         if type(item) is int and type(value) is not int:
             return None  # an integer that OTLP can't hold makes the whole a text
         if size > left:
-            if type(item) is str and left:
+            if left and isinstance(value, str):
                 cleaned.append(cut(value, left))
             break
         cleaned.append(value)

@@ -50,7 +50,11 @@ class Subscription:
     """A tail or an exporter that is subscribed; also a block, at whose end it is removed."""
 
     board: Switchboard
-    worker: Worker | None
+
+    @property
+    def background(self) -> Worker | None:
+        """The worker that delivers, if one does."""
+        raise NotImplementedError
 
     @property
     def stats(self) -> Stats:
@@ -67,11 +71,11 @@ class Subscription:
     @property
     def is_done(self) -> bool:
         """Whether nothing waits and nothing runs any more."""
-        return self.worker is None or not self.worker.is_running
+        return self.background is None or not self.background.is_running
 
     def flush(self, deadline: float) -> bool:
         """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
-        return self.worker is None or self.worker.flush(deadline)
+        return self.background is None or self.background.flush(deadline)
 
     def __enter__(self) -> Self:
         """Return itself."""

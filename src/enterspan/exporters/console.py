@@ -105,7 +105,7 @@ class _Desk:
         stacks: bool,
         ids: bool,
     ) -> None:
-        self.numbers: dict[int, weakref.ref[_Invocation]] = {}
+        self.seats = _Seats()
         self._stream = stream
         self._color = color
         self._width = width
@@ -130,18 +130,6 @@ class _Desk:
             finally:
                 self._writing.release()
 
-    def number(self, invocation: _Invocation) -> int:
-        """Give the lowest number that no open invocation has.
-
-        It comes back with the outcome, or with the invocation itself where the tail was removed.
-        """
-        numbers = self.numbers
-        number = 1
-        while number in numbers:
-            number += 1
-        numbers[number] = weakref.ref(invocation, lambda _: numbers.pop(number, None))
-        return number
-
     def restart(self) -> None:
         """In a forked child: whoever was writing stayed behind with the parent."""
         self._waiting.clear()
@@ -160,6 +148,81 @@ class _Desk:
             stream.flush()
         except (OSError, ValueError, RuntimeError, AttributeError):
             self._broken = stream
+
+
+class _Seat:
+    """An open invocation's place on the desk: its number, and the invocation that it lies in."""
+
+    __slots__ = ("inner", "invocation", "is_marked", "is_taken", "number", "outer")
+
+    def __init__(self, number: int, outer: _Seat | None, invocation: _Invocation) -> None:
+        self.number = number
+        self.outer = outer
+        self.inner = 0
+        self.is_taken = True
+        self.is_marked = False
+        self.invocation: weakref.ref[_Invocation] = weakref.ref(invocation)
+
+
+class _Seats:
+    """The invocations that are open. One that lies in another does not compete with it."""
+
+    __slots__ = ("_innermost", "_left", "_taken")
+
+    def __init__(self) -> None:
+        self._taken: dict[int, _Seat] = {}
+        self._innermost = 0
+        self._left: deque[int] = deque()
+
+    def take(self, invocation: _Invocation, outer: _Seat | None) -> _Seat:
+        """Give the lowest number that no open invocation has.
+
+        It comes back with the outcome, or with the invocation itself where the tail was removed.
+        """
+        while self._left:
+            self.leave(self._taken.get(self._left.popleft()))
+        number = 1
+        while number in self._taken:
+            number += 1
+        seat = _Seat(number, outer, invocation)
+        left = self._left
+        seat.invocation = weakref.ref(invocation, lambda _: left.append(number))
+        self._taken[number] = seat
+        self._innermost += 1
+        if outer is not None:
+            self._innermost -= outer.is_taken and not outer.inner
+            outer.inner += 1
+        return seat
+
+    def leave(self, seat: _Seat | None) -> None:
+        """Take the number back; a second time does nothing."""
+        if seat is None or not seat.is_taken:
+            return
+        seat.is_taken = False
+        del self._taken[seat.number]
+        self._innermost -= not seat.inner
+        outer = seat.outer
+        if outer is not None:
+            outer.inner -= 1
+            self._innermost += outer.is_taken and not outer.inner
+
+    def is_one_of_several(self, seat: _Seat) -> bool:
+        """Whether an invocation must say which one it is; all but the first go on to say it."""
+        if self._innermost > 1:
+            seat.is_marked = seat.number > 1
+            return True
+        return seat.is_marked
+
+    def find(self, span_id: str | None) -> tuple[_Open, _Seat] | None:
+        """The open span with this id, whichever invocation it is of."""
+        if span_id is None:
+            return None
+        for seat in self._taken.values():
+            invocation = seat.invocation()
+            span = invocation.spans.get(span_id) if invocation is not None else None
+            if span is not None:
+                return span, seat
+        return None
 
 
 _desks: weakref.WeakSet[_Desk] = weakref.WeakSet()
@@ -255,18 +318,18 @@ class _Invocation:
         "_given",
         "_held",
         "_namesakes",
-        "_number",
         "_path",
         "_root",
+        "_seat",
         "_seen",
-        "_spans",
+        "spans",
     )
 
     def __init__(self, desk: _Desk, onset: TailEvent[Onset]) -> None:
         self._desk = desk
-        self._number = desk.number(self)
+        self._seat: _Seat | None = None
         self._root = _Open(onset.event.span_id, onset.event.name, None, onset.timestamp)
-        self._spans: dict[str | None, _Open] = {onset.event.span_id: self._root}
+        self.spans: dict[str | None, _Open] = {onset.event.span_id: self._root}
         self._given: dict[str, Any] = {}
         self._namesakes = _Namesakes()
         self._path: list[_Open] = []  # the last line's span, below its parents: where the eye is
@@ -285,7 +348,7 @@ class _Invocation:
         draw = _DRAW.get(kind)
         if draw is None:
             return []
-        span = self._spans.get(event.span_context.span_id, self._root)
+        span = self.spans.get(event.span_context.span_id, self._root)
         ends_here = kind in _ENDING
         lines: list[str] = []
         if not (ends_here and span is self._held):
@@ -298,6 +361,7 @@ class _Invocation:
 
     def onset(self, _: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
         onset = event.event
+        self._sit_down(event.span_context.span_id)
         self._given = {a.name: a.value for a in onset.attributes}
         pieces = [(self._root.label, BOLD)]
         about = info_text(event.to_dict()["event"]["info"], onset.name)
@@ -308,10 +372,21 @@ class _Invocation:
         pieces += _written(onset.attributes, pen)
         return [self._open_line(self._root, pieces, pen)]
 
+    def _sit_down(self, parent_id: str | None) -> None:
+        """Get a number; below the span of another invocation that is open, if this began in it."""
+        seats = self._desk.seats
+        found = seats.find(parent_id)
+        if found is None:
+            self._seat = seats.take(self, None)
+        else:
+            self._root.parent, outer = found
+            self._root.depth = found[0].depth + 1
+            self._seat = seats.take(self, outer)
+
     def span_open(self, parent: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
         span = _Open(event.event.span_id, event.event.name, parent, event.timestamp)
         parent.children += 1
-        self._spans[span.id] = span
+        self.spans[span.id] = span
         self._namesakes.enter(span)
         self._seen += 1
         pieces = _label(span, PLAIN)
@@ -377,7 +452,7 @@ class _Invocation:
         span.closed = True
         at: _Open | None = span
         while at is not None and at.closed and not at.children:
-            self._spans.pop(at.id, None)
+            self.spans.pop(at.id, None)
             at = at.parent
             if at is not None:
                 at.children -= 1
@@ -400,8 +475,8 @@ class _Invocation:
         return lines
 
     def _end(self) -> None:
-        self._desk.numbers.pop(self._number, None)
-        self._spans = {}
+        self._desk.seats.leave(self._seat)
+        self.spans = {}
         self._path = []
 
     def _summary(self, cpu_time: int, pen: _Pen) -> str:
@@ -477,14 +552,16 @@ class _Invocation:
 
     def _margin(self, left: list[Piece]) -> list[Piece]:
         """The column with the duration, and the invocation's number if there are several."""
-        number = self._number if self._is_one_of_several() else ""
+        seat = self._seat
+        shown = seat is not None and self._desk.seats.is_one_of_several(seat)
+        number = seat.number if shown else ""
         return [*left, (f" {number:>2} ", self._rail_style())]
 
-    def _is_one_of_several(self) -> bool:
-        return self._number > 1 or len(self._desk.numbers) > 1
-
     def _rail_style(self) -> str:
-        return _PALETTE[(self._number - 1) % len(_PALETTE)] if self._is_one_of_several() else DIM
+        seat = self._seat
+        if seat is None or not self._desk.seats.is_one_of_several(seat):
+            return DIM
+        return _PALETTE[(seat.number - 1) % len(_PALETTE)]
 
     def _rails(self, depth: int, pen: _Pen) -> list[Piece]:
         """One rail for each span around; what is too deep to be drawn is counted."""

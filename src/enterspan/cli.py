@@ -1,0 +1,230 @@
+"""The command `enterspan`: run a program and watch it, look at what was recorded.
+
+A command that can't be done says why in one line on stderr, and exits with 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from enterspan._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+    from enterspan._program import Program
+    from enterspan._scope import InvocationScope
+    from enterspan._traces import Traces
+
+
+class Refusal(Exception):
+    """The command can't be done; the text says why, in one line."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line says (`sys.argv` by default) and return the exit code.
+
+    What a program that is run raises comes out of here: SystemExit, KeyboardInterrupt and all.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser()
+    program: list[str] = []
+    if arguments[:1] == ["run"]:
+        arguments, program = _split(arguments)
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "run":
+            return _run(options, program)
+        return _view(options.file)
+    except Refusal as refusal:
+        print(f"enterspan: {refusal}", file=sys.stderr)
+        return 2
+
+
+# --- the command line -----------------------------------------------------------------------------
+
+_VALUED = ("--output",)
+"""The options of `run` that are followed by a value."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit with 2."""
+        self.exit(2, f"enterspan: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="enterspan", description="See what a Python program does.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"enterspan {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    run = commands.add_parser(
+        "run",
+        help="run a program and show its spans, live",
+        description="Run a Python program unchanged, and show its spans on stderr, live.",
+        usage="enterspan run [--output FILE] [--quiet] (SCRIPT | -m MODULE) [ARGS ...]",
+        epilog="SCRIPT is a file, or a folder or zip archive with a __main__.py. What follows "
+        "SCRIPT or MODULE belongs to the program.",
+        allow_abbrev=False,
+    )
+    run.add_argument("--output", metavar="FILE", help="write the events to FILE, as JSON lines")
+    run.add_argument("--quiet", action="store_true", help="show nothing on stderr")
+    view = commands.add_parser(
+        "view",
+        help="show a recorded trace as a tree",
+        description="Show the spans of a JSON lines file as a tree.",
+        allow_abbrev=False,
+    )
+    view.add_argument("file", metavar="FILE", help="a file that --output wrote; - is stdin")
+    return parser
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Part the options of `run` from the program, which begins with SCRIPT or `-m MODULE`."""
+    at = 1
+    while at < len(arguments):
+        argument = arguments[at]
+        if argument == "--":
+            return arguments[:at], arguments[at + 1 :]
+        if argument.startswith("-m"):
+            attached = [argument[2:]] if argument[2:] else []
+            return arguments[:at], ["-m", *attached, *arguments[at + 1 :]]
+        if not argument.startswith("-"):
+            return arguments[:at], arguments[at:]
+        at += 2 if argument in _VALUED else 1
+    return arguments, []
+
+
+# --- run ------------------------------------------------------------------------------------------
+
+
+def _run(options: argparse.Namespace, words: list[str]) -> int:
+    program = _found(words)
+    scope = _invocation(program, options)
+    ending = _Ending(scope)
+    scope.__enter__()
+    atexit.register(ending)
+    try:
+        program.run()
+    except BaseException as error:
+        from enterspan._program import hide_from_traceback
+
+        ending.error = error
+        hide_from_traceback()
+        raise
+    return 0
+
+
+def _found(words: list[str]) -> Program:
+    from enterspan._program import Program, ProgramError
+
+    if not words or words == ["-m"]:
+        raise Refusal("nothing to run: name a SCRIPT, or -m and a MODULE")
+    try:
+        if words[0] == "-m":
+            return Program.of_module(words[1], words[2:])
+        return Program.at(words[0], words[1:])
+    except ProgramError as error:
+        raise Refusal(str(error)) from None
+
+
+def _invocation(program: Program, options: argparse.Namespace) -> InvocationScope:
+    """Subscribe who is to listen, and prepare the invocation that the program runs in."""
+    from enterspan._tracing import tracing
+    from enterspan.events import CustomEventInfo
+
+    # Inline: what has happened has been written, also when the next thing is a signal.
+    if options.output is not None:
+        from enterspan.exporters.jsonlines import JsonLinesTail
+
+        try:
+            tracing.add_tail(JsonLinesTail(options.output), delivery="inline")
+        except OSError as error:
+            raise Refusal(f"can't write {options.output!r}: {error.strerror}") from None
+    if not options.quiet:
+        from enterspan.exporters.console import ConsoleTail
+
+        tracing.add_tail(ConsoleTail(), delivery="inline")
+    return tracing.invocation(program.name, info=CustomEventInfo(program.name), ambient=True)
+
+
+class _Ending:
+    """Ends the invocation when the process ends: after its threads, and its own exit handlers.
+
+    It is an exit handler itself, registered before the program could register one: they are called
+    in reverse order. A forked child leaves the invocation to its parent.
+    """
+
+    def __init__(self, scope: InvocationScope) -> None:
+        self.error: BaseException | None = None
+        self._scope = scope
+        self._process = os.getpid()
+
+    def __call__(self) -> None:
+        """End the invocation with what became of the program."""
+        from enterspan._program import program_frames
+
+        if os.getpid() != self._process:
+            return
+        error, self.error = self.error, None
+        if error is None:
+            self._scope.__exit__(None, None, None)
+            return
+        error.__traceback__ = program_frames(error.__traceback__)
+        self._scope.__exit__(type(error), error, error.__traceback__)
+
+
+# --- view -----------------------------------------------------------------------------------------
+
+
+def _view(path: str) -> int:
+    traces = _read(path)
+    try:
+        _print_trees(traces)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read this has seen enough; at its end Python flushes once more, into nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        raise Refusal(f"can't write: {error.strerror}") from None
+    for problem in traces.problems:
+        print(f"enterspan: {path}: line {problem.line} is {problem.reason}", file=sys.stderr)
+    more = traces.problem_count - len(traces.problems)
+    if more:
+        print(f"enterspan: {path}: {more} more lines could not be read", file=sys.stderr)
+    return 0
+
+
+def _read(path: str) -> Traces:
+    from enterspan._traces import read_traces
+
+    try:
+        with _opened(path) as file:
+            return read_traces(file, "stdin" if path == "-" else path)
+    except OSError as error:
+        raise Refusal(f"can't read {path!r}: {error.strerror}") from None
+    except ValueError as error:
+        raise Refusal(str(error)) from None
+
+
+def _opened(path: str) -> BinaryIO:
+    if path == "-":
+        return open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: PTH123 - not a path
+    return open(path, "rb")  # noqa: PTH123, SIM115 - the caller's block closes it
+
+
+def _print_trees(traces: Traces) -> None:
+    from enterspan._terminal import screen_for
+    from enterspan._tree import tree_lines
+
+    for line in tree_lines(traces, screen_for(sys.stdout)):
+        sys.stdout.write(line + "\n")

@@ -1,0 +1,78 @@
+"""What several files of tests need: a Tracing of their own, a story of a stream, a process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from enterspan import Tracing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def mine() -> Iterator[Tracing]:
+    """A Tracing of this test's own, shut down at its end."""
+    made = Tracing("mine")
+    yield made
+    made.shutdown(5)
+
+
+@pytest.fixture
+def told() -> Callable[[list[Any]], list[str]]:
+    """Tell a stream as lines that name the spans instead of their ids."""
+
+    def tell(events: list[Any]) -> list[str]:
+        names: dict[str | None, str] = {None: "nothing"}
+        return [_line(event, names) for event in events]
+
+    return tell
+
+
+def _line(tail_event: Any, names: dict[str | None, str]) -> str:
+    event = tail_event.event
+    where = tail_event.span_context.span_id
+    if event.type in ("onset", "spanOpen"):
+        names[event.span_id] = event.name
+    of = names.get(where, "a remote span")
+    details: dict[str, Callable[[], str]] = {
+        "onset": lambda: f"{event.name} in {of}",
+        "spanOpen": lambda: f"{event.name} in {of}",
+        "attributes": lambda: f"{of} " + str({a.name: a.value for a in event.info}),
+        "log": lambda: f"{of} {event.level} {event.message}",
+        "exception": lambda: f"{of} {event.name}: {event.message}",
+        "diagnosticChannel": lambda: f"{of} {event.channel} {dict(event.message)}",
+        "spanClose": lambda: f"{of} {event.outcome}",
+        "return": lambda: str(event.info and event.info.status_code),
+        "streamDiagnostic": lambda: str(event.diagnostic.count),
+        "outcome": lambda: event.outcome,
+    }
+    return f"{event.type} {details[event.type]()}"
+
+
+@pytest.fixture
+def script(tmp_path: Any) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a program of some lines in a process of its own, and give what it printed."""
+
+    def run(
+        source: str, *options: str, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        program = tmp_path / "program.py"
+        program.write_text(textwrap.dedent(source), encoding="utf-8")
+        return subprocess.run(
+            [sys.executable, *options, str(program)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+            cwd=tmp_path,
+        )
+
+    return run
