@@ -24,10 +24,10 @@ async def charge(card: str, cents: int) -> str:
 
 async def _authorise(card: str, attempt: int) -> bool:
     """Ask the gateway; False means that it was busy."""
-    async with tracing.span("payments.authorise", card=card, attempt=attempt) as span:
+    async with tracing.span("payments.authorise", attempt=attempt) as span:
         await asyncio.sleep(0.06)
         if card == "expired":
             raise CardDeclinedError("the card has expired")
-        answered = card != "slow" or attempt > 1
-        span.set_attribute("answered", answered)
-        return answered
+        busy = card == "slow" and attempt == 1
+        span.set_attribute("busy", busy)
+        return not busy

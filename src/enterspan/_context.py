@@ -100,10 +100,11 @@ def first_alive(entry: Entry | None) -> Entry | None:
 
 def look(board: Switchboard) -> Entry | None:
     """The entry that counts here; what is dead is put aside for the next look."""
-    entry = board.get()
+    entry: Entry | None = board.get()
+    if entry is None or entry._lifeline.state is not State.DEAD:
+        return entry
     alive = first_alive(entry)
-    if alive is not entry:
-        board.set(alive)
+    board.set(alive)
     return alive
 
 

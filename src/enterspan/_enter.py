@@ -6,18 +6,24 @@ body of a coroutine or a generator has run to its end.
 
 from __future__ import annotations
 
+import functools
+from copy import copy, deepcopy
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from enterspan._clock import now_ns
-from enterspan._context import leave
+from enterspan._context import Bookmark, State, leave
 from enterspan._generators import (
     Inside,
     InsideOnly,
+    Unstarted,
     as_async_generator,
     as_coroutine,
     as_generator,
+    drive,
+    is_started,
     run_coroutine,
+    skip_frames,
 )
 from enterspan._invocation import failure_of
 from enterspan._scope import begin, fail, finish, mark
@@ -85,7 +91,12 @@ def settle(board: Switchboard, span: Span, result: Any, ends: bool) -> Any:
         if ends:
             _end_with(span, result)
         return result
-    inside = Inside(board, span) if ends else InsideOnly(board, span)
+    # Left out of turn, it is dead for look-ups; the body still runs under it.
+    entry = Bookmark(span) if span._lifeline.state is State.DEAD else None
+    inside = (Inside if ends else InsideOnly)(board, span, entry)
+    if is_started(result):
+        inside.ended()  # somebody else drives it: it is no result of this call
+        return result
     if kind is CoroutineType:
         return as_coroutine(inside, result)
     if kind is GeneratorType:
@@ -111,19 +122,55 @@ def _end_with(span: Span, future: Any) -> None:
 
 def _awaitable(inside: Inside, awaitable: Any) -> Any:
     """The awaitable itself to everyone who looks, with a span that ends when it was awaited."""
+    kind = type(awaitable)
+    more = [name for name in ("__aiter__", "__anext__") if hasattr(kind, name)]
+    made = _awaited_type(tuple(more))(awaitable)
+    made._self_inside = inside
+    made._self_unstarted = Unstarted(inside, awaitable)
+    return made
+
+
+@functools.lru_cache(maxsize=None)
+def _awaited_type(more: tuple[str, ...]) -> Any:
     from wrapt import BaseObjectProxy
 
     class Awaited(BaseObjectProxy[Any]):
         def __await__(self) -> Any:
-            return run_coroutine(inside, _iterate(self.__wrapped__)).__await__()
+            self._self_unstarted.take()
+            return run_coroutine(self._self_inside, _iterate(self.__wrapped__)).__await__()
 
-    for name in ("__aenter__", "__aexit__", "__aiter__", "__anext__"):
-        if hasattr(type(awaitable), name):
-            setattr(Awaited, name, _forward(name))
-    return Awaited(awaitable)
+        async def __aenter__(self) -> Any:
+            self._self_unstarted.take()
+            inside = self._self_inside
+            try:
+                return await drive(inside, _iterate(self.__wrapped__, "__aenter__"))
+            except BaseException as error:
+                skip_frames(error)
+                inside.failed(error)
+                raise
+
+        async def __aexit__(self, *failure: Any) -> Any:
+            return await run_coroutine(
+                self._self_inside, _iterate(self.__wrapped__, "__aexit__", *failure)
+            )
+
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            return self.__wrapped__.__reduce_ex__(protocol)
+
+        def __copy__(self) -> Any:
+            return copy(self.__wrapped__)
+
+        def __deepcopy__(self, memo: Any) -> Any:
+            return deepcopy(self.__wrapped__, memo)
+
+    for name in more:
+        setattr(Awaited, name, _forward(name))
+    return Awaited
 
 
-def _iterate(awaitable: Any) -> Any:
+def _iterate(awaitable: Any, method: str = "", *args: Any) -> Any:
+    if method:
+        awaitable = getattr(type(awaitable), method)(awaitable, *args)
     return (yield from awaitable.__await__())
 
 

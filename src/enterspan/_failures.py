@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
+from enterspan._clock import now_ns
 from enterspan._frozen import frozen
 from enterspan._values import cut, safe_str
 
@@ -151,23 +152,24 @@ def _members(exception: BaseException, limits: Limits) -> list[str]:
     return lines + ([f"  | ... {len(members) - _GROUP} more"] if len(members) > _GROUP else [])
 
 
-def _mark(exception: BaseException) -> object:
+def _mark(exception: BaseException, limits: Limits) -> object:
     """Something to know an exception by, later, that does not keep it alive.
 
     Builtin exceptions can't be referred to weakly. Two of them are taken for the same when they lie
     at the same address and the newer one's traceback has, at the same address, the entry that the
     older one's began with, at the same instruction: a new exception can't have come that way
-    without leaving the same span.
+    without leaving a span there as well. One that was recorded before it was ever raised is known by
+    its text instead.
     """
     try:
         return weakref.ref(exception)
     except TypeError:
-        return (id(exception), *_position(exception.__traceback__))
+        traceback = exception.__traceback__
+        where = summary(exception, limits) if traceback is None else _position(traceback)
+        return id(exception), now_ns(), where
 
 
-def _position(traceback: TracebackType | None) -> tuple[int, int, int]:
-    if traceback is None:
-        return (0, 0, 0)
+def _position(traceback: TracebackType) -> tuple[int, int, int]:
     return (id(traceback), id(traceback.tb_frame.f_code), traceback.tb_lasti)
 
 
@@ -176,13 +178,13 @@ def remember(lifeline: Lifeline, exception: BaseException) -> None:
     marks = lifeline.failures
     if marks is None:
         marks = lifeline.failures = []
-    marks.append(_mark(exception))
+    marks.append(_mark(exception, lifeline.board.limits))
     if len(marks) > _REMEMBERED:
         del marks[0]
 
 
-def is_remembered(lifeline: Lifeline, exception: BaseException) -> bool:
-    """Whether this very exception has been recorded in this invocation."""
+def is_remembered(lifeline: Lifeline, exception: BaseException, since: int) -> bool:
+    """Whether this very exception, which leaves a span that began then, has been recorded already."""
     marks = lifeline.failures
     if not marks:
         return False
@@ -191,13 +193,21 @@ def is_remembered(lifeline: Lifeline, exception: BaseException) -> bool:
             if mark() is exception:
                 return True
         elif isinstance(mark, tuple) and mark[0] == id(exception):
-            return _came_by(exception.__traceback__, mark[1:])
+            _, moment, where = mark
+            if isinstance(where, str):
+                return since < moment and where == summary(exception, lifeline.board.limits)
+            return _came_by(exception.__traceback__, where, since < moment)
     return False
 
 
-def _came_by(traceback: TracebackType | None, position: tuple[Any, ...]) -> bool:
-    if position == (0, 0, 0):
-        return traceback is None
+def _came_by(traceback: TracebackType | None, position: tuple[int, ...], was_open: bool) -> bool:
+    """Whether a traceback has the entry of a mark.
+
+    If the span was not yet open when the mark was made, then the newest entry can't be it: whoever
+    raises an exception again adds an entry. It is a new exception's, at the addresses of the old.
+    """
+    if traceback is not None and not was_open:
+        traceback = traceback.tb_next
     while traceback is not None:
         if _position(traceback) == position:
             return True

@@ -8,8 +8,9 @@ context, but then it needs it badly.
 
 from __future__ import annotations
 
-from types import coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+import sys
+from types import CoroutineType, FunctionType, coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from enterspan._clock import now_ns
 from enterspan._scope import fail, finish, mark
@@ -66,7 +67,8 @@ class InsideOnly(Inside):
 def _drive(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
     """Drive a generator, a coroutine or one step of an async generator, with its own span current.
 
-    To its driver it behaves as `yield from body` does (PEP 380).
+    To its driver it behaves as the body itself does: unlike with `yield from` (PEP 380), a body that
+    answers GeneratorExit with a value, yielded or returned, is heard.
     """
     board = inside.board
     get, set_, reset = board.get, board.set, board.reset
@@ -75,27 +77,27 @@ def _drive(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
     while True:
         token = set_(inside.entry)
         try:
-            if error is None:
-                item = body.send(value)
-            elif isinstance(error, GeneratorExit):
-                body.close()
-                raise error
-            else:
-                item = body.throw(error)
+            item = body.send(value) if error is None else body.throw(error)
         except StopIteration as stop:
             return stop.value
         finally:
-            error = None
+            value = error = None
             inside.entry = get()
             try:
                 reset(token)
             except (ValueError, RuntimeError):
                 set_(None)  # the body has moved to another context: leave nothing of ours there
         try:
-            value = yield item
+            value = yield (item, item := None)[0]  # what passes through is not kept here
         except BaseException as thrown:
-            error = thrown
-            value = None
+            error = from_outside(thrown)
+
+
+def from_outside(error: BaseException) -> BaseException:
+    """Take the frame that passes an exception on into a body off its traceback: it adds it again."""
+    traceback = error.__traceback__
+    error.__traceback__ = None if traceback is None else traceback.tb_next
+    return error
 
 
 drive: Any = coroutine(_drive)
@@ -130,11 +132,7 @@ def run_generator(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
     return result
 
 
-def _run_later(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
-    return (yield from run_generator(inside, body))
-
-
-_run_awaited: Any = coroutine(_run_later)
+_run_awaited: Any = coroutine(FunctionType(run_generator.__code__, run_generator.__globals__))
 
 
 async def run_coroutine(inside: Inside, body: Any) -> Any:
@@ -153,7 +151,9 @@ async def run_coroutine(inside: Inside, body: Any) -> Any:
 
 async def run_async_generator(inside: Inside, body: Any) -> AsyncGenerator[Any, Any]:
     """Be an async generator for another one."""
-    step = body.asend(None)
+    if type(body) is Unstarted:
+        body = body.take()
+    step = first_step(body)
     while True:
         try:
             item = await drive(inside, step)
@@ -165,20 +165,42 @@ async def run_async_generator(inside: Inside, body: Any) -> AsyncGenerator[Any, 
             inside.failed(error)
             raise
         try:
-            value = yield item
-        except GeneratorExit as leaving:
-            try:
-                await drive(inside, body.aclose())
-            except BaseException as error:
-                skip_frames(error)
-                inside.failed(error)
-                raise
-            inside.failed(leaving)
-            raise
+            step = body.asend((yield (item, item := None)[0]))
         except BaseException as thrown:
-            step = body.athrow(thrown)
-        else:
-            step = body.asend(value)
+            step = body.athrow(from_outside(thrown))
+
+
+def first_step(body: Any) -> Any:
+    """The first step of an async generator that somebody else drives.
+
+    An event loop is told of async generators at their first step, to close those that are left. If
+    it knew of this one, it would close it while its driver does.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return body.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def is_started(body: Any) -> bool:
+    """Whether a coroutine, a generator or an async generator has made its first step already."""
+    for prefix in ("cr", "gi", "ag"):
+        frame = getattr(body, prefix + "_frame", body)
+        if frame is None:
+            return True
+        if frame is not body:
+            if sys.version_info < (3, 11):
+                return bool(frame.f_lasti >= 0)
+            return bool(
+                getattr(body, prefix + "_running") or getattr(body, prefix + "_suspended", False)
+            )
+    return False
+
+
+_HELD_HERE_ALONE: Final = 2
+"""What sys.getrefcount says of an object that only the asking function has."""
 
 
 class Unstarted:
@@ -196,11 +218,13 @@ class Unstarted:
         return body
 
     def __del__(self) -> None:
-        """Close a body that was never started; whoever drives it has said so already."""
-        body = self._body
+        """End the span of a body that was never started.
+
+        A coroutine that nobody else holds is closed: that it was never awaited has been said once.
+        """
+        body = self.take()
         if body is not None:
-            self._body = None
-            if hasattr(body, "close"):
+            if type(body) is CoroutineType and sys.getrefcount(body) <= _HELD_HERE_ALONE:
                 body.close()
             self._inside.ended()
 
@@ -218,7 +242,7 @@ def as_coroutine(inside: Inside, body: Any) -> Coroutine[Any, Any, Any]:
 
 def as_async_generator(inside: Inside, body: Any) -> AsyncGenerator[Any, Any]:
     """Return an async generator that is this one, with a span inside."""
-    return _named(run_async_generator(inside, body), body)
+    return _named(run_async_generator(inside, Unstarted(inside, body)), body)
 
 
 def _named(made: _G, body: Any) -> _G:

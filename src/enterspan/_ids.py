@@ -70,8 +70,16 @@ class SpanContext:
 
     @property
     def is_valid(self) -> bool:
-        """Whether both ids are set."""
-        return self.trace_id != 0 and self.span_id != 0
+        """Whether both ids are set, and all of it is what W3C Trace Context asks for."""
+        return (
+            type(self.trace_id) is int
+            and 0 < self.trace_id < 1 << _TRACE_BITS
+            and type(self.span_id) is int
+            and 0 < self.span_id < 1 << _SPAN_BITS
+            and type(self.trace_flags) is int
+            and 0 <= self.trace_flags <= 0xFF
+            and type(self.trace_state) is str
+        )
 
 
 make_context: Callable[[int, int, int, str, bool], SpanContext] = maker(SpanContext)

@@ -63,7 +63,6 @@ class Invocation:
 
     __slots__ = (
         "__weakref__",
-        "_ended",
         "_lifeline",
         "_linger",
         "_returned",
@@ -85,10 +84,9 @@ class Invocation:
         self.info = info
         """What it is about, if it was told."""
         self._linger = linger
-        self._ended = False
         self._returned = False
         self._timer: Timer | None = None
-        self._waits: dict[object, None] = {}
+        self._waits: dict[_Wait, None] = {}
         self._root: Span
         self._lifeline: Lifeline
 
@@ -121,6 +119,7 @@ class Invocation:
             board, self.name, attributes, more, parent, link, self.info, given, self, RootSpan
         )
         self._root = root
+        self._returned = False
         self._lifeline = root._lifeline.origin
         if self._lifeline.state is State.LIVE:
             if kind is not None:
@@ -135,7 +134,6 @@ class Invocation:
         self._lifeline = lifeline
         self._root = root
         lifeline.invocation = self
-        self._ended = bool(root._end)
         return self
 
     # --- the end ---
@@ -159,16 +157,18 @@ class Invocation:
         if not hasattr(future, "add_done_callback"):
             if not hasattr(future, "__await__"):
                 raise TypeError(f"wait_until takes an awaitable or a future, not {awaitable!r}")
-            from asyncio import ensure_future
+            from asyncio import ensure_future, get_running_loop
 
-            future = ensure_future(awaitable)  # type: ignore[arg-type]
+            future = ensure_future(awaitable, loop=get_running_loop())  # type: ignore[arg-type]
         if self._lifeline.state is not State.LIVE:
             return
-        self._waits[future] = None
-        future.add_done_callback(self._settled)
+        wait = _Wait(self)
+        self._waits[wait] = None
+        future.add_done_callback(wait)
 
-    def _settled(self, future: Any) -> None:
-        if self._waits.pop(future, self) is self:
+    def settled(self, wait: _Wait, future: Any) -> None:
+        """What it was told to wait for has settled."""
+        if self._waits.pop(wait, self) is self:
             return
         error = failure_of(future)
         if error is not None:
@@ -182,13 +182,14 @@ class Invocation:
             return
         if lifeline.outcome == "ok":
             lifeline.outcome = outcome
-        if outcome == "exception" and not _failures.is_remembered(lifeline, error):
+        if outcome == "exception" and not _failures.is_remembered(
+            lifeline, error, self._root._start
+        ):
             report(self._root, lifeline, error, now_ns())
 
     def end_root(self, root: Span, moment: int) -> None:
         """The root is at its end; with `linger=0` and nothing to wait for, so is all below it."""
         lifeline = self._lifeline
-        self._ended = True
         if self._linger == 0 and not self._waits:
             lifeline.close_below(root, moment)
         end_span(root, lifeline, moment)
@@ -197,7 +198,7 @@ class Invocation:
     def settle(self) -> None:
         """See whether it is over."""
         lifeline = self._lifeline
-        if not self._ended or self._waits or lifeline.state is not State.LIVE:
+        if not self._root._end or self._waits or lifeline.state is not State.LIVE:
             return
         if not lifeline.open or self._linger == 0:
             self._finish(None)
@@ -205,6 +206,7 @@ class Invocation:
             self._timer = call_later(self._linger, self._expire)
 
     def _expire(self) -> None:
+        self._timer = None
         if not self._waits:
             self._finish(None)
 
@@ -213,6 +215,8 @@ class Invocation:
         self._finish(None)
 
     def _finish(self, outcome: str | None) -> None:
+        for wait in list(self._waits):
+            wait.invocation = None
         self._waits.clear()
         timer, self._timer = self._timer, None
         if timer is not None:
@@ -227,16 +231,31 @@ class Invocation:
 
     def close(self, outcome: str | None = None) -> None:
         """End it now, with an outcome of your own or the one that it would have had."""
-        self._ended = True
         text = None if outcome is None else clean_text(outcome, 256)
         self._finish(text or self._lifeline.outcome)
+
+
+class _Wait:
+    """What a future calls when it has settled; a future that never does holds no ended invocation."""
+
+    __slots__ = ("invocation",)
+
+    def __init__(self, invocation: Invocation) -> None:
+        self.invocation: Invocation | None = invocation
+
+    def __call__(self, future: Any) -> None:
+        """Tell the invocation, if it is still open."""
+        invocation, self.invocation = self.invocation, None
+        if invocation is not None:
+            invocation.settled(self, future)
 
 
 def report(span: Span, lifeline: Lifeline, error: BaseException, moment: int) -> None:
     """Put an exception on a span as an event of a moment."""
     failure = _failures.describe(error, lifeline.board.limits)
     _failures.remember(lifeline, error)
-    keep_event(span, "exception", moment, _failures.semantic(failure), always=True)
+    if not span._end:
+        keep_event(span, "exception", moment, _failures.semantic(failure), always=True)
     if lifeline.watch is not None:
         lifeline.watch.exception(span, failure, moment)
 
@@ -245,8 +264,8 @@ def failure_of(future: Any) -> BaseException | None:
     """The exception of a future that is done, without telling asyncio that somebody saw it."""
     try:
         if future.cancelled():
-            asyncio = sys.modules.get("asyncio")
-            return asyncio.CancelledError() if asyncio is not None else GeneratorExit()
+            module = sys.modules.get("asyncio") or sys.modules["concurrent.futures"]
+            return module.CancelledError()  # type: ignore[no-any-return]
         missing = object()
         error = getattr(future, "_exception", missing)
         if error is missing:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from enterspan._clock import now_ns
-from enterspan._context import State
+from enterspan._context import QUIET, State
 from enterspan._floor import Hold
 from enterspan._span import NOOP_SPAN, Span, rare
 
@@ -74,10 +74,19 @@ class Lifeline:
 
     def emptied(self) -> None:
         """No span is open any more."""
-        if self.invocation is None:
+        if self.invocation is not None:
+            self.invocation.settle()
+        elif self.watch is not None:
             self.finish()
         else:
-            self.invocation.settle()
+            # What `finish` does where nobody has to be told anything: the usual case, in short.
+            try:
+                del self.alive
+            except AttributeError:
+                return
+            self.state = State.OVER
+            self.late, self.open = self.open, None
+            self.root = self.failures = None
 
     def missed(self, span: Span, moment: int) -> None:
         """End a span that is not on the list: it has ended, or it was opened a moment too late."""
@@ -187,7 +196,7 @@ def new_root(
         lifeline.trace_flags = parent.trace_flags & ~1 | sampled
     lifeline.kept = sampled
     lifeline.root = root
-    if board.off:
+    if board.off or (invocation is not None and board.get() is QUIET):
         return _unrecorded(root, lifeline, State.UNHEARD)
     root._end = 0
     root._start = now_ns()

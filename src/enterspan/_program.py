@@ -13,7 +13,7 @@ import io
 import os
 import pkgutil
 import sys
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -58,19 +58,19 @@ class Program:
 
         Raises ProgramError where there is none.
         """
-        argv = [path, *arguments]
-        name = Path(os.path.abspath(path)).name  # noqa: PTH100 - `.` and `..` have no name
-        if not Path(path).exists():
+        full = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118 - as Python: not normalized
+        name = Path(os.path.abspath(full)).name  # noqa: PTH100 - `.` and `..` have no name
+        if not Path(full).exists():
             raise ProgramError(f"can't open {path!r}: No such file or directory")
-        finder: Any = pkgutil.get_importer(path)
+        finder: Any = pkgutil.get_importer(full)
         if finder is None:
-            _check_readable(path)
-            folder = str(Path(path).resolve().parent)
-            return cls(name, argv, folder, lambda: _load_file(path))
+            _check_readable(full, path)
+            folder = str(Path(full).resolve().parent)
+            return cls(name, [path, *arguments], folder, lambda: _load_file(full))
         spec = finder.find_spec("__main__")
         if spec is None:
             raise ProgramError(f"can't find a __main__ module in {path!r}")
-        return cls(name, argv, path, lambda: _load_spec(spec), is_archive=True)
+        return cls(name, [path, *arguments], full, lambda: _load_spec(spec), is_archive=True)
 
     @classmethod
     def of_module(cls, name: str, arguments: list[str]) -> Self:
@@ -149,12 +149,12 @@ def _enter_folder(folder: str, *, always: bool = False) -> None:
         sys.path.insert(0, folder)
 
 
-def _check_readable(path: str) -> None:
+def _check_readable(path: str, name: str) -> None:
     try:
-        with io.open_code(os.path.abspath(path)):  # noqa: PTH100 - it must be absolute, not resolved
+        with io.open_code(path):
             return
     except OSError as error:
-        raise ProgramError(f"can't open {path!r}: {error.strerror}") from None
+        raise ProgramError(f"can't open {name!r}: {error.strerror}") from None
 
 
 def _main_module_of(name: str) -> str:
@@ -204,13 +204,13 @@ def _ask_finders(name: str, path: Any) -> ModuleSpec | None:
 
 
 def _load_file(path: str) -> Loaded:
-    full = path if os.path.isabs(path) else os.path.join(os.getcwd(), path.removeprefix("./"))  # noqa: PTH109, PTH117, PTH118 - as Python does: not normalized
-    loader = SourceFileLoader("__main__", full)
-    with io.open_code(full) as file:
-        code: CodeType | None = pkgutil.read_code(file)  # type: ignore[attr-defined]
+    loader: Any = SourcelessFileLoader("__main__", path)
+    with io.open_code(path) as file:
+        code: CodeType | None = pkgutil.read_code(file)
     if code is None:
-        code = compile(loader.get_data(full), full, "exec", dont_inherit=True)
-    return {"__file__": full, "__cached__": None, "__loader__": loader}, code
+        loader = SourceFileLoader("__main__", path)
+        code = compile(loader.get_data(path), path, "exec", dont_inherit=True)
+    return {"__file__": path, "__cached__": None, "__loader__": loader}, code
 
 
 def _load_module(name: str) -> Loaded:

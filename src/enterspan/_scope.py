@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from enterspan import _failures
 from enterspan._clock import now_ns
-from enterspan._context import Bookmark, State, enter, leave, look, span_at
+from enterspan._context import QUIET, Bookmark, State, enter, leave, look, span_at
 from enterspan._floor import Hold
 from enterspan._invocation import Invocation, end_root, report
 from enterspan._lifeline import new_root
@@ -91,6 +91,8 @@ def _begin_elsewhere(
     """Open a span where the current entry is not simply a span of a live invocation."""
     entry: Entry | None = look(board)
     if entry is None:
+        if not board.ambient:
+            return _begin_root(board, name, attributes, more, current, None, None)
         entry = board.ambient_root()
     if entry is not None and entry._lifeline.state is State.QUIET:
         return None
@@ -119,7 +121,7 @@ def _begin_root(
 ) -> Span:
     root = new_root(board, name, attributes, more, parent, link)
     if current:
-        enter(board, root)
+        root._token = board.set(root)
     return root
 
 
@@ -171,7 +173,7 @@ def mark(span: Span, lifeline: Lifeline, exception: BaseException, moment: int) 
     if more.status != "error":
         more.status = "error"
         more.description = _failures.summary(exception, lifeline.board.limits)
-    if not _failures.is_remembered(lifeline, exception):
+    if not _failures.is_remembered(lifeline, exception, span._start):
         report(span, lifeline, exception, moment)
 
 
@@ -250,7 +252,7 @@ class UseScope:
         """Make the span current."""
         entry = Bookmark(self._span)
         self._entries.append(entry)
-        if self._span is not NOOP_SPAN:
+        if self._span is not NOOP_SPAN and self._board.get() is not QUIET:
             enter(self._board, entry)
         return self._span
 
@@ -328,9 +330,12 @@ class InvocationScope:
         """Begin the invocation, and make its root current."""
         board = self._board
         parent, link = self._place()
+        quiet = board.get() is QUIET
         root = self._invocation.begin(
             board, self._attributes, self._more, parent, link, self._given
         )
+        if quiet:
+            return self._invocation  # a listener is at work, and stays out of sight
         enter(board, root)
         if self._ambient:
             board.ambient = (*board.ambient, root)

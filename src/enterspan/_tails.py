@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._clock import now_ns, wall_ns
 from enterspan._context import QUIET
-from enterspan._values import cut, size_of
+from enterspan._span import Span
+from enterspan._values import cut, safe_repr, size_of
 from enterspan._warnings import warn_once
 from enterspan._worker import Stats, Subscription, Worker
 from enterspan.events import (
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from enterspan._failures import Failure
     from enterspan._lifeline import Lifeline
     from enterspan._records import SpanData
-    from enterspan._span import Span
     from enterspan._switchboard import Switchboard
     from enterspan.events import Attribute, TailEvent, TailSpanContext
 
@@ -116,10 +116,9 @@ class TailSubscription(Subscription):
             return lambda _kind: handler
         methods = {kind: _method(handler, name) for kind, name in _METHODS.items()}
         if not any(methods.values()):
-            close = getattr(handler, "close", None)
-            if hasattr(handler, "__await__") and close is not None:
-                close()
-            warn_once(self.tail, "tail", TypeError(f"{handler!r:.200} can't handle events"))
+            _close_if_awaitable(handler)
+            shown = safe_repr(handler, 200)
+            warn_once(self.tail, "tail", TypeError(f"{shown} can't handle events"))
             return None
         return methods.get
 
@@ -131,9 +130,9 @@ class TailSubscription(Subscription):
             result = function(event)
             self._delivered += 1
             return result
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and self.worker is None:
+                raise  # it is meant for the program, on whose thread this is
             self._failed += 1
             warn_once(self.tail, "tail", error)
             return _FAILED
@@ -203,16 +202,39 @@ def _method(handler: object, name: str) -> Callable[[Any], Any] | None:
     return found if callable(found) else None
 
 
+def _close_if_awaitable(result: Any) -> bool:
+    """Whether a tail gave something to be awaited; nobody will, so it is closed."""
+    try:
+        if not hasattr(result, "__await__"):
+            return False
+        if hasattr(result, "close"):
+            result.close()
+    except Exception:
+        return False
+    return True
+
+
 class Stream:
     """One invocation as one tail gets it."""
 
-    __slots__ = ("_busy", "_dropped", "_handlers", "_id", "_over", "_queue", "_sequence", "to")
+    __slots__ = (
+        "_busy",
+        "_dropped",
+        "_handlers",
+        "_id",
+        "_last",
+        "_over",
+        "_queue",
+        "_sequence",
+        "to",
+    )
 
     def __init__(self, to: TailSubscription, invocation_id: str) -> None:
         self.to = to
         self._id = invocation_id
         self._handlers: _Handlers | None = None
         self._sequence = 0
+        self._last = 0
         self._dropped = 0
         self._over = False
         self._queue: deque[Any] = deque()
@@ -275,14 +297,16 @@ class Stream:
         if result is _FAILED:
             self._over = True
             self._handlers = None
-        elif result is not None and hasattr(result, "__await__"):
-            if hasattr(result, "close"):
-                result.close()
+        elif result is not None and _close_if_awaitable(result):
             warn_once(self.to.tail, "tail", TypeError("a handler must not be a coroutine function"))
             self._over = True
             self._handlers = None
 
     def _event(self, context: TailSpanContext, moment: int, payload: Any) -> TailEvent[Any]:
+        # A moment is taken before its event is queued; between two threads that may be too early.
+        if moment < self._last:
+            moment = self._last
+        self._last = moment
         event = make_tail_event(self._id, context, wall_ns(moment), self._sequence, payload)
         self._sequence += 1
         return event
@@ -392,7 +416,7 @@ class Watch:
         span._tail_context = None
 
     def _root_closed(self, root: Span, outcome: str) -> None:
-        if outcome == "ok" and self._lifeline.invocation is None:
+        if outcome == "ok" and type(root) is Span:  # nobody asked for it, so nobody answers
             self.returned(None, root._end)
 
     def returned(self, info: Any, moment: int) -> None:

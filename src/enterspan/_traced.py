@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._enter import is_plain, settle
 from enterspan._frozen import frozen
-from enterspan._generators import Inside, drive, skip_frames
+from enterspan._generators import Inside, drive, first_step, from_outside, skip_frames
 from enterspan._scope import begin, begin_with_floor, fail, finish
 from enterspan._span import Rare, put_attributes
 from enterspan._values import Limits, clean_all, clean_text
@@ -237,7 +237,7 @@ _ASYNC_GENERATED = """\
         if @span is not None:
             @inside = @Inside(@board, @span)
 {capture}        @body = @fn({args})
-        @step = @body.asend(None)
+        @step = @first(@body)
         while True:
             try:
                 @item = await (@step if @span is None else @drive(@inside, @step))
@@ -251,23 +251,9 @@ _ASYNC_GENERATED = """\
                     @fail(@span, @error)
                 raise
             try:
-                @value = yield @item
-            except @Exit as @error:
-                try:
-                    @step = @body.aclose()
-                    await (@step if @span is None else @drive(@inside, @step))
-                except @Error as @worse:
-                    @skip(@worse)
-                    if @span is not None:
-                        @fail(@span, @worse)
-                    raise
-                if @span is not None:
-                    @fail(@span, @error)
-                raise
+                @step = @body.asend((yield (@item, @item := None)[0]))
             except @Error as @error:
-                @step = @body.athrow(@error)
-            else:
-                @step = @body.asend(@value)
+                @step = @body.athrow(@outside(@error))
 """
 
 # "@" stands for a prefix that no parameter of the function has.
@@ -364,6 +350,8 @@ class _Kit:
     is_plain = staticmethod(is_plain)
     drive = staticmethod(drive)
     skip = staticmethod(skip_frames)
+    first = staticmethod(first_step)
+    outside = staticmethod(from_outside)
     Inside = Inside
     str = str
     int = int
@@ -371,7 +359,6 @@ class _Kit:
     type = type
     Error = BaseException
     Stop = StopAsyncIteration
-    Exit = GeneratorExit
 
     def __init__(self, fn: Any, board: Switchboard, name: Any, start: Any, end: Recorder) -> None:
         self.begin = begin_with_floor if end.has_floor else begin

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-_said: set[tuple[int, str]] = set()
+import weakref
+from typing import Any
+
+_said: dict[tuple[int, str], Any] = {}
+_SAID_MOST = 1000
+"""How many culprits are remembered: a new one a second must not pile up."""
 
 
 def warn_once(culprit: object, what: str, error: BaseException) -> None:
     """Log that `culprit` failed, the first time that it does; never raises."""
     key = (id(culprit), what)
-    if key in _said or len(_said) > 1000:  # bounded: a new listener a second must not pile up
-        return
-    _said.add(key)
+    if key in _said:
+        known = _said[key]
+        if known is None or known() is culprit:
+            return
+    if len(_said) >= _SAID_MOST:
+        _said.clear()
+    try:
+        _said[key] = weakref.ref(culprit)
+    except TypeError:
+        _said[key] = None  # known by its address alone
     warn(f"{what} {_name(culprit)} raised {type(error).__name__} and was stopped", error)
 
 

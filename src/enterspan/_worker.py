@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import weakref
+from _thread import get_ident
 from collections import deque
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
@@ -77,6 +78,11 @@ class Subscription:
         """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
         return self.background is None or self.background.flush(deadline)
 
+    def hurry(self) -> None:
+        """Begin to deliver what waits."""
+        if self.background is not None:
+            self.background.hurry()
+
     def __enter__(self) -> Self:
         """Return itself."""
         return self
@@ -124,6 +130,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._in_hand = 0
+        self._at_work = 0
 
     @property
     def waiting(self) -> int:
@@ -168,6 +175,7 @@ class Worker:
                 sleep(self._delay)  # gather what comes with it
             wake.clear()
             self.drain()
+            self._board.sweep()  # what the collector found while a listener was at work
             if self._stopping and not self.queue:
                 break
             if wake is not self._wake:
@@ -182,28 +190,43 @@ class Worker:
     def drain(self) -> None:
         """Deliver what waits, batch by batch; by one thread at a time."""
         with self._turn:
-            queue = self.queue
-            while queue:
-                batch: list[Any] = []
-                mark = None
-                while queue and len(batch) < self._batch:
-                    item = queue.popleft()
-                    if type(item) is _Mark:
-                        mark = item
-                        break
-                    batch.append(item)
-                    self._in_hand = len(batch)
-                if batch:
-                    try:
-                        self._deliver(batch)
-                    except BaseException as error:
-                        warn(f"{self._name} failed", error)
-                self._in_hand = 0
-                if mark is not None:
-                    mark.passed.set()
+            self._at_work = get_ident()
+            try:
+                self._deliver_all()
+            finally:
+                self._at_work = 0
+
+    def _deliver_all(self) -> None:
+        queue = self.queue
+        while queue:
+            batch: list[Any] = []
+            mark = None
+            while queue and len(batch) < self._batch:
+                item = queue.popleft()
+                if type(item) is _Mark:
+                    mark = item
+                    break
+                batch.append(item)
+                self._in_hand = len(batch)
+            if batch:
+                try:
+                    self._deliver(batch)
+                except BaseException as error:
+                    warn(f"{self._name} failed", error)
+            self._in_hand = 0
+            if mark is not None:
+                mark.passed.set()
+
+    def hurry(self) -> None:
+        """Look at the queue now, without a wait for what else may come."""
+        if self.queue:
+            self.queue.append(_Mark())
+            self.wake()
 
     def flush(self, deadline: float) -> bool:
-        """Wait until all that was queued before has been delivered."""
+        """Wait until all that was queued before has been delivered; False inside a delivery."""
+        if self._at_work == get_ident():
+            return False  # the listener itself asks: it would wait for its own end
         if not self.is_running:
             self.start()
         return self._flush_there(deadline) if self.is_running else self._drain_here(deadline)
@@ -235,9 +258,12 @@ class Worker:
         self._stopping = True
         self._wake.set()
         thread = self._thread
-        if thread is None or thread is threading.current_thread():
-            if thread is None and self._finish is not None:
+        if thread is None:
+            self._drain_here(monotonic() + timeout)
+            if self._finish is not None:
                 self._finish()
+            return True
+        if thread is threading.current_thread():
             return True
         thread.join(timeout)
         return not thread.is_alive()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from enterspan._traces import Traces
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """The command can't be done; the text says why, in one line."""
 
 
@@ -41,9 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "run":
             return _run(options, program)
         return _view(options.file)
-    except Refusal as refusal:
-        print(f"enterspan: {refusal}", file=sys.stderr)
+    except RefusedError as error:
+        _say(str(error))
         return 2
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
+        sys.stderr.write(f"enterspan: {text}\n")
 
 
 # --- the command line -----------------------------------------------------------------------------
@@ -127,13 +132,13 @@ def _found(words: list[str]) -> Program:
     from enterspan._program import Program, ProgramError
 
     if not words or words == ["-m"]:
-        raise Refusal("nothing to run: name a SCRIPT, or -m and a MODULE")
+        raise RefusedError("nothing to run: name a SCRIPT, or -m and a MODULE")
     try:
         if words[0] == "-m":
             return Program.of_module(words[1], words[2:])
         return Program.at(words[0], words[1:])
     except ProgramError as error:
-        raise Refusal(str(error)) from None
+        raise RefusedError(str(error)) from None
 
 
 def _invocation(program: Program, options: argparse.Namespace) -> InvocationScope:
@@ -148,7 +153,7 @@ def _invocation(program: Program, options: argparse.Namespace) -> InvocationScop
         try:
             tracing.add_tail(JsonLinesTail(options.output), delivery="inline")
         except OSError as error:
-            raise Refusal(f"can't write {options.output!r}: {error.strerror}") from None
+            raise RefusedError(f"can't write {options.output!r}: {error.strerror}") from None
     if not options.quiet:
         from enterspan.exporters.console import ConsoleTail
 
@@ -195,12 +200,12 @@ def _view(path: str) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        raise Refusal(f"can't write: {error.strerror}") from None
+        raise RefusedError(f"can't write: {error.strerror}") from None
     for problem in traces.problems:
-        print(f"enterspan: {path}: line {problem.line} is {problem.reason}", file=sys.stderr)
+        _say(f"{path}: line {problem.line} is {problem.reason}")
     more = traces.problem_count - len(traces.problems)
     if more:
-        print(f"enterspan: {path}: {more} more lines could not be read", file=sys.stderr)
+        _say(f"{path}: {more} more lines could not be read")
     return 0
 
 
@@ -211,15 +216,15 @@ def _read(path: str) -> Traces:
         with _opened(path) as file:
             return read_traces(file, "stdin" if path == "-" else path)
     except OSError as error:
-        raise Refusal(f"can't read {path!r}: {error.strerror}") from None
+        raise RefusedError(f"can't read {path!r}: {error.strerror}") from None
     except ValueError as error:
-        raise Refusal(str(error)) from None
+        raise RefusedError(str(error)) from None
 
 
 def _opened(path: str) -> BinaryIO:
     if path == "-":
-        return open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: PTH123 - not a path
-    return open(path, "rb")  # noqa: PTH123, SIM115 - the caller's block closes it
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    return open(path, "rb")  # noqa: PTH123 - the caller's block closes it
 
 
 def _print_trees(traces: Traces) -> None:

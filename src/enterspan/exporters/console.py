@@ -161,7 +161,11 @@ class _Seat:
         self.inner = 0
         self.is_taken = True
         self.is_marked = False
-        self.invocation: weakref.ref[_Invocation] = weakref.ref(invocation)
+        self.invocation: Callable[[], _Invocation | None] = weakref.ref(invocation)
+
+
+def _nobody() -> None:
+    """Stands for an invocation that is over."""
 
 
 class _Seats:
@@ -172,7 +176,7 @@ class _Seats:
     def __init__(self) -> None:
         self._taken: dict[int, _Seat] = {}
         self._innermost = 0
-        self._left: deque[int] = deque()
+        self._left: deque[_Seat] = deque()
 
     def take(self, invocation: _Invocation, outer: _Seat | None) -> _Seat:
         """Give the lowest number that no open invocation has.
@@ -180,13 +184,13 @@ class _Seats:
         It comes back with the outcome, or with the invocation itself where the tail was removed.
         """
         while self._left:
-            self.leave(self._taken.get(self._left.popleft()))
+            self.leave(self._left.popleft())
         number = 1
         while number in self._taken:
             number += 1
         seat = _Seat(number, outer, invocation)
         left = self._left
-        seat.invocation = weakref.ref(invocation, lambda _: left.append(number))
+        seat.invocation = weakref.ref(invocation, lambda _: left.append(seat))
         self._taken[number] = seat
         self._innermost += 1
         if outer is not None:
@@ -199,6 +203,7 @@ class _Seats:
         if seat is None or not seat.is_taken:
             return
         seat.is_taken = False
+        seat.invocation = _nobody
         del self._taken[seat.number]
         self._innermost -= not seat.inner
         outer = seat.outer
@@ -552,16 +557,19 @@ class _Invocation:
 
     def _margin(self, left: list[Piece]) -> list[Piece]:
         """The column with the duration, and the invocation's number if there are several."""
-        seat = self._seat
-        shown = seat is not None and self._desk.seats.is_one_of_several(seat)
-        number = seat.number if shown else ""
-        return [*left, (f" {number:>2} ", self._rail_style())]
+        number = self._number()
+        return [*left, (f" {number or '':>2} ", self._rail_style())]
 
-    def _rail_style(self) -> str:
+    def _number(self) -> int:
+        """The number to show; 0 where there is nothing to be mistaken for."""
         seat = self._seat
         if seat is None or not self._desk.seats.is_one_of_several(seat):
-            return DIM
-        return _PALETTE[(seat.number - 1) % len(_PALETTE)]
+            return 0
+        return seat.number
+
+    def _rail_style(self) -> str:
+        number = self._number()
+        return _PALETTE[(number - 1) % len(_PALETTE)] if number else DIM
 
     def _rails(self, depth: int, pen: _Pen) -> list[Piece]:
         """One rail for each span around; what is too deep to be drawn is counted."""

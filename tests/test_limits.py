@@ -1,0 +1,231 @@
+"""What is too large is cut or counted, and never ends anything."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from enterspan import Limits
+from enterspan.testing import capture
+
+WARNING = ("enterspan.warning.type", "enterspan.warning.message")
+SMALL = Limits(name_bytes=8, value_bytes=16, span_bytes=400, event_bytes=20, queue_bytes=2000)
+
+
+def size(text):
+    return len(text.encode())
+
+
+def test_the_defaults_are_those_that_are_promised():
+    assert Limits() == Limits(
+        name_bytes=256,
+        value_bytes=16_384,
+        span_bytes=65_536,
+        event_bytes=262_144,
+        queue_bytes=2_097_152,
+    )
+
+
+def test_limits_are_a_frozen_dataclass():
+    assert dataclasses.is_dataclass(Limits)
+    assert dataclasses.replace(Limits(), name_bytes=10).name_bytes == 10
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Limits().name_bytes = 3
+    assert hash(Limits()) == hash(Limits())
+
+
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Limits)])
+@pytest.mark.parametrize(
+    "value,error",
+    [(0, ValueError), (-1, ValueError), ("1", TypeError), (1.0, TypeError), (True, TypeError)],
+)
+def test_a_limit_that_makes_no_sense_is_an_error(field, value, error):
+    with pytest.raises(error, match=field):
+        Limits(**{field: value})
+
+
+def test_names_are_cut(mine):
+    """Of spans, invocations, attributes and events; on the stream and in records."""
+    mine.configure(limits=SMALL)
+    long = "n" * 1000
+    with capture(mine) as trace, mine.invocation(long, attributes={long: 1}):
+        with mine.span(long, {long: 2}) as span:
+            span.set_attribute(long + "x", 3).add_event(long, {long: 4})
+        with mine.span("x") as renamed:
+            renamed.update_name(long)
+        mine.traced(long)(lambda: None)()
+        mine.enter_span(long, lambda span: None)
+        mine.start_span(long).end()
+    assert {s.name for s in trace.spans} == {"n" * 8}
+    assert {t.event.name for t in trace.events if t.event.type == "spanOpen"} == {"n" * 8, "x"}
+    assert trace.spans[0].attributes == {"n" * 8: 3}
+    assert trace.spans[0].events[0].name == "n" * 8
+    assert trace.spans[0].events[0].attributes == {"n" * 8: 4}
+    assert trace.events[0].event.name == "n" * 8
+    assert trace.events[0].event.attributes[0].name == "n" * 8
+
+
+def test_a_value_is_cut(mine):
+    mine.configure(limits=SMALL)
+    with capture(mine) as trace, mine.span("s", a="x" * 1000) as span:
+        span.set_attribute("b", "y" * 1000).set_attribute("c", ["z" * 10] * 10)
+        span.set_attribute("d", object()).set_attribute("e", b"x" * 1000)
+        span.set_attribute("f", list(range(1000))).set_status("error", "w" * 1000)
+    data = trace.spans[0]
+    assert data.attributes["a"] == "x" * 16
+    assert data.attributes["b"] == "y" * 16
+    assert data.attributes["c"] == ("z" * 10, "z" * 6)
+    assert data.attributes["d"] == "<object object a"
+    assert size(data.attributes["e"]) == 16
+    assert len(data.attributes["f"]) <= 16
+    assert data.status_description == "w" * 16
+
+
+@pytest.mark.parametrize("character", ["é", "€", "🙂", "a\u0301"])
+@pytest.mark.parametrize("limit", range(1, 12))
+def test_a_text_is_never_cut_in_the_middle_of_a_character(mine, character, limit):
+    mine.configure(limits=Limits(value_bytes=limit))
+    with capture(mine) as trace, mine.span("s", k=character * 20):
+        pass
+    value = trace.spans[0].attributes["k"]
+    assert size(value) <= limit
+    assert (character * 20).startswith(value)
+    assert "\ufffd" not in value
+    assert limit - size(value) < size(character)
+
+
+def test_once_the_total_of_a_span_is_spent_the_rest_is_counted_and_said_once(mine):
+    mine.configure(limits=Limits(span_bytes=1000))
+    with capture(mine) as trace, mine.span("s") as span:
+        for n in range(100):
+            span.set_attribute(f"k{n:02}", "x" * 100)
+        span.add_event("e", {"k": "x" * 500})
+        span.add_link(span.context, {"k": "x" * 500})
+        span.record_exception(ValueError("x" * 500))
+    data = trace.spans[0]
+    kept = [k for k in data.attributes if k not in WARNING]
+    assert kept == [f"k{n:02}" for n in range(9)]
+    assert data.dropped_attributes == 91
+    assert data.dropped_events == 2
+    assert data.dropped_links == 1
+    assert (data.events, data.links) == ((), ())
+    assert data.attributes[WARNING[0]] == "span_data_limit_exceeded"
+    assert "1000 bytes" in data.attributes[WARNING[1]]
+    stream = [t.event for t in trace.events if t.event.type == "attributes"]
+    assert [a.name for a in stream[0].info] == [*kept, *WARNING]
+
+
+@pytest.mark.parametrize("form", ["block", "mapping", "start", "invocation", "set", "traced"])
+def test_attributes_that_a_span_starts_with_count_too(mine, form):
+    mine.configure(limits=Limits(span_bytes=1000))
+    many = {f"k{n:03}": "x" * 90 for n in range(100)}
+    with capture(mine) as trace:
+        if form == "block":
+            with mine.span("s", **many):
+                pass
+        elif form == "mapping":
+            with mine.span("s", many):
+                pass
+        elif form == "start":
+            mine.start_span("s", many).end()
+        elif form == "invocation":
+            with mine.invocation("s", attributes=many):
+                pass
+        elif form == "set":
+            with mine.span("s") as span:
+                span.set_attributes(many)
+        else:
+            mine.traced("s", attributes=many)(lambda: None)()
+    data = trace.spans[0]
+    assert len(data.attributes) == 10 + 2
+    assert data.dropped_attributes == 90
+    assert data.attributes[WARNING[0]] == "span_data_limit_exceeded"
+
+
+def test_short_attributes_without_end_are_bounded_too(mine):
+    """The quick way is measured as well."""
+    mine.configure(limits=Limits(span_bytes=5000))
+    with capture(mine) as trace, mine.span("s") as span:
+        for n in range(10_000):
+            span.set_attribute(f"k{n}", n)
+            span.set_attribute("same", n)
+    data = trace.spans[0]
+    assert 100 < len(data.attributes) < 1000
+    assert data.attributes["same"] == 9999
+    assert len(data.attributes) - 2 + data.dropped_attributes == 10_001
+    assert WARNING[0] in data.attributes
+
+
+def test_an_attribute_set_again_and_again_spends_once(mine):
+    mine.configure(limits=Limits(span_bytes=2000))
+    with capture(mine) as trace, mine.span("s") as span:
+        for n in range(1000):
+            span.set_attribute("k", "é" * (n % 300))
+    data = trace.spans[0]
+    assert dict(data.attributes) == {"k": "é" * (999 % 300)}
+    assert data.dropped_attributes == 0
+
+
+def test_an_oversized_log_is_cut_and_says_so(mine):
+    mine.configure(limits=Limits(event_bytes=20))
+    with capture(mine) as trace, mine.span("s"):
+        mine.log("info", "x" * 20)
+        mine.log("info", "x" * 21)
+        mine.log("info", "€" * 10)
+        mine.log("info", "🙂" * 5)
+    logs = [t.event for t in trace.events if t.event.type == "log"]
+    assert [(line.message, line.truncated) for line in logs] == [
+        ("x" * 20, False),
+        ("x" * 20, True),
+        ("€" * 6, True),
+        ("🙂" * 5, False),
+    ]
+
+
+def test_nothing_oversized_ends_a_stream(mine):
+    huge = "é" * 5_000_000
+    with capture(mine) as trace, mine.invocation(huge, attributes={huge: huge}):
+        with pytest.raises(ValueError), mine.span(huge, {huge: huge}) as span:
+            mine.log(huge, huge, k=huge)
+            span.add_event(huge, {huge: huge})
+            span.add_link(span.context, {huge: huge})
+            span.set_status("error", huge)
+            raise ValueError(huge)
+    assert trace.events[-1].event.type == "outcome"
+    limits = Limits()
+    for event in trace.events:
+        text = json.dumps(event.to_dict(), ensure_ascii=False)
+        assert size(text) < limits.event_bytes + limits.span_bytes + 1000
+    for data in trace.spans:
+        assert size(data.name) <= limits.name_bytes
+
+
+def test_new_limits_count_from_the_next_span(mine):
+    with capture(mine) as trace:
+        mine.configure(limits=Limits(value_bytes=4))
+        with mine.span("a", k="123456"):
+            pass
+        mine.configure(limits=None)
+        with mine.span("b", k="123456"):
+            pass
+    assert [s.attributes["k"] for s in trace.spans] == ["1234", "123456"]
+
+
+def test_thousands_of_events_on_one_span_are_bounded(mine):
+    with capture(mine) as trace, mine.span("s") as span:
+        for _ in range(20_000):
+            span.add_event("e")
+    data = trace.spans[0]
+    assert len(data.events) + data.dropped_events == 20_000
+    assert len(data.events) < 3000
+
+
+def test_exceptions_without_end_on_one_span_are_bounded(mine):
+    with capture(mine) as trace, mine.span("s") as span:
+        for n in range(300):
+            span.record_exception(ValueError("x" * 1000))
+    data = trace.spans[0]
+    assert len(data.events) + data.dropped_events == 300
+    assert len(data.events) < 100
