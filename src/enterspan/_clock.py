@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from time import perf_counter_ns as now_ns
 from time import time_ns
+from typing import Final
 
-__all__ = ["now_ns", "wall_ns"]
+__all__ = ["ANCHOR", "now_ns", "wall_ns"]
 
-_anchor = time_ns() - now_ns()
+ANCHOR: Final = time_ns() - now_ns()
+"""What added to a moment of the counter makes nanoseconds since the epoch."""
 
 
 def wall_ns(moment: int) -> int:
     """Nanoseconds since the epoch of a moment that `now_ns` gave."""
-    return _anchor + moment
+    return ANCHOR + moment

@@ -42,6 +42,9 @@ class State(Enum):
     """A listener is at work: nothing is recorded here."""
 
 
+_DEAD = State.DEAD  # an Enum's members are slow to get
+
+
 class _Sign:
     """The lifeline of an entry that is no span."""
 
@@ -93,7 +96,7 @@ QUIET = Bookmark(None, _Sign(State.QUIET))
 
 def first_alive(entry: Entry | None) -> Entry | None:
     """Follow tombstones to the innermost entry that was not left out of turn."""
-    while entry is not None and entry._lifeline.state is State.DEAD:
+    while entry is not None and entry._lifeline.state is _DEAD:
         entry = entry._lifeline.previous  # type: ignore[union-attr]
     return entry
 
@@ -101,7 +104,7 @@ def first_alive(entry: Entry | None) -> Entry | None:
 def look(board: Switchboard) -> Entry | None:
     """The entry that counts here; what is dead is put aside for the next look."""
     entry: Entry | None = board.get()
-    if entry is None or entry._lifeline.state is not State.DEAD:
+    if entry is None or entry._lifeline.state is not _DEAD:
         return entry
     alive = first_alive(entry)
     board.set(alive)

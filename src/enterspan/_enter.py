@@ -22,6 +22,7 @@ from enterspan._generators import (
     as_generator,
     drive,
     is_started,
+    iterate,
     run_coroutine,
     skip_frames,
 )
@@ -137,13 +138,13 @@ def _awaited_type(more: tuple[str, ...]) -> Any:
     class Awaited(BaseObjectProxy[Any]):
         def __await__(self) -> Any:
             self._self_unstarted.take()
-            return run_coroutine(self._self_inside, _iterate(self.__wrapped__)).__await__()
+            return run_coroutine(self._self_inside, iterate(self.__wrapped__)).__await__()
 
         async def __aenter__(self) -> Any:
             self._self_unstarted.take()
             inside = self._self_inside
             try:
-                return await drive(inside, _iterate(self.__wrapped__, "__aenter__"))
+                return await drive(inside, iterate(self.__wrapped__, "__aenter__"))
             except BaseException as error:
                 skip_frames(error)
                 inside.failed(error)
@@ -151,7 +152,7 @@ def _awaited_type(more: tuple[str, ...]) -> Any:
 
         async def __aexit__(self, *failure: Any) -> Any:
             return await run_coroutine(
-                self._self_inside, _iterate(self.__wrapped__, "__aexit__", *failure)
+                self._self_inside, iterate(self.__wrapped__, "__aexit__", *failure)
             )
 
         def __reduce_ex__(self, protocol: Any) -> Any:
@@ -166,12 +167,6 @@ def _awaited_type(more: tuple[str, ...]) -> Any:
     for name in more:
         setattr(Awaited, name, _forward(name))
     return Awaited
-
-
-def _iterate(awaitable: Any, method: str = "", *args: Any) -> Any:
-    if method:
-        awaitable = getattr(type(awaitable), method)(awaitable, *args)
-    return (yield from awaitable.__await__())
 
 
 def _forward(name: str) -> Any:

@@ -9,7 +9,7 @@ context, but then it needs it badly.
 from __future__ import annotations
 
 import sys
-from types import CoroutineType, FunctionType, coroutine
+from types import CoroutineType, FunctionType, GeneratorType, coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from enterspan._clock import now_ns
@@ -64,11 +64,14 @@ class InsideOnly(Inside):
             mark(span, span._lifeline.origin, error, now_ns())
 
 
+_CLOSED: Final = (GeneratorType, CoroutineType)
+"""What is closed by `close()`; that of a step of an async generator does nothing before 3.13."""
+
+
 def _drive(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
     """Drive a generator, a coroutine or one step of an async generator, with its own span current.
 
-    To its driver it behaves as the body itself does: unlike with `yield from` (PEP 380), a body that
-    answers GeneratorExit with a value, yielded or returned, is heard.
+    To its driver it behaves as `yield from body` does (PEP 380).
     """
     board = inside.board
     get, set_, reset = board.get, board.set, board.reset
@@ -77,7 +80,13 @@ def _drive(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
     while True:
         token = set_(inside.entry)
         try:
-            item = body.send(value) if error is None else body.throw(error)
+            if error is None:
+                item = body.send(value)
+            elif isinstance(error, GeneratorExit) and type(body) in _CLOSED:
+                body.close()
+                raise error
+            else:
+                item = body.throw(error)
         except StopIteration as stop:
             return stop.value
         finally:
@@ -110,12 +119,19 @@ def skip_frames(error: BaseException) -> None:
     while (
         traceback is not None
         and traceback.tb_next is not None
-        and traceback.tb_next.tb_frame.f_code is _DRIVE
+        and traceback.tb_next.tb_frame.f_code in _PASSING
     ):
         traceback.tb_next = traceback.tb_next.tb_next
 
 
-_DRIVE = _drive.__code__
+def iterate(awaitable: Any, method: str = "", *args: Any) -> Any:
+    """What awaiting an object, or what a method of its gives, comes to."""
+    if method:
+        awaitable = getattr(type(awaitable), method)(awaitable, *args)
+    return (yield from awaitable.__await__())
+
+
+_PASSING: Final = (_drive.__code__, iterate.__code__)
 
 
 def run_generator(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
@@ -165,7 +181,7 @@ async def run_async_generator(inside: Inside, body: Any) -> AsyncGenerator[Any, 
             inside.failed(error)
             raise
         try:
-            step = body.asend((yield (item, item := None)[0]))
+            step = body.asend((yield (item, item := None, step := None)[0]))
         except BaseException as thrown:
             step = body.athrow(from_outside(thrown))
 

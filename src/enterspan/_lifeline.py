@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from enterspan.events import Attribute, EventInfo
 
 _new = object.__new__
+_LIVE, _OVER, _UNHEARD = State.LIVE, State.OVER, State.UNHEARD  # an Enum's members are slow to get
 
 
 class Lifeline:
@@ -31,6 +32,7 @@ class Lifeline:
         "alive",
         "board",
         "failures",
+        "id_text",
         "invocation",
         "kept",
         "late",
@@ -49,6 +51,7 @@ class Lifeline:
     alive: bool  # deleted by whoever ends the invocation: of many, one succeeds
     board: Switchboard
     failures: list[object] | None
+    id_text: str | None  # made when first asked for
     invocation: Any  # the Invocation that somebody asked for, while it lives
     kept: bool  # sampled: exporters get the spans
     late: dict[Span, None] | None  # opened while another thread ended the invocation
@@ -70,7 +73,9 @@ class Lifeline:
     @property
     def id(self) -> str:
         """The invocation's id: its root span's, which no other invocation has."""
-        return f"{self.root_id:016x}"
+        if self.id_text is None:
+            self.id_text = f"{self.root_id:016x}"
+        return self.id_text
 
     def emptied(self) -> None:
         """No span is open any more."""
@@ -84,7 +89,7 @@ class Lifeline:
                 del self.alive
             except AttributeError:
                 return
-            self.state = State.OVER
+            self.state = _OVER
             self.late, self.open = self.open, None
             self.root = self.failures = None
 
@@ -143,7 +148,7 @@ class Lifeline:
 
     def __del__(self) -> None:
         """An invocation that nobody can end any more is over."""
-        if self.state is State.LIVE and hasattr(self, "alive"):
+        if self.state is _LIVE and hasattr(self, "alive"):
             self.board.collect(self)
 
 
@@ -165,8 +170,8 @@ def new_root(
     """
     lifeline: Lifeline = _new(Lifeline)
     lifeline.board = board
-    lifeline.failures = lifeline.late = lifeline.open = None
-    lifeline.state = State.UNHEARD
+    lifeline.failures = lifeline.late = lifeline.open = lifeline.id_text = None
+    lifeline.state = _UNHEARD
     lifeline.watch = None
     lifeline.outcome = "ok"
     lifeline.invocation = invocation
@@ -201,7 +206,7 @@ def new_root(
     root._end = 0
     root._start = now_ns()
     lifeline.open = {root: None}
-    lifeline.state = State.LIVE
+    lifeline.state = _LIVE
     if more is not None and more.floor and (board.tails or (sampled and board.exports)):
         lifeline.watch = Hold(
             lifeline, None, lambda: board.announce(lifeline, root, parent, info, given)
@@ -228,5 +233,4 @@ def _unrecorded(root: Span, lifeline: Lifeline, state: State) -> Span:
 
 def visible(span: Span) -> Span:
     """The span as users see it: the no-op span where nothing is recorded."""
-    state = span._lifeline.origin.state
-    return NOOP_SPAN if state is State.UNSAMPLED or state is State.UNHEARD else span
+    return span if span._start else NOOP_SPAN

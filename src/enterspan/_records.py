@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._clock import wall_ns
+from enterspan._clock import ANCHOR
 from enterspan._frozen import frozen, maker
+from enterspan._ids import make_context
+from enterspan._values import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,17 +80,21 @@ def record_of(span: Span) -> SpanData:
     lifeline = span._lifeline.origin
     board = lifeline.board
     attributes = span._attributes
+    context = make_context(
+        lifeline.trace_id, span._span_id, lifeline.trace_flags, lifeline.trace_state, False
+    )
     more = span._more
-    proxy = MappingProxyType(attributes) if attributes else _EMPTY
-    start, end = wall_ns(span._start), wall_ns(span._end)
-    parent = span._parent_id or None
     if more is None:
         return _make(
-            span._name, span.context, parent, start, end, proxy, (), (), "unset", "", "ok",
+            cut(span._name, board.limits.name_bytes), context, span._parent_id or None,
+            ANCHOR + span._start, ANCHOR + span._end,
+            MappingProxyType(attributes) if attributes else _EMPTY, (), (), "unset", "", "ok",
             lifeline.id, "internal", board.name, board.resource, 0, 0, 0,
         )  # fmt: skip
     return _make(
-        span._name, span.context, parent, start, end, proxy,
+        cut(span._name, board.limits.name_bytes), context, span._parent_id or None,
+        ANCHOR + span._start, ANCHOR + span._end,
+        MappingProxyType(attributes) if attributes else _EMPTY,
         tuple(more.events), tuple(more.links), more.status, more.description, more.outcome,
         lifeline.id, more.kind, board.name, board.resource,
         more.dropped_attributes, more.dropped_events, more.dropped_links,

@@ -251,7 +251,7 @@ _ASYNC_GENERATED = """\
                     @fail(@span, @error)
                 raise
             try:
-                @step = @body.asend((yield (@item, @item := None)[0]))
+                @step = @body.asend((yield (@item, @item := None, @step := None)[0]))
             except @Error as @error:
                 @step = @body.athrow(@outside(@error))
 """

@@ -11,13 +11,23 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from enterspan._program import Program, ProgramError, hide_from_traceback, program_frames
+from enterspan._terminal import screen_for
+from enterspan._traces import read_traces
+from enterspan._tracing import tracing
+from enterspan._tree import tree_lines
 from enterspan._version import __version__
+from enterspan.events import CustomEventInfo
+from enterspan.exporters.console import ConsoleTail
+from enterspan.exporters.jsonlines import JsonLinesTail
+
+# All that `run` needs is imported here, before the program's folder is on the search path: it may
+# have modules of the same names.
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-    from enterspan._program import Program
     from enterspan._scope import InvocationScope
     from enterspan._traces import Traces
 
@@ -113,15 +123,15 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 def _run(options: argparse.Namespace, words: list[str]) -> int:
     program = _found(words)
-    scope = _invocation(program, options)
+    _subscribe(options)
+    info = CustomEventInfo(program.name)
+    scope = tracing.invocation(program.name, info=info, ambient=True)
     ending = _Ending(scope)
     scope.__enter__()
     atexit.register(ending)
     try:
         program.run()
     except BaseException as error:
-        from enterspan._program import hide_from_traceback
-
         ending.error = error
         hide_from_traceback()
         raise
@@ -129,8 +139,6 @@ def _run(options: argparse.Namespace, words: list[str]) -> int:
 
 
 def _found(words: list[str]) -> Program:
-    from enterspan._program import Program, ProgramError
-
     if not words or words == ["-m"]:
         raise RefusedError("nothing to run: name a SCRIPT, or -m and a MODULE")
     try:
@@ -141,24 +149,15 @@ def _found(words: list[str]) -> Program:
         raise RefusedError(str(error)) from None
 
 
-def _invocation(program: Program, options: argparse.Namespace) -> InvocationScope:
-    """Subscribe who is to listen, and prepare the invocation that the program runs in."""
-    from enterspan._tracing import tracing
-    from enterspan.events import CustomEventInfo
-
-    # Inline: what has happened has been written, also when the next thing is a signal.
+def _subscribe(options: argparse.Namespace) -> None:
+    """Plug in who is to listen: inline, so that what has happened has been written."""
     if options.output is not None:
-        from enterspan.exporters.jsonlines import JsonLinesTail
-
         try:
             tracing.add_tail(JsonLinesTail(options.output), delivery="inline")
         except OSError as error:
             raise RefusedError(f"can't write {options.output!r}: {error.strerror}") from None
     if not options.quiet:
-        from enterspan.exporters.console import ConsoleTail
-
         tracing.add_tail(ConsoleTail(), delivery="inline")
-    return tracing.invocation(program.name, info=CustomEventInfo(program.name), ambient=True)
 
 
 class _Ending:
@@ -175,8 +174,6 @@ class _Ending:
 
     def __call__(self) -> None:
         """End the invocation with what became of the program."""
-        from enterspan._program import program_frames
-
         if os.getpid() != self._process:
             return
         error, self.error = self.error, None
@@ -210,8 +207,6 @@ def _view(path: str) -> int:
 
 
 def _read(path: str) -> Traces:
-    from enterspan._traces import read_traces
-
     try:
         with _opened(path) as file:
             return read_traces(file, "stdin" if path == "-" else path)
@@ -228,8 +223,5 @@ def _opened(path: str) -> BinaryIO:
 
 
 def _print_trees(traces: Traces) -> None:
-    from enterspan._terminal import screen_for
-    from enterspan._tree import tree_lines
-
     for line in tree_lines(traces, screen_for(sys.stdout)):
         sys.stdout.write(line + "\n")

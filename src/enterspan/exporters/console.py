@@ -26,6 +26,7 @@ from enterspan._terminal import (
     RED,
     YELLOW,
     attribute_pieces,
+    clip,
     counted,
     duration_style,
     duration_text,
@@ -49,6 +50,8 @@ _PALETTE: Final = (CYAN, "35", "34", "32", "96", "95", "94", "92")
 _MARGIN: Final = GUTTER + 4
 """Where the tree begins: after the duration and the invocation's number."""
 _RAIL_COLUMNS: Final = 2
+_LEAST_NAME: Final = 8
+"""Of a name, at least so much is shown."""
 
 
 class ConsoleTail:
@@ -146,7 +149,7 @@ class _Desk:
         try:
             stream.write("".join([line + "\n" for line in lines]))
             stream.flush()
-        except (OSError, ValueError, RuntimeError, AttributeError):
+        except Exception:  # closed, broken, full, or no text stream at all
             self._broken = stream
 
 
@@ -353,7 +356,11 @@ class _Invocation:
         draw = _DRAW.get(kind)
         if draw is None:
             return []
-        span = self.spans.get(event.span_context.span_id, self._root)
+        span = self.spans.get(event.span_context.span_id)
+        if span is None:  # its open event was dropped
+            if kind in ("attributes", "spanClose"):
+                return []
+            span = self._root
         ends_here = kind in _ENDING
         lines: list[str] = []
         if not (ends_here and span is self._held):
@@ -394,7 +401,7 @@ class _Invocation:
         self.spans[span.id] = span
         self._namesakes.enter(span)
         self._seen += 1
-        pieces = _label(span, PLAIN)
+        pieces = _label(span.name, span, PLAIN)
         if pen.ids:
             pieces += [("  ", PLAIN), (span.id, DIM)]
         pieces += self._whose(parent, pen)
@@ -439,10 +446,8 @@ class _Invocation:
 
     def span_close(self, span: _Open, event: TailEvent[Any], pen: _Pen) -> list[str]:
         outcome = event.event.outcome
-        if span is self._root or span.closed:
-            return []  # its open event was dropped: there is nothing to close
         self._failed += outcome == "exception"
-        pieces = _label(span, BOLD_RED if outcome == "exception" else DIM)
+        pieces = self._ended_label(span, DIM, outcome, pen)
         if outcome not in ("ok", "exception"):
             pieces += [("  ", PLAIN), (outcome, outcome_style(outcome))]
         pieces += self._failure(span) + _written(span.attributes, pen)
@@ -466,7 +471,7 @@ class _Invocation:
         root = self._root
         outcome = event.event.outcome
         self._failed += outcome == "exception"
-        pieces = [(root.label, BOLD_RED if outcome == "exception" else BOLD)]
+        pieces = self._ended_label(root, BOLD, outcome, pen)
         pieces += [("  ", PLAIN), (outcome, outcome_style(outcome))]
         if self._answer is not None:
             status = self._answer.status_code
@@ -478,6 +483,13 @@ class _Invocation:
         lines += self._stack(root, pen)
         self._end()
         return lines
+
+    def _ended_label(self, span: _Open, style: str, outcome: str, pen: _Pen) -> list[Piece]:
+        """The name, cut so that on a narrow screen it leaves room for what became of the span."""
+        drawn = min(span.depth, _most_rails(pen)) + 1
+        room = pen.screen.width - _MARGIN - drawn * _RAIL_COLUMNS
+        name = clip(span.name, max(room // 2, _LEAST_NAME), pen.glyphs.ellipsis)
+        return _label(name, span, BOLD_RED if outcome == "exception" else style)
 
     def _end(self) -> None:
         self._desk.seats.leave(self._seat)
@@ -573,7 +585,7 @@ class _Invocation:
 
     def _rails(self, depth: int, pen: _Pen) -> list[Piece]:
         """One rail for each span around; what is too deep to be drawn is counted."""
-        most = max((pen.screen.width - _MARGIN) // 2 // _RAIL_COLUMNS, 2)
+        most = _most_rails(pen)
         rail = pen.glyphs.rail + " "
         if depth <= most:
             return [(rail * depth, self._rail_style())]
@@ -601,9 +613,14 @@ class _Invocation:
         return [("  ", PLAIN), (f"{opening}{owner.label}{closing}", DIM)]
 
 
-def _label(span: _Open, style: str) -> list[Piece]:
+def _most_rails(pen: _Pen) -> int:
+    """How many rails are drawn before they are counted: half of the width is for the names."""
+    return max((pen.screen.width - _MARGIN) // 2 // _RAIL_COLUMNS, 2)
+
+
+def _label(name: str, span: _Open, style: str) -> list[Piece]:
     number = span.label[len(span.name) :]
-    return [(span.name, style), (number, CYAN)] if number else [(span.name, style)]
+    return [(name, style), (number, CYAN)] if number else [(name, style)]
 
 
 def _error(span: _Open) -> list[Piece]:
