@@ -174,13 +174,15 @@ def _spec_of(name: str) -> ModuleSpec | None:
 
     Importing them is part of running the program, and should be seen as such.
     """
-    path = None
-    spec = None
-    for end in range(1, name.count(".") + 2):
-        spec = _ask_finders(".".join(name.split(".")[:end]), path)
+    path = spec = None
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        spec = _ask_finders(".".join(parts[:end]), path)
         if spec is None:
             break
         path = spec.submodule_search_locations
+        if path is None and end < len(parts):
+            return None  # a module that is no package has nothing inside
     if spec is not None:
         return spec
     try:

@@ -112,7 +112,7 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
         if argument.startswith("-m"):
             attached = [argument[2:]] if argument[2:] else []
             return arguments[:at], ["-m", *attached, *arguments[at + 1 :]]
-        if not argument.startswith("-"):
+        if not argument.startswith("-") or argument == "-":
             return arguments[:at], arguments[at:]
         at += 2 if argument in _VALUED else 1
     return arguments, []
