@@ -57,8 +57,9 @@ def tests(session: nox.Session) -> None:
     """Run the tests on the installed package; with coverage on one Python."""
     install(session, "test")
     # A cache of its own: two sessions may run at a time.
-    pytest = ["-m", "pytest", "--timeout=120", "-o", f"cache_dir={session.create_tmp()}/cache"]
-    pytest += session.posargs
+    cache = ["-o", f"cache_dir={session.create_tmp()}/cache"]
+    slow = ["--durations=10", "--durations-min=2"]
+    pytest = ["-m", "pytest", "--timeout=120", *slow, *cache, *session.posargs]
     if session.python != MEASURED or session.posargs:
         session.run("python", *pytest)
         return

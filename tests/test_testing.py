@@ -70,7 +70,7 @@ def test_what_is_current_outside_is_out_of_sight(mine):
         assert mine.current_span().name == "around"
     assert inner.tree() == "root"
     assert inner.spans[0].parent_span_id is None
-    assert outer.tree() == "root\nouter\n  around"
+    assert outer.tree() == "outer\n  around\nroot"
 
 
 def test_captures_can_be_nested(mine):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from time import sleep
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from enterspan._records import SpanData, record_of
@@ -42,6 +43,7 @@ class ExporterSubscription(Subscription):
         self.exporter = exporter
         self.max_queue = max_queue
         self.mark = min(max_batch, max_queue)
+        self._crowded = max(self.mark, max_queue * 3 // 4)
         self.removed = False
         self._count_lock = threading.RLock()
         self._exported = 0
@@ -49,7 +51,13 @@ class ExporterSubscription(Subscription):
         self._failed = 0
         self._sent_home = False
         self.worker = Worker(
-            board, self._export, "exporter", delay, batch=max_batch, finish=self._shut_down
+            board,
+            self._export,
+            "exporter",
+            delay,
+            batch=max_batch,
+            rest=self._rest,
+            finish=self._shut_down,
         )
         self.worker.start()
 
@@ -69,15 +77,28 @@ class ExporterSubscription(Subscription):
         """Queue a finished span, or count it as dropped."""
         worker = self.worker
         queue = worker.queue
-        if len(queue) >= self.max_queue or self.removed:
+        waiting = len(queue)
+        if waiting >= self.max_queue or self.removed:
             with self._count_lock:
                 self._dropped += 1
             _let_go(item)
         else:
             queue.append(item)
-            if len(queue) < self.mark and worker.is_running:
+            if waiting < self.mark and worker.is_running:
                 return
         worker.wake()
+        # Until the worker rests again nobody needs to wake it: the hot path appends by itself.
+        if self.board.queue is queue:
+            self.board.queue_mark = self._crowded
+        if waiting >= self._crowded:
+            # Thousands of spans wait. If that is because the worker does not get the interpreter,
+            # this gives it a turn; if it waits for something else, this takes no time.
+            sleep(0)
+
+    def _rest(self) -> None:
+        """The worker has nothing to do: from the next batch on it is woken again."""
+        if self.board.queue is self.worker.queue:
+            self.board.queue_mark = self.mark
 
     def _export(self, batch: list[Any]) -> None:
         born = self.board.born

@@ -52,14 +52,15 @@ class Failure:
 
 def outcome_of(exception: BaseException) -> str:
     """Return `ok`, `exception` or `canceled`: what an exception says about what it ended."""
-    if isinstance(exception, Exception) and not isinstance(exception, _OK):
+    kind = type(exception)  # not isinstance: an exception's `__class__` may be anything
+    if issubclass(kind, Exception) and not issubclass(kind, _OK):
         return "canceled" if _is_cancellation(exception) else "exception"
-    if isinstance(exception, _OK):
+    if issubclass(kind, _OK):
         return "ok"
-    if isinstance(exception, SystemExit):
-        code = exception.code
+    if issubclass(kind, SystemExit):
+        code = exception.code  # type: ignore[attr-defined]
         return "ok" if code is None or (isinstance(code, int) and not code) else "exception"
-    if isinstance(exception, KeyboardInterrupt) or _is_cancellation(exception):
+    if issubclass(kind, KeyboardInterrupt) or _is_cancellation(exception):
         return "canceled"
     return "exception"
 
@@ -72,9 +73,12 @@ def _is_cancellation(exception: BaseException) -> bool:
 def describe(exception: BaseException, limits: Limits) -> Failure:
     """Turn an exception into text; never raises, whatever the exception does."""
     kind = type(exception)
-    name = cut(str(kind.__name__), limits.name_bytes)
-    module = kind.__module__
-    qualified = name if module == "builtins" else f"{module}.{kind.__qualname__}"
+    try:
+        name = cut(str(kind.__name__), limits.name_bytes)
+        module = kind.__module__
+        qualified = name if module == "builtins" else f"{module}.{kind.__qualname__}"
+    except Exception:
+        name = qualified = "exception"
     message = safe_str(exception, limits.value_bytes)
     try:
         stack = cut("\n".join(_stack(exception, limits)), limits.event_bytes)

@@ -161,6 +161,19 @@ def fail(span: Span, exception: BaseException) -> None:
 
 def mark(span: Span, lifeline: Lifeline, exception: BaseException, moment: int) -> None:
     """Say on a span what an exception that left it means, and record it if nobody has yet."""
+    board = lifeline.board
+    token = board.set(board.mute)  # a `__str__` that is traced records nothing
+    try:
+        _mark(span, lifeline, exception, moment)
+    except Exception:
+        rare(span).outcome = "exception"  # nothing more can be said of it
+        if span._span_id == lifeline.root_id:
+            lifeline.outcome = "exception"
+    finally:
+        board.reset(token)
+
+
+def _mark(span: Span, lifeline: Lifeline, exception: BaseException, moment: int) -> None:
     outcome = _failures.outcome_of(exception)
     if outcome == "ok":
         return
@@ -178,7 +191,10 @@ def mark(span: Span, lifeline: Lifeline, exception: BaseException, moment: int) 
 
 
 class SpanScope:
-    """A span as a block, for `with` and `async with`; both give the `Span`."""
+    """A span as a block, for `with` and `async with`; both give the `Span`.
+
+    Entered again, it opens another span of the same name; the attributes are the first one's.
+    """
 
     __slots__ = ("_attributes", "_board", "_more", "_name", "_span")
 
@@ -192,9 +208,10 @@ class SpanScope:
     def __enter__(self) -> Span:
         """Open the span and make it current."""
         attributes = self._attributes
+        more = self._more
         if attributes is not None:
-            self._attributes = None
-        span = begin(self._board, self._name, attributes, self._more)
+            self._attributes = self._more = None
+        span = begin(self._board, self._name, attributes, more)
         if self._span is None:
             self._span = span
         else:

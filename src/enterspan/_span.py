@@ -177,12 +177,17 @@ class Span:
 
         Live tails get it at once as a `diagnosticChannel` event, exporters with the span.
         """
-        if self._end:
+        if self._end or self._lifeline.board.is_quiet:
             return self
         lifeline = self._lifeline
-        limits = lifeline.board.limits
-        text = clean_text(name, limits.name_bytes)
-        message = clean_all(attributes, more, limits)
+        board = lifeline.board
+        limits = board.limits
+        token = board.set(board.mute)
+        try:
+            text = clean_text(name, limits.name_bytes)
+            message = clean_all(attributes, more, limits)
+        finally:
+            board.reset(token)
         moment = now_ns()
         keep_event(self, text, moment, message)
         if lifeline.watch is not None:
@@ -193,13 +198,19 @@ class Span:
         self, exception: BaseException, /, **attributes: AttributeValue | None
     ) -> Self:
         """Record an exception that the program handled, with its traceback."""
-        if self._end:
+        if self._end or self._lifeline.board.is_quiet:
             return self
         lifeline = self._lifeline
-        limits = lifeline.board.limits
-        failure = _failures.describe(exception, limits)
-        _failures.remember(lifeline.origin, exception)
-        extra = clean_all(attributes, {}, limits)
+        board = lifeline.board
+        limits = board.limits
+        token = board.set(board.mute)
+        try:
+            failure = _failures.describe(exception, limits)
+            if issubclass(type(exception), BaseException):
+                _failures.remember(lifeline.origin, exception)
+            extra = clean_all(attributes, {}, limits)
+        finally:
+            board.reset(token)
         moment = now_ns()
         keep_event(self, "exception", moment, {**_failures.semantic(failure), **extra})
         if lifeline.watch is not None:
@@ -211,8 +222,8 @@ class Span:
         if not self._end and type(status) is str and status in ("ok", "error"):
             more = rare(self)
             more.status = status
-            limit = self._lifeline.board.limits.value_bytes
-            more.description = clean_text(description, limit) if status == "error" else ""
+            text = description if status == "error" else ""
+            more.description = self._clean_text(text, self._lifeline.board.limits.value_bytes)
         return self
 
     def add_link(
@@ -222,16 +233,21 @@ class Span:
         /,
     ) -> Self:
         """Relate the span to another one that is not its parent; no SpanContext is ignored."""
-        if self._end:
+        if self._end or self._lifeline.board.is_quiet:
             return self
-        if isinstance(context, Span):
-            context = context.context
+        if issubclass(type(context), Span):
+            context = context.context  # type: ignore[attr-defined]
         if type(context) is not SpanContext or not context.is_valid:
             return self
-        link = make_link(context, clean_all(attributes, {}, self._lifeline.board.limits))
+        board = self._lifeline.board
+        token = board.set(board.mute)
+        try:
+            values = clean_all(attributes, {}, board.limits)
+        finally:
+            board.reset(token)
         more = rare(self)
-        if _spend(self, _EVENT_BYTES + size_of(link.attributes)):
-            more.links.append(link)
+        if _spend(self, _EVENT_BYTES + size_of(values)):
+            more.links.append(make_link(context, _closed(values)))
         else:
             more.dropped_links += 1
         return self
@@ -239,8 +255,17 @@ class Span:
     def update_name(self, name: str) -> Self:
         """Give the span another name."""
         if not self._end:
-            self._name = clean_text(name, self._lifeline.board.limits.name_bytes)
+            self._name = self._clean_text(name, self._lifeline.board.limits.name_bytes)
         return self
+
+    def _clean_text(self, text: object, limit: int) -> str:
+        """Any object as text; if its `__repr__` is traced, that records nothing."""
+        board = self._lifeline.board
+        token = board.set(board.mute)
+        try:
+            return clean_text(text, limit)
+        finally:
+            board.reset(token)
 
     def set_kind(self, kind: str) -> Self:
         """Say what the span is in a conversation; anything else than the five kinds is ignored.
@@ -315,10 +340,12 @@ def rare(span: Span) -> Rare:
 
 def put_attributes(span: Span, pairs: Any) -> None:
     """Record attributes with every limit looked at."""
+    board = span._lifeline.board
+    if board.is_quiet:
+        return  # a listener or a `__repr__` is at work: it would have no end
     attributes = span._attributes
     if attributes is None:
         attributes = span._attributes = {}
-    board = span._lifeline.board
     limits = board.limits
     more = rare(span)
     bag = Bag(attributes, size_of(attributes) if more.spent is None else more.spent)

@@ -132,6 +132,11 @@ class Switchboard:
         """Pickle by name: in another process it is that process's own."""
         return board_named, (self.name,)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether a listener, or a `__repr__` for it, is at work here: then nothing is recorded."""
+        return self.get() is QUIET
+
     # --- who is plugged in ---
 
     def rewire(self) -> None:

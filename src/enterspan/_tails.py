@@ -463,7 +463,7 @@ def pairs_of(attributes: Mapping[str, Any] | None) -> tuple[Attribute, ...]:
     """Attributes as the stream has them."""
     if not attributes:
         return ()
-    return tuple([make_attribute(name, value) for name, value in attributes.items()])
+    return tuple([make_attribute(name, value) for name, value in list(attributes.items())])
 
 
 def check_tail(tail: object) -> None:

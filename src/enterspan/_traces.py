@@ -26,10 +26,10 @@ class Note:
     """Something that happened at one moment of a span.
 
     `kind` is `log`, `exception`, `event` or `dropped`; `label` the log's level or the exception's
-    class; `stack` an exception's traceback.
+    class.
     """
 
-    __slots__ = ("attributes", "kind", "label", "stack", "text", "time_ns")
+    __slots__ = ("attributes", "kind", "label", "text", "time_ns")
 
     def __init__(
         self,
@@ -39,14 +39,12 @@ class Note:
         *,
         label: str = "",
         attributes: dict[str, Any] | None = None,
-        stack: str = "",
     ) -> None:
         self.kind = kind
         self.time_ns = time_ns
         self.text = text
         self.label = label
         self.attributes = attributes or {}
-        self.stack = stack
 
 
 class SpanNode:
@@ -240,9 +238,8 @@ def _note(wire: dict[str, Any]) -> Note:
     attributes = cast("dict[str, Any]", _get(wire, "attributes", dict))
     if name != "exception" or "exception.type" not in attributes:
         return Note("event", time_ns, name, attributes=attributes)
-    known = {key: str(attributes.get(f"exception.{key}", "")) for key in ("message", "stacktrace")}
     label = str(attributes["exception.type"]).rpartition(".")[2]
-    return Note("exception", time_ns, known["message"], label=label, stack=known["stacktrace"])
+    return Note("exception", time_ns, str(attributes.get("exception.message", "")), label=label)
 
 
 # --- live events ----------------------------------------------------------------------------------
@@ -286,8 +283,7 @@ def _log(node: SpanNode, event: dict[str, Any], time_ns: int) -> None:
 
 def _exception(node: SpanNode, event: dict[str, Any], time_ns: int) -> None:
     text, label = _get(event, "message", str), _get(event, "name", str)
-    stack = _get(event, "stack", str)
-    node.streamed_notes.append(Note("exception", time_ns, text, label=label, stack=stack))
+    node.streamed_notes.append(Note("exception", time_ns, text, label=label))
 
 
 def _diagnostic(node: SpanNode, event: dict[str, Any], time_ns: int) -> None:

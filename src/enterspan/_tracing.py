@@ -402,11 +402,15 @@ class Tracing:
         if span is NOOP_SPAN or span._lifeline.origin.state is not State.LIVE:
             return
         limits = board.limits
-        text = clean_text(message, limits.event_bytes + 1)
+        token = board.set(board.mute)  # a `__repr__` that is traced records nothing
+        try:
+            text = clean_text(message, limits.event_bytes + 4)
+            kind = clean_text(level, limits.name_bytes).lower()
+            values = clean_all(attributes, {}, limits)
+        finally:
+            board.reset(token)
         truncated = len(text.encode()) > limits.event_bytes
         text = cut(text, limits.event_bytes)
-        kind = clean_text(level, limits.name_bytes).lower()
-        values = clean_all(attributes, {}, limits)
         lifeline = span._lifeline.origin
         moment = now_ns()
         if not span._end:
@@ -490,7 +494,13 @@ def _set_propagation(board: Switchboard, wanted: bool) -> None:
 
 
 def _name(name: object, board: Switchboard) -> str:
-    return name if type(name) is str else clean_text(name, board.limits.name_bytes)
+    if type(name) is str:
+        return name
+    token = board.set(board.mute)
+    try:
+        return clean_text(name, board.limits.name_bytes)
+    finally:
+        board.reset(token)
 
 
 def _easy(values: dict[str, Any], board: Switchboard) -> bool:

@@ -29,6 +29,8 @@ EASY_TEXT: Final = 256
 """An ASCII text up to this length needs no look at the limits."""
 _REPR_DEPTH: Final = 12
 _NUMBER_BYTES: Final = 8
+_PAIRS: Final = 10_000
+"""How many pairs of a mapping are looked at: one that makes them up may have no end."""
 
 WARNING_TYPE: Final = "enterspan.warning.type"
 WARNING_MESSAGE: Final = "enterspan.warning.message"
@@ -208,7 +210,7 @@ def clean_value(value: Any, limits: Limits) -> tuple[Any, int]:
         return text, len(text)
     if issubclass(kind, float):
         return float.__float__(value), _NUMBER_BYTES
-    if kind in (list, tuple, range):
+    if kind is list or kind is tuple or kind is range:  # not `in`: a class's `==` may be anything
         found = _clean_sequence(value, limits)
         if found is not None:
             return found
@@ -222,7 +224,10 @@ def _size(text: str) -> int:
 
 def _clean_sequence(values: Sequence[Any], limits: Limits) -> tuple[tuple[Any, ...], int] | None:
     """A tuple of strings, of bools, of ints or of floats; None where it is a mixture."""
-    kinds = {type(item) for item in values[: limits.value_bytes]}
+    try:
+        kinds = {type(item) for item in values[: limits.value_bytes]}
+    except Exception:  # a class that can't be hashed
+        return None
     if kinds == {int, float}:
         kinds, values = {float}, [float(item) for item in values[: limits.value_bytes]]
     if not kinds:
@@ -247,16 +252,20 @@ def _clean_sequence(values: Sequence[Any], limits: Limits) -> tuple[tuple[Any, .
 
 def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
     """The pairs of anything that was given as attributes; nothing where it is no mapping."""
+    pairs: list[tuple[Any, Any]] = []
     try:
         if type(attributes) is dict:
             return list(attributes.items())
         if isinstance(attributes, Mapping):
-            return [(key, attributes[key]) for key in attributes]
+            for key in attributes:
+                pairs.append((key, attributes[key]))  # noqa: PERF401 - it may raise midway
+                if len(pairs) >= _PAIRS:
+                    break
     except KeyboardInterrupt:
         raise
     except BaseException:
-        return ()
-    return ()
+        return pairs
+    return pairs
 
 
 class Bag:
@@ -288,7 +297,7 @@ class Bag:
 def size_of(values: Mapping[str, Any]) -> int:
     """How many bytes cleaned attributes count for."""
     total = 0
-    for name, value in values.items():
+    for name, value in list(values.items()):  # another thread may add to them
         total += _size(name)
         if type(value) is str:
             total += _size(value)

@@ -109,10 +109,12 @@ class Worker:
         *,
         batch: int = 512,
         prompt: bool = False,
+        rest: Callable[[], None] | None = None,
         finish: Callable[[], None] | None = None,
     ) -> None:
         self._board = board
         self._deliver = deliver
+        self._rest = rest
         self._finish = finish
         self._name = f"enterspan-{name}"
         self._delay = delay
@@ -175,6 +177,8 @@ class Worker:
                 sleep(self._delay)  # gather what comes with it
             wake.clear()
             self.drain()
+            if self._rest is not None:
+                self._rest()
             self._board.sweep()  # what the collector found while a listener was at work
             if self._stopping and not self.queue:
                 break

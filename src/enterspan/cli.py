@@ -192,11 +192,11 @@ def _view(path: str) -> int:
     try:
         _print_trees(traces)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read this has seen enough; at its end Python flushes once more, into nothing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
+        # What is still in the buffer goes nowhere: at its end Python would fail on it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return 0  # whoever read this has seen enough
         raise RefusedError(f"can't write: {error.strerror}") from None
     for problem in traces.problems:
         _say(f"{path}: line {problem.line} is {problem.reason}")

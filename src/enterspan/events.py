@@ -14,9 +14,10 @@ The vocabulary is that of workerd's streaming tail workers.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
 from enterspan._frozen import frozen, maker
+from enterspan._values import INT_MAX, INT_MIN, clean_text, safe_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -449,6 +450,11 @@ class TailEvent(Generic[E]):
         }
 
 
+_FOREIGN_BYTES: Final = 262_144
+"""How much of an info is written: as much as of a log."""
+_FOREIGN_DEPTH: Final = 12
+"""How deep an info is looked into."""
+
 make_attribute: Callable[..., Attribute] = maker(Attribute)
 make_span_open: Callable[..., SpanOpen] = maker(SpanOpen)
 make_attributes: Callable[..., Attributes] = maker(Attributes)
@@ -461,11 +467,16 @@ make_tail_event: Callable[..., TailEvent[Any]] = maker(TailEvent)
 
 
 def _wire(value: Any) -> Any:
+    """What this package has made itself: its texts are clean, and its sizes are bounded."""
     kind = type(value)
-    if kind in (str, int, bool, type(None)):
+    if kind is str or kind is int or kind is bool or value is None:
         return value
     if kind is float:
         return value if value - value == 0 else repr(value)  # JSON has no nan and no infinity
+    if kind is tuple:
+        return [_wire(item) for item in value]
+    if kind is MappingProxyType:
+        return {name: _wire(item) for name, item in value.items()}
     if kind is Outcome:
         return {
             "type": "outcome",
@@ -473,20 +484,73 @@ def _wire(value: Any) -> Any:
             "cpuTime": value.cpu_time / 1e6,
             "wallTime": value.wall_time / 1e6,
         }
-    if kind is FetchEventInfo:
-        headers = [{"name": _wire(name), "value": _wire(text)} for name, text in value.headers]
-        return {"type": "fetch", "method": value.method, "url": value.url, "headers": headers}
-    if hasattr(kind, "__match_args__") and hasattr(kind, "_twin"):
-        wire = {"type": value.type} if hasattr(kind, "type") else {}
-        wire.update({_camel(n): _wire(getattr(value, n)) for n in kind.__match_args__})
+    wire: dict[str, Any] = {"type": value.type} if kind is not Attribute else {}
+    for name in kind.__match_args__:
+        field = getattr(value, name)
+        foreign = name == "info" and kind is not Attributes
+        wire[_camel(name)] = _Foreign().wire(field, 0) if foreign else _wire(field)
+    return wire
+
+
+class _Foreign:
+    """Turns what users have made, infos and all that is in them, into JSON values of bounded size."""
+
+    def __init__(self) -> None:
+        self.budget = _FOREIGN_BYTES
+
+    def wire(self, value: Any, depth: int) -> Any:
+        """Return the wire form; what can't be looked at is written as text that says so."""
+        try:
+            return self._wire(value, depth)
+        except Exception:
+            return self._text(safe_repr(value, max(self.budget, 0)))
+
+    def _wire(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        self.budget -= 8
+        if value is None or kind is bool or (kind is int and INT_MIN <= value <= INT_MAX):
+            return value
+        if kind is float:
+            return value if value - value == 0 else repr(value)
+        if kind is str:
+            return self._text(value)
+        if depth < _FOREIGN_DEPTH:
+            if kind is FetchEventInfo:
+                pairs = [{"name": name, "value": text} for name, text in value.headers]
+                fields = {"method": value.method, "url": value.url, "headers": pairs}
+                return {"type": value.type, **self._dict(fields, depth)}
+            if hasattr(kind, "__match_args__") and hasattr(kind, "_twin"):
+                head = {"type": value.type} if hasattr(kind, "type") else {}
+                fields = {_camel(name): getattr(value, name) for name in kind.__match_args__}
+                return {**head, **self._dict(fields, depth)}
+            if kind is dict or kind is MappingProxyType:
+                return self._dict(value, depth)
+            if kind is list or kind is tuple:
+                return self._list(value, depth)
+        if hasattr(value, "isoformat"):
+            return self._text(value.isoformat())
+        return self._text(safe_repr(value, max(self.budget, 0)))
+
+    def _text(self, value: object) -> str:
+        text = clean_text(value, max(self.budget, 0))
+        self.budget -= len(text)
+        return text
+
+    def _list(self, values: Iterable[Any], depth: int) -> list[Any]:
+        wire = []
+        for value in values:
+            if self.budget <= 0:
+                break
+            wire.append(self.wire(value, depth + 1))
         return wire
-    if kind in (dict, MappingProxyType):
-        return {k if type(k) is str else repr(k): _wire(v) for k, v in value.items()}
-    if kind in (list, tuple):
-        return [_wire(item) for item in value]
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return repr(value)
+
+    def _dict(self, values: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        wire = {}
+        for name, value in list(values.items()):
+            if self.budget <= 0:
+                break
+            wire[self._text(name)] = self.wire(value, depth + 1)
+        return wire
 
 
 def _camel(name: str) -> str:

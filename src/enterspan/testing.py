@@ -8,12 +8,15 @@ from enterspan._tails import TailSubscription
 from enterspan._tracing import tracing as default_tracing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
+    from typing import TypeAlias
 
     from enterspan._records import SpanData
     from enterspan._tracing import Tracing
     from enterspan.events import TailEvent
+
+    _Id: TypeAlias = tuple[int, int | None]
 
 __all__ = ["Trace", "capture"]
 
@@ -41,25 +44,27 @@ class Trace:
 
     def children_of(self, span: SpanData | None) -> list[SpanData]:
         """Return a span's children in order of their start; None gives those without a parent."""
-        own = {(s.context.trace_id, s.context.span_id) for s in self.spans}
-        chosen = []
-        for child in self.spans:
+        return self._families().get(None if span is None else _id(span), [])
+
+    def _families(self) -> dict[_Id | None, list[SpanData]]:
+        """The children of each span; under None, those whose parent is not here."""
+        own = {_id(span) for span in self.spans}
+        families: dict[_Id | None, list[SpanData]] = {}
+        for child in sorted(self.spans, key=lambda s: s.start_ns):
             above = (child.context.trace_id, child.parent_span_id)
-            if span is None:
-                if above not in own:
-                    chosen.append(child)
-            elif above == (span.context.trace_id, span.context.span_id):
-                chosen.append(child)
-        return sorted(chosen, key=lambda s: s.start_ns)
+            families.setdefault(above if above in own else None, []).append(child)
+        return families
 
     def tree(self) -> str:
         """Return the names, each indented by two spaces below its parent."""
-        return "\n".join(self._lines(None, 0))
-
-    def _lines(self, span: SpanData | None, depth: int) -> Iterator[str]:
-        for child in self.children_of(span):
-            yield "  " * depth + child.name
-            yield from self._lines(child, depth + 1)
+        families = self._families()
+        lines: list[str] = []
+        stack = [(span, 0) for span in reversed(families.get(None, []))]
+        while stack:
+            span, depth = stack.pop()
+            lines.append("  " * depth + span.name)
+            stack += [(child, depth + 1) for child in reversed(families.pop(_id(span), []))]
+        return "\n".join(lines)
 
     def clear(self) -> None:
         """Forget what was recorded so far."""
@@ -69,6 +74,10 @@ class Trace:
     def __repr__(self) -> str:
         """Show how much there is."""
         return f"<Trace of {len(self.spans)} spans, {len(self.events)} events>"
+
+
+def _id(span: SpanData) -> _Id:
+    return (span.context.trace_id, span.context.span_id)
 
 
 class capture:  # noqa: N801 - it is used as a block, and reads as one
@@ -99,7 +108,11 @@ class capture:  # noqa: N801 - it is used as a block, and reads as one
             trace.events.append(onset)
             return trace.events.append
 
-        subscription = TailSubscription(board, tail, inline=True, collect=trace.spans.append)
+        def collect(span: SpanData) -> None:
+            if not subscription.removed:
+                trace.spans.append(span)
+
+        subscription = TailSubscription(board, tail, inline=True, collect=collect)
         token = board.set(None)
         ambient, board.ambient = board.ambient, ()
         board.plug_tail(subscription)

@@ -28,7 +28,7 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log one record; what goes wrong is logging's to report (`Handler.handleError`)."""
-        if record.name == _OWN or record.name.startswith(_OWN + "."):
+        if str(record.name).partition(".")[0] == _OWN:
             return
         attributes: dict[str, Any] = {
             "logger": record.name,
