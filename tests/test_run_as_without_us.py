@@ -364,7 +364,12 @@ def test_multiprocessing_finds_what_the_program_defines(method, form, tmp_path):
     (tmp_path / "program.py").write_text(PARALLEL)
     command = [*form.split(), method]
     plain = subprocess.run(
-        [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     traced = subprocess.run(
         [sys.executable, "-m", "enterspan", "run", "--quiet", *command],
@@ -372,9 +377,27 @@ def test_multiprocessing_finds_what_the_program_defines(method, form, tmp_path):
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert plain.stdout == "[0, 2, 4, 6, 8] True\n9 []\n"
     assert said(traced) == said(plain)
+
+
+def test_multiprocessing_may_have_been_imported_before(tmp_path):
+    """It remembers what was `__main__` then; the children's answers speak of the program's."""
+    (tmp_path / "program.py").write_text(PARALLEL)
+    (tmp_path / "sitecustomize.py").write_text("import multiprocessing")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    result = subprocess.run(
+        [sys.executable, "-m", "enterspan", "run", "--quiet", "program.py", "spawn"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (result.stdout, result.stderr) == ("[0, 2, 4, 6, 8] True\n9 []\n", "")
 
 
 def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import contextlib
 import copy
 import dataclasses
 import doctest
@@ -122,12 +123,14 @@ class Shop:
 def test_a_wrong_call_is_refused_as_before(function: Any, heard: bool) -> None:
     """The same TypeError with the same text, at the call, and no span."""
     with pytest.raises(TypeError) as expected:
-        function(1, 2, 3, nothing=1, a=1)
+        function(b=1, nothing=1)
     made = traced(function)
+    with capture() if heard else contextlib.nullcontext(), pytest.raises(TypeError) as caught:
+        made(b=1, nothing=1)
     with capture() as trace:
-        with pytest.raises(TypeError) as caught:
-            made(1, 2, 3, nothing=1, a=1)
-        assert trace.spans == []
+        with pytest.raises(TypeError):
+            made(b=1, nothing=1)
+        assert trace.events == []
     assert str(caught.value) == str(expected.value)
 
 
@@ -178,8 +181,7 @@ def test_any_parameters_arrive_as_they_were_given(signature: str, head: str, hea
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         kwargs.update({"other": 1, "fn": 2, "_span": 3, "not an identifier": 4})
     for made in decorated(function):
-        assert outcome(made(*args, **kwargs)) == outcome(function(*args, **kwargs))
-        with capture():
+        with capture() if heard else contextlib.nullcontext():
             assert outcome(made(*args, **kwargs)) == outcome(function(*args, **kwargs))
 
 
@@ -330,7 +332,8 @@ def test_copies_of_a_function_are_the_function() -> None:
 
 def test_traced_functions_can_be_referred_to_weakly_and_are_collected() -> None:
     """Nothing in the library keeps a function."""
-    for function in (lambda: None, functools.partial(len, ())):
+    for make in (lambda: lambda: None, lambda: functools.partial(len, ())):
+        function: Any = make()
         made = traced(function)
         reference = weakref.ref(made)
         inner = weakref.ref(function)

@@ -216,3 +216,15 @@ def test_names_can_be_captured_of_functions_only() -> None:
     """A C function's parameters have no names to go by."""
     with pytest.raises(ValueError, match="named parameters"):
         traced(capture_args=["a"])(functools.partial(function, 1))
+
+
+def test_a_name_that_no_function_of_a_class_or_property_has_is_refused() -> None:
+    """A slip of the pen is found when the class is made."""
+    with pytest.raises(ValueError, match="has a parameter 'itme'"):
+
+        @traced(capture_args=["itme"])
+        class Store:
+            def sell(self, item: str) -> None: ...
+
+    with pytest.raises(ValueError, match="has a parameter 'valeu'"):
+        traced(capture_args=["valeu"])(property(lambda self: 1))

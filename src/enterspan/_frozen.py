@@ -61,8 +61,13 @@ def maker(cls: type[Any]) -> Callable[..., Any]:
     lines += [f" _made.{name} = {name}" for name in names]
     lines += [" _made.__class__ = _cls", " return _made"]
     scope: dict[str, Any] = {"_new": object.__new__, "_twin": cls._twin, "_cls": cls}
-    exec("\n".join(lines), scope)  # the text is made of this package's own field names
+    exec(_code(lines), scope)  # made of this package's own field names
     return scope["make"]  # type: ignore[no-any-return]
+
+
+def _code(lines: list[str]) -> Any:
+    # Compiled first: `exec` of a text makes Python forget that it ends for a KeyboardInterrupt.
+    return compile("\n".join(lines), "<enterspan>", "exec")
 
 
 def _values(value: Any) -> tuple[Any, ...]:
@@ -87,7 +92,7 @@ def make_init(cls: type[Any]) -> Callable[..., None]:
     lines += [" self.__post_init__()" if check else " pass"]
     scope: dict[str, Any] = {f"_default_{n}": v for n, v in defaults.items()}
     scope.update({f"_set_{n}": cls._twin.__dict__[n].__set__ for n in names})
-    exec("\n".join(lines), scope)  # the text is made of this package's own field names
+    exec(_code(lines), scope)  # made of this package's own field names
     init: Callable[..., None] = scope["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     cls.__init__ = init

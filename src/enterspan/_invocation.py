@@ -251,13 +251,16 @@ class _Wait:
 
 
 def report(span: Span, lifeline: Lifeline, error: BaseException, moment: int) -> None:
-    """Put an exception on a span as an event of a moment."""
+    """Put an exception on a span as an event of a moment.
+
+    It is remembered last: where the stack is too short for all of this, an outer span will do it.
+    """
     failure = _failures.describe(error, lifeline.board.limits)
-    _failures.remember(lifeline, error)
-    if not span._end:
-        keep_event(span, "exception", moment, _failures.semantic(failure), always=True)
     if lifeline.watch is not None:
         lifeline.watch.exception(span, failure, moment)
+    if not span._end:
+        keep_event(span, "exception", moment, _failures.semantic(failure), always=True)
+    _failures.remember(lifeline, error)
 
 
 def failure_of(future: Any) -> BaseException | None:

@@ -131,6 +131,10 @@ class Lifeline:
         if watch is not None:
             watch.finished(self.outcome)
 
+    def abandon(self) -> None:
+        """End the invocation because nobody can any more."""
+        self.finish()
+
     def close_below(self, root: Span | None, moment: int) -> None:
         """Abandon all spans that are open, innermost first, save the root."""
         opened = self.open if self.open is not None else self.late
@@ -217,6 +221,8 @@ def new_root(
     if lifeline.watch is None and not (sampled and board.exports):
         return _unrecorded(root, lifeline, State.UNSAMPLED)
     lifeline.alive = True
+    if lifeline.watch is not None and invocation is None:
+        board.invocations.add(lifeline)  # a stream has an outcome, whatever becomes of its spans
     if link is not None:
         root.add_link(link)
     return root

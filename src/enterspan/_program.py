@@ -89,7 +89,10 @@ class Program:
         if sys.version_info < (3, 14):
             module.__annotations__ = {}
         vars(module)["__builtins__"] = builtins
-        sys.modules["__main__"] = module
+        before = sys.modules.get("__main__")
+        for name in ("__main__", "__mp_main__"):  # the second is multiprocessing's, if it is there
+            if sys.modules.get(name) is before:
+                sys.modules[name] = module
         sys.argv = self._arguments
         _enter_folder(self._folder, always=self._is_archive)
         attributes, code = self._load()

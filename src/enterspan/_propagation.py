@@ -85,20 +85,35 @@ def _patch() -> None:
             start(self)
             return
 
+        own = self.__dict__.get("run")
+
+        def put_back() -> None:
+            if own is None:
+                self.__dict__.pop("run", None)
+            else:
+                self.__dict__["run"] = own
+
         def run_once() -> None:
-            self.__dict__.pop("run", None)
+            put_back()
             bound()
 
         self.run = run_once  # type: ignore[method-assign]
         try:
             start(self)
         except BaseException:
-            self.__dict__.pop("run", None)
+            put_back()
             raise
 
     @functools.wraps(submit)
     def submit_with_span(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return submit(self, _bind_all(fn), *args, **kwargs)
+        bound = _bind_all(fn)
+        # It may start a thread of the pool, which is no one job's: that begins with nothing.
+        tokens = [(board, board.set(None)) for board in _boards]
+        try:
+            return submit(self, bound, *args, **kwargs)
+        finally:
+            for board, token in tokens:
+                board.reset(token)
 
     threading.Thread.start = start_with_span  # type: ignore[method-assign]
     ThreadPoolExecutor.submit = submit_with_span  # type: ignore[method-assign]

@@ -16,7 +16,7 @@ from enterspan._context import QUIET, Bookmark, State, enter, leave, look, span_
 from enterspan._floor import Hold
 from enterspan._invocation import Invocation, end_root, report
 from enterspan._lifeline import new_root
-from enterspan._span import NOOP_SPAN, Rare, Span, end_span, rare
+from enterspan._span import NOOP_SPAN, Rare, Span, end_span, owed, rare
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -51,10 +51,12 @@ def begin(
     else:
         lifeline = parent._lifeline.origin
         opened = lifeline.open
+        if opened is None:  # another thread has ended it a moment ago
+            return _begin_root(board, name, attributes, more, current, None, parent.context)
     watch = lifeline.watch
     if watch is not None and watch.is_inherited:
         return _begin_root(board, name, attributes, more, current, parent.context, None)
-    span: Span = _new(Span)
+    span = Span()
     span._name = name
     span._lifeline = lifeline
     span._span_id = board.bits(64)
@@ -63,11 +65,17 @@ def begin(
     span._more = more
     span._end = 0
     span._tail_context = None
-    opened[span] = None
-    span._token = board.set(span) if current else None
     span._start = now_ns()
+    opened[span] = None  # whole by now: another thread may end the invocation, and this with it
+    span._token = board.set(span) if current else None
     if watch is not None:
-        watch.opened(span, parent)
+        try:
+            watch.opened(span, parent)
+        except RecursionError:  # the stack is at its end: as if nobody listened
+            if current:
+                board.reset(span._token)
+            opened.pop(span, None)
+            return None
     return span
 
 
@@ -129,34 +137,85 @@ def finish(span: Span) -> None:
     """End a span that is current, and make current what was before it."""
     moment = now_ns()
     lifeline = span._lifeline
+    opened = lifeline.open
     board = lifeline.board
-    if board.get() is span:
-        try:
-            board.reset(span._token)
-            span._token = None
-        except (ValueError, RuntimeError, TypeError):
+    try:
+        if board.get() is span:
+            try:
+                board.reset(span._token)
+                span._token = None
+            except (ValueError, RuntimeError, TypeError):
+                leave(board, span)
+        else:
             leave(board, span)
-    else:
-        leave(board, span)
+        if opened is None or span._end:
+            _finish_late(span, lifeline.origin, moment)
+            return
+        # From here on this is `end_span`, written out: a call less.
+        try:
+            del opened[span]
+        except KeyError:
+            lifeline.missed(span, moment)
+            return
+        span._end = moment
+        if lifeline.watch is not None:
+            lifeline.watch.closed(span)
+        elif lifeline.kept:
+            queue = board.queue
+            if queue is not None and len(queue) < board.queue_mark:
+                queue.append(span)
+            else:
+                board.hand_over(span)
+        if not opened:
+            lifeline.emptied()
+    except RecursionError:
+        owed.append((span, moment, "ok"))
+
+
+def _finish_late(span: Span, lifeline: Lifeline, moment: int) -> None:
+    """End a span that was left out of turn, or that nobody records."""
     if not span._end:
-        end_span(span, lifeline.origin, moment)
-    elif lifeline.origin.state is State.UNSAMPLED:
-        lifeline.origin.missed(span, moment)
+        end_span(span, lifeline, moment)
+    elif lifeline.state is State.UNSAMPLED:
+        lifeline.missed(span, moment)
 
 
 def fail(span: Span, exception: BaseException) -> None:
     """End a span that an exception leaves, and make current what was before it."""
     moment = now_ns()
-    lifeline = span._lifeline.origin
-    leave(lifeline.board, span)
-    if span._end:
-        lifeline.missed(span, moment)
-        return
     try:
-        mark(span, lifeline, exception, moment)
-    except Exception:
-        rare(span).outcome = "exception"  # too deep in the stack to say more
-    end_span(span, lifeline, moment)
+        lifeline = span._lifeline.origin
+        leave(lifeline.board, span)
+        if span._end:
+            lifeline.missed(span, moment)
+        else:
+            try:
+                mark(span, lifeline, exception, moment)
+            except Exception:
+                rare(span).outcome = "exception"  # too deep in the stack to say more
+            end_span(span, lifeline, moment)
+        if owed:
+            pay()
+    except RecursionError:
+        owed.append((span, moment, "exception"))
+
+
+def pay() -> None:
+    """End the spans that could not be ended where they should: the stack was at its end there."""
+    while owed:
+        span, moment, outcome = debt = owed.pop()
+        try:
+            lifeline = span._lifeline.origin
+            leave(lifeline.board, span)
+            if outcome != "ok" and span._more is None:
+                rare(span).outcome = outcome
+            if not span._end:
+                end_span(span, lifeline, moment)
+            elif span._tail_context is not None and lifeline.watch is not None:
+                lifeline.watch.closed(span)
+        except RecursionError:
+            owed.append(debt)
+            return
 
 
 def mark(span: Span, lifeline: Lifeline, exception: BaseException, moment: int) -> None:

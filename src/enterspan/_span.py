@@ -423,6 +423,10 @@ def _closed(attributes: dict[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(attributes)
 
 
+owed: list[tuple[Span, int, str]] = []
+"""Spans, moments and outcomes of what has ended where there was no stack left to say so."""
+
+
 def end_span(span: Span, lifeline: Lifeline, moment: int) -> None:
     """Close a span: off the list of open ones, to those who listen, and light from then on.
 

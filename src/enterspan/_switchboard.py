@@ -151,6 +151,7 @@ class Switchboard:
         """Subscribe a tail."""
         with self.wiring:
             self.tails = (*self.tails, subscription)
+            self._closed = self._closed or _is_ending()
             self.rewire()
         _at_process_end()
 
@@ -158,6 +159,7 @@ class Switchboard:
         """Subscribe an exporter."""
         with self.wiring:
             self.exports = (*self.exports, subscription)
+            self._closed = self._closed or _is_ending()
             self.rewire()
         _at_process_end()
 
@@ -181,7 +183,7 @@ class Switchboard:
             if self.queue is None and not self._closed:
                 self.rewire()  # after a fork, the worker runs again from here on
             elif self._closed:
-                export.flush(monotonic() + EXIT_TIMEOUT)
+                self.see_off(export)
             return
         if not exports and not collectors:
             span._attributes = span._more = None
@@ -194,7 +196,7 @@ class Switchboard:
             for export in exports:
                 export.offer(record)
                 if self._closed:
-                    export.flush(monotonic() + EXIT_TIMEOUT)
+                    self.see_off(export)
 
     # --- invocations ---
 
@@ -258,7 +260,9 @@ class Switchboard:
         listeners = (*self.tails, *self.exports)
         for listener in listeners:
             listener.hurry()  # so that one that hangs takes nobody else's time
-        return all([listener.flush(deadline) for listener in listeners])
+        for listener in listeners:
+            listener.is_late = not listener.flush(deadline)
+        return not any([listener.is_late for listener in listeners])
 
     def shutdown(self, timeout: float) -> bool:
         """Deliver everything that is finished and end all subscriptions."""
@@ -271,11 +275,24 @@ class Switchboard:
 
     def end_process(self) -> None:
         """End what is open, deliver what is finished, and from here on deliver at once."""
-        for invocation in list(self.invocations):
-            invocation.abandon()
+        for reference in list(self.invocations.data):  # as a whole: threads may still add to it
+            invocation = reference()
+            if invocation is not None:
+                invocation.abandon()
         self._closed = True
         self.queue = None
         self.flush(EXIT_TIMEOUT)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the process is ending: nothing may wait in a queue any more."""
+        return self._closed
+
+    def see_off(self, listener: Subscription) -> None:
+        """Deliver at once, while the process ends; a listener that hangs is waited for once."""
+        if listener.is_late or self.is_quiet:
+            return
+        listener.is_late = not listener.flush(monotonic() + EXIT_TIMEOUT)
 
     def after_fork(self) -> None:
         """What is open here belongs to the parent; what comes is this process's own."""
@@ -301,6 +318,11 @@ def board_named(name: str) -> Switchboard:
 
 
 _registered: set[str] = set()
+
+
+def _is_ending() -> bool:
+    """Whether it may be too late for anything to be called at the process's end."""
+    return not threading.main_thread().is_alive()
 
 
 def _end_process() -> None:

@@ -457,6 +457,9 @@ class Watch:
         wall = moment - self._started
         payload = Outcome(outcome, max(process_time_ns() - self._cpu, 0), wall)
         self._say(self._root_context, moment, payload, _EVENT_BYTES)
+        if self._lifeline.board.is_closed:
+            for stream in self._streams:
+                self._lifeline.board.see_off(stream.to)
 
 
 def pairs_of(attributes: Mapping[str, Any] | None) -> tuple[Attribute, ...]:

@@ -128,51 +128,68 @@ def trace(target: Any, board: Switchboard, options: Options) -> Any:
     )
 
 
-def _with_name(options: Options, name: str) -> Options:
-    return Options(
-        name, options.attributes, options.capture_args, options.capture_return, options.min_duration
-    )
+def _with_name(options: Options, name: str, function: Any = None) -> Options:
+    """The same options for one function of several: those names to capture that it has."""
+    captured = options.capture_args
+    if isinstance(captured, tuple) and isinstance(function, FunctionType):
+        known = _parameters(function.__code__)[2]
+        captured = tuple([arg for arg in captured if arg in known])
+    return Options(name, options.attributes, captured, options.capture_return, options.min_duration)
+
+
+def _check_captured(options: Options, owner: object, functions: list[Any]) -> None:
+    """Refuse a name to capture that none of the functions has."""
+    if isinstance(options.capture_args, tuple) and functions:
+        known = {arg for f in functions for arg in _parameters(f.__code__)[2]}
+        for name in options.capture_args:
+            if name not in known:
+                raise ValueError(f"no function of {owner!r} has a parameter {name!r} to capture")
 
 
 def _trace_property(target: property, board: Switchboard, options: Options) -> property:
-    made = target
-    for attribute, replace in (("fget", "getter"), ("fset", "setter"), ("fdel", "deleter")):
-        function = getattr(target, attribute)
+    functions = (target.fget, target.fset, target.fdel)
+    _check_captured(options, target, [f for f in functions if isinstance(f, FunctionType)])
+    made: list[Any] = []
+    for function, suffix in zip(functions, ("", ".setter", ".deleter"), strict=True):
         if function is not None:
-            name = options.name or span_name(function)
-            if attribute != "fget":
-                name = f"{name}.{replace}"
-            traced = trace(function, board, _with_name(options, name))
-            made = getattr(made, replace)(traced)
-    return made
+            chosen = _with_name(
+                options, (options.name or span_name(function)) + suffix, function
+            )
+            function = trace(function, board, chosen)
+        made.append(function)
+    kind = type(target)
+    if kind is property:
+        # Not all at once: a doc that is given is another thing than the getter's.
+        plain = target.getter(made[0]) if made[0] is not None else target
+        plain = plain.setter(made[1]) if made[1] is not None else plain
+        return plain.deleter(made[2]) if made[2] is not None else plain
+    copied = kind.__new__(kind)  # its constructor may be of its own kind
+    property.__init__(copied, *made, target.__doc__)
+    vars(copied).update(vars(target))
+    return copied
 
 
 def _trace_cached_property(target: Any, board: Switchboard, options: Options) -> Any:
-    made = type(target)(trace(target.func, board, options))
-    made.__doc__ = target.__doc__
-    if target.attrname is not None:
-        made.__set_name__(None, target.attrname)
+    made = type(target).__new__(type(target))
+    vars(made).update(vars(target))
+    made.func = trace(target.func, board, options)
     return made
 
 
 def _trace_class(cls: type, board: Switchboard, options: Options) -> type:
-    for name, member in list(vars(cls).items()):
+    chosen: dict[str, tuple[Any, FunctionType]] = {}
+    for name, member in vars(cls).items():
         if name.startswith("_") or not isinstance(
             member, (FunctionType, classmethod, staticmethod)
         ):
             continue
         function = getattr(member, "__func__", member)
-        if not isinstance(function, FunctionType) or is_traced(function):
-            continue
+        if isinstance(function, FunctionType) and not is_traced(function):
+            chosen[name] = member, function
+    _check_captured(options, cls, [function for _, function in chosen.values()])
+    for name, (member, function) in chosen.items():
         span = f"{options.name}.{name}" if options.name else span_name(function)
-        chosen = _with_name(options, span)
-        if isinstance(options.capture_args, tuple):
-            known = set(_parameters(function.__code__)[2])
-            wanted = tuple([arg for arg in options.capture_args if arg in known])
-            chosen = Options(
-                span, options.attributes, wanted, options.capture_return, options.min_duration
-            )
-        setattr(cls, name, trace(member, board, chosen))
+        setattr(cls, name, trace(member, board, _with_name(options, span, function)))
     return cls
 
 

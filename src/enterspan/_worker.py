@@ -50,6 +50,9 @@ class Stats:
 class Subscription:
     """A tail or an exporter that is subscribed; also a block, at whose end it is removed."""
 
+    is_late = False
+    """Whether it was not done in time when it was last waited for."""
+
     board: Switchboard
 
     @property
@@ -133,6 +136,7 @@ class Worker:
         self._stopping = False
         self._in_hand = 0
         self._at_work = 0
+        self._hurried: _Mark | None = None
 
     @property
     def waiting(self) -> int:
@@ -223,8 +227,9 @@ class Worker:
 
     def hurry(self) -> None:
         """Look at the queue now, without a wait for what else may come."""
-        if self.queue:
-            self.queue.append(_Mark())
+        if self.queue or self._in_hand:
+            mark = self._hurried = _Mark()
+            self.queue.append(mark)
             self.wake()
 
     def flush(self, deadline: float) -> bool:
@@ -236,9 +241,11 @@ class Worker:
         return self._flush_there(deadline) if self.is_running else self._drain_here(deadline)
 
     def _flush_there(self, deadline: float) -> bool:
-        mark = _Mark()
-        self.queue.append(mark)
-        self._wake.set()
+        mark, self._hurried = self._hurried, None
+        if mark is None:
+            mark = _Mark()
+            self.queue.append(mark)
+            self._wake.set()
         while not mark.passed.wait(max(0.0, min(deadline - monotonic(), 0.5))):
             if monotonic() >= deadline:
                 return False
