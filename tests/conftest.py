@@ -61,9 +61,7 @@ def _line(tail_event: Any, names: dict[str | None, str]) -> str:
 def script(tmp_path: Any) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a program of some lines in a process of its own, and give what it printed."""
 
-    def run(
-        source: str, *options: str, timeout: float = 60
-    ) -> subprocess.CompletedProcess[str]:
+    def run(source: str, *options: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         program = tmp_path / "program.py"
         program.write_text(textwrap.dedent(source), encoding="utf-8")
         return subprocess.run(

@@ -48,9 +48,7 @@ def settings(tracing):
         ("enabled", [1, None, "no"]),
     ],
 )
-def test_a_value_that_cannot_be_used_is_a_type_error_and_nothing_has_changed(
-    mine, option, values
-):
+def test_a_value_that_cannot_be_used_is_a_type_error_and_nothing_has_changed(mine, option, values):
     good = {"sampler": Sampler(), "limits": Limits(name_bytes=9), "resource": {"a": 1}}
     before = settings(mine)
     start = threading.Thread.start

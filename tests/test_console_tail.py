@@ -443,6 +443,20 @@ def test_requests_at_once_inside_a_program_are_numbered(screen, clock):
     """)
 
 
+def test_a_parent_that_is_not_here_is_no_parent(screen, clock):
+    """A request that continues a trace from elsewhere is a tree of its own."""
+    text, tail = screen
+    other = Stream(tail, clock, "other")
+    Stream(tail, clock, "request", inside="e" * 16).end()
+    other.end()
+    assert drawn(text) == art("""
+        |            ╭ other
+        |          2 ╭ request
+        |    0 ns  2 ╰ request  ok  cpu 1.50 ms
+        |    0 ns    ╰ other  ok  cpu 1.50 ms
+    """)
+
+
 def test_an_invocation_that_is_dropped_gives_its_number_back(screen, clock):
     """A tail that was removed never sees the outcome; its invocations are not counted for ever."""
     text, tail = screen

@@ -117,6 +117,11 @@ def test_a_line_can_be_written_whatever_the_encoding(text, encoding):
     screen.line([(text, "")]).encode(encoding or "utf-8")
 
 
+def test_an_encoding_that_python_does_not_know_gets_ascii():
+    """Whatever the stream says of itself."""
+    assert Screen(80, ASCII, False, "no such").line([("café", "")]) == "caf\\xe9"
+
+
 @pytest.mark.parametrize(
     "encoding, glyphs",
     [("utf-8", UNICODE), (None, UNICODE), ("ascii", ASCII), ("latin-1", ASCII), ("no such", ASCII)],

@@ -365,10 +365,14 @@ def test_a_scope_can_be_used_again(mine, told):
         for _ in range(2):
             with scope, mine.span("s"):
                 pass
-    assert told(trace.events) == [
-        "onset again in nothing",
-        "spanOpen s in again",
-        "spanClose s ok",
-        "return None",
-        "outcome ok",
-    ] * 2
+    assert (
+        told(trace.events)
+        == [
+            "onset again in nothing",
+            "spanOpen s in again",
+            "spanClose s ok",
+            "return None",
+            "outcome ok",
+        ]
+        * 2
+    )

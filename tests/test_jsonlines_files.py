@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from enterspan import (
     Attribute,
     Attributes,
+    Limits,
     Onset,
     Outcome,
     SpanContext,
@@ -28,7 +29,8 @@ from enterspan import (
     TailEvent,
     TailSpanContext,
 )
-from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail
+from enterspan._values import clean_all
+from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail, _open_all
 
 RESOURCE = MappingProxyType({"service.name": "shop"})
 
@@ -169,6 +171,14 @@ def test_an_event_is_its_wire_form():
     assert [strict(x) for x in raw.getvalue().splitlines()] == [begin.to_dict(), END.to_dict()]
 
 
+def test_an_event_that_was_made_by_hand_is_valid_too():
+    """A number that no integer of 64 bits holds, or that can't even be printed, becomes text."""
+    raw = io.BytesIO()
+    JsonLinesTail(raw)(onset(huge=1 << 99_999))
+    attributes = strict(raw.getvalue())["event"]["attributes"]
+    assert attributes == [{"name": "huge", "value": "<int of 100000 bits>"}]
+
+
 class Hostile:
     def __repr__(self):
         raise RuntimeError("no")
@@ -234,7 +244,8 @@ def test_every_line_is_valid_whatever_is_in_it(name, attributes):
     """Spans and events, for a strict parser, and one line each."""
     assert len(exported(span(name, attributes))) == 1
     raw = io.BytesIO()
-    pairs = tuple(Attribute(key, value) for key, value in attributes.items())
+    values = clean_all(attributes, {}, Limits())
+    pairs = tuple(Attribute(key, value) for key, value in values.items())
     JsonLinesTail(raw)(event(Attributes(pairs)))
     assert [type(strict(line)) for line in raw.getvalue().splitlines()] == [dict]
 
@@ -302,8 +313,9 @@ def test_a_text_stream_of_any_encoding_gets_valid_json(tmp_path):
     path = tmp_path / "t.jsonl"
     with path.open("w", encoding="latin-1") as stream:
         JsonLinesExporter(stream).export([span("Zürich 👍 \ud800")])
+        JsonLinesExporter(stream).export([span("plain")])
     assert path.read_bytes().isascii()
-    assert lines_of(path) == ["Zürich 👍 \ufffd"]
+    assert lines_of(path) == ["Zürich 👍 \ufffd", "plain"]
 
 
 class Stingy(io.RawIOBase):
@@ -454,9 +466,10 @@ def test_a_descriptor_that_the_program_took_is_not_written_to(tmp_path):
     os.dup2(precious, mine)
     os.close(precious)
     exporter.export([span("b")])
-    os.close(mine)
+    os.close(exporter._place._fd)
     exporter.export([span("c")])
     exporter.shutdown()
+    os.close(mine)
     assert (tmp_path / "precious").read_bytes() == b""
     assert lines_of(tmp_path / "t.jsonl") == ["a", "b", "c"]
 
@@ -497,3 +510,31 @@ def test_forked_children_add_their_lines_and_repeat_none(kind, opened, tmp_path)
     names = [event["name"] for event in onsets if event["type"] == "onset"]
     assert names == ["before"] * (opened == "opened") + ["one", "two", "after"]
     assert [event["type"] for event in onsets].count("outcome") == len(names)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_a_fork_is_not_disturbed_by_a_file_that_can_not_be_opened(tmp_path):
+    """It is opened before a fork; where that fails, whoever writes first learns of it."""
+    (tmp_path / "folder").mkdir()
+    exporter = JsonLinesExporter(tmp_path / "folder" / "t.jsonl")
+    (tmp_path / "folder").rmdir()
+    _open_all()
+    with pytest.raises(FileNotFoundError):
+        exporter.export([span("a")])
+    (tmp_path / "folder").mkdir()
+    _open_all()
+    assert (tmp_path / "folder" / "t.jsonl").read_bytes() == b""
+    exporter.export([span("b")])
+    assert lines_of(tmp_path / "folder" / "t.jsonl") == ["b"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_a_named_pipe_can_be_written_to(tmp_path):
+    """It has no end to be looked at."""
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    exporter = JsonLinesExporter(tmp_path / "pipe", mode="a")
+    exporter.export([span("a")])
+    assert strict(os.read(reader, 10_000))["name"] == "a"
+    exporter.shutdown()
+    os.close(reader)

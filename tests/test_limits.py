@@ -222,7 +222,7 @@ def test_thousands_of_events_on_one_span_are_bounded(mine):
 
 def test_exceptions_without_end_on_one_span_are_bounded(mine):
     with capture(mine) as trace, mine.span("s") as span:
-        for n in range(300):
+        for _ in range(300):
             span.record_exception(ValueError("x" * 1000))
     data = trace.spans[0]
     assert len(data.events) + data.dropped_events == 300

@@ -1,4 +1,4 @@
-"""Every way in which a process can end: what is finished is delivered, silently and in bounded time."""
+"""Every way in which a process can end: what is finished is delivered, silently and soon."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def test_a_thread_that_ends_after_main(ends):
 @pytest.mark.parametrize("before", [True, False])
 def test_the_first_span_in_an_atexit_handler(ends, before):
     """Registered before the exporter it runs after our own, else before."""
-    add = 'tracing.add_exporter(Exporter(), delay=3600)'
+    add = "tracing.add_exporter(Exporter(), delay=3600)"
     register = "atexit.register(spans)"
     first, second = (register, add) if before else (add, register)
     assert ends(f"{first}\n{second}\n") == (0, "", ["s ok"] * 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -9,10 +10,12 @@ import re
 import subprocess
 import sys
 import textwrap
+from importlib.machinery import ModuleSpec
 
 import pytest
 
 from enterspan import __version__, cli
+from enterspan._program import _load_spec
 
 OUTPUT = "trace.jsonl"
 
@@ -226,7 +229,7 @@ def test_an_exporter_of_the_program_gets_the_root(run):
             def export(self, spans):
                 print([span.name for span in spans])
             def shutdown(self):
-                print("shut down")
+                pass
 
         tracing.add_exporter(Names(), delay=60)
         with tracing.span("step"):
@@ -289,6 +292,7 @@ REFUSED = {
     "run -m plain.part": "no module named 'plain.part'",
     "run -m broken.part": "can't find module 'broken.part': ZeroDivisionError: division by zero",
     "run -m bare": "no module named 'bare.__main__': 'bare' is a package without one",
+    "run -m sys": "module 'sys' is not written in Python",
     "run bare": "can't find a __main__ module in 'bare'",
     "run --output no/t.jsonl plain.py": "can't write 'no/t.jsonl': its folder does not exist",
     "run --output bare plain.py": "can't write 'bare': it is a folder",
@@ -319,12 +323,37 @@ def test_what_can_not_be_done_is_said_in_one_line(line, folder):
     assert result.stderr == f"enterspan: {REFUSED[line]}\n"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or not os.geteuid(), reason="root may read all")
-def test_a_script_that_may_not_be_read_is_refused(folder):
+def test_a_script_that_may_not_be_read_is_refused(folder, monkeypatch, capsys):
     """Permissions are named as the reason."""
-    (folder / "plain.py").chmod(0)
-    result = enterspan("run", "plain.py", cwd=folder)
-    assert result.stderr == "enterspan: can't open 'plain.py': Permission denied\n"
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(io, "open_code", refuse)
+    monkeypatch.chdir(folder)
+    assert cli.main(["run", "plain.py"]) == 2
+    assert capsys.readouterr().err == "enterspan: can't open 'plain.py': Permission denied\n"
+
+
+def test_a_module_that_its_package_hides_is_the_packages_affair(folder):
+    """It was there to be found; that importing its package takes it away is the program's error."""
+    (folder / "hiding").mkdir()
+    (folder / "hiding" / "__init__.py").write_text("__path__ = []")
+    (folder / "hiding" / "part.py").write_text("")
+    result = enterspan("run", "--quiet", "-m", "hiding.part", cwd=folder)
+    assert result.returncode == 1
+    assert result.stderr == "ModuleNotFoundError: No module named 'hiding.part'\n"
+
+
+def test_a_loader_without_code_is_an_import_error():
+    """As Python says it."""
+
+    class Empty:
+        def get_code(self, name):
+            return None
+
+    with pytest.raises(ImportError, match="No code object available for x"):
+        _load_spec(ModuleSpec("x", Empty()))
 
 
 def test_the_version_and_the_help_can_be_asked_for(folder):

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from enterspan._switchboard import Switchboard
     from enterspan.events import Attribute, EventInfo
 
-_new = object.__new__
 _LIVE, _OVER, _UNHEARD = State.LIVE, State.OVER, State.UNHEARD  # an Enum's members are slow to get
 
 
@@ -85,13 +84,12 @@ class Lifeline:
             self.finish()
         else:
             # What `finish` does where nobody has to be told anything: the usual case, in short.
-            try:
-                del self.alive
-            except AttributeError:
-                return
-            self.state = _OVER
-            self.late, self.open = self.open, None
-            self.root = self.failures = None
+            # Two threads may be here at once, and then do the same.
+            opened = self.open
+            if opened is not None:
+                self.state = _OVER
+                self.late = opened
+                self.open = self.root = self.failures = None
 
     def missed(self, span: Span, moment: int) -> None:
         """End a span that is not on the list: it has ended, or it was opened a moment too late."""
@@ -172,14 +170,14 @@ def new_root(
 
     Where nobody wants it, the root has ended before it began, and its lifeline says so.
     """
-    lifeline: Lifeline = _new(Lifeline)
+    lifeline = Lifeline()
     lifeline.board = board
     lifeline.failures = lifeline.late = lifeline.open = lifeline.id_text = None
     lifeline.state = _UNHEARD
     lifeline.watch = None
     lifeline.outcome = "ok"
     lifeline.invocation = invocation
-    root: Span = _new(make)
+    root = make()
     root._name = name
     root._lifeline = lifeline
     root._attributes = attributes
@@ -225,6 +223,32 @@ def new_root(
         board.invocations.add(lifeline)  # a stream has an outcome, whatever becomes of its spans
     if link is not None:
         root.add_link(link)
+    return root
+
+
+def plain_root(board: Switchboard, name: str, attributes: dict[str, Any] | None) -> Span:
+    """Do as `new_root` where a new trace begins and only exporters listen: the usual case."""
+    lifeline = Lifeline()
+    root = Span()
+    bits = board.bits
+    lifeline.board = board
+    lifeline.failures = lifeline.late = lifeline.id_text = None
+    lifeline.watch = lifeline.invocation = None
+    lifeline.outcome = "ok"
+    lifeline.root_id = root._span_id = bits(64)
+    lifeline.trace_id = bits(128)
+    lifeline.trace_state = ""
+    lifeline.trace_flags = 1
+    lifeline.alive = lifeline.kept = True
+    lifeline.root = root
+    root._name = name
+    root._lifeline = lifeline
+    root._attributes = attributes
+    root._parent_id = root._end = 0
+    root._more = root._tail_context = None
+    lifeline.open = {root: None}
+    lifeline.state = _LIVE
+    root._start = now_ns()
     return root
 
 

@@ -13,7 +13,11 @@ import io
 import os
 import pkgutil
 import sys
-from importlib.machinery import SourceFileLoader, SourcelessFileLoader
+from importlib.machinery import (
+    ExtensionFileLoader,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -165,6 +169,8 @@ def _main_module_of(name: str) -> str:
     spec = _spec_of(name)
     if spec is None:
         raise ProgramError(f"no module named {name!r}")
+    if spec.origin == "built-in" or isinstance(spec.loader, ExtensionFileLoader):
+        raise ProgramError(f"module {name!r} is not written in Python")
     if spec.submodule_search_locations is None:
         return name
     if _spec_of(name + ".__main__") is None:

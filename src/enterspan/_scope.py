@@ -15,7 +15,7 @@ from enterspan._clock import now_ns
 from enterspan._context import QUIET, Bookmark, State, enter, leave, look, span_at
 from enterspan._floor import Hold
 from enterspan._invocation import Invocation, end_root, report
-from enterspan._lifeline import new_root
+from enterspan._lifeline import new_root, plain_root
 from enterspan._span import NOOP_SPAN, Rare, Span, end_span, owed, rare
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from enterspan._lifeline import Lifeline
     from enterspan._switchboard import Switchboard
     from enterspan.events import Attribute
-
-_new = object.__new__
 
 
 def begin(
@@ -46,6 +44,10 @@ def begin(
     if parent is None:
         parent = board.get()
         if parent is None or (opened := parent._lifeline.open) is None:
+            if parent is None and more is None and board.plain:
+                root = plain_root(board, name, attributes)
+                root._token = board.set(root) if current else None
+                return root
             return _begin_elsewhere(board, name, attributes, more, current)
         lifeline = parent._lifeline
     else:
@@ -414,7 +416,7 @@ class InvocationScope:
             return self._invocation  # a listener is at work, and stays out of sight
         enter(board, root)
         if self._ambient:
-            board.ambient = (*board.ambient, root)
+            board.fall_back_to((*board.ambient, root))
         return self._invocation
 
     def _place(self) -> tuple[SpanContext | None, SpanContext | None]:
@@ -454,7 +456,7 @@ class InvocationScope:
         root = self._invocation._root
         lifeline = root._lifeline.origin
         if self._ambient:
-            board.ambient = tuple([r for r in board.ambient if r is not root])
+            board.fall_back_to(tuple([r for r in board.ambient if r is not root]))
         leave(board, root)
         if error is None:
             self._invocation.set_return()

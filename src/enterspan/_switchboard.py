@@ -73,6 +73,7 @@ class Switchboard:
         "mute",
         "name",
         "off",
+        "plain",
         "queue",
         "queue_mark",
         "reset",
@@ -93,6 +94,7 @@ class Switchboard:
         self.reset: Callable[[Any], None] = variable.reset
         self.mute = QUIET
         self.off = True
+        self.plain = False  # whether a root needs nothing but a lifeline
         self.enabled = True
         self.tails: tuple[TailSubscription, ...] = ()
         self.exports: tuple[ExporterSubscription, ...] = ()
@@ -146,6 +148,21 @@ class Switchboard:
         alone = len(exports) == 1 and exports[0].worker.is_running and not self._closed
         self.queue_mark = exports[0].mark if alone else 0
         self.queue = exports[0].worker.queue if alone else None
+        self.plain = (
+            self.enabled
+            and bool(exports)
+            and not (self.tails or self.ambient or self.sampler is not None)
+        )
+
+    def fall_back_to(self, ambient: tuple[Span, ...]) -> None:
+        """Set the roots of ambient invocations; the last one counts."""
+        self.ambient = ambient
+        self.rewire()
+
+    def use_sampler(self, sampler: Sampler | None) -> None:
+        """Take over a sampler."""
+        self.sampler = sampler
+        self.rewire()
 
     def plug_tail(self, subscription: TailSubscription) -> None:
         """Subscribe a tail."""
@@ -262,7 +279,7 @@ class Switchboard:
             listener.hurry()  # so that one that hangs takes nobody else's time
         for listener in listeners:
             listener.is_late = not listener.flush(deadline)
-        return not any([listener.is_late for listener in listeners])
+        return not any(listener.is_late for listener in listeners)
 
     def shutdown(self, timeout: float) -> bool:
         """Deliver everything that is finished and end all subscriptions."""
@@ -275,7 +292,7 @@ class Switchboard:
 
     def end_process(self) -> None:
         """End what is open, deliver what is finished, and from here on deliver at once."""
-        for reference in list(self.invocations.data):  # as a whole: threads may still add to it
+        for reference in list(getattr(self.invocations, "data", ())):  # at once: threads may add
             invocation = reference()
             if invocation is not None:
                 invocation.abandon()

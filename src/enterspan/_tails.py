@@ -304,8 +304,7 @@ class Stream:
 
     def _event(self, context: TailSpanContext, moment: int, payload: Any) -> TailEvent[Any]:
         # A moment is taken before its event is queued; between two threads that may be too early.
-        if moment < self._last:
-            moment = self._last
+        moment = max(moment, self._last)
         self._last = moment
         event = make_tail_event(self._id, context, wall_ns(moment), self._sequence, payload)
         self._sequence += 1

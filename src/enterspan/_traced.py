@@ -152,9 +152,7 @@ def _trace_property(target: property, board: Switchboard, options: Options) -> p
     made: list[Any] = []
     for function, suffix in zip(functions, ("", ".setter", ".deleter"), strict=True):
         if function is not None:
-            chosen = _with_name(
-                options, (options.name or span_name(function)) + suffix, function
-            )
+            chosen = _with_name(options, (options.name or span_name(function)) + suffix, function)
             function = trace(function, board, chosen)
         made.append(function)
     kind = type(target)

@@ -28,7 +28,7 @@ from enterspan._span import NOOP_SPAN, Span, fresh_attributes, keep_event
 from enterspan._switchboard import Switchboard
 from enterspan._tails import TailSubscription, check_tail, pairs_of
 from enterspan._traced import check_seconds, options_of, trace
-from enterspan._values import INT_MAX, INT_MIN, Limits, clean_all, clean_text, cut
+from enterspan._values import Limits, clean_all, clean_text, cut
 from enterspan._worker import DEFAULT_TIMEOUT
 from enterspan.events import EVENT_INFOS, Log
 
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound="Callable[..., object] | property")
     Attributes: TypeAlias = Mapping[str, AttributeValue | None]
 
-_new = object.__new__
 _UNSET: Any = object()
 
 
@@ -179,7 +178,7 @@ class Tracing:
         board = self._board
         if board.off:
             return _NO_SCOPE
-        scope: SpanScope = _new(SpanScope)
+        scope = SpanScope()
         scope._board = board
         scope._name = name if type(name) is str else _name(name, board)
         scope._span = scope._more = None
@@ -375,7 +374,7 @@ class Tracing:
         _check_settings(sampler, limits, id_generator, resource, propagate_threads, enabled)
         board = self._board
         if sampler is not _UNSET:
-            board.sampler = sampler
+            board.use_sampler(sampler)
         if limits is not _UNSET:
             board.use_limits(limits or Limits())
         if id_generator is not _UNSET:
@@ -507,14 +506,13 @@ def _easy(values: dict[str, Any], board: Switchboard) -> bool:
     """Whether attributes given by keyword need no cleaning: short ASCII, numbers, and not many."""
     if len(values) > board.easy_count:
         return False
-    longest = board.easy_text
     for key, value in values.items():
         kind = type(value)
         if kind is str:
-            if len(value) > longest or not value.isascii():
+            if len(value) > board.easy_text or not value.isascii():
                 return False
         elif kind is int:
-            if not INT_MIN <= value <= INT_MAX:
+            if not -0x8000_0000_0000_0000 <= value <= 0x7FFF_FFFF_FFFF_FFFF:  # constants are quick
                 return False
         elif kind is not bool and kind is not float:
             return False

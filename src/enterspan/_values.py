@@ -258,7 +258,7 @@ def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
             return list(attributes.items())
         if isinstance(attributes, Mapping):
             for key in attributes:
-                pairs.append((key, attributes[key]))  # noqa: PERF401 - it may raise midway
+                pairs.append((key, attributes[key]))
                 if len(pairs) >= _PAIRS:
                     break
     except KeyboardInterrupt:

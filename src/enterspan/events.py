@@ -493,7 +493,7 @@ def _wire(value: Any) -> Any:
 
 
 class _Foreign:
-    """Turns what users have made, infos and all that is in them, into JSON values of bounded size."""
+    """Turns what users have made, infos and what is in them, into JSON values of bounded size."""
 
     def __init__(self) -> None:
         self.budget = _FOREIGN_BYTES

@@ -114,7 +114,8 @@ class capture:  # noqa: N801 - it is used as a block, and reads as one
 
         subscription = TailSubscription(board, tail, inline=True, collect=collect)
         token = board.set(None)
-        ambient, board.ambient = board.ambient, ()
+        ambient = board.ambient
+        board.fall_back_to(())
         board.plug_tail(subscription)
         self._open.append((subscription, token, ambient))
         return trace
@@ -129,7 +130,7 @@ class capture:  # noqa: N801 - it is used as a block, and reads as one
         subscription, token, ambient = self._open.pop()
         board = self._tracing._board
         subscription.remove()
-        board.ambient = ambient
+        board.fall_back_to(ambient)
         try:
             board.reset(token)
         except (ValueError, RuntimeError):
