@@ -298,8 +298,6 @@ def test_a_forked_child_does_not_warn_of_our_own_thread(script):
         os.waitpid(pid, 0)
         """
     )
-    if "multi-threaded" in done.stderr:
-        pytest.xfail("the worker is a thread, and Python says so")
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -347,6 +347,11 @@ def _end_process() -> None:
         board.end_process()
 
 
+def _after_fork_in_parent() -> None:
+    for board in list(_boards):
+        board.queue = None  # the next span starts the worker that was paused
+
+
 def _after_fork_in_child() -> None:
     global _wiring  # noqa: PLW0603 - another thread may have held it when the process was forked
     _wiring = threading.RLock()
@@ -378,4 +383,8 @@ def _in_multiprocessing_child(_: object) -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

@@ -62,10 +62,10 @@ ASCII: Final = Glyphs("|", "/", "\\", "x", "|-", "`-", "...", "us", ("<", ">"))
 _SIGNS: Final = "│╭╰├─✗…µ\u2039\u203a"
 
 
-def glyphs_for(encoding: str | None) -> Glyphs:
-    """Return the glyphs that an encoding can write; without an encoding it is a text in memory."""
+def glyphs_for(encoding: str) -> Glyphs:
+    """Return the glyphs that an encoding can write: all of them or none."""
     try:
-        _SIGNS.encode(encoding or "utf-8")
+        _SIGNS.encode(encoding)
     except (LookupError, UnicodeError):
         return ASCII
     return UNICODE
@@ -176,47 +176,58 @@ def _shorten(
     return cells, used + len(sign)
 
 
+_NARROW: Final = frozenset([*map(chr, range(32, 127)), *_SIGNS])
+"""Characters that are printable and take one column, for certain."""
+
+
 # --- lines ----------------------------------------------------------------------------------------
 
 
 @frozen
 class Screen:
-    """What there is to write on: its columns, its glyphs, and whether it knows colours."""
+    """What there is to write on: its columns, its glyphs, and whether it knows colours.
+
+    `encoding` is None where every character can be written.
+    """
 
     width: int
     glyphs: Glyphs
     color: bool
     encoding: str | None
 
-    def line(self, pieces: Sequence[Piece], reserved: int = 0) -> str:
-        """Lay out one line that leaves so many columns free; it is never wider than the screen."""
-        width = max(self.width - reserved, 1)
+    def line(self, pieces: Sequence[Piece]) -> str:
+        """Lay out one line, which is never wider than the screen."""
+        if self.encoding is not None:
+            pieces = [(_writable(text, self.encoding), style) for text, style in pieces]
         plain = "".join([text for text, _ in pieces])
-        if len(plain) > width or not (plain.isascii() and plain.isprintable()):
-            pieces = _merged(_fill(pieces, width, self.glyphs.ellipsis)[0])
-        text = "".join([painted(*p) for p in pieces] if self.color else [t for t, _ in pieces])
-        return self.writable(text.rstrip(" "))
-
-    def writable(self, text: str) -> str:
-        """Replace what the stream's encoding has no character for."""
-        if text.isascii() or not self.encoding:
-            return text
-        try:
-            return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
-        except (LookupError, UnicodeError):
-            return text.encode("ascii", "backslashreplace").decode("ascii")
+        if len(plain) > self.width or not _NARROW.issuperset(plain):
+            cells, _ = _fill(pieces, self.width, self.glyphs.ellipsis)
+            pieces = [(text, style) for text, _, style in cells]
+        if self.color:
+            return "".join([painted(*piece) for piece in _merged(pieces)]).rstrip(" ")
+        return "".join([text for text, _ in pieces]).rstrip(" ")
 
 
 def screen_for(stream: Any, color: bool | None = None, width: int | None = None) -> Screen:
     """Look at a stream and its environment; what is given here is not looked up."""
     encoding = getattr(stream, "encoding", None)
-    encoding = encoding if isinstance(encoding, str) else None
+    encoding = encoding if isinstance(encoding, str) else "utf-8"
     return Screen(
         columns_of(stream, os.environ) if width is None else width,
         glyphs_for(encoding),
         wants_color(stream, os.environ) if color is None else color,
-        encoding,
+        None if encoding.lower().startswith("utf") else encoding,
     )
+
+
+def _writable(text: str, encoding: str) -> str:
+    """Replace what an encoding has no character for."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    except (LookupError, UnicodeError):
+        return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
 def painted(text: str, style: str) -> str:
@@ -224,14 +235,14 @@ def painted(text: str, style: str) -> str:
     return f"\x1b[{style}m{text}\x1b[0m" if style and text else text
 
 
-def _merged(cells: Iterable[tuple[str, int, str]]) -> list[Piece]:
-    pieces: list[Piece] = []
-    for text, _, style in cells:
-        if pieces and pieces[-1][1] == style:
-            pieces[-1] = (pieces[-1][0] + text, style)
+def _merged(pieces: Iterable[Piece]) -> list[Piece]:
+    merged: list[Piece] = []
+    for text, style in pieces:
+        if merged and merged[-1][1] == style:
+            merged[-1] = (merged[-1][0] + text, style)
         else:
-            pieces.append((text, style))
-    return pieces
+            merged.append((text, style))
+    return merged
 
 
 # --- what a line says -----------------------------------------------------------------------------

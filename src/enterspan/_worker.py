@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT: Final = 30.0
 """Seconds that `flush` and `shutdown` take at most when they are not told."""
+_PAUSE_TIMEOUT: Final = 0.2
+"""Seconds for which a listener may hold up a fork."""
+_THREAD_END: Final = 0.001
+"""Seconds after which a thread that was joined is gone for the system too, which 3.12 counts."""
 EXIT_TIMEOUT: Final = 5.0
 """Seconds for which a listener may hold up the end of the process."""
 
@@ -129,11 +133,10 @@ class Worker:
     def _fresh(self) -> None:
         self.queue: deque[Any] = deque()
         self._wake = threading.Event()
-        self._idle = threading.Event()
-        self._idle.set()
         self._turn = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._pausing = False
         self._in_hand = 0
         self._at_work = 0
         self._hurried: _Mark | None = None
@@ -181,6 +184,8 @@ class Worker:
                 sleep(self._delay)  # gather what comes with it
             wake.clear()
             self.drain()
+            if self._pausing:
+                return
             if self._rest is not None:
                 self._rest()
             self._board.sweep()  # what the collector found while a listener was at work
@@ -279,6 +284,29 @@ class Worker:
         thread.join(timeout)
         return not thread.is_alive()
 
+    def pause(self) -> None:
+        """End the thread for a moment, so that the process can be forked.
+
+        A process that forks with threads is warned by Python from 3.12 on, and with reason: its
+        child gets their locks as they are. A worker that is in a listener is not waited for long.
+        """
+        thread = self._thread
+        if thread is None or not thread.is_alive() or thread is threading.current_thread():
+            return
+        self._pausing = True
+        self._wake.set()
+        thread.join(_PAUSE_TIMEOUT)
+
+    def resume(self) -> None:
+        """Go on after a pause; the thread starts again with the next item.
+
+        Not here: Python counts the threads after this, to warn of them.
+        """
+        self._pausing = False
+        if not self.is_running:
+            self._thread = None
+            self._wake.clear()
+
     def after_fork(self) -> None:
         """Begin anew in a forked child."""
         self._fresh()
@@ -296,10 +324,25 @@ class _Mark:
 _workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 
-def _after_fork() -> None:
+def _before_fork() -> None:
+    paused = [worker.pause() for worker in list(_workers) if worker.is_running]
+    if paused and sys.version_info[:2] == (3, 12):
+        sleep(_THREAD_END)
+
+
+def _after_fork_in_parent() -> None:
+    for worker in list(_workers):
+        worker.resume()
+
+
+def _after_fork_in_child() -> None:
     for worker in list(_workers):
         worker.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

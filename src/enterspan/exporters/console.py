@@ -27,6 +27,7 @@ from enterspan._terminal import (
     YELLOW,
     attribute_pieces,
     clip,
+    columns_of,
     counted,
     duration_style,
     duration_text,
@@ -115,6 +116,7 @@ class _Desk:
         self._stacks = stacks
         self._ids = ids
         self._broken: object = None
+        self._pen: _Pen | None = None
         self._waiting: deque[tuple[_Invocation, TailEvent[Any]]] = deque()
         self._writing = threading.Lock()
         _desks.add(self)
@@ -142,8 +144,7 @@ class _Desk:
         stream = sys.stderr if self._stream is None else self._stream
         if stream is None or stream is self._broken:
             return
-        screen = screen_for(stream, self._color, self._width)
-        lines = invocation.drawn(event, _Pen(screen, stacks=self._stacks, ids=self._ids))
+        lines = invocation.drawn(event, self._pen_for(stream))
         if not lines:
             return
         try:
@@ -151,6 +152,15 @@ class _Desk:
             stream.flush()
         except Exception:  # closed, broken, full, or no text stream at all
             self._broken = stream
+
+    def _pen_for(self, stream: TextIO) -> _Pen:
+        """Look at a stream once, save for its width: windows are resized."""
+        pen = self._pen
+        width = columns_of(stream, os.environ) if self._width is None else self._width
+        if pen is None or pen.stream is not stream or pen.screen.width != width:
+            screen = screen_for(stream, self._color, width)
+            pen = self._pen = _Pen(stream, screen, stacks=self._stacks, ids=self._ids)
+        return pen
 
 
 class _Seat:
@@ -248,9 +258,10 @@ if hasattr(os, "register_at_fork"):
 class _Pen:
     """What a tail was asked to show, and on what."""
 
-    __slots__ = ("glyphs", "ids", "screen", "stacks")
+    __slots__ = ("glyphs", "ids", "screen", "stacks", "stream")
 
-    def __init__(self, screen: Screen, *, stacks: bool, ids: bool) -> None:
+    def __init__(self, stream: TextIO, screen: Screen, *, stacks: bool, ids: bool) -> None:
+        self.stream = stream
         self.screen = screen
         self.glyphs = screen.glyphs
         self.stacks = stacks
