@@ -329,9 +329,7 @@ def test_a_traced_generator_that_lets_a_generator_hang_inside_it(trace: Trace) -
         yield current()
 
     generator = outer()
-    seen = []
-    for name in generator:
-        seen.append((name, current()))
+    seen = [(name, current()) for name in generator]
     assert seen == [("inside", ""), ("inside", ""), ("outer", "")]
     later()
     assert hangs_on_nothing(trace)

@@ -129,7 +129,7 @@ def test_an_exception_that_nobody_retrieves_is_still_complained_about(heard: boo
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda loop, context: complaints.append(context["message"]))
         future = loop.create_future()
-        tracing.enter_span("work", lambda span: future)
+        tracing.enter_span("work", lambda span, future=future: future)
         future.set_exception(ValueError("unseen"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -210,7 +210,7 @@ class Later:
     def __await__(self) -> Iterator[Any]:
         yield from asyncio.sleep(0).__await__()
         with tracing.span("inside"):
-            return 3  # noqa: B901
+            return 3
         yield
 
     def again(self) -> Later:

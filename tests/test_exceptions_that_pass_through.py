@@ -220,7 +220,10 @@ def test_a_chain_of_3000_exceptions(trace: Trace) -> None:
     with pytest.raises(ValueError, match="2999") as caught, tracing.span("span"):
         raise error
     assert caught.value is error
-    assert "more exceptions before these" in trace.spans[0].events[0].attributes["exception.stacktrace"]
+    assert (
+        "more exceptions before these"
+        in trace.spans[0].events[0].attributes["exception.stacktrace"]
+    )
     loop = KeyError("loop")
     loop.__cause__ = ValueError("inner")
     loop.__cause__.__cause__ = loop
@@ -332,7 +335,7 @@ def test_a_traced_recursion_keeps_a_fair_share_of_the_depth(heard: bool, shallow
     assert reached >= plain * 0.4
 
 
-@pytest.mark.parametrize("spare", range(0, 40))
+@pytest.mark.parametrize("spare", range(40))
 def test_running_out_of_stack_anywhere_in_us_leaves_all_in_order(spare: int, shallow: int) -> None:
     """At whatever depth of ours the stack ends: the context is right, and work goes on."""
 

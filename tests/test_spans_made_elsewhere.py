@@ -138,7 +138,8 @@ def test_propagate_carries_the_span_to_a_thread(trace: Trace) -> None:
     assert in_thread(lambda: (bound(1), current())) == ("child 1", "")
     assert trace.find("child 1").parent_span_id is None  # the invocation is over: linked instead
     with tracing.span("second"):
-        in_thread(lambda bound=tracing.propagate(work): bound(2))
+        again = tracing.propagate(work)
+        in_thread(lambda: again(2))
     assert trace.find("child 2").parent_span_id == trace.find("second").context.span_id
 
 
@@ -161,9 +162,11 @@ def test_propagate_carries_the_span_into_bodies_that_run_later(trace: Trace) -> 
 
         def elsewhere() -> list[str]:
             async def main() -> str:
+                names = []
                 async for name in bound[2]():
                     assert current() == ""
-                return name
+                    names.append(name)
+                return names[-1]
 
             seen = [asyncio.run(bound[0]())]
             for name in bound[1]():

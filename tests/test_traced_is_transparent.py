@@ -170,9 +170,7 @@ def test_any_parameters_arrive_as_they_were_given(signature: str, head: str, hea
     exec(f"{word} function({signature}):\n    {body}", scope)
     function = scope["function"]
     parameters = inspect.signature(function).parameters.values()
-    args = [
-        object() for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
+    args = [object() for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     kwargs: dict[str, Any] = {
         p.name: object() for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty
     }
@@ -217,7 +215,7 @@ def test_private_names_in_a_class() -> None:
 
     class Safe:
         @traced
-        def open(self, __code: int, *, __key: int = 2) -> tuple[int, int]:
+        def open(self, __code: int, *, __key: int = 2) -> tuple[int, int]:  # noqa: PYI063 - on purpose
             return __code, __key
 
     with capture():
@@ -484,7 +482,7 @@ def test_abstract_methods_stay_abstract() -> None:
         Shop()  # type: ignore[abstract]
 
 
-def test_a_whole_class(trace: Trace) -> None:
+def test_a_whole_class(trace: Trace) -> None:  # noqa: C901 - a class with a method of each kind
     """Each public method, of every kind; nothing else is touched, and the class is the same."""
 
     class Shop:
@@ -607,8 +605,10 @@ def test_a_mock_made_after_a_traced_function_has_its_signature() -> None:
     with pytest.raises(TypeError):
         mock()
     slow = unittest.mock.create_autospec(traced(coro))
-    assert inspect.iscoroutinefunction(slow) or isinstance(slow, unittest.mock.AsyncMock) or (
-        inspect.iscoroutine(made := slow(1)) and made.close() is None
+    assert (
+        inspect.iscoroutinefunction(slow)
+        or isinstance(slow, unittest.mock.AsyncMock)
+        or (inspect.iscoroutine(made := slow(1)) and made.close() is None)
     )
     with unittest.mock.patch.object(Cart, "add", autospec=True) as add:
         Cart().add(1)

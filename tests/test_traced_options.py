@@ -21,7 +21,9 @@ def test_all_arguments_are_captured_by_name(trace: Trace) -> None:
 
     class Shop:
         @traced(capture_args=True)
-        def sell(self, item: str, /, n: int = 1, *rest: int, gift: bool = False, **more: Any) -> None: ...
+        def sell(
+            self, item: str, /, n: int = 1, *rest: int, gift: bool = False, **more: Any
+        ) -> None: ...
 
     Shop().sell("tea", 2, 3, 4, note="x")
     (span,) = trace.spans
@@ -35,8 +37,8 @@ def test_only_the_named_arguments_are_captured(trace: Trace) -> None:
 
     @traced("sync", capture_args=["a"])
     def sync(a: int, secret: str) -> int:
-        a = 0
-        return a
+        a = 0  # too late to be captured
+        return a + 0
 
     @traced("coro", capture_args=("a",))
     async def coro(a: int, secret: str) -> None: ...

@@ -131,11 +131,14 @@ def _awaitable(inside: Inside, awaitable: Any) -> Any:
     return made
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _awaited_type(more: tuple[str, ...]) -> Any:
     from wrapt import BaseObjectProxy
 
     class Awaited(BaseObjectProxy[Any]):
+        _self_inside: Inside
+        _self_unstarted: Unstarted
+
         def __await__(self) -> Any:
             self._self_unstarted.take()
             return run_coroutine(self._self_inside, iterate(self.__wrapped__)).__await__()
@@ -150,7 +153,7 @@ def _awaited_type(more: tuple[str, ...]) -> Any:
                 inside.failed(error)
                 raise
 
-        async def __aexit__(self, *failure: Any) -> Any:
+        async def __aexit__(self, *failure: object) -> Any:
             return await run_coroutine(
                 self._self_inside, iterate(self.__wrapped__, "__aexit__", *failure)
             )

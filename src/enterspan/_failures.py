@@ -162,7 +162,7 @@ def _mark(exception: BaseException, limits: Limits) -> object:
     Builtin exceptions can't be referred to weakly. Two of them are taken for the same when they lie
     at the same address and the newer one's traceback has, at the same address, the entry that the
     older one's began with, at the same instruction: a new exception can't have come that way
-    without leaving a span there as well. One that was recorded before it was ever raised is known by
+    without leaving a span there as well. One that was recorded before it was raised is known by
     its text instead.
     """
     try:
@@ -188,7 +188,7 @@ def remember(lifeline: Lifeline, exception: BaseException) -> None:
 
 
 def is_remembered(lifeline: Lifeline, exception: BaseException, since: int) -> bool:
-    """Whether this very exception, which leaves a span that began then, has been recorded already."""
+    """Whether this very exception, which leaves a span that began then, has been recorded."""
     marks = lifeline.failures
     if not marks:
         return False

@@ -103,7 +103,7 @@ def _drive(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
 
 
 def from_outside(error: BaseException) -> BaseException:
-    """Take the frame that passes an exception on into a body off its traceback: it adds it again."""
+    """Take our frame off the traceback of what is passed on into a body: it will be there again."""
     traceback = error.__traceback__
     error.__traceback__ = None if traceback is None else traceback.tb_next
     return error
@@ -207,11 +207,9 @@ def is_started(body: Any) -> bool:
         if frame is None:
             return True
         if frame is not body:
-            if sys.version_info < (3, 11):
+            if not hasattr(body, prefix + "_suspended"):  # before 3.11
                 return bool(frame.f_lasti >= 0)
-            return bool(
-                getattr(body, prefix + "_running") or getattr(body, prefix + "_suspended", False)
-            )
+            return bool(getattr(body, prefix + "_running") or getattr(body, prefix + "_suspended"))
     return False
 
 

@@ -236,7 +236,7 @@ class Invocation:
 
 
 class _Wait:
-    """What a future calls when it has settled; one that never does holds no ended invocation."""
+    """What a future calls when it has settled; one that never does holds no invocation."""
 
     __slots__ = ("invocation",)
 

@@ -138,7 +138,7 @@ def _begin_root(
 def finish(span: Span) -> None:
     """End a span that is current, and make current what was before it."""
     moment = now_ns()
-    lifeline = span._lifeline
+    lifeline: Any = span._lifeline
     opened = lifeline.open
     board = lifeline.board
     try:

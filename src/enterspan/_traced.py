@@ -151,24 +151,26 @@ def _trace_property(target: property, board: Switchboard, options: Options) -> p
     _check_captured(options, target, [f for f in functions if isinstance(f, FunctionType)])
     made: list[Any] = []
     for function, suffix in zip(functions, ("", ".setter", ".deleter"), strict=True):
-        if function is not None:
+        if function is None:
+            made.append(None)
+        else:
             chosen = _with_name(options, (options.name or span_name(function)) + suffix, function)
-            function = trace(function, board, chosen)
-        made.append(function)
-    kind = type(target)
+            made.append(trace(function, board, chosen))
+    kind: Any = type(target)
     if kind is property:
         # Not all at once: a doc that is given is another thing than the getter's.
-        plain = target.getter(made[0]) if made[0] is not None else target
+        plain: property = target.getter(made[0]) if made[0] is not None else target
         plain = plain.setter(made[1]) if made[1] is not None else plain
         return plain.deleter(made[2]) if made[2] is not None else plain
-    copied = kind.__new__(kind)  # its constructor may be of its own kind
-    property.__init__(copied, *made, target.__doc__)
+    copied: property = kind.__new__(kind)  # its constructor may be of its own kind
+    property.__init__(copied, made[0], made[1], made[2], target.__doc__)
     vars(copied).update(vars(target))
     return copied
 
 
 def _trace_cached_property(target: Any, board: Switchboard, options: Options) -> Any:
-    made = type(target).__new__(type(target))
+    kind: Any = type(target)
+    made = kind.__new__(kind)
     vars(made).update(vars(target))
     made.func = trace(target.func, board, options)
     return made

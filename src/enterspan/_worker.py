@@ -325,8 +325,10 @@ _workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 
 def _before_fork() -> None:
-    paused = [worker.pause() for worker in list(_workers) if worker.is_running]
-    if paused and sys.version_info[:2] == (3, 12):
+    running = [worker for worker in list(_workers) if worker.is_running]
+    for worker in running:
+        worker.pause()
+    if running and sys.version_info[:2] == (3, 12):
         sleep(_THREAD_END)
 
 

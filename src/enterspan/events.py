@@ -506,7 +506,7 @@ class _Foreign:
             return self._text(safe_repr(value, max(self.budget, 0)))
 
     def _wire(self, value: Any, depth: int) -> Any:
-        kind = type(value)
+        kind: Any = type(value)
         self.budget -= 8
         if value is None or kind is bool or (kind is int and INT_MIN <= value <= INT_MAX):
             return value
