@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -61,7 +62,11 @@ def _line(tail_event: Any, names: dict[str | None, str]) -> str:
 def script(tmp_path: Any) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a program of some lines in a process of its own, and give what it printed."""
 
-    def run(source: str, *options: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(
+        source: str, *options: str, timeout: float = 60, measured: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        # coverage has a lock too, and a child that is forked while a thread holds it hangs.
+        env = {k: v for k, v in os.environ.items() if measured or not k.startswith("COVERAGE_")}
         program = tmp_path / "program.py"
         program.write_text(textwrap.dedent(source), encoding="utf-8")
         return subprocess.run(
@@ -71,6 +76,7 @@ def script(tmp_path: Any) -> Callable[..., subprocess.CompletedProcess[str]]:
             check=False,
             timeout=timeout,
             cwd=tmp_path,
+            env=env,
         )
 
     return run

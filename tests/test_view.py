@@ -126,7 +126,7 @@ def test_events_become_a_tree():
 
 def test_finished_spans_become_a_tree():
     """The same from spans, which come in order of their end."""
-    failed = {"exception.type": "shop.Declined", "exception.message": "no money"}
+    failed = {"exception.type": "shop.Declined", "exception.message": "no money", "card": 4242}
     lines = [
         span("sqlite", "b", "a", 1, 3, attributes={"rows": 12}),
         span("load", "a", "i", 1, 5, events=[
@@ -142,7 +142,7 @@ def test_finished_spans_become_a_tree():
         | 4.00 ms  ├─ load
         | 2.00 ms  │  ╰─ sqlite  rows=12
         |   event  │     retry  attempt=2
-        | 3.00 ms  ╰─ ✗ charge  Declined: no money
+        | 3.00 ms  ╰─ ✗ charge  Declined: no money  card=4242
     """)
 
 
@@ -262,6 +262,7 @@ def test_what_is_recorded_is_what_is_drawn(tmp_path):
     with mine.invocation("GET /", info=FetchEventInfo("GET", "/")) as invocation:
         with mine.span("query", rows=3) as query:
             query.add_event("cached", age=1.5)
+            mine.log("warning", "stale", seconds=90)
         with pytest.raises(ValueError, match="bad"), mine.span("parse"):
             raise ValueError("bad")
         invocation.set_return(FetchResponseInfo(200))
@@ -271,6 +272,7 @@ def test_what_is_recorded_is_what_is_drawn(tmp_path):
         with (tmp_path / name).open("rb") as file:
             traces = read_traces(file, name)
         assert traces.problem_count == 0
+        assert [note.label for note in traces.roots[0].children[0].notes] == ["", "warning"]
         lines = tree_lines(traces, Screen(100, UNICODE, False, None))
         trees.append([line[8:] for line in lines])
     assert trees[0][0].startswith("  GET /  fetch  ok  200  3 spans, 1 failed, cpu ")
@@ -279,6 +281,7 @@ def test_what_is_recorded_is_what_is_drawn(tmp_path):
     assert trees[0][1:] == art("""
         |  ├─ query  rows=3
         |  │     cached  age=1.5
+        |  │     stale  seconds=90
         |  ╰─ ✗ parse  ValueError: bad
     """)
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _G = TypeVar("_G")
 
+_TOLD_BY_FRAME: Final[bool] = "cr_suspended" not in CoroutineType.__dict__
+"""Before 3.11 the frame tells whether a body has started, and from then on the body itself."""
+
 _AWAITED = 0x100
 """The flag of generators that are awaited (types.coroutine, PEP 492): CO_ITERABLE_COROUTINE."""
 
@@ -207,9 +210,12 @@ def is_started(body: Any) -> bool:
         if frame is None:
             return True
         if frame is not body:
-            if not hasattr(body, prefix + "_suspended"):  # before 3.11
+            if _TOLD_BY_FRAME:
                 return bool(frame.f_lasti >= 0)
-            return bool(getattr(body, prefix + "_running") or getattr(body, prefix + "_suspended"))
+            suspended = getattr(
+                body, prefix + "_suspended", False
+            )  # async generators: from 3.12 on
+            return bool(getattr(body, prefix + "_running") or suspended)
     return False
 
 

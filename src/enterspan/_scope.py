@@ -416,7 +416,8 @@ class InvocationScope:
             return self._invocation  # a listener is at work, and stays out of sight
         enter(board, root)
         if self._ambient:
-            board.fall_back_to((*board.ambient, root))
+            with board.wiring:
+                board.fall_back_to((*board.ambient, root))
         return self._invocation
 
     def _place(self) -> tuple[SpanContext | None, SpanContext | None]:
@@ -456,7 +457,8 @@ class InvocationScope:
         root = self._invocation._root
         lifeline = root._lifeline.origin
         if self._ambient:
-            board.fall_back_to(tuple([r for r in board.ambient if r is not root]))
+            with board.wiring:
+                board.fall_back_to(tuple([r for r in board.ambient if r is not root]))
         leave(board, root)
         if error is None:
             self._invocation.set_return()

@@ -234,12 +234,21 @@ def _read_span(wire: dict[str, Any], book: _Book) -> None:
 
 
 def _note(wire: dict[str, Any]) -> Note:
+    """An event of a finished span: logs and exceptions are told by their attributes."""
     name, time_ns = _get(wire, "name", str), _get(wire, "timestampNs", int)
     attributes = cast("dict[str, Any]", _get(wire, "attributes", dict))
-    if name != "exception" or "exception.type" not in attributes:
-        return Note("event", time_ns, name, attributes=attributes)
-    label = str(attributes["exception.type"]).rpartition(".")[2]
-    return Note("exception", time_ns, str(attributes.get("exception.message", "")), label=label)
+    if name == "exception" and "exception.type" in attributes:
+        label = str(attributes["exception.type"]).rpartition(".")[2]
+        text = str(attributes.get("exception.message", ""))
+        return Note("exception", time_ns, text, label=label, attributes=_others(name, attributes))
+    if name == "log" and "log.message" in attributes:
+        label, text = str(attributes.get("log.severity", "info")), str(attributes["log.message"])
+        return Note("log", time_ns, text, label=label, attributes=_others(name, attributes))
+    return Note("event", time_ns, name, attributes=attributes)
+
+
+def _others(prefix: str, attributes: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in attributes.items() if not k.startswith(prefix + ".")}
 
 
 # --- live events ----------------------------------------------------------------------------------

@@ -105,6 +105,7 @@ class _Artist:
         pieces += self._about(node)
         if failure is not None:
             pieces += [("  ", PLAIN), *_error(failure)]
+            pieces += attribute_pieces(failure.attributes.items(), self._glyphs)
         if node.is_invocation:
             pieces += [("  ", PLAIN), (self._summary(node), DIM)]
         pieces += attribute_pieces(node.attributes.items(), self._glyphs)

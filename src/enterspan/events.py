@@ -521,7 +521,8 @@ class _Foreign:
                 return {"type": value.type, **self._dict(fields, depth)}
             if hasattr(kind, "__match_args__") and hasattr(kind, "_twin"):
                 head = {"type": value.type} if hasattr(kind, "type") else {}
-                fields = {_camel(name): getattr(value, name) for name in kind.__match_args__}
+                names: tuple[str, ...] = value.__match_args__
+                fields = {_camel(name): getattr(value, name) for name in names}
                 return {**head, **self._dict(fields, depth)}
             if kind is dict or kind is MappingProxyType:
                 return self._dict(value, depth)
