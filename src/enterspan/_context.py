@@ -131,7 +131,7 @@ def leave(board: Switchboard, entry: Entry) -> None:
         try:
             board.reset(token)
             return
-        except (ValueError, RuntimeError):
+        except (ValueError, RuntimeError, LookupError):
             pass  # the token is of another context than this one
         board.set(_before(token))
     bury(entry, token)

@@ -97,8 +97,8 @@ def _drive(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
             inside.entry = get()
             try:
                 reset(token)
-            except (ValueError, RuntimeError):
-                set_(None)  # the body has moved to another context: leave nothing of ours there
+            except (ValueError, RuntimeError, LookupError):
+                board.restore(token)
         try:
             value = yield (item, item := None)[0]  # what passes through is not kept here
         except BaseException as thrown:

@@ -113,7 +113,7 @@ def _patch() -> None:
             return submit(self, bound, *args, **kwargs)
         finally:
             for board, token in tokens:
-                board.reset(token)
+                board.restore(token)
 
     threading.Thread.start = start_with_span  # type: ignore[method-assign]
     ThreadPoolExecutor.submit = submit_with_span  # type: ignore[method-assign]

@@ -75,7 +75,7 @@ def begin(
             watch.opened(span, parent)
         except RecursionError:  # the stack is at its end: as if nobody listened
             if current:
-                board.reset(span._token)
+                board.restore(span._token)
             opened.pop(span, None)
             return None
     return span
@@ -146,7 +146,7 @@ def finish(span: Span) -> None:
             try:
                 board.reset(span._token)
                 span._token = None
-            except (ValueError, RuntimeError, TypeError):
+            except (ValueError, RuntimeError, LookupError, TypeError):
                 leave(board, span)
         else:
             leave(board, span)
@@ -231,7 +231,7 @@ def mark(span: Span, lifeline: Lifeline, exception: BaseException, moment: int) 
         if span._span_id == lifeline.root_id:
             lifeline.outcome = "exception"
     finally:
-        board.reset(token)
+        board.restore(token)
 
 
 def _mark(span: Span, lifeline: Lifeline, exception: BaseException, moment: int) -> None:

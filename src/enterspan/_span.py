@@ -187,7 +187,7 @@ class Span:
             text = clean_text(name, limits.name_bytes)
             message = clean_all(attributes, more, limits)
         finally:
-            board.reset(token)
+            board.restore(token)
         moment = now_ns()
         keep_event(self, text, moment, message)
         if lifeline.watch is not None:
@@ -210,7 +210,7 @@ class Span:
                 _failures.remember(lifeline.origin, exception)
             extra = clean_all(attributes, {}, limits)
         finally:
-            board.reset(token)
+            board.restore(token)
         moment = now_ns()
         keep_event(self, "exception", moment, {**_failures.semantic(failure), **extra})
         if lifeline.watch is not None:
@@ -244,7 +244,7 @@ class Span:
         try:
             values = clean_all(attributes, {}, board.limits)
         finally:
-            board.reset(token)
+            board.restore(token)
         more = rare(self)
         if _spend(self, _EVENT_BYTES + size_of(values)):
             more.links.append(make_link(context, _closed(values)))
@@ -265,7 +265,7 @@ class Span:
         try:
             return clean_text(text, limit)
         finally:
-            board.reset(token)
+            board.restore(token)
 
     def set_kind(self, kind: str) -> Self:
         """Say what the span is in a conversation; anything else than the five kinds is ignored.
@@ -355,7 +355,7 @@ def put_attributes(span: Span, pairs: Any) -> None:
             if value is not None:
                 bag.put(key, value, limits)
     finally:
-        board.reset(token)
+        board.restore(token)
     more.spent = bag.spent
     if bag.dropped:
         more.dropped_attributes += bag.dropped

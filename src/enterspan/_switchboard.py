@@ -139,6 +139,15 @@ class Switchboard:
         """Whether a listener, or a `__repr__` for it, is at work here: then nothing is recorded."""
         return self.get() is QUIET
 
+    def restore(self, token: Any) -> None:
+        """Undo a `set`, whatever has become of the context since; never raises."""
+        try:
+            self.reset(token)
+        except LookupError:
+            return  # what ran in between has unset it already
+        except (ValueError, RuntimeError):
+            self.set(None)  # this is another context: leave nothing of ours in it
+
     # --- who is plugged in ---
 
     def rewire(self) -> None:
@@ -244,7 +253,7 @@ class Switchboard:
             except Exception as error:
                 warn_once(sampler, "sampler", error)
             finally:
-                self.reset(token)
+                self.restore(token)
         return parent is None or parent.trace_flags & 1 == 1
 
     def ambient_root(self) -> Span | None:

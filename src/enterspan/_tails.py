@@ -134,10 +134,10 @@ class TailSubscription(Subscription):
             if isinstance(error, KeyboardInterrupt) and self.worker is None:
                 raise  # it is meant for the program, on whose thread this is
             self._failed += 1
-            warn_once(self.tail, "tail", error)
+            warn_once(self.tail, "tail", error, "and is stopped for this invocation")
             return _FAILED
         finally:
-            board.reset(token)
+            board.restore(token)
 
     def offer(self, stream: Stream, item: Any, size: int, *, always: bool) -> bool:
         """Queue an event for the background, unless too much is waiting."""

@@ -407,7 +407,7 @@ class Tracing:
             kind = clean_text(level, limits.name_bytes).lower()
             values = clean_all(attributes, {}, limits)
         finally:
-            board.reset(token)
+            board.restore(token)
         truncated = len(text.encode()) > limits.event_bytes
         text = cut(text, limits.event_bytes)
         lifeline = span._lifeline.origin
@@ -499,7 +499,7 @@ def _name(name: object, board: Switchboard) -> str:
     try:
         return clean_text(name, board.limits.name_bytes)
     finally:
-        board.reset(token)
+        board.restore(token)
 
 
 def _easy(values: dict[str, Any], board: Switchboard) -> bool:
@@ -530,7 +530,7 @@ def _clean(
     try:
         return fresh_attributes(attributes, more, board.limits)
     finally:
-        board.reset(token)
+        board.restore(token)
 
 
 def _parent_context(parent: object) -> SpanContext | None:

@@ -10,7 +10,9 @@ _SAID_MOST = 1000
 """How many culprits are remembered: a new one a second must not pile up."""
 
 
-def warn_once(culprit: object, what: str, error: BaseException) -> None:
+def warn_once(
+    culprit: object, what: str, error: BaseException, so: str = "and is left out"
+) -> None:
     """Log that `culprit` failed, the first time that it does; never raises."""
     key = (id(culprit), what)
     if key in _said:
@@ -23,7 +25,7 @@ def warn_once(culprit: object, what: str, error: BaseException) -> None:
         _said[key] = weakref.ref(culprit)
     except TypeError:
         _said[key] = None  # known by its address alone
-    warn(f"{what} {_name(culprit)} raised {type(error).__name__} and was stopped", error)
+    warn(f"{what} {_name(culprit)} raised {type(error).__name__} {so}", error)
 
 
 def warn(message: str, error: BaseException | None = None) -> None:

@@ -266,7 +266,7 @@ class Worker:
         try:
             self.drain()
         finally:
-            self._board.reset(token)
+            self._board.restore(token)
         return True
 
     def stop(self, timeout: float) -> bool:

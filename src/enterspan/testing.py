@@ -131,10 +131,7 @@ class capture:  # noqa: N801 - it is used as a block, and reads as one
         board = self._tracing._board
         subscription.remove()
         board.fall_back_to(ambient)
-        try:
-            board.reset(token)
-        except (ValueError, RuntimeError):
-            board.set(None)  # left in another context than the one it was entered in
+        board.restore(token)
 
     async def __aenter__(self) -> Trace:
         """Begin to record."""
