@@ -27,7 +27,7 @@ from enterspan import Outcome, SpanClose, SpanOpen, StreamDiagnostic, traced, tr
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 
-    from enterspan import SpanData, TailEvent
+    from enterspan import SpanData, Stats, Subscription, TailEvent
 
 SENT = itertools.count()
 """Spans that were made: one step each."""
@@ -85,7 +85,7 @@ class Streams:
         self.events += 1
 
         def handle(event: TailEvent[Any]) -> None:
-            kind = type(event.event)
+            kind: Any = type(event.event)
             self.events += 1
             self.faults["a gap"] += event.sequence != state["next"]
             self.faults["after the outcome"] += bool(state["over"])
@@ -195,7 +195,8 @@ def tasks() -> None:
 
 
 def work(until: float, pool: ThreadPoolExecutor) -> None:
-    todo = [nested, half_way, lingering, tasks, lambda: elsewhere(pool)]
+    todo: list[Callable[[], None]] = [nested, half_way, lingering, tasks]
+    todo.append(lambda: elsewhere(pool))
     while time.monotonic() < until:
         random.choice(todo)()
 
@@ -214,6 +215,33 @@ def forks(until: float, reliable: Reliable, children: Counter[int]) -> None:
         children[os.waitpid(pid, 0)[1]] += 1
 
 
+def check_exporters(
+    sent: int, subscriptions: Sequence[Subscription], exporters: Sequence[Reliable]
+) -> list[str]:
+    """Every span was exported once, or counted as dropped or failed."""
+    wrong: list[str] = []
+    for subscription, exporter in zip(subscriptions, exporters, strict=True):
+        name, stats = type(exporter).__name__, subscription.stats
+        print(f"{name}: {stats}")
+        if not sent == stats.received == stats.exported + stats.dropped + stats.failed:
+            wrong.append(f"{name}: {stats} of {sent:,}")
+        if exporter.doubles or len(exporter.seen) != stats.exported:
+            wrong.append(f"{name}: {len(exporter.seen):,} spans, {exporter.doubles} doubles")
+    return wrong
+
+
+def check_streams(sent: int, inline: Streams, background: Streams, stats: Stats) -> list[str]:
+    """Every stream was whole."""
+    print(f"inline: {inline.events:,} events, {inline.spans:,} spans, {inline.open} still open")
+    print(f"background: {stats}, {background.reported:,} reported as dropped")
+    wrong: list[str] = []
+    if inline.spans != sent or inline.open:
+        wrong.append(f"inline: {inline.spans:,} spans of {sent:,}, {inline.open} streams open")
+    for name, streams in (("inline", inline), ("background", background)):
+        wrong += [f"{name}: {count} x {what}" for what, count in streams.faults.items() if count]
+    return wrong
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120)
@@ -221,11 +249,11 @@ def main() -> int:
     sys.setswitchinterval(1e-4)
 
     reliable, flaky, slow = Reliable(), Flaky(), Slow()
-    exporters = {
-        "reliable": tracing.add_exporter(reliable, max_queue=10_000_000),
-        "flaky": tracing.add_exporter(flaky, max_queue=10_000_000),
-        "slow": tracing.add_exporter(slow, max_queue=500, max_batch=50),
-    }
+    subscriptions = (
+        tracing.add_exporter(reliable, max_queue=10_000_000),
+        tracing.add_exporter(flaky, max_queue=10_000_000),
+        tracing.add_exporter(slow, max_queue=500, max_batch=50),
+    )
     inline, background = Streams(), Streams()
     tracing.add_tail(inline, delivery="inline")
     behind = tracing.add_tail(background)
@@ -245,27 +273,9 @@ def main() -> int:
     flushed = tracing.flush(60)
     sent = next(SENT)
 
-    wrong: list[str] = []
     print(f"{sent:,} spans made in {seconds:.0f} s, {children.total()} forks")
-    for name, subscription in exporters.items():
-        stats = subscription.stats
-        print(f"{name}: {stats}")
-        if stats.received != sent or stats.received != sum(
-            (stats.exported, stats.dropped, stats.failed)
-        ):
-            wrong.append(f"{name}: {stats.received:,} received of {sent:,}")
-    for name, exporter in (("reliable", reliable), ("flaky", flaky), ("slow", slow)):
-        if exporter.doubles:
-            wrong.append(f"{name}: {exporter.doubles} doubles")
-    if len(reliable.seen) != sent:
-        wrong.append(f"reliable: {len(reliable.seen):,} of {sent:,}")
-    print(f"inline: {inline.events:,} events, {inline.spans:,} spans, {inline.open} still open")
-    stats = behind.stats
-    print(f"background: {stats}, {background.reported:,} reported as dropped")
-    if inline.spans != sent or inline.open:
-        wrong.append(f"inline: {inline.spans:,} spans of {sent:,}, {inline.open} streams open")
-    for name, streams in (("inline", inline), ("background", background)):
-        wrong += [f"{name}: {count} times {what}" for what, count in streams.faults.items() if count]
+    wrong = check_exporters(sent, subscriptions, (reliable, flaky, slow))
+    wrong += check_streams(sent, inline, background, behind.stats)
     if set(children) - {0}:
         wrong.append(f"children: {dict(children)}")
     if not flushed:
