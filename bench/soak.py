@@ -85,20 +85,20 @@ class Streams:
         self.events += 1
 
         def handle(event: TailEvent[Any]) -> None:
-            kind: Any = type(event.event)
+            payload: Any = event.event
             self.events += 1
             self.faults["a gap"] += event.sequence != state["next"]
             self.faults["after the outcome"] += bool(state["over"])
             state["next"] += 1
-            if kind is SpanOpen:
+            if isinstance(payload, SpanOpen):
                 self.spans += 1
                 state["open"] += 1
-            elif kind is SpanClose:
+            elif isinstance(payload, SpanClose):
                 state["open"] -= 1
-            elif kind is StreamDiagnostic:
-                self.reported += event.event.diagnostic.count
+            elif isinstance(payload, StreamDiagnostic):
+                self.reported += payload.diagnostic.count
                 state["open"] = 0
-            elif kind is Outcome:
+            elif isinstance(payload, Outcome):
                 state["over"] = True
                 self.open -= 1
                 self.faults["left open"] += state["open"] != 0

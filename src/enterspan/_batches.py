@@ -120,7 +120,7 @@ class ExporterSubscription(Subscription):
         try:
             self.exporter.export(records)
         except BaseException as error:
-            warn_once(self.exporter, "exporter", error, "; its spans are counted as failed")
+            warn_once(self.exporter, "exporter", error, "and its spans count as failed")
             with self._count_lock:
                 self._failed += len(records)
         else:

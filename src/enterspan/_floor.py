@@ -14,6 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._clock import now_ns
+from enterspan._telling import Telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +29,13 @@ _WAITING_MOST: Final = 10_000
 """How many events wait for a decision; with more, everything undecided is kept."""
 
 
-class Hold:
+class Hold(Telling):
     """Stands before a `Watch`, or where there is none, and keeps things until all is decided."""
 
     def __init__(
         self, lifeline: Lifeline, watch: Watch | None, announce: Callable[[], Watch | None] | None
     ) -> None:
+        super().__init__()
         self._lifeline = lifeline
         self._watch = watch
         self._announce = announce

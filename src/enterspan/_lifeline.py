@@ -127,7 +127,7 @@ class Lifeline:
         watch, self.watch = self.watch, None
         self.invocation = self.failures = self.root = None
         if watch is not None:
-            watch.finished(self.outcome)
+            watch.conclude(self.outcome)
 
     def abandon(self) -> None:
         """End the invocation because nobody can any more."""

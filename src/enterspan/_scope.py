@@ -16,7 +16,7 @@ from enterspan._context import QUIET, Bookmark, State, enter, leave, look, span_
 from enterspan._floor import Hold
 from enterspan._invocation import Invocation, end_root, report
 from enterspan._lifeline import new_root, plain_root
-from enterspan._span import NOOP_SPAN, Rare, Span, end_span, owed, rare
+from enterspan._span import NOOP_SPAN, Rare, Span, end_span, end_watched, owed, rare
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -68,17 +68,34 @@ def begin(
     span._end = 0
     span._tail_context = None
     span._start = now_ns()
-    opened[span] = None  # whole by now: another thread may end the invocation, and this with it
+    if watch is None:
+        opened[span] = None  # whole by now: another thread may end the invocation, and this with it
+    elif not _open_watched(span, parent, lifeline, opened, watch):
+        return None
     span._token = board.set(span) if current else None
-    if watch is not None:
-        try:
-            watch.opened(span, parent)
-        except RecursionError:  # the stack is at its end: as if nobody listened
-            if current:
-                board.restore(span._token)
-            opened.pop(span, None)
-            return None
     return span
+
+
+def _open_watched(
+    span: Span, parent: Span, lifeline: Lifeline, opened: dict[Span, None], watch: Any
+) -> bool:
+    """Tell of a span that is opened, and put it on the list; False where that can't be."""
+    span._token = None
+    key = watch.begin_telling()
+    try:
+        watch.opened(span, parent)
+        opened[span] = None
+        if lifeline.open is not opened and opened.pop(span, watch) is None:
+            # Another thread has ended the invocation since, and did not find this one.
+            rare(span).outcome = "abandoned"
+            span._end = now_ns()
+            watch.closed(span)
+    except RecursionError:  # the stack is at its end: as if nobody listened
+        opened.pop(span, None)
+        return False
+    finally:
+        watch.end_telling(key)
+    return True
 
 
 def begin_with_floor(
@@ -154,15 +171,17 @@ def finish(span: Span) -> None:
             _finish_late(span, lifeline.origin, moment)
             return
         # From here on this is `end_span`, written out: a call less.
+        watch = lifeline.watch
+        if watch is not None:
+            end_watched(span, lifeline, watch, moment)
+            return
         try:
             del opened[span]
         except KeyError:
             lifeline.missed(span, moment)
             return
         span._end = moment
-        if lifeline.watch is not None:
-            lifeline.watch.closed(span)
-        elif lifeline.kept:
+        if lifeline.kept:
             queue = board.queue
             if queue is not None and len(queue) < board.queue_mark:
                 queue.append(span)

@@ -432,6 +432,10 @@ def end_span(span: Span, lifeline: Lifeline, moment: int) -> None:
 
     Whoever takes it off the list closes it, so that it is closed once, by any number of threads.
     """
+    watch = lifeline.watch
+    if watch is not None:
+        end_watched(span, lifeline, watch, moment)
+        return
     opened = lifeline.open
     try:
         del opened[span]  # type: ignore[union-attr]
@@ -439,14 +443,30 @@ def end_span(span: Span, lifeline: Lifeline, moment: int) -> None:
         lifeline.missed(span, moment)
         return
     span._end = moment
-    if lifeline.watch is not None:
-        lifeline.watch.closed(span)
-    elif lifeline.kept:
+    if lifeline.kept:
         board = lifeline.board
         queue = board.queue
         if queue is not None and len(queue) < board.queue_mark:
             queue.append(span)
         else:
             board.hand_over(span)
+    if not opened:
+        lifeline.emptied()
+
+
+def end_watched(span: Span, lifeline: Lifeline, watch: Any, moment: int) -> None:
+    """Do as `end_span` where somebody is told of it."""
+    opened = lifeline.open
+    key = watch.begin_telling()
+    try:
+        try:
+            del opened[span]  # type: ignore[union-attr]
+        except (KeyError, TypeError):
+            lifeline.missed(span, moment)
+            return
+        span._end = moment
+        watch.closed(span)
+    finally:
+        watch.end_telling(key)
     if not opened:
         lifeline.emptied()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from enterspan._clock import now_ns, wall_ns
 from enterspan._context import QUIET
 from enterspan._span import Span
+from enterspan._telling import Telling
 from enterspan._values import cut, safe_repr, size_of
 from enterspan._warnings import warn_once
 from enterspan._worker import Stats, Subscription, Worker
@@ -311,7 +312,7 @@ class Stream:
         return event
 
 
-class Watch:
+class Watch(Telling):
     """What happens in one invocation, told to every tail that listens to it."""
 
     __slots__ = (
@@ -337,6 +338,7 @@ class Watch:
         given: tuple[Attribute, ...],
         subscriptions: tuple[TailSubscription, ...],
     ) -> None:
+        super().__init__()
         self._lifeline = lifeline
         self._generation = lifeline.board.generation
         self._flags = upstream_flags
