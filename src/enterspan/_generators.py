@@ -246,7 +246,7 @@ class Unstarted:
         if body is not None:
             if type(body) is CoroutineType and sys.getrefcount(body) <= _HELD_HERE_ALONE:
                 body.close()
-            self._inside.ended()
+            self._inside.board.collect(self._inside.ended)
 
 
 def as_generator(inside: Inside, body: Any) -> Generator[Any, Any, Any]:

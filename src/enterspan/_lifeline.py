@@ -151,7 +151,7 @@ class Lifeline:
     def __del__(self) -> None:
         """An invocation that nobody can end any more is over."""
         if self.state is _LIVE and hasattr(self, "alive"):
-            self.board.collect(self)
+            self.board.collect(self.finish)
 
 
 def new_root(

@@ -10,11 +10,13 @@ import os
 import sys
 import threading
 import weakref
+from collections import deque
 from contextvars import ContextVar
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from enterspan._clock import now_ns
+from enterspan._collector import guard
 from enterspan._context import QUIET
 from enterspan._ids import bits_from, random_bits
 from enterspan._records import SpanData, record_of
@@ -24,7 +26,6 @@ from enterspan._warnings import warn_once
 from enterspan._worker import EXIT_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Callable, Mapping
 
     from enterspan._batches import ExporterSubscription
@@ -56,7 +57,6 @@ class Switchboard:
     __slots__ = (
         "__weakref__",
         "_closed",
-        "_garbage",
         "_variable",
         "ambient",
         "bits",
@@ -66,6 +66,7 @@ class Switchboard:
         "easy_text",
         "enabled",
         "exports",
+        "garbage",
         "generation",
         "get",
         "invocations",
@@ -108,7 +109,7 @@ class Switchboard:
         self.generation = 0
         self.born = 0
         self.threads: Any = None
-        self._garbage: list[Lifeline] = []
+        self.garbage: deque[Callable[[], None]] = deque()
         self._closed = False
         self.use_limits(Limits())
         _boards.add(self)
@@ -179,6 +180,7 @@ class Switchboard:
             self.tails = (*self.tails, subscription)
             self._closed = self._closed or _is_ending()
             self.rewire()
+        guard()
         _at_process_end()
 
     def plug_exporter(self, subscription: ExporterSubscription) -> None:
@@ -187,6 +189,7 @@ class Switchboard:
             self.exports = (*self.exports, subscription)
             self._closed = self._closed or _is_ending()
             self.rewire()
+        guard()
         _at_process_end()
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -237,6 +240,8 @@ class Switchboard:
         """Tell the tails about a new invocation; None where none of them wants it."""
         if not self.tails:
             return None
+        if self.garbage:
+            self.sweep()
         flags = None if parent is None else parent.trace_flags
         watch = Watch(lifeline, root, flags, info, given, self.tails)
         return watch if watch.is_heard else None
@@ -260,22 +265,32 @@ class Switchboard:
         """The root that contexts without an invocation fall back to."""
         return self.ambient[-1] if self.ambient else None
 
-    def collect(self, lifeline: Lifeline) -> None:
-        """End an invocation that has become garbage.
+    def collect(self, end: Callable[[], None]) -> None:
+        """Have something ended that has become garbage: call this from a finalizer.
 
-        The collector runs anywhere, also inside a tail that holds a lock of its own. There it has
-        to wait until that tail is done.
+        The collector runs anywhere, also inside a tail that holds a lock of its own. So it is left
+        to the workers, unless a tail is to be told inline; and that waits while one is at work here.
         """
-        if self._closed or sys.is_finalizing() or lifeline.board.generation != self.generation:
+        if self._closed or sys.is_finalizing():
             return
-        self._garbage.append(lifeline)
-        if self.get() is not QUIET:
+        self.garbage.append(end)
+        inline = False
+        for subscription in self.tails:
+            if subscription.worker is None:
+                inline = True
+            else:
+                subscription.worker.ring()
+        if inline and self.get() is not QUIET:
             self.sweep()
 
     def sweep(self) -> None:
-        """End what was garbage at a moment when it could not be ended."""
-        while self._garbage:
-            self._garbage.pop().finish()
+        """End what has become garbage."""
+        while self.garbage:
+            try:
+                end = self.garbage.popleft()
+            except IndexError:
+                return  # another thread has just taken it
+            end()
 
     # --- the end ---
 
@@ -326,7 +341,7 @@ class Switchboard:
         self.born = now_ns()
         self.queue = None
         self._closed = False
-        self._garbage = []
+        self.garbage = deque()
         self.invocations = weakref.WeakSet()
         for subscription in (*self.tails, *self.exports):
             subscription.after_fork()

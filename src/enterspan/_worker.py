@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import weakref
-from _thread import get_ident
+from _thread import allocate_lock, get_ident
 from collections import deque
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
@@ -104,6 +104,40 @@ class Subscription:
         self.remove()
 
 
+class Bell:
+    """Wakes a thread, and may be rung anywhere.
+
+    It has one lock, whose release is one step; an Event has two, and a finalizer that the garbage
+    collector runs inside one of its methods would wait for itself.
+    """
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._lock.acquire()
+
+    @property
+    def is_rung(self) -> bool:
+        """Whether it was rung, and nobody has heard it yet."""
+        return not self._lock.locked()
+
+    def ring(self) -> None:
+        """Wake who waits, or who waits next."""
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # it was rung already
+
+    def wait(self, timeout: float | None) -> None:
+        """Wait until it is rung, or for so many seconds."""
+        self._lock.acquire(timeout=-1 if timeout is None else timeout)
+
+    def hush(self) -> None:
+        """Forget that it was rung."""
+        self._lock.acquire(blocking=False)
+
+
 class Worker:
     """A daemon thread and its queue."""
 
@@ -132,7 +166,7 @@ class Worker:
 
     def _fresh(self) -> None:
         self.queue: deque[Any] = deque()
-        self._wake = threading.Event()
+        self._wake = Bell()
         self._turn = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -165,15 +199,18 @@ class Worker:
     def put(self, item: Any) -> None:
         """Queue an item."""
         self.queue.append(item)
-        if self._prompt and not self._wake.is_set():
+        if self._prompt and not self._wake.is_rung:
             self.wake()
 
     def wake(self) -> None:
         """Let the worker look at its queue now."""
-        if not self._wake.is_set():
-            self._wake.set()
+        self._wake.ring()
         if self._thread is None:
             self.start()
+
+    def ring(self) -> None:
+        """Wake the worker if there is one; this may be called from a finalizer."""
+        self._wake.ring()
 
     def _run(self) -> None:
         self._board.set(QUIET)
@@ -182,13 +219,13 @@ class Worker:
             wake.wait(None if self._prompt and not self._stopping else self._delay)
             if self._prompt and not self._stopping and not self._wants_now():
                 sleep(self._delay)  # gather what comes with it
-            wake.clear()
+            wake.hush()
             self.drain()
             if self._pausing:
                 return
             if self._rest is not None:
                 self._rest()
-            self._board.sweep()  # what the collector found while a listener was at work
+            self._board.sweep()
             if self._stopping and not self.queue:
                 break
             if wake is not self._wake:
@@ -250,7 +287,7 @@ class Worker:
         if mark is None:
             mark = _Mark()
             self.queue.append(mark)
-            self._wake.set()
+            self._wake.ring()
         while not mark.passed.wait(max(0.0, min(deadline - monotonic(), 0.5))):
             if monotonic() >= deadline:
                 return False
@@ -272,7 +309,7 @@ class Worker:
     def stop(self, timeout: float) -> bool:
         """End the thread once its queue is empty; False if it did not end in time."""
         self._stopping = True
-        self._wake.set()
+        self._wake.ring()
         thread = self._thread
         if thread is None:
             self._drain_here(monotonic() + timeout)
@@ -294,7 +331,7 @@ class Worker:
         if thread is None or not thread.is_alive() or thread is threading.current_thread():
             return
         self._pausing = True
-        self._wake.set()
+        self._wake.ring()
         thread.join(_PAUSE_TIMEOUT)
 
     def resume(self) -> None:
@@ -305,7 +342,7 @@ class Worker:
         self._pausing = False
         if not self.is_running:
             self._thread = None
-            self._wake.clear()
+            self._wake.hush()
 
     def after_fork(self) -> None:
         """Begin anew in a forked child."""

@@ -24,11 +24,22 @@ __all__ = ["Trace", "capture"]
 class Trace:
     """What was recorded, sampled or not."""
 
-    def __init__(self) -> None:
-        self.spans: list[SpanData] = []
+    def __init__(self, sweep: Callable[[], None]) -> None:
+        self._sweep = sweep
+        self._spans: list[SpanData] = []
+        self._events: list[TailEvent[Any]] = []
+
+    @property
+    def spans(self) -> list[SpanData]:
         """The finished spans, in order of their end."""
-        self.events: list[TailEvent[Any]] = []
+        self._sweep()  # what has become garbage has ended
+        return self._spans
+
+    @property
+    def events(self) -> list[TailEvent[Any]]:
         """The events of all invocations, in the order in which they came."""
+        self._sweep()
+        return self._events
 
     def find(self, name: str) -> SpanData:
         """Return the first span to have ended that has this name; LookupError if there is none."""
@@ -101,16 +112,18 @@ class capture:  # noqa: N801 - it is used as a block, and reads as one
 
     def __enter__(self) -> Trace:
         """Begin to record."""
-        trace = Trace()
         board = self._tracing._board
+        trace = Trace(board.sweep)
+
+        spans, events = trace._spans, trace._events
 
         def tail(onset: TailEvent[Any]) -> Callable[[TailEvent[Any]], None]:
-            trace.events.append(onset)
-            return trace.events.append
+            events.append(onset)
+            return events.append
 
         def collect(span: SpanData) -> None:
             if not subscription.removed:
-                trace.spans.append(span)
+                spans.append(span)
 
         subscription = TailSubscription(board, tail, inline=True, collect=collect)
         token = board.set(None)
@@ -129,6 +142,7 @@ class capture:  # noqa: N801 - it is used as a block, and reads as one
         """End it: what is still open is left alone."""
         subscription, token, ambient = self._open.pop()
         board = self._tracing._board
+        board.sweep()
         subscription.remove()
         board.fall_back_to(ambient)
         board.restore(token)

@@ -1,0 +1,58 @@
+"""A guard for Python before 3.12, where the garbage collector runs in the middle of anything.
+
+It may then run inside `ContextVar.set`, which works on the context's variables without holding
+them. A finalizer that sets a variable there, such as that of a generator that was left in a `with`
+block, frees them under its hands, and the interpreter crashes. From 3.12 on the collector waits for
+a safe moment.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections import deque
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+IS_NEEDED: Final = sys.implementation.name == "cpython" and sys.version_info < (3, 12)
+
+_held: Final[deque[Context]] = deque(maxlen=16)
+"""What the context was when the collector has run; it can't run more often within one `set`."""
+
+
+def guard() -> None:
+    """Hold the variables of the context that the collector interrupts, from now on."""
+    if IS_NEEDED and _hold not in gc.callbacks:
+        gc.callbacks.append(_hold)
+
+
+class _Place:
+    """Where the program was when the collector has run last: a frame and an instruction."""
+
+    frame = 0
+    instruction = 0
+
+
+def _hold(  # what it needs is in its defaults: the collector also runs when modules are gone
+    phase: str,
+    _: dict[str, Any],
+    held: deque[Context] = _held,
+    last: type[_Place] = _Place,
+    here: Callable[[], FrameType] = sys._getframe,
+    copy: Callable[[], Context] = copy_context,
+) -> None:
+    if phase != "start":
+        return
+    frame = here().f_back
+    number, instruction = id(frame), -1 if frame is None else frame.f_lasti
+    before: list[Context] = []
+    if number != last.frame or instruction != last.instruction:
+        last.frame, last.instruction = number, instruction
+        before.extend(held)  # the `set` that was interrupted then is done
+        held.clear()
+    held.append(copy())
+    before.clear()  # now that this one is held: letting go may run finalizers
