@@ -269,7 +269,7 @@ class Switchboard:
         """Have something ended that has become garbage: call this from a finalizer.
 
         The collector runs anywhere, also inside a tail that holds a lock of its own. So it is left
-        to the workers, unless a tail is to be told inline; and that waits while one is at work here.
+        to the workers, unless a tail is told inline; and that waits while one is at work here.
         """
         if self._closed or sys.is_finalizing():
             return
