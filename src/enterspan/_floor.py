@@ -39,7 +39,7 @@ class Hold(Telling):
         self._lifeline = lifeline
         self._watch = watch
         self._announce = announce
-        self._generation = lifeline.board.generation
+        self.generation = lifeline.board.generation
         self._waiting: deque[tuple[str, Span | None, tuple[Any, ...]]] = deque()
         self._undecided: dict[Span, None] = {}
         self._void = False
@@ -49,7 +49,7 @@ class Hold(Telling):
     @property
     def is_inherited(self) -> bool:
         """Whether the invocation belongs to the process that this one was forked from."""
-        return self._generation != self._lifeline.board.generation
+        return self.generation != self._lifeline.board.generation
 
     def undecided(self, span: Span) -> None:
         """Wait for this span."""

@@ -5,8 +5,8 @@ frozen dataclass pays for `object.__setattr__` once a field. A class decorated w
 frozen dataclass to everybody who asks (`dataclasses.fields`, `replace`, `is_dataclass`, pattern
 matching, type checkers); the machinery is made when it is first used.
 
-Each class has a twin, its only base, with the slots and without the lock. `maker(cls)` fills a
-twin by plain stores and then turns it into the class: several times faster than `__init__`.
+Each class has a twin, its only base, with the slots and without the lock. Where speed counts, a
+twin is filled by plain stores and then turned into the class: several times faster than `__init__`.
 """
 
 from __future__ import annotations
@@ -54,15 +54,12 @@ else:
         return type(cls)(cls.__name__, (twin,), namespace)
 
 
-def maker(cls: type[Any]) -> Callable[..., Any]:
-    """The fast constructor of a frozen class: every field, by position, unchecked."""
-    names = cls.__match_args__
-    lines = [f"def make({', '.join(names)}):", " _made = _new(_twin)"]
-    lines += [f" _made.{name} = {name}" for name in names]
-    lines += [" _made.__class__ = _cls", " return _made"]
-    scope: dict[str, Any] = {"_new": object.__new__, "_twin": cls._twin, "_cls": cls}
-    exec(_code(lines), scope)  # made of this package's own field names
-    return scope["make"]  # type: ignore[no-any-return]
+def twin(cls: type[Any]) -> Any:
+    """The base of a frozen class that has its slots and no lock, for fast constructors.
+
+    They are written out where they are needed: fill the twin, then turn it into the class.
+    """
+    return cls._twin
 
 
 def _code(lines: list[str]) -> Any:
@@ -143,7 +140,11 @@ def _reduce(self: Any) -> tuple[Any, ...]:
 def _restore(cls: type[Any], values: list[Any], proxies: list[int]) -> Any:
     for index in proxies:
         values[index] = MappingProxyType(values[index])
-    return maker(cls)(*values)
+    made: Any = object.__new__(cls._twin)
+    for name, value in zip(cls.__match_args__, values, strict=True):
+        setattr(made, name, value)
+    made.__class__ = cls
+    return made
 
 
 class _Made:

@@ -6,12 +6,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._clock import ANCHOR
-from enterspan._frozen import frozen, maker
+from enterspan._frozen import frozen, twin
 from enterspan._ids import make_context
 from enterspan._values import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from enterspan._ids import SpanContext
     from enterspan._span import Span
@@ -70,9 +70,8 @@ class SpanData:
         return self.end_ns - self.start_ns
 
 
-make_event: Callable[[str, int, Mapping[str, Any]], SpanEvent] = maker(SpanEvent)
-make_link: Callable[[SpanContext, Mapping[str, Any]], SpanLink] = maker(SpanLink)
-_make: Callable[..., SpanData] = maker(SpanData)
+_new: Any = object.__new__
+_SpanData = twin(SpanData)
 
 
 def record_of(span: Span) -> SpanData:
@@ -80,22 +79,37 @@ def record_of(span: Span) -> SpanData:
     lifeline = span._lifeline.origin
     board = lifeline.board
     attributes = span._attributes
-    context = make_context(
+    name = span._name
+    made: Any = _new(_SpanData)
+    limit = board.limits.name_bytes
+    made.name = name if len(name) <= limit and name.isascii() else cut(name, limit)
+    made.context = make_context(
         lifeline.trace_id, span._span_id, lifeline.trace_flags, lifeline.trace_state, False
     )
+    made.parent_span_id = span._parent_id or None
+    made.start_ns = ANCHOR + span._start
+    made.end_ns = ANCHOR + span._end
+    made.attributes = MappingProxyType(attributes) if attributes else _EMPTY
+    made.invocation_id = lifeline.id_text or lifeline.id
+    made.scope = board.name
+    made.resource = board.resource
     more = span._more
     if more is None:
-        return _make(
-            cut(span._name, board.limits.name_bytes), context, span._parent_id or None,
-            ANCHOR + span._start, ANCHOR + span._end,
-            MappingProxyType(attributes) if attributes else _EMPTY, (), (), "unset", "", "ok",
-            lifeline.id, "internal", board.name, board.resource, 0, 0, 0,
-        )  # fmt: skip
-    return _make(
-        cut(span._name, board.limits.name_bytes), context, span._parent_id or None,
-        ANCHOR + span._start, ANCHOR + span._end,
-        MappingProxyType(attributes) if attributes else _EMPTY,
-        tuple(more.events), tuple(more.links), more.status, more.description, more.outcome,
-        lifeline.id, more.kind, board.name, board.resource,
-        more.dropped_attributes, more.dropped_events, more.dropped_links,
-    )  # fmt: skip
+        made.events = made.links = ()
+        made.status = "unset"
+        made.status_description = ""
+        made.outcome = "ok"
+        made.kind = "internal"
+        made.dropped_attributes = made.dropped_events = made.dropped_links = 0
+    else:
+        made.events = tuple(more.events)
+        made.links = tuple(more.links)
+        made.status = more.status
+        made.status_description = more.description
+        made.outcome = more.outcome
+        made.kind = more.kind
+        made.dropped_attributes = more.dropped_attributes
+        made.dropped_events = more.dropped_events
+        made.dropped_links = more.dropped_links
+    made.__class__ = SpanData
+    return made  # type: ignore[no-any-return]

@@ -56,7 +56,7 @@ def begin(
         if opened is None:  # another thread has ended it a moment ago
             return _begin_root(board, name, attributes, more, current, None, parent.context)
     watch = lifeline.watch
-    if watch is not None and watch.is_inherited:
+    if watch is not None and watch.generation != board.generation:
         return _begin_root(board, name, attributes, more, current, parent.context, None)
     span = Span()
     span._name = name
@@ -81,7 +81,8 @@ def _open_watched(
 ) -> bool:
     """Tell of a span that is opened, and put it on the list; False where that can't be."""
     span._token = None
-    key = watch.begin_telling()
+    telling = watch.telling
+    telling.append(None)
     try:
         watch.opened(span, parent)
         opened[span] = None
@@ -94,7 +95,9 @@ def _open_watched(
         opened.pop(span, None)
         return False
     finally:
-        watch.end_telling(key)
+        telling.pop()
+        if watch.outcomes:
+            watch.conclude()
     return True
 
 

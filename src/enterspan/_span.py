@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from enterspan import _failures
 from enterspan._clock import now_ns, wall_ns
 from enterspan._ids import NO_CONTEXT, SpanContext, make_context
-from enterspan._records import make_event, make_link
+from enterspan._records import SpanEvent, SpanLink
 from enterspan._values import (
     INT_MAX,
     INT_MIN,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from enterspan._context import Tombstone
     from enterspan._lifeline import Lifeline
-    from enterspan._records import SpanEvent, SpanLink
     from enterspan._values import AttributeValue, Limits
     from enterspan.events import TailSpanContext
 
@@ -247,7 +246,7 @@ class Span:
             board.restore(token)
         more = rare(self)
         if _spend(self, _EVENT_BYTES + size_of(values)):
-            more.links.append(make_link(context, _closed(values)))
+            more.links.append(SpanLink(context, _closed(values)))
         else:
             more.dropped_links += 1
         return self
@@ -412,7 +411,7 @@ def keep_event(
         return
     more = rare(span)
     if always or _spend(span, _EVENT_BYTES + len(name) + size_of(attributes)):
-        more.events.append(make_event(name, wall_ns(moment), _closed(attributes)))
+        more.events.append(SpanEvent(name, wall_ns(moment), _closed(attributes)))
     else:
         more.dropped_events += 1
 
@@ -457,7 +456,8 @@ def end_span(span: Span, lifeline: Lifeline, moment: int) -> None:
 def end_watched(span: Span, lifeline: Lifeline, watch: Any, moment: int) -> None:
     """Do as `end_span` where somebody is told of it."""
     opened = lifeline.open
-    key = watch.begin_telling()
+    telling = watch.telling
+    telling.append(None)
     try:
         try:
             del opened[span]  # type: ignore[union-attr]
@@ -467,6 +467,8 @@ def end_watched(span: Span, lifeline: Lifeline, watch: Any, moment: int) -> None
         span._end = moment
         watch.closed(span)
     finally:
-        watch.end_telling(key)
+        telling.pop()
+        if watch.outcomes:
+            watch.conclude()
     if not opened:
         lifeline.emptied()

@@ -14,7 +14,7 @@ from time import process_time_ns
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._clock import now_ns, wall_ns
+from enterspan._clock import ANCHOR, now_ns
 from enterspan._context import QUIET
 from enterspan._span import Span
 from enterspan._telling import Telling
@@ -33,9 +33,7 @@ from enterspan.events import (
     SpanClose,
     SpanOpen,
     StreamDiagnostic,
-    make_attribute,
     make_attributes,
-    make_span_close,
     make_span_open,
     make_tail_context,
     make_tail_event,
@@ -50,8 +48,8 @@ if TYPE_CHECKING:
     from enterspan._switchboard import Switchboard
     from enterspan.events import Attribute, TailEvent, TailSpanContext
 
-    _Handlers = Callable[[Any], Callable[[Any], Any] | None]
-    """Gives the handler of a kind of event, if there is one."""
+    _Handlers = Mapping[type, Callable[[Any], Any] | None]
+    """The handlers of the kinds of events."""
 
 _METHODS: Final = {
     SpanOpen: "span_open",
@@ -66,6 +64,8 @@ _METHODS: Final = {
 }
 _EVENT_BYTES: Final = 200
 """What an event in a queue counts for, beside its texts."""
+_CLOSED_WELL: Final = SpanClose("ok")
+"""What most spans end with: a frozen value can be shared."""
 _TAIL_DELAY: Final = 0.01
 """Seconds for which a background tail gathers events before it looks."""
 
@@ -82,11 +82,13 @@ class TailSubscription(Subscription):
         collect: Callable[[SpanData], None] | None = None,
     ) -> None:
         self.board = board
+        self.set = board.set
+        self.reset = board.reset
         self.tail = tail
         self.collect = collect
         self.removed = False
         self._lock = allocate_lock()
-        self._delivered = 0
+        self.delivered = 0
         self._dropped = 0
         self._failed = 0
         self._waiting_bytes = 0
@@ -105,42 +107,49 @@ class TailSubscription(Subscription):
     def stats(self) -> Stats:
         """Counted in events; `exported` is what was delivered, `failed` what the tail raised on."""
         waiting = self.worker.waiting if self.worker is not None else 0
-        done = self._delivered + self._failed
-        return Stats(done + self._dropped + waiting, self._delivered, self._dropped, self._failed)
+        done = self.delivered + self._failed
+        return Stats(done + self._dropped + waiting, self.delivered, self._dropped, self._failed)
 
     def accept(self, onset: TailEvent[Onset]) -> _Handlers | None:
-        """Ask the tail about an invocation: how to deliver to its handler, or None."""
-        handler = self.call(self.tail, onset)
-        if handler is None or handler is _FAILED:
+        """Ask the tail about an invocation: its handlers, or None."""
+        token = self.board.set(QUIET)
+        try:
+            return self._handlers(self.tail(onset))
+        except BaseException as error:
+            self.has_raised(error)
+            return None
+        finally:
+            self.board.restore(token)
+
+    def _handlers(self, handler: Any) -> _Handlers | None:
+        self.delivered += 1
+        if handler is None:
             return None
         if callable(handler):
-            return lambda _kind: handler
+            return dict.fromkeys(_METHODS, handler)
         methods = {kind: _method(handler, name) for kind, name in _METHODS.items()}
         if not any(methods.values()):
             _close_if_awaitable(handler)
             shown = safe_repr(handler, 200)
             warn_once(self.tail, "tail", TypeError(f"{shown} can't handle events"))
             return None
-        return methods.get
+        return methods
 
-    def call(self, function: Callable[[Any], Any], event: Any) -> Any:
-        """Call into the tail, with tracing off; `_FAILED` where it raised."""
-        board = self.board
-        token = board.set(QUIET)
-        try:
-            result = function(event)
-            self._delivered += 1
-            return result
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) and self.worker is None:
-                raise  # it is meant for the program, on whose thread this is
-            self._failed += 1
-            warn_once(self.tail, "tail", error, "and is stopped for this invocation")
-            return _FAILED
-        finally:
-            board.restore(token)
+    def has_raised(self, error: BaseException) -> None:
+        """Count and tell what the tail has raised; it is stopped for this invocation."""
+        if isinstance(error, KeyboardInterrupt) and self.worker is None:
+            raise error  # it is meant for the program, on whose thread this is
+        self._failed += 1
+        warn_once(self.tail, "tail", error, "and is stopped for this invocation")
 
-    def offer(self, stream: Stream, item: Any, size: int, *, always: bool) -> bool:
+    def has_to_await(self, result: object) -> bool:
+        """Whether a handler returned what would have to be awaited: nobody will."""
+        if not _close_if_awaitable(result):
+            return False
+        warn_once(self.tail, "tail", TypeError("a handler must not be a coroutine function"))
+        return True
+
+    def offer(self, item: Any, size: int, *, always: bool) -> bool:
         """Queue an event for the background, unless too much is waiting."""
         worker = self.worker
         if worker is None or self.removed:
@@ -151,17 +160,17 @@ class TailSubscription(Subscription):
                 self._dropped += 1
                 return False
             self._waiting_bytes += size
-        worker.put((stream, item, size))
+        worker.put(item)
         return True
 
     def _lock_or_not(self) -> _Guard:
         return _Guard(self._lock)
 
     def _deliver_batch(self, batch: list[Any]) -> None:
-        for stream, item, size in batch:
+        for stream, context, moment, payload, size in batch:
             self._taken_bytes += size
             if not self.removed:
-                stream.deliver(item)
+                stream.deliver(context, moment, payload)
 
     def after_fork(self) -> None:
         """Forget what the parent process has queued: it delivers that itself."""
@@ -192,9 +201,6 @@ class _Guard:
             self._lock.release()
 
 
-_FAILED: Final = object()
-
-
 def _method(handler: object, name: str) -> Callable[[Any], Any] | None:
     try:
         found = getattr(handler, name, None)
@@ -219,13 +225,15 @@ class Stream:
     """One invocation as one tail gets it."""
 
     __slots__ = (
-        "_busy",
+        "_acquire",
         "_dropped",
         "_handlers",
         "_id",
+        "_inline",
         "_last",
         "_over",
         "_queue",
+        "_release",
         "_sequence",
         "to",
     )
@@ -234,92 +242,138 @@ class Stream:
         self.to = to
         self._id = invocation_id
         self._handlers: _Handlers | None = None
+        self._inline: _Handlers | None = None  # the same, if they are called inline
         self._sequence = 0
         self._last = 0
         self._dropped = 0
         self._over = False
         self._queue: deque[Any] = deque()
-        self._busy = allocate_lock()
+        busy = allocate_lock()
+        self._acquire = busy.acquire
+        self._release = busy.release
 
     def put(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:
-        """Add an event, and see to it that it is delivered."""
+        """Add an event, and see to it that it is delivered.
+
+        Inline, if nobody is at it and nothing waits, which is the usual case, it is delivered here.
+        """
+        handlers = self._inline
+        if handlers is None or self._queue or not self._acquire(False):
+            self._put_aside(context, moment, payload, size)
+            return
+        try:
+            kind = type(payload)
+            if handlers[kind] is not None:
+                self._deliver(handlers[kind], context, moment, payload)
+            else:
+                self._sequence += 1
+            if kind is Outcome:
+                self._stop()
+        finally:
+            self._release()
+        if self._queue:
+            self._work_off()
+
+    def _put_aside(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:
         if self._over or self.to.removed:
             return
-        item = (context, moment, payload)
-        if self.to.worker is not None:
-            kind = type(payload)
-            always = kind is Outcome
-            if kind is Onset:
-                size += 2 * _EVENT_BYTES  # room for the outcome, which must not be dropped
-            if not self.to.offer(self, item, size, always=always):
-                if kind is Onset:
-                    self._over = True
-                self._dropped += 1
+        if self.to.worker is None:
+            self._queue.append((context, moment, payload))
+            self._work_off()
             return
-        self._queue.append(item)
-        while self._queue and self._busy.acquire(False):
+        kind = type(payload)
+        if kind is Onset:
+            size += 2 * _EVENT_BYTES  # room for the outcome, which must not be dropped
+        item = (self, context, moment, payload, size)
+        if not self.to.offer(item, size, always=kind is Outcome):
+            if kind is Onset:
+                self._over = True
+            self._dropped += 1
+
+    def _work_off(self) -> None:
+        """Deliver what waits, unless another thread is at it, which then delivers this too."""
+        while self._queue and self._acquire(False):
             try:
                 while self._queue:
-                    self.deliver(self._queue.popleft())
+                    self.deliver(*self._queue.popleft())
             finally:
-                self._busy.release()
+                self._release()
 
     @property
     def declined(self) -> bool:
         """Whether this tail wants nothing of the invocation (any more)."""
         return self._over or self.to.removed
 
-    def deliver(self, item: Any) -> None:
-        """Hand one event to the tail; by one thread at a time."""
-        if self._over:
-            return
-        context, moment, payload = item
+    def deliver(self, context: TailSpanContext, moment: int, payload: Any) -> None:
+        """Hand what has waited to the tail; by one thread at a time."""
         kind = type(payload)
-        if kind is Onset:
-            self._handlers = self.to.accept(self._event(context, moment, payload))
-            self._over = self._handlers is None
+        if self._handlers is None:
+            if kind is Onset and not self._over:
+                self._begin(make_tail_event(self._id, context, ANCHOR + moment, 0, payload))
+                self._last = moment
             return
         if kind is Outcome and self._dropped:
-            diagnostic = StreamDiagnostic(DroppedEvents(self._dropped))
-            self._deliver_one(context, moment, diagnostic)
-        self._deliver_one(context, moment, payload)
+            dropped, self._dropped = self._dropped, 0
+            self.deliver(context, moment, StreamDiagnostic(DroppedEvents(dropped)))
+            self.deliver(context, moment, payload)
+            return
+        handler = self._handlers[kind]
+        if handler is not None:
+            self._deliver(handler, context, moment, payload)
+        else:
+            self._sequence += 1
         if kind is Outcome:
-            self._over = True
-            self._handlers = None
+            self._stop()
 
-    def _deliver_one(self, context: TailSpanContext, moment: int, payload: Any) -> None:
-        if self._handlers is None:
-            return
-        event = self._event(context, moment, payload)
-        handler = self._handlers(type(payload))
-        if handler is None:
-            return
-        result = self.to.call(handler, event)
-        if result is _FAILED:
-            self._over = True
-            self._handlers = None
-        elif result is not None and _close_if_awaitable(result):
-            warn_once(self.to.tail, "tail", TypeError("a handler must not be a coroutine function"))
-            self._over = True
-            self._handlers = None
+    def _begin(self, onset: TailEvent[Onset]) -> None:
+        self._sequence = 1
+        self._handlers = handlers = self.to.accept(onset)
+        self._over = handlers is None
+        if self.to.worker is None:
+            self._inline = handlers
 
-    def _event(self, context: TailSpanContext, moment: int, payload: Any) -> TailEvent[Any]:
+    def _deliver(self, handler: Any, context: TailSpanContext, moment: int, payload: Any) -> None:
+        """Make the event, and call the handler with tracing off."""
+        to = self.to
+        if to.removed:
+            return
         # A moment is taken before its event is queued; between two threads that may be too early.
-        moment = max(moment, self._last)
-        self._last = moment
-        event = make_tail_event(self._id, context, wall_ns(moment), self._sequence, payload)
-        self._sequence += 1
-        return event
+        if moment < self._last:
+            moment = self._last
+        else:
+            self._last = moment
+        number = self._sequence
+        self._sequence = number + 1
+        event = make_tail_event(self._id, context, ANCHOR + moment, number, payload)
+        token = to.set(QUIET)
+        try:
+            result = handler(event)
+            to.delivered += 1
+            if result is not None and to.has_to_await(result):
+                self._stop()
+        except BaseException as error:
+            self._stop()
+            to.has_raised(error)
+        finally:
+            try:
+                to.reset(token)
+            except (LookupError, ValueError, RuntimeError):
+                to.board.restore(token)
+
+    def _stop(self) -> None:
+        self._over = True
+        self._handlers = self._inline = None
 
 
 class Watch(Telling):
     """What happens in one invocation, told to every tail that listens to it."""
 
     __slots__ = (
+        "_board",
         "_collectors",
         "_cpu",
         "_flags",
-        "_generation",
+        "_is_queued",
         "_lifeline",
         "_returned",
         "_root_attributes",
@@ -327,6 +381,7 @@ class Watch(Telling):
         "_started",
         "_streams",
         "_trace",
+        "generation",
     )
 
     def __init__(
@@ -340,13 +395,14 @@ class Watch(Telling):
     ) -> None:
         super().__init__()
         self._lifeline = lifeline
-        self._generation = lifeline.board.generation
+        self._board = lifeline.board
+        self.generation = lifeline.board.generation
         self._flags = upstream_flags
         self._trace = f"{lifeline.trace_id:032x}"
         self._started = root._start
         self._cpu = process_time_ns()
         self._returned = False
-        self._root_attributes: tuple[Attribute, ...] = ()
+        self._root_attributes: Attributes | None = None
         limits = lifeline.board.limits
         name = cut(root._name, limits.name_bytes)
         onset = Onset(f"{root._span_id:016x}", name, info, given)
@@ -363,6 +419,7 @@ class Watch(Telling):
                 streams.append(stream)
         self._streams = tuple(streams)
         self._collectors = tuple([s.to.collect for s in streams if s.to.collect is not None])
+        self._is_queued = any(s.to.worker is not None for s in streams)
 
     @property
     def is_heard(self) -> bool:
@@ -376,44 +433,54 @@ class Watch(Telling):
     def _context_of(self, span: Span) -> TailSpanContext:
         context = span._tail_context
         if context is None:
-            context = make_tail_context(self._trace, f"{span._span_id:016x}", self._flags)
-            span._tail_context = context
+            context = span._tail_context = self._context(span._span_id)
         return context
+
+    def _context(self, span_id: int) -> TailSpanContext:
+        return make_tail_context(self._trace, f"{span_id:016x}", self._flags)
 
     @property
     def is_inherited(self) -> bool:
         """Whether the invocation belongs to the process that this one was forked from."""
-        return self._generation != self._lifeline.board.generation
+        return self.generation != self._board.generation
 
     def opened(self, span: Span, parent: Span) -> None:
         """A span below the root was opened."""
-        name = cut(span._name, self._lifeline.board.limits.name_bytes)
-        context = make_tail_context(self._trace, f"{span._span_id:016x}", self._flags)
-        span._tail_context = context
-        above = parent._tail_context
-        if above is None:
-            above = make_tail_context(self._trace, f"{span._parent_id:016x}", self._flags)
-        payload = make_span_open(context.span_id, name)
-        self._say(above, span._start, payload, _EVENT_BYTES + len(name))
+        name = span._name
+        limit = self._board.limits.name_bytes
+        if len(name) > limit or not name.isascii():
+            name = cut(name, limit)
+        text = "%016x" % span._span_id  # noqa: UP031 - faster
+        span._tail_context = make_tail_context(self._trace, text, self._flags)
+        above = parent._tail_context or self._context(span._parent_id)
+        payload = make_span_open(text, name)
+        for stream in self._streams:
+            stream.put(above, span._start, payload, _EVENT_BYTES + len(name))
 
     def closed(self, span: Span) -> None:
         """A span has ended: its attributes, its close, and the record for the exporters."""
-        if self.is_inherited:
+        board = self._board
+        if self.generation != board.generation:
             span._attributes = span._more = None
             return
         attributes = span._attributes
         outcome = span._more.outcome if span._more is not None else "ok"
         if span._span_id == self._lifeline.root_id:
-            self._root_attributes = pairs_of(attributes)
+            if attributes:
+                self._root_attributes = make_attributes(attributes)
             self._root_closed(span, outcome)
         else:
-            context = self._context_of(span)
+            context = span._tail_context or self._context_of(span)
             if attributes:
-                size = _EVENT_BYTES + size_of(attributes)
-                self._say(context, span._end, make_attributes(pairs_of(attributes)), size)
-            self._say(context, span._end, make_span_close(outcome), _EVENT_BYTES)
-        board = self._lifeline.board
-        board.hand_over(span, self._collectors, kept=self._lifeline.kept)
+                size = _EVENT_BYTES + (size_of(attributes) if self._is_queued else 0)
+                self._say(context, span._end, make_attributes(attributes), size)
+            payload = _CLOSED_WELL if outcome == "ok" else SpanClose(outcome)
+            for stream in self._streams:
+                stream.put(context, span._end, payload, _EVENT_BYTES)
+        if self._collectors or board.exports:
+            board.hand_over(span, self._collectors, kept=self._lifeline.kept)
+        else:
+            span._attributes = span._more = None
         span._tail_context = None
 
     def _root_closed(self, root: Span, outcome: str) -> None:
@@ -452,22 +519,15 @@ class Watch(Telling):
             return
         moment = now_ns()
         given = self._root_attributes
-        if given:
-            size = _EVENT_BYTES + sum([len(a.name) + 64 for a in given])
-            self._say(self._root_context, moment, make_attributes(given), size)
+        if given is not None:
+            size = _EVENT_BYTES + sum([len(a.name) + 64 for a in given.info])
+            self._say(self._root_context, moment, given, size)
         wall = moment - self._started
         payload = Outcome(outcome, max(process_time_ns() - self._cpu, 0), wall)
         self._say(self._root_context, moment, payload, _EVENT_BYTES)
         if self._lifeline.board.is_closed:
             for stream in self._streams:
                 self._lifeline.board.see_off(stream.to)
-
-
-def pairs_of(attributes: Mapping[str, Any] | None) -> tuple[Attribute, ...]:
-    """Attributes as the stream has them."""
-    if not attributes:
-        return ()
-    return tuple([make_attribute(name, value) for name, value in list(attributes.items())])
 
 
 def check_tail(tail: object) -> None:

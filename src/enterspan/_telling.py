@@ -10,35 +10,24 @@ from __future__ import annotations
 
 
 class Telling:
-    """What is told of one invocation, and its outcome after that."""
+    """What is told of one invocation, and its outcome after that.
 
-    __slots__ = ("_outcomes", "_telling")
+    Whoever tells something does so between `telling.append(None)` and `telling.pop()`, and then
+    calls `conclude` if there are `outcomes`. A list is a count that no thread can miscount.
+    """
+
+    __slots__ = ("outcomes", "telling")
 
     def __init__(self) -> None:
-        self._telling: dict[object, None] = {}
-        self._outcomes: list[str] = []
+        self.telling: list[None] = []
+        self.outcomes: list[str] = []
 
-    def begin_telling(self) -> object:
-        """Hold the outcome back, until `end_telling` is called with what this returns."""
-        key = object()
-        self._telling[key] = None
-        return key
-
-    def end_telling(self, key: object) -> None:
-        """Hold the outcome back no longer."""
-        del self._telling[key]
-        if self._outcomes:
-            self._conclude()
-
-    def conclude(self, outcome: str) -> None:
+    def conclude(self, *outcomes: str) -> None:
         """Tell the outcome, now or as soon as nobody is telling anything."""
-        self._outcomes.append(outcome)
-        self._conclude()
-
-    def _conclude(self) -> None:
-        if not self._telling:
+        self.outcomes.extend(outcomes)
+        if not self.telling:
             try:
-                outcome = self._outcomes.pop()
+                outcome = self.outcomes.pop()
             except IndexError:
                 return  # another thread has just taken it
             self.finished(outcome)

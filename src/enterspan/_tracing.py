@@ -26,11 +26,11 @@ from enterspan._propagation import bind, propagate_threads
 from enterspan._scope import InvocationScope, SpanScope, UseScope, begin
 from enterspan._span import NOOP_SPAN, Span, fresh_attributes, keep_event
 from enterspan._switchboard import Switchboard
-from enterspan._tails import TailSubscription, check_tail, pairs_of
+from enterspan._tails import TailSubscription, check_tail
 from enterspan._traced import check_seconds, options_of, trace
 from enterspan._values import Limits, clean_all, clean_text, cut
 from enterspan._worker import DEFAULT_TIMEOUT
-from enterspan.events import EVENT_INFOS, Log
+from enterspan.events import EVENT_INFOS, Log, make_attributes
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -295,7 +295,7 @@ class Tracing:
             raise TypeError(f"info must be an event info, such as FetchEventInfo, not {info!r}")
         board = self._board
         values, facts = (None, None) if attributes is None else _clean(attributes, {}, board)
-        given = pairs_of(values)
+        given = make_attributes(values).info if values else ()
         restart = parent is not None
         context = _parent_context(parent)
         made = Invocation(self, _name(name, board), info, linger)
@@ -416,7 +416,8 @@ class Tracing:
             event = {"log.severity": kind, "log.message": cut(text, limits.value_bytes), **values}
             keep_event(span, "log", moment, event)
         if lifeline.watch is not None:
-            lifeline.watch.logged(span, moment, Log(kind, text, pairs_of(values), truncated))
+            pairs = make_attributes(values).info if values else ()
+            lifeline.watch.logged(span, moment, Log(kind, text, pairs, truncated))
 
     def propagate(self, fn: Callable[P, T]) -> Callable[P, T]:
         """Bind the current span to a callable, for a thread or callback with an empty context."""

@@ -16,11 +16,11 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
-from enterspan._frozen import frozen, maker
+from enterspan._frozen import frozen, twin
 from enterspan._values import INT_MAX, INT_MIN, clean_text, safe_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import TypeAlias
 
@@ -455,12 +455,58 @@ _FOREIGN_BYTES: Final = 262_144
 _FOREIGN_DEPTH: Final = 12
 """How deep an info is looked into."""
 
-make_attribute: Callable[..., Attribute] = maker(Attribute)
-make_span_open: Callable[..., SpanOpen] = maker(SpanOpen)
-make_attributes: Callable[..., Attributes] = maker(Attributes)
-make_span_close: Callable[..., SpanClose] = maker(SpanClose)
-make_tail_context: Callable[..., TailSpanContext] = maker(TailSpanContext)
-make_tail_event: Callable[..., TailEvent[Any]] = maker(TailEvent)
+# What a span is told with is made by plain stores: see `_frozen`.
+_new: Any = object.__new__
+_Attribute, _Attributes, _SpanOpen = twin(Attribute), twin(Attributes), twin(SpanOpen)
+_TailContext, _TailEvent = twin(TailSpanContext), twin(TailEvent)
+
+
+def make_attributes(attributes: Mapping[str, Any]) -> Attributes:
+    """Turn a span's attributes into what the stream has of them."""
+    pairs: list[Any] = []
+    for name, value in list(attributes.items()):
+        pair = _new(_Attribute)
+        pair.name = name
+        pair.value = value
+        pair.__class__ = Attribute
+        pairs.append(pair)
+    made: Any = _new(_Attributes)
+    made.info = tuple(pairs)
+    made.__class__ = Attributes
+    return made  # type: ignore[no-any-return]
+
+
+def make_span_open(span_id: str, name: str) -> SpanOpen:
+    """Make a `SpanOpen`."""
+    made: Any = _new(_SpanOpen)
+    made.span_id = span_id
+    made.name = name
+    made.__class__ = SpanOpen
+    return made  # type: ignore[no-any-return]
+
+
+def make_tail_context(trace_id: str, span_id: str | None, flags: int | None) -> TailSpanContext:
+    """Make a `TailSpanContext`."""
+    made: Any = _new(_TailContext)
+    made.trace_id = trace_id
+    made.span_id = span_id
+    made.trace_flags = flags
+    made.__class__ = TailSpanContext
+    return made  # type: ignore[no-any-return]
+
+
+def make_tail_event(
+    invocation_id: str, context: TailSpanContext, timestamp: int, sequence: int, event: Any
+) -> TailEvent[Any]:
+    """Make a `TailEvent`."""
+    made: Any = _new(_TailEvent)
+    made.invocation_id = invocation_id
+    made.span_context = context
+    made.timestamp = timestamp
+    made.sequence = sequence
+    made.event = event
+    made.__class__ = TailEvent
+    return made  # type: ignore[no-any-return]
 
 
 # --- the wire form --------------------------------------------------------------------------------
