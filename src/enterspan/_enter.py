@@ -147,7 +147,8 @@ def _awaited_type(more: tuple[str, ...]) -> Any:
             self._self_unstarted.take()
             inside = self._self_inside
             try:
-                return await drive(inside, iterate(self.__wrapped__, "__aenter__"))
+                body = iterate(self.__wrapped__, "__aenter__")
+                return await drive(inside.board, inside.entry, body, inside)
             except BaseException as error:
                 skip_frames(error)
                 inside.failed(error)

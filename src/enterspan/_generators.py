@@ -71,34 +71,63 @@ _CLOSED: Final = (GeneratorType, CoroutineType)
 """What is closed by `close()`; that of a step of an async generator does nothing before 3.13."""
 
 
-def _drive(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
-    """Drive a generator, a coroutine or one step of an async generator, with its own span current.
+def _drive(  # noqa: C901, PLR0912 - every step of every body passes here
+    board: Switchboard,
+    entry: Any,
+    body: Any,
+    inside: Inside | None = None,
+    span: Span | None = None,
+    recorder: Any = None,
+) -> Generator[Any, Any, Any]:
+    """Drive a generator, a coroutine or one step of an async generator, with an entry current.
 
-    To its driver it behaves as `yield from body` does (PEP 380).
+    To its driver it behaves as `yield from body` does (PEP 380). What is current where it stops is
+    told to `inside`. A `span` ends with it, after the recorder has seen the result; an exception is
+    the caller's to deal with.
     """
-    board = inside.board
     get, set_, reset = board.get, board.set, board.reset
+    send = body.send
     value: Any = None
     error: BaseException | None = None
     while True:
-        token = set_(inside.entry)
+        token = set_(entry)
         try:
             if error is None:
-                item = body.send(value)
+                item = send(value)
             elif isinstance(error, GeneratorExit) and type(body) in _CLOSED:
                 body.close()
                 raise error
             else:
                 item = body.throw(error)
         except StopIteration as stop:
-            return stop.value
-        finally:
+            result = stop.value
+            if span is not None:
+                if recorder is not None:
+                    recorder.result(span, result)
+                if get() is span:
+                    span._token = token  # the span's end puts away what was set here
+                    finish(span)
+                    return result
+            if inside is not None:
+                inside.entry = get()
+            board.restore(token)
+            if span is not None:
+                finish(span)
+            return result
+        except BaseException:
             value = error = None
-            inside.entry = get()
-            try:
-                reset(token)
-            except (ValueError, RuntimeError, LookupError):
-                board.restore(token)
+            if inside is not None:
+                inside.entry = get()
+            board.restore(token)
+            raise
+        value = error = None
+        entry = get()
+        if inside is not None:
+            inside.entry = entry
+        try:
+            reset(token)
+        except (ValueError, RuntimeError, LookupError):
+            board.restore(token)
         try:
             value = yield (item, item := None)[0]  # what passes through is not kept here
         except BaseException as thrown:
@@ -142,7 +171,7 @@ def run_generator(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
     if type(body) is Unstarted:
         body = body.take()
     try:
-        result = yield from drive(inside, body)
+        result = yield from drive(inside.board, inside.entry, body)
     except BaseException as error:
         skip_frames(error)
         inside.failed(error)
@@ -159,7 +188,7 @@ async def run_coroutine(inside: Inside, body: Any) -> Any:
     if type(body) is Unstarted:
         body = body.take()
     try:
-        result = await drive(inside, body)
+        result = await drive(inside.board, inside.entry, body)
     except BaseException as error:
         skip_frames(error)
         inside.failed(error)
@@ -175,7 +204,7 @@ async def run_async_generator(inside: Inside, body: Any) -> AsyncGenerator[Any, 
     step = first_step(body)
     while True:
         try:
-            item = await drive(inside, step)
+            item = await drive(inside.board, inside.entry, step, inside)
         except StopAsyncIteration:
             inside.ended()
             return

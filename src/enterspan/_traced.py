@@ -239,13 +239,11 @@ _DRIVEN = """\
         if @span is None:
             return ({wait} @fn({args}))
 {capture}        try:
-            @result = {wait} @drive(@Inside(@board, @span), @fn({args}))
+            return ({wait} @drive(@board, @span, @fn({args}), None, @span{returned}))
         except @Error as @error:
             @skip(@error)
             @fail(@span, @error)
             raise
-{returned}        @finish(@span)
-        return @result
 """
 
 _ASYNC_GENERATED = """\
@@ -257,7 +255,9 @@ _ASYNC_GENERATED = """\
         @step = @first(@body)
         while True:
             try:
-                @item = await (@step if @span is None else @drive(@inside, @step))
+                @item = await (
+                    @step if @span is None else @drive(@board, @inside.entry, @step, @inside)
+                )
             except @Stop:
                 if @span is not None:
                     @finish(@span)
@@ -324,7 +324,7 @@ def _trace_function(function: FunctionType, board: Switchboard, options: Options
         args=args,
         start=start,
         capture=_capture(recorder, " " * (12 if flags & _ASYNC_GENERATOR else 8), writable),
-        returned=f"{' ' * 8}@end.result(@span, @result)\n" if options.capture_return else "",
+        returned=_returned(flags) if options.capture_return else "",
     )
     inner = _make(text, names)(_Kit(function, board, name, recorder.start, recorder))
     wrapper = FunctionType(
@@ -348,6 +348,12 @@ def _capture(recorder: Recorder, indent: str, writable: bool) -> str:
         return ""
     given = ", ".join([f"{name!r}: {name}" for name in recorder.captured])
     return f"{indent}@end.arguments(@span, {{{given}}})\n"
+
+
+def _returned(flags: int) -> str:
+    return (
+        ", @end" if flags & (_GENERATOR | _COROUTINE) else "        @end.result(@span, @result)\n"
+    )
 
 
 def _text(flags: int) -> str:
