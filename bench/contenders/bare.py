@@ -1,0 +1,25 @@
+"""Nothing: the functions as they are, and the loops around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from contender import Contender
+from workload import add, add_async, awaits, calls, failing, failures, numbers, walks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workload import Run
+
+
+class Peer(Contender):
+    """The same in each mode."""
+
+    def forms(self) -> Mapping[str, Run]:
+        return {
+            "call": calls(add),
+            "await": awaits(add_async),
+            "generator": walks(numbers),
+            "exception": failures(failing(lambda function: function)),
+        }
