@@ -37,7 +37,7 @@ class Case(NamedTuple):
 
 CASES = (
     Case("call", "call", Mode.RECORDED, "decorated call"),
-    Case("root call", "call", Mode.RECORDED, "decorated call, as a root", nested=False),
+    Case("root call", "root call", Mode.RECORDED, "decorated call, as a root", nested=False),
     Case("block", "block", Mode.RECORDED, "`with` and one attribute", attributed=True),
     Case(
         "root block",

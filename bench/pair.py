@@ -21,7 +21,7 @@ import json
 import random
 import sys
 from statistics import median, quantiles
-from time import perf_counter_ns, process_time_ns
+from time import perf_counter_ns, process_time_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cases import CASES, Case, Mode
@@ -48,10 +48,12 @@ class WrongCountError(Exception):
 class Turn(NamedTuple):
     """What a turn cost, in nanoseconds a run."""
 
+    own: float
+    """CPU time of the calling thread: the figure that a busy machine disturbs least."""
     wall: float
-    """What the caller waited."""
-    cpu: float
-    """What all threads worked, up to where everything was delivered."""
+    """What the caller waited: with others on the machine, and with workers for the interpreter."""
+    all: float
+    """CPU time of all threads, up to where everything was delivered."""
 
 
 class Player:
@@ -71,29 +73,31 @@ class Player:
         """Run so often, inside a parent if the case has one; what that costs is shared by all."""
         contender, run = self.contender, self.run
         gc.collect()
-        cpu = process_time_ns()
+        everybody = process_time_ns()
         start = perf_counter_ns()
+        own = thread_time_ns()
         if self.case.nested:
             with contender.parent():
                 run(count)
         else:
             run(count)
+        own = thread_time_ns() - own
         wall = perf_counter_ns() - start
         contender.drain()
-        cpu = process_time_ns() - cpu
+        everybody = process_time_ns() - everybody
         self.runs += count
         self.turns += 1
         share = count
         if self.case.nested and contender.records:  # the parent is a span like the others
             share += 1 / self.case.spans
-        return Turn(wall / share, cpu / share)
+        return Turn(own / share, wall / share, everybody / share)
 
     def calibrate(self) -> None:
         """Find out how often it runs in one turn."""
         count = 8
         self.turn(count)  # the first turn pays for what is made once
         while True:
-            spent = min(self.turn(count).wall for _ in range(3)) * count
+            spent = min(self.turn(count).own for _ in range(3)) * count
             if spent > TURN_NS / 4:
                 break
             count *= 2
@@ -133,12 +137,7 @@ def measure(ours: Player, peer: Player, seconds: float) -> dict[str, Any]:
     return {
         "case": ours.case.key,
         "blocks": len(blocks),
-        "ours_ns": spread([turn.wall for turn in mine]),
-        "peer_ns": spread([turn.wall for turn in theirs]),
-        "ratio": spread([b.wall / a.wall for a, b in zip(mine, theirs, strict=True)]),
-        "ours_cpu_ns": spread([turn.cpu for turn in mine]),
-        "peer_cpu_ns": spread([turn.cpu for turn in theirs]),
-        "cpu_ratio": spread([b.cpu / a.cpu for a, b in zip(mine, theirs, strict=True)]),
+        **{field: figures(mine, theirs, at) for at, field in enumerate(Turn._fields)},
         "ours_arrived": ours.prove(),
         "peer_arrived": peer.prove(),
     }
@@ -146,7 +145,16 @@ def measure(ours: Player, peer: Player, seconds: float) -> dict[str, Any]:
 
 def middle(turns: Sequence[Turn]) -> Turn:
     """The median of each figure."""
-    return Turn(median(turn.wall for turn in turns), median(turn.cpu for turn in turns))
+    return Turn(*(median(values) for values in zip(*turns, strict=True)))
+
+
+def figures(mine: Sequence[Turn], theirs: Sequence[Turn], at: int) -> dict[str, list[float]]:
+    """One figure of both, and how many times dearer the peer is."""
+    return {
+        "ours_ns": spread([turn[at] for turn in mine]),
+        "peer_ns": spread([turn[at] for turn in theirs]),
+        "times": spread([b[at] / a[at] for a, b in zip(mine, theirs, strict=True)]),
+    }
 
 
 def spread(values: Sequence[float]) -> list[float]:
@@ -165,12 +173,12 @@ def compare(name: str, mode: Mode, seconds: float, wanted: Sequence[str]) -> lis
             continue
         if case.form not in our_forms or case.form not in peer_forms:
             continue
-        figures = measure(
+        measured = measure(
             Player(OURS, ours, our_forms[case.form], case),
             Player(name, peer, peer_forms[case.form], case),
             seconds,
         )
-        found.append({"peer": name, "mode": mode.value, **figures})
+        found.append({"peer": name, "mode": mode.value, **measured})
     return found
 
 

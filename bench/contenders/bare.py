@@ -19,6 +19,7 @@ class Peer(Contender):
     def forms(self) -> Mapping[str, Run]:
         return {
             "call": calls(add),
+            "root call": calls(add),
             "await": awaits(add_async),
             "generator": walks(numbers),
             "exception": failures(failing(lambda function: function)),

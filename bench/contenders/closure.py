@@ -39,6 +39,7 @@ class Peer(Contender):
     def forms(self) -> Mapping[str, Run]:
         return {
             "call": calls(closure(add)),
+            "root call": calls(closure(add)),
             "block": blocks,
             "bare block": blocks,
             "await": awaits(closure(add_async)),

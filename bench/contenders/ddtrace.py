@@ -68,6 +68,7 @@ class Peer(Contender):
 
         return {
             "call": calls(wrap("add")(add)),
+            "root call": calls(wrap("add")(add)),
             "block": blocks,
             "root block": blocks,
             "bare block": bare_blocks,

@@ -114,6 +114,7 @@ class Peer(Contender):
     def forms(self) -> Mapping[str, Run]:
         return {
             "call": calls(decorate(add)),
+            "root call": calls(decorate(add)),
             "block": blocks,
             "root block": blocks,
             "await": awaits(decorate_async(add_async)),

@@ -41,6 +41,7 @@ def forms_of(tracer: Any) -> Mapping[str, Run]:
 
     return {
         "call": calls(block("add")(add)),
+        "root call": calls(block("add")(add)),
         "block": blocks,
         "root block": blocks,
         "bare block": bare_blocks,

@@ -84,6 +84,7 @@ class Peer(Contender):
 
         forms: dict[str, Run] = {
             "call": calls(traced(add)),
+            "root call": calls(traced(add)),
             "block": blocks,
             "root block": blocks,
             "bare block": bare_blocks,

@@ -41,6 +41,7 @@ class Peer(Contender):
     def forms(self) -> Mapping[str, Run]:
         return {
             "call": calls(wrap(add)),
+            "root call": calls(wrap(add)),
             "await": awaits(wrap(add_async)),
             "generator": walks(wrap(numbers)),
             "exception": failures(failing(wrap)),

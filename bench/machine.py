@@ -1,0 +1,37 @@
+"""Where and with what was measured: a figure without that means nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import datetime, timezone
+from pathlib import Path
+
+from lineup import LINEUP, version_of
+
+from enterspan import __version__
+
+
+def describe() -> dict[str, object]:
+    """The date, the interpreter, the processor and the versions of all that took part."""
+    packages = sorted({name for entry in LINEUP.values() for name in entry.packages})
+    return {
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "enterspan": __version__,
+        "packages": {name: version_of(name) for name in packages},
+    }
+
+
+def cpu_name() -> str:
+    """What the processor calls itself."""
+    facts = Path("/proc/cpuinfo")
+    if facts.exists():
+        for line in facts.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
