@@ -56,9 +56,7 @@ CASES = (
         attributed=True,
     ),
     Case("generator", "generator", Mode.RECORDED, "generator of 10 items"),
-    Case(
-        "exception", "exception", Mode.RECORDED, f"exception through {DEPTH} spans", spans=DEPTH
-    ),
+    Case("exception", "exception", Mode.RECORDED, f"exception through {DEPTH} spans", spans=DEPTH),
     Case("instrumented", "instrumented", Mode.RECORDED, "instrumented call"),
     Case("off call", "call", Mode.OFF, "off: decorated call"),
     Case("off bare block", "bare block", Mode.OFF, "off: `with`"),
@@ -67,5 +65,7 @@ CASES = (
     Case("off generator", "generator", Mode.OFF, "off: generator of 10 items"),
     Case("off instrumented", "instrumented", Mode.OFF, "off: instrumented call"),
     Case("tail call", "call", Mode.TAIL, "live listener: decorated call"),
-    Case("tail block", "block", Mode.TAIL, "live listener: `with` and one attribute", attributed=True),
+    Case(
+        "tail block", "block", Mode.TAIL, "live listener: `with` and one attribute", attributed=True
+    ),
 )

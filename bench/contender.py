@@ -10,11 +10,13 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from cases import Mode
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-    from cases import Case, Mode
+    from cases import Case
     from workload import Run
 
 
@@ -23,7 +25,7 @@ class MissingError(Exception):
 
 
 class Contender:
-    """One library in one mode. The base does nothing and records nothing: that is the bare loop."""
+    """One library in one mode."""
 
     records = False
     """Whether what it makes arrives at a sink, to be counted there."""
@@ -50,3 +52,12 @@ class Contender:
     def expected(self, case: Case, runs: int, turns: int) -> int:
         """What the sink must have counted after so many runs of a case, in so many turns."""
         return runs * case.spans + turns * case.nested
+
+
+class Idle(Contender):
+    """What records nothing, and is there to be compared with."""
+
+    def __init__(self, mode: Mode) -> None:
+        super().__init__(mode)
+        if mode is Mode.TAIL:
+            raise MissingError("it records nothing, so there is nothing to listen to")

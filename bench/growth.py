@@ -19,15 +19,14 @@ import sys
 from contextlib import ExitStack
 from statistics import quantiles
 from time import perf_counter_ns, thread_time_ns
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contenders.ours import CountingExporter
+from enterspan import Tracing
 from workload import loop, settle
 
-from enterspan import Tracing
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from enterspan import Onset, TailEvent
 
@@ -95,12 +94,12 @@ async def pause() -> None:
 traced_pause = tracing.traced(pause)
 
 
-async def gathered(function: Callable[[], object], size: int) -> int:
+async def gathered(function: Callable[[], Coroutine[Any, Any, None]], size: int) -> int:
     """Run many at a time, each in a task; the nanoseconds of it all."""
     repeats = max(1, WORKERS // size)
     start = thread_time_ns()
     for _ in range(repeats):
-        await asyncio.gather(*[function() for _ in range(size)])  # type: ignore[call-overload]
+        await asyncio.gather(*[function() for _ in range(size)])
     return (thread_time_ns() - start) // (repeats * size)
 
 
@@ -130,7 +129,9 @@ def with_tails(size: int) -> float:
 GROWTHS = (
     Growth("depth", "a span at depth", (1, 10, 100), at_depth),
     Growth("siblings", "a span after siblings", (10, 100, 1_000, 10_000), after_siblings),
-    Growth("invocations", "a span beside open invocations", (1, 10, 100, 1_000), beside_invocations),
+    Growth(
+        "invocations", "a span beside open invocations", (1, 10, 100, 1_000), beside_invocations
+    ),
     Growth("tasks", "a traced task among tasks", (10, 100, 1_000, 10_000), among_tasks),
     Growth("tails", "a span with declining tails", (1, 2, 4, 8), with_tails),
 )

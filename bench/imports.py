@@ -47,7 +47,9 @@ def measure(rounds: int, cache: str) -> dict[str, object]:
     """Milliseconds of each import above the empty process, and how many times dearer the peer's."""
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    names = [name for name in CODE if "opentelemetry" not in name or version_of("opentelemetry-sdk")]
+    names = [
+        name for name in CODE if "opentelemetry" not in name or version_of("opentelemetry-sdk")
+    ]
     for name in names:
         start(CODE[name], environment)
     took: dict[str, list[tuple[float, float]]] = {name: [] for name in names}

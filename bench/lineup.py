@@ -38,6 +38,7 @@ LINEUP = {
         Entry("bare", "bare", "nothing at all"),
         Entry("closure", "closure", "a do-nothing closure"),
         Entry("wrapt", "wrapt_noop", "a do-nothing wrapt wrapper", ("wrapt",)),
+        Entry("wrapt-span", "wrapt_span", "a wrapt wrapper and a span", ("wrapt",)),
         Entry("minimal", "minimal", "a minimal hand-written span"),
         Entry("otel", "otel", "OpenTelemetry SDK", ("opentelemetry-sdk",)),
         Entry("otel-api", "otel_api", "OpenTelemetry API alone", ("opentelemetry-api",)),

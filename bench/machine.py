@@ -7,9 +7,8 @@ import platform
 from datetime import datetime, timezone
 from pathlib import Path
 
-from lineup import LINEUP, version_of
-
 from enterspan import __version__
+from lineup import LINEUP, version_of
 
 
 def describe() -> dict[str, object]:

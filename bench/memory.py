@@ -43,7 +43,6 @@ class Queue(NamedTuple):
 
 def ours(room: int) -> Queue:
     from contenders.ours import CountingExporter
-
     from enterspan import Tracing
 
     tracing = Tracing("memory")

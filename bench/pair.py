@@ -87,7 +87,7 @@ class Player:
         everybody = process_time_ns() - everybody
         self.runs += count
         self.turns += 1
-        share = count
+        share = float(count)
         if self.case.nested and contender.records:  # the parent is a span like the others
             share += 1 / self.case.spans
         return Turn(own / share, wall / share, everybody / share)

@@ -47,9 +47,9 @@ class Session:
             self.failed.append(what)
             say(f"!! FAILED: {what}")
             return None
-        found = json.loads(done.stdout.splitlines()[-1])
-        if isinstance(found, dict) and "missing" in found:
-            self.skip(what, str(found["missing"]))
+        found: Any = json.loads(done.stdout.splitlines()[-1])
+        if "missing" in found:  # a key; a list of figures has no such member
+            self.skip(what, found["missing"])
             return None
         return found
 

@@ -21,11 +21,10 @@ from statistics import quantiles
 from time import process_time_ns
 from typing import TYPE_CHECKING, Any
 
-from lineup import LINEUP
-from workload import settle
-
 from enterspan import Tracing
 from enterspan.exporters.jsonlines import JsonLinesExporter
+from lineup import LINEUP
+from workload import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,14 +45,17 @@ def ours(path: Path, count: int) -> int:
     return subscription.stats.dropped
 
 
+def line(span: Any) -> str:
+    """A span of the SDK on one line."""
+    return f"{span.to_json(indent=None)}\n"
+
+
 def otel(path: Path, count: int) -> int:
     """The same with the SDK's own exporter that writes JSON to a stream."""
     sdk: Any = import_module("opentelemetry.sdk.trace")
     export: Any = import_module("opentelemetry.sdk.trace.export")
     with path.open("w") as file:
-        exporter = export.ConsoleSpanExporter(
-            out=file, formatter=lambda span: span.to_json(indent=None) + "\n"
-        )
+        exporter = export.ConsoleSpanExporter(out=file, formatter=line)
         provider = sdk.TracerProvider()
         provider.add_span_processor(export.BatchSpanProcessor(exporter))
         block = provider.get_tracer("throughput").start_as_current_span

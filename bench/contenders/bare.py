@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from contender import Contender
+from contender import Idle
 from workload import add, add_async, awaits, calls, failing, failures, numbers, walks
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from workload import Run
 
 
-class Peer(Contender):
-    """The same in each mode."""
+class Peer(Idle):
+    """The same, whoever listens."""
 
     def forms(self) -> Mapping[str, Run]:
         return {

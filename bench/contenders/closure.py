@@ -1,11 +1,11 @@
-"""The least that a decorator and a block can do: `*args, **kwargs`, and `contextlib.nullcontext`."""
+"""The least that a decorator and a block can do: `*args, **kwargs`, and `nullcontext`."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from contender import Contender
+from contender import Idle
 from workload import add, add_async, awaits, calls, failing, failures, in_loop, numbers, walks
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ async def async_blocks(count: int) -> None:
             pass
 
 
-class Peer(Contender):
-    """The same in each mode."""
+class Peer(Idle):
+    """The same, whoever listens."""
 
     def forms(self) -> Mapping[str, Run]:
         return {

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from contextvars import Token
 
+    from typing_extensions import Self
+
     from workload import Run
 
 current: ContextVar[MinimalSpan | None] = ContextVar("minimal", default=None)
@@ -51,7 +53,7 @@ class MinimalSpan:
             self.trace_id = parent.trace_id
             self.parent_id = parent.span_id
 
-    def __enter__(self) -> MinimalSpan:
+    def __enter__(self) -> Self:
         self.token = current.set(self)
         self.start = perf_counter_ns()
         return self
@@ -63,7 +65,7 @@ class MinimalSpan:
         finished.append(self)
 
 
-def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+def decorate(function: Any) -> Callable[..., Any]:
     name = function.__qualname__
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -73,7 +75,7 @@ def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def decorate_async(function: Callable[..., Any]) -> Callable[..., Any]:
+def decorate_async(function: Any) -> Callable[..., Any]:
     name = function.__qualname__
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:

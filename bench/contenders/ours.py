@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import workload
 from cases import Mode
 from contender import Contender
-from workload import add, add_async, awaits, calls, failing, failures, in_loop, numbers, walks
-
 from enterspan import Tracing
+from workload import add, add_async, awaits, calls, failing, failures, in_loop, numbers, walks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,10 +42,12 @@ class CountingTail:
         self.count = 0
 
     def __call__(self, onset: TailEvent[Onset]) -> Callable[[TailEvent[Any]], None]:
+        del onset
         self.count += 1
         return self.handle
 
     def handle(self, event: TailEvent[Any]) -> None:
+        del event
         self.count += 1
 
 
