@@ -113,6 +113,15 @@ def among_tasks(size: int) -> float:
     return float(recorded - bare)
 
 
+def among_tasks_uncollected(size: int) -> float:
+    """The same without the collector, which walks all that is alive, whoever made it."""
+    gc.disable()
+    try:
+        return among_tasks(size)
+    finally:
+        gc.enable()
+
+
 def decline(onset: TailEvent[Onset]) -> None:
     """A tail that wants nothing."""
 
@@ -133,6 +142,12 @@ GROWTHS = (
         "invocations", "a span beside open invocations", (1, 10, 100, 1_000), beside_invocations
     ),
     Growth("tasks", "a traced task among tasks", (10, 100, 1_000, 10_000), among_tasks),
+    Growth(
+        "tasks, collector off",
+        "the same, the collector off",
+        (10, 100, 1_000, 10_000),
+        among_tasks_uncollected,
+    ),
     Growth("tails", "a span with declining tails", (1, 2, 4, 8), with_tails),
 )
 

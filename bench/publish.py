@@ -1,6 +1,7 @@
 """Write `docs/performance.md` and `docs/performance.svg` from what `run.py` measured.
 
     python bench/publish.py
+    python bench/publish.py --check     is the page what the results say?
 
 It reads `bench/results/*.json`, one file for each Python, and the remarks in `bench/remarks.md`.
 The same input gives the same output.
@@ -8,6 +9,7 @@ The same input gives the same output.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from targets import Results
 
 HERE = Path(__file__).parent
-DOCS = HERE.parent / "docs"
+PAGE = HERE.parent / "docs" / "performance.md"
 
 INTRODUCTION = """\
 # Performance
@@ -245,16 +247,25 @@ def read() -> dict[str, Any]:
 
 
 def main() -> int:
-    """Write both files."""
+    """Write both files, or look whether the page would change."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    options.add_argument("--check", action="store_true", help="write nothing; 1 if it would change")
+    given = options.parse_args()
     runs = read()
     if not runs:
         print("nothing in bench/results yet: python bench/run.py", file=sys.stderr)
         return 1
-    DOCS.mkdir(exist_ok=True)
-    (DOCS / "performance.md").write_text("\n".join(page(runs)).rstrip() + "\n")
+    text = "\n".join(page(runs)).rstrip() + "\n"
+    if given.check:
+        if PAGE.exists() and PAGE.read_text() == text:
+            return 0
+        print(f"{PAGE} is not what bench/results say: python bench/publish.py", file=sys.stderr)
+        return 1
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(text)
     newest = list(runs)[-1]
-    plot.draw(newest, runs[newest], DOCS / "performance.svg")
-    print(f"written: {DOCS / 'performance.md'}, {DOCS / 'performance.svg'}")
+    plot.draw(newest, runs[newest], PAGE.with_suffix(".svg"))
+    print(f"written: {PAGE}, {PAGE.with_suffix('.svg')}")
     return 0
 
 
