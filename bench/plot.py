@@ -34,7 +34,7 @@ def draw(python: str, results: Results, path: Path) -> None:
         panel.set_title(case.title.replace("`", "") + suffix, fontsize=9)
     figure.suptitle(
         f"Cost relative to enterspan (red line), Python {python}, logarithmic;"
-        " longer is dearer, whiskers are quartiles"
+        " to the right is dearer, whiskers are quartiles"
     )
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
@@ -51,7 +51,9 @@ def fill(panel: Any, results: Results, key: str) -> None:
         [values[1] - values[0] for values, _ in bars],
         [values[2] - values[1] for values, _ in bars],
     ]
-    panel.barh(names, middles, xerr=whiskers, color=BARS, height=0.7, ecolor="#333333")
+    # From our own cost, which is 1: to the right what is dearer, to the left what is cheaper.
+    widths = [middle - 1 for middle in middles]
+    panel.barh(names, widths, left=1, xerr=whiskers, color=BARS, height=0.7, ecolor="#333333")
     panel.set_xscale("log")
     panel.axvline(1, color=LINE, linewidth=1)
     for at, middle in enumerate(middles):
