@@ -111,7 +111,7 @@ def weights(session: Session, given: argparse.Namespace) -> list[dict[str, Any]]
 
 def measure(session: Session, given: argparse.Namespace) -> dict[str, Any]:
     """All parts that are wanted."""
-    found: dict[str, Any] = {"seconds": given.seconds, **machine.describe()}
+    found: dict[str, Any] = {"seconds": given.seconds, **machine.describe(given.source)}
     rounds, spans, seconds = ("2", "2000", "0.1") if given.brief else ("20", "50000", "5")
     if "pairs" in given.part:
         found["pairs"] = pairs(session, given)
@@ -136,6 +136,7 @@ def options() -> argparse.Namespace:
     add("--case", action="append", default=[], choices=[case.key for case in CASES])
     add("--part", action="append", default=[], choices=PARTS)
     add("--brief", action="store_true", help="does it work? few peers, no figures")
+    add("--source", help="what to call the source that is measured; else git says it")
     add("--output", type=Path, help="the file to write; bench/results/PYTHON.json")
     given = parser.parse_args()
     given.part = given.part or list(PARTS)
