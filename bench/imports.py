@@ -79,7 +79,10 @@ def spread(values: list[float]) -> list[float]:
 
 def imported() -> list[str]:
     """The heavy modules that `import enterspan` brings in; none, it is to be hoped."""
-    code = f"import sys, enterspan; print(*[m for m in {HEAVY!r} if m in sys.modules])"
+    code = (
+        "import sys; before = set(sys.modules); import enterspan;"
+        f" print(*[m for m in {HEAVY!r} if m in sys.modules and m not in before])"
+    )
     command = [sys.executable, "-c", code]
     told = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     return told.stdout.split()
