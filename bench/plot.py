@@ -24,7 +24,9 @@ def draw(python: str, results: Results, path: Path) -> None:
     matplotlib: Any = import_module("matplotlib")
     matplotlib.use("svg")
     # The same figures give the same file.
-    matplotlib.rcParams.update({"svg.hashsalt": "enterspan", "font.size": 8})
+    matplotlib.rcParams.update(
+        {"svg.hashsalt": "enterspan", "svg.fonttype": "none", "font.size": 8}
+    )
     pyplot: Any = import_module("matplotlib.pyplot")
     cases = [case for case in CASES if case.key in SHOWN]
     figure, panels = pyplot.subplots(2, 3, figsize=(10, 6.4), layout="constrained")
