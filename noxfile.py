@@ -111,6 +111,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the small benchmark, shortly: that it works is checked here, figures need a quiet box."""
-    install(session, "bench")
-    session.run("python", "bench/quick.py", *(session.posargs or ["--seconds", "2"]))
+    """Run the benchmark briefly, beside one peer: does it work? With arguments, beside all peers.
+
+    Figures need a quiet machine and some ten minutes: `nox -s bench -- --seconds 2`.
+    """
+    install(session, "bench" if session.posargs else "bench-brief")
+    session.run("python", "bench/run.py", *(session.posargs or ["--brief"]))
