@@ -71,24 +71,31 @@ _CLOSED: Final = (GeneratorType, CoroutineType)
 """What is closed by `close()`; that of a step of an async generator does nothing before 3.13."""
 
 
-def _drive(  # noqa: C901, PLR0912 - every step of every body passes here
+def _drive(  # noqa: C901, PLR0912, PLR0915 - every step of every body passes here
     board: Switchboard,
     entry: Any,
     body: Any,
     inside: Inside | None = None,
     span: Span | None = None,
     recorder: Any = None,
+    item: Any = None,
+    begun: bool = False,
 ) -> Generator[Any, Any, Any]:
     """Drive a generator, a coroutine or one step of an async generator, with an entry current.
 
     To its driver it behaves as `yield from body` does (PEP 380). What is current where it stops is
     told to `inside`. A `span` ends with it, after the recorder has seen the result; an exception is
-    the caller's to deal with.
+    the caller's to deal with. If it has `begun`, the first step has been made, and gave the item.
     """
     get, set_, reset = board.get, board.set, board.reset
     send = body.send
     value: Any = None
     error: BaseException | None = None
+    if begun:
+        try:
+            value = yield (item, item := None)[0]
+        except BaseException as thrown:
+            error = from_outside(thrown)
     while True:
         token = set_(entry)
         try:
@@ -143,6 +150,20 @@ def from_outside(error: BaseException) -> BaseException:
 
 drive: Any = coroutine(_drive)
 """`_drive`, for `await` and for `yield from` alike (types.coroutine sets a flag of its code)."""
+
+
+def drive_on(board: Switchboard, span: Span, body: Any, item: Any, recorder: Any = None) -> Any:
+    """Drive a body whose first step was made with its span current, and gave an item."""
+    entry = board.get()
+    take_away(board, span)
+    return drive(board, entry, body, None, span, recorder, item, True)
+
+
+def take_away(board: Switchboard, span: Span) -> None:
+    """Put away a span that is current for a body's step, and whatever the body has left open."""
+    token, span._token = span._token, None
+    if token is not None:
+        board.restore(token)
 
 
 def skip_frames(error: BaseException) -> None:

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._enter import is_plain, settle
 from enterspan._frozen import frozen
-from enterspan._generators import Inside, drive, first_step, from_outside, skip_frames
+from enterspan._generators import (
+    Inside,
+    drive,
+    drive_on,
+    first_step,
+    from_outside,
+    skip_frames,
+    take_away,
+)
 from enterspan._scope import begin, begin_with_floor, fail, finish
 from enterspan._span import Rare, put_attributes
 from enterspan._values import Limits, clean_all, clean_text
@@ -223,7 +231,7 @@ _CALL = """\
         except @Error as @error:
             @fail(@span, @error)
             raise
-{returned}        @kind = @type(@result)
+{at_once}        @kind = @type(@result)
         if (@result is None or @kind is @str or @kind is @int or @kind is @bool
                 or @is_plain(@result)):
             @finish(@span)
@@ -231,15 +239,45 @@ _CALL = """\
         return @settle(@board, @span, @result, True)
 """
 
-_DRIVEN = """\
-    {define} wrapper({params}):
+_COROUTINE_CALL = """\
+    async def wrapper({params}):
         if @board.off:
-            return ({wait} @fn({args}))
+            return await @fn({args})
+        @span = @begin(@board, @name, {start})
+        if @span is None:
+            return await @fn({args})
+{capture}        try:
+            @body = @fn({args})
+            @item = @body.send(None)
+        except @Stopped as @stop:
+            @result = @stop.value
+            if @board.get() is not @span:
+                @take_away(@board, @span)
+        except @Error as @error:
+            @take_away(@board, @span)
+            @fail(@span, @error)
+            raise
+        else:
+            try:
+                return await @drive_on(@board, @span, @body, @item{returned})
+            except @Error as @error:
+                @skip(@error)
+                @fail(@span, @error)
+                raise
+{at_once}        @finish(@span)
+        return @result
+"""
+"""The first step of a coroutine is made here: many have no other."""
+
+_GENERATED = """\
+    def wrapper({params}):
+        if @board.off:
+            return (yield from @fn({args}))
         @span = @begin(@board, @name, {start}, False)
         if @span is None:
-            return ({wait} @fn({args}))
+            return (yield from @fn({args}))
 {capture}        try:
-            return ({wait} @drive(@board, @span, @fn({args}), None, @span{returned}))
+            return (yield from @drive(@board, @span, @fn({args}), None, @span{returned}))
         except @Error as @error:
             @skip(@error)
             @fail(@span, @error)
@@ -318,13 +356,12 @@ def _trace_function(function: FunctionType, board: Switchboard, options: Options
     flags = code.co_flags
     start = "*@start()" if recorder.starts else "None, None"
     text = _text(flags).format(
-        define="async def" if flags & _COROUTINE else "def",
-        wait="await" if flags & _COROUTINE else "yield from",
         params=params,
         args=args,
         start=start,
         capture=_capture(recorder, " " * (12 if flags & _ASYNC_GENERATOR else 8), writable),
-        returned=_returned(flags) if options.capture_return else "",
+        returned=", @end" if options.capture_return else "",
+        at_once="        @end.result(@span, @result)\n" if options.capture_return else "",
     )
     inner = _make(text, names)(_Kit(function, board, name, recorder.start, recorder))
     wrapper = FunctionType(
@@ -350,16 +387,12 @@ def _capture(recorder: Recorder, indent: str, writable: bool) -> str:
     return f"{indent}@end.arguments(@span, {{{given}}})\n"
 
 
-def _returned(flags: int) -> str:
-    return (
-        ", @end" if flags & (_GENERATOR | _COROUTINE) else "        @end.result(@span, @result)\n"
-    )
-
-
 def _text(flags: int) -> str:
     if flags & _ASYNC_GENERATOR:
         return _ASYNC_GENERATED
-    return _DRIVEN if flags & (_GENERATOR | _COROUTINE) else _CALL
+    if flags & _COROUTINE:
+        return _COROUTINE_CALL
+    return _GENERATED if flags & _GENERATOR else _CALL
 
 
 class _Kit:
@@ -372,6 +405,8 @@ class _Kit:
     settle = staticmethod(settle)
     is_plain = staticmethod(is_plain)
     drive = staticmethod(drive)
+    drive_on = staticmethod(drive_on)
+    take_away = staticmethod(take_away)
     skip = staticmethod(skip_frames)
     first = staticmethod(first_step)
     outside = staticmethod(from_outside)
@@ -382,6 +417,7 @@ class _Kit:
     type = type
     Error = BaseException
     Stop = StopAsyncIteration
+    Stopped = StopIteration
 
     def __init__(self, fn: Any, board: Switchboard, name: Any, start: Any, end: Recorder) -> None:
         self.begin = begin_with_floor if end.has_floor else begin
