@@ -210,9 +210,11 @@ class _Reader:
                 raise self._wrong((*key, at), f"{label} has the value {value!r} twice")
         found = {type(value).__name__ for value in values}
         if not names:
-            names = tuple([scalar for scalar in SCALARS if scalar in found])
-        elif len(names) > 1 or found != {names[0].removeprefix("list[").rstrip("]")}:
-            raise self._wrong(key, f"not all values of {label} are of its type {names[0]!r}")
+            return Kind(tuple([name for name in SCALARS if name in found]), tuple(values))
+        first, *others = names
+        if others or found != {first.removeprefix("list[").removesuffix("]")}:
+            text = " | ".join(names)
+            raise self._wrong(key, f"not all values of {label} are of its type {text!r}")
         return Kind(names, tuple(values))
 
     # --- names ---

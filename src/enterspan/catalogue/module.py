@@ -85,8 +85,7 @@ def render(catalogue: Catalogue) -> str:
     if catalogue.names:
         typed += _typed_tracing(catalogue)
         run += "\n    tracing = _tracing\n\n    def SpanName(name):\n        return name\n"
-    whole = f"{_used(head, typed)}{typed}\nelse:\n{run}"
-    return whole
+    return f"{_used(head, typed)}{typed}\nelse:\n{run}"
 
 
 def _used(head: str, text: str) -> str:

@@ -102,9 +102,8 @@ def key_text(name: str, *, ascii_only: bool = False) -> str:
 def _escaped(character: str, ascii_only: bool) -> str:
     if character in _ESCAPES:
         return _ESCAPES[character]
-    if character.isascii() if ascii_only else True:
-        if character.isprintable():
-            return character
+    if (character.isascii() if ascii_only else True) and character.isprintable():
+        return character
     point = ord(character)
     return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
 
@@ -113,7 +112,8 @@ def _escaped(character: str, ascii_only: bool) -> str:
 
 _SPACE: Final = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
 _STRING: Final = re.compile(
-    r'"""(?:[^\\]|\\.)*?"{3,5}(?!")|\'\'\'.*?\'{3,5}(?!\')|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL
+    r'"""(?:[^\\]|\\.)*?"{3,5}(?!")|\'\'\'.*?\'{3,5}(?!\')|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'',
+    re.DOTALL,
 )
 _SCALAR: Final = re.compile(r"[^,\]}#\n]+")
 
