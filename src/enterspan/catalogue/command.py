@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
     from typing import BinaryIO
 
     from enterspan.catalogue.recorded import Recording
@@ -73,6 +73,8 @@ def _check_options(options: argparse.Namespace) -> None:
 
 
 def _catalogue_path(options: argparse.Namespace) -> Path:
+    from pathlib import Path
+
     from enterspan.catalogue.declarations import find_catalogue
 
     return find_catalogue(Path.cwd()) if options.catalogue is None else Path(options.catalogue)
@@ -80,7 +82,7 @@ def _catalogue_path(options: argparse.Namespace) -> Path:
 
 def _generate(options: argparse.Namespace) -> int:
     from enterspan.catalogue.declarations import read_catalogue
-    from enterspan.catalogue.module import generate, output_of
+    from enterspan.catalogue.generation import generate, output_of
 
     catalogue = _catalogue_path(options)
     changed = generate(catalogue, options.output, check=options.check)

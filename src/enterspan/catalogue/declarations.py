@@ -17,6 +17,7 @@ from enterspan.catalogue.kinds import KINDS, SCALARS, Kind, parse_names
 from enterspan.catalogue.names import (
     RESERVED_METHODS,
     RESERVED_PARAMETERS,
+    as_read,
     identifier_of,
     is_public_identifier,
 )
@@ -165,10 +166,11 @@ class _Reader:
 
     def _attribute(self, key: Key, name: str, given: Any, span: str) -> Attribute:
         label = f"attribute {name!r} of {span}"
+        listed: Key = (*key, "values")
         if isinstance(given, str):
             given = {"type": given}
         elif isinstance(given, list):
-            given = {"values": given}
+            given, listed = {"values": given}, key
         if not isinstance(given, dict):
             raise self._wrong(
                 key, f"{label} must be a type, a list of values, or a table, not {_shown(given)}"
@@ -177,11 +179,11 @@ class _Reader:
         parameter = self._identifier(key, name, given, "parameter", label, RESERVED_PARAMETERS)
         required = self._flag(key, given, "required", default=True)
         doc = self._text(key, given, "doc", "")
-        return Attribute(name, parameter, self._kind(key, given, label), required, doc)
+        return Attribute(name, parameter, self._kind(key, given, listed, label), required, doc)
 
     # --- types ---
 
-    def _kind(self, key: Key, table: dict[str, Any], label: str) -> Kind:
+    def _kind(self, key: Key, table: dict[str, Any], listed: Key, label: str) -> Kind:
         if "type" not in table and "values" not in table:
             raise self._wrong(key, f"{label} has no type: one of {', '.join(KINDS)}")
         names: tuple[str, ...] = ()
@@ -196,7 +198,7 @@ class _Reader:
                 ) from None
         if "values" not in table:
             return Kind(names)
-        return self._values((*key, "values"), table["values"], names, label)
+        return self._values(listed, table["values"], names, label)
 
     def _values(self, key: Key, values: Any, names: tuple[str, ...], label: str) -> Kind:
         if not isinstance(values, list) or not values:
@@ -231,7 +233,7 @@ class _Reader:
         """The name in Python: what is given as `method` or `parameter`, or what the rule says."""
         given = option in table
         if given:
-            found = self._text(key, table, option, "")
+            found = as_read(self._text(key, table, option, ""))
             where: Key = (*key, option)
             made = f"the {option} {found!r} of {label}"
         else:

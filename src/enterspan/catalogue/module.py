@@ -7,18 +7,13 @@ the catalogue.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from enterspan.catalogue.declarations import check_module_path, read_catalogue
-from enterspan.catalogue.errors import CatalogueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from os import PathLike
 
     from enterspan.catalogue.declarations import Attribute, Catalogue, SpanEntry
 
@@ -316,68 +311,3 @@ def _safe(character: str) -> str:
     if character in '"\\':
         return "\\" + character
     return character if character.isprintable() else repr(character)[1:-1]
-
-
-# --- the file -------------------------------------------------------------------------------------
-
-
-def generate(
-    catalogue: str | PathLike[str],
-    output: str | PathLike[str] | None = None,
-    *,
-    check: bool = False,
-) -> bool:
-    """Write the module for a catalogue, and return whether it was another before.
-
-    `catalogue` is the TOML file; `output` the module, by default what the catalogue says. With
-    `check` nothing is written. Raises CatalogueError for a catalogue that makes no sense, with its
-    file and line, and for a module that can't be written; nothing is half-written then.
-    """
-    declared = read_catalogue(catalogue)
-    path = output_of(declared, output)
-    text = render(declared)
-    try:
-        if path.exists() and not path.is_file():
-            raise CatalogueError(f"can't write {str(path)!r}: it is no file")
-        before = path.read_bytes() if path.exists() else None
-        if before and not before.startswith(MARK.encode()):
-            raise CatalogueError(
-                f"{str(path)!r} was not generated from a catalogue, and is left as it is: choose"
-                " another output, or delete it"
-            )
-        data = text.encode()
-        changed = before is None or before.replace(b"\r\n", b"\n") != data
-        if changed and not check:
-            _replace(path, data)
-    except OSError as error:
-        raise CatalogueError(f"can't write {str(path)!r}: {error.strerror or error}") from None
-    return changed
-
-
-def output_of(catalogue: Catalogue, output: str | PathLike[str] | None = None) -> Path:
-    """Where the module goes. Raises CatalogueError where nobody has said it."""
-    if output is not None:
-        path = Path(output)
-        check_module_path(path)
-        return path
-    if catalogue.output is None:
-        raise CatalogueError(
-            "it does not say where the module goes: output = 'spans.py'", catalogue.file
-        )
-    return catalogue.output
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    path = path.resolve()  # through a link, and not instead of it
-    made = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with made.open("xb") as file:
-            file.write(data)
-        if path.exists():
-            made.chmod(path.stat().st_mode)
-        made.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            made.unlink()
-        raise
