@@ -25,9 +25,7 @@ def write(tmp_path):
 
 def described(catalogue):
     return {
-        span.name: {
-            a.name: (a.parameter, a.kind.text, a.required, a.doc) for a in span.attributes
-        }
+        span.name: {a.name: (a.parameter, a.kind.text, a.required, a.doc) for a in span.attributes}
         for span in catalogue.spans
     }
 

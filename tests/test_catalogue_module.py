@@ -225,7 +225,7 @@ Ends in a quote"
         node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and "entry" in node.name
     )
     assert ast.get_docstring(entry) == (
-        "Ends in a quote\"\n   and has \\\\ and \"\"\" inside\n\nx_y (x.y): Of two lines."
+        'Ends in a quote"\n   and has \\\\ and """ inside\n\nx_y (x.y): Of two lines.'
     )
 
 

@@ -61,7 +61,14 @@ def commands() -> dict[str, list[str]]:
     paths = search_path()
     return {
         "mypy": [
-            *["mypy", "--config-file=", "--strict", "--no-error-summary", "--cache-dir", os.devnull],
+            *[
+                "mypy",
+                "--config-file=",
+                "--strict",
+                "--no-error-summary",
+                "--cache-dir",
+                os.devnull,
+            ],
             *["--python-executable", python, "--python-version", PYTHON_VERSION, *files],
         ],
         "pyright": ["pyright", "--pythonpath", python],
@@ -106,7 +113,9 @@ def check(name: str, command: list[str], project: Path) -> bool:
     for file, line in sorted(found - expected):
         print(f"{name} complains of {file}:{line}: {text_of(file, line, project)}")
     right = found == expected
-    print(f"{name}: {len(found & expected)} of {len(expected)} mistakes{'' if right else ': WRONG'}")
+    print(
+        f"{name}: {len(found & expected)} of {len(expected)} mistakes{'' if right else ': WRONG'}"
+    )
     return right or not is_gate
 
 
