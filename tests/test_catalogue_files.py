@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import sys
 
 import pytest
@@ -130,7 +129,7 @@ BAD = {
         3,
         "attribute 'b' of span 'a' has the unknown type 'list[list[str]]'",
     ),
-    "[spans.a]\nattributes.b = 'datetime'": (2, "it must be one of str, bool, int, float, list[str"),
+    "[spans.a]\nattributes.b = 'datetime'": (2, "it must be one of str, bool, int, float, "),
     "[spans.a]\nattributes.b = ''": (2, "has the unknown type ''"),
     "[spans.a]\nattributes.b = 3": (2, "must be a type, a list of values, or a table, not 3"),
     "[spans.a]\nattributes.b = inf": (2, "must be a type, a list of values, or a table, not inf"),
@@ -225,7 +224,7 @@ def test_a_file_that_is_not_there(tmp_path):
     """Its name and the reason."""
     with pytest.raises(CatalogueError, match=r"can't read .*none\.toml': No such file"):
         read_catalogue(tmp_path / "none.toml")
-    with pytest.raises(CatalogueError, match="can't read .*: Is a directory"):
+    with pytest.raises(CatalogueError, match=r"can't read .*: Is a directory"):
         read_catalogue(tmp_path)
 
 
@@ -292,7 +291,7 @@ m = 3
 def test_reading_a_good_catalogue_looks_for_no_lines(write, monkeypatch):
     """A thousand spans are read at once."""
     monkeypatch.setattr(
-        "enterspan.catalogue.toml._Finder.lines", lambda self: builtins.exit("not needed")
+        "enterspan.catalogue.toml._Finder.lines", lambda self: pytest.fail("not needed")
     )
     text = "".join([f"[spans.s{n}]\nattributes.a = 'str'\n" for n in range(1000)])
     assert len(read_catalogue(write(text)).spans) == 1000

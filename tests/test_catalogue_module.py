@@ -291,10 +291,9 @@ def test_check_changes_nothing(shop, tmp_path, capsys):
     assert cli.main(command) == 1
     assert module.read_text() == text + "\n"
     said = capsys.readouterr()
-    assert (said.out, said.err) == (
-        "",
-        f"enterspan: {module} is not what {shop} says: `enterspan catalogue --generate` writes it\n",
-    )
+    assert said.out == ""
+    assert said.err.startswith(f"enterspan: {module} is not what {shop} says: ")
+    assert said.err.count("\n") == 1
 
 
 def test_carriage_returns_are_no_drift(shop, tmp_path):

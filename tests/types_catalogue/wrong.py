@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import spans
 from spans import tracing
 
-from enterspan import Span
+if TYPE_CHECKING:
+    from enterspan import Span
 
 
 def needs_number(span: Span, number: int) -> int:

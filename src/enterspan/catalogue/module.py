@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Never as _Never
     from typing_extensions import NotRequired as _NotRequired
-    from typing_extensions import Self as _Self
 
     from enterspan import AttributeValue as _AttributeValue
     from enterspan import Span as _Span
@@ -131,22 +129,23 @@ def _typed_mapping(span: SpanEntry) -> str:
 
 def _typed_shown(span: SpanEntry) -> str:
     """The Span that a block gives: it takes the attributes of this span, of their types."""
+    own = f'"{_shown(span)}"'  # there is no class below it
     lines = [f"    class {_shown(span)}(_Span):"]
     pairs = [(repr(a.name), f"{a.kind.annotation} | None") for a in span.attributes]
-    define = "        def set_attribute(self, key: {}, value: {}) -> _Self: ..."
+    define = "        def set_attribute(self, key: {}, value: {}) -> {}: ..."
     if len(pairs) == 1:
-        lines.append(define.format(f"_Literal[{pairs[0][0]}]", pairs[0][1]) + _QUIET)
+        lines.append(define.format(f"_Literal[{pairs[0][0]}]", pairs[0][1], own) + _QUIET)
     else:
         for at, (name, kind) in enumerate(pairs):
             lines.append("        @_overload")
             quiet = "" if at else "  # pyrefly: ignore"
-            lines.append(define.format(f"_Literal[{name}]", kind) + quiet)
-        lines.append(define.format("str", "object") + "  # ty: ignore")
+            lines.append(define.format(f"_Literal[{name}]", kind, own) + quiet)
+        lines.append(define.format("str", "object", own) + "  # ty: ignore")
     plain = [a for a in span.attributes if a.name == a.parameter]
     keywords = "".join([f", {a.name}: {a.kind.annotation} | None = None" for a in plain])
     lines.append(
         f"        def set_attributes(self, _attributes: _attributes_{span.method} | None = None, /"
-        f"{', *' if keywords else ''}{keywords}) -> _Self: ...{_QUIET}"
+        f"{', *' if keywords else ''}{keywords}) -> {own}: ...{_QUIET}"
     )
     return "\n".join(lines) + "\n\n"
 
