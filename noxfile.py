@@ -77,6 +77,7 @@ def types(session: nox.Session) -> None:
         ["pyright", "--pythonpath", f"{session.bin}/python"],
         ["ty", "check", "--python", f"{session.bin}/python"],
         ["pyrefly", "check", "--python-interpreter-path", f"{session.bin}/python"],
+        ["python", "tests/types_catalogue/check.py"],
     )
 
 

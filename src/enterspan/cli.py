@@ -17,6 +17,7 @@ from enterspan._traces import read_traces
 from enterspan._tracing import tracing
 from enterspan._tree import tree_lines
 from enterspan._version import __version__
+from enterspan.catalogue import command as catalogue_command
 from enterspan.events import CustomEventInfo
 from enterspan.exporters.console import ConsoleTail
 from enterspan.exporters.jsonlines import JsonLinesTail
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if options.command == "run":
             return _run(options, program)
+        if options.command == "catalogue":
+            return catalogue_command.run(options)
         return _view(options.file)
     except RefusedError as error:
         _say(str(error))
@@ -99,6 +102,7 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     view.add_argument("file", metavar="FILE", help="a file that --output wrote; - is stdin")
+    catalogue_command.add_parser(commands)
     return parser
 
 

@@ -1,0 +1,7 @@
+"""The span catalogue: spans declared once, and a typed module made of them."""
+
+from enterspan.catalogue.errors import CatalogueError as CatalogueError
+from enterspan.catalogue.generation import generate as generate
+from enterspan.catalogue.spans import CatalogueScope as CatalogueScope
+from enterspan.catalogue.spans import CatalogueSpan as CatalogueSpan
+from enterspan.catalogue.spans import span_of as span_of

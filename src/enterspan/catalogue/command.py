@@ -1,0 +1,170 @@
+"""The command `enterspan catalogue`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from enterspan.catalogue.recorded import Recording
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to those of `enterspan`."""
+    parser = commands.add_parser(
+        "catalogue",
+        help="draft, check and generate a catalogue of spans",
+        description="Without an option, draft a catalogue of the spans in FILE and print it. With"
+        " --check, report what is in FILE and not in the catalogue, and exit with 1 if anything is."
+        " With --generate, write the module of typed spans.",
+        usage="enterspan catalogue FILE [--check] | enterspan catalogue --generate [--check]",
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", metavar="FILE", nargs="?", help="a recorded trace; - is stdin")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="compare FILE, or with --generate the module, with the catalogue; change nothing",
+    )
+    parser.add_argument("--generate", action="store_true", help="write the module of typed spans")
+    parser.add_argument(
+        "--catalogue",
+        metavar="TOML",
+        help="the catalogue (default: the nearest pyproject.toml)",
+    )
+    parser.add_argument("--output", metavar="MODULE", help="where --generate writes the module")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what the options say, and return the exit code."""
+    try:
+        _check_options(options)
+        if options.generate:
+            return _generate(options)
+        code = _compare(options) if options.check else _draft(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read this has seen enough; at its end Python would fail on the rest once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        _say(f"can't write: {error.strerror or error}")
+        return 2
+    except ValueError as error:
+        _say(str(error))
+        return 2
+    return code
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    if options.generate and options.file is not None:
+        raise ValueError("--generate takes no FILE: --catalogue names the catalogue")
+    if not options.generate and options.file is None:
+        raise ValueError("nothing to do: name the FILE of a recorded trace, or say --generate")
+    if options.output is not None and not options.generate:
+        raise ValueError("--output goes with --generate")
+    if options.catalogue is not None and not (options.generate or options.check):
+        raise ValueError("--catalogue goes with --check or --generate")
+
+
+def _catalogue_path(options: argparse.Namespace) -> Path:
+    from pathlib import Path
+
+    from enterspan.catalogue.declarations import find_catalogue
+
+    return find_catalogue(Path.cwd()) if options.catalogue is None else Path(options.catalogue)
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from enterspan.catalogue.declarations import read_catalogue
+    from enterspan.catalogue.generation import generate, output_of
+
+    catalogue = _catalogue_path(options)
+    changed = generate(catalogue, options.output, check=options.check)
+    if options.check and changed:
+        output = output_of(read_catalogue(catalogue), options.output)
+        _say(f"{output} is not what {catalogue} says: `enterspan catalogue --generate` writes it")
+        return 1
+    return 0
+
+
+def _draft(options: argparse.Namespace) -> int:
+    from enterspan.catalogue.draft import MOST_NAMES, Draft
+
+    draft = Draft()
+    with _opened(options.file) as file:
+        recording = _recording(file, options.file)
+        draft.add_all(_read(recording, options.file))
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    sys.stdout.write(draft.text(ascii_only=not encoding.lower().startswith("utf")))
+    _say_problems(recording, options.file)
+    if draft.left_out:
+        _say(
+            f"{options.file}: {draft.left_out:,} spans have more than {MOST_NAMES:,} names, and are"
+            " left out: are there ids in the names?"
+        )
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from enterspan.catalogue.comparison import Comparison
+    from enterspan.catalogue.declarations import read_catalogue
+
+    catalogue = read_catalogue(_catalogue_path(options))
+    comparison = Comparison(catalogue)
+    with _opened(options.file) as file:
+        recording = _recording(file, options.file)
+        comparison.add_all(_read(recording, options.file))
+    found = comparison.findings()
+    for finding in found:
+        times = "once" if finding.count == 1 else f"{finding.count:,} times"
+        _print(f"{options.file}:{finding.line}: {finding.text} ({times})")
+    if comparison.left_out:
+        _print(f"{options.file}: {comparison.left_out:,} more are not told")
+    _say_problems(recording, options.file)
+    return 1 if found else 0
+
+
+def _opened(path: str) -> BinaryIO:
+    try:
+        if path == "-":
+            return open(sys.stdin.fileno(), "rb", closefd=False)
+        return open(path, "rb")  # noqa: PTH123 - the caller's block closes it
+    except OSError as error:
+        raise ValueError(f"can't read {path!r}: {error.strerror}") from None
+
+
+def _recording(file: BinaryIO, path: str) -> Recording:
+    from enterspan.catalogue.recorded import Recording
+
+    return Recording(file, "stdin" if path == "-" else path)
+
+
+def _read(recording: Recording, path: str) -> Any:
+    try:
+        yield from recording.spans()
+    except OSError as error:
+        raise ValueError(f"can't read {path!r}: {error.strerror}") from None
+
+
+def _say_problems(recording: Recording, path: str) -> None:
+    for problem in recording.problems:
+        _say(f"{path}: line {problem.line} is {problem.reason}")
+    more = recording.problem_count - len(recording.problems)
+    if more:
+        _say(f"{path}: {more} more lines could not be read")
+
+
+def _print(text: str) -> None:
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
+        sys.stderr.write(f"enterspan: {text}\n")

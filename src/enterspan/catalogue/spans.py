@@ -1,0 +1,119 @@
+"""What a generated module is made of: the plain API of a Tracing, with a span's name filled in.
+
+The classes here are for type checkers: a generated module says in their terms what each span
+takes. What it holds at run time are `functools.partial` objects around `Tracing.span` and its
+siblings, so that nothing of ours runs between the call and the plain API.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from enterspan._scope import SpanScope
+from enterspan._span import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from enterspan._switchboard import Switchboard
+    from enterspan._tracing import Tracing
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_F = TypeVar("_F", bound="Callable[..., object] | property")
+_Span_co = TypeVar("_Span_co", bound=Span, covariant=True)
+_Attributes_contra = TypeVar("_Attributes_contra", contravariant=True)
+_Name_contra = TypeVar("_Name_contra", bound=str, contravariant=True)
+
+
+class CatalogueScope(SpanScope, Generic[_Span_co]):
+    """The block around a span of a catalogue, to type checkers: it gives that kind of span."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __enter__(self) -> _Span_co: ...
+        async def __aenter__(self) -> _Span_co: ...
+
+
+class CatalogueSpan(Protocol[_Span_co, _Attributes_contra, _Name_contra]):
+    """A span of a catalogue, to type checkers: what can be done with it beside calling it.
+
+    Called with the span's attributes, it is the block `Tracing.span`.
+    """
+
+    @overload
+    def traced(self, function: _F, /) -> _F: ...
+    @overload
+    def traced(
+        self,
+        function: None = None,
+        /,
+        *,
+        attributes: _Attributes_contra | None = None,
+        capture_args: bool | Sequence[_Name_contra] = False,
+        capture_return: bool = False,
+        min_duration: float | None = None,
+    ) -> Callable[[_F], _F]: ...
+    def traced(self, function: Any = None, /, **options: Any) -> Any:
+        """Put the span around each call, as `Tracing.traced` does: bare, or with its options."""
+        ...
+
+    def enter_span(
+        self,
+        callback: Callable[Concatenate[_Span_co, _P], _T],
+        /,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
+        """Call `callback(span, *args, **kwargs)` with the span, as `Tracing.enter_span` does."""
+        ...
+
+    def start_active_span(
+        self,
+        callback: Callable[Concatenate[_Span_co, _P], _T],
+        /,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
+        """Do as `enter_span`, save that the caller ends the span."""
+        ...
+
+
+def span_of(tracing: Tracing, name: str, renamed: Mapping[str, str] | None = None) -> Any:
+    """Return the plain API of a Tracing for the span of one name.
+
+    It is called as `Tracing.span` is, without the name; `traced`, `enter_span`,
+    `start_active_span` and `start_span` are attributes of it. `renamed` says which attribute a
+    parameter stands for, where it has another name.
+    """
+    span: Any = tracing.span
+    start: Any = tracing.start_span
+    if renamed is not None:
+        span, start = (_renaming(form, tracing._board, dict(renamed)) for form in (span, start))
+    # Exactly `partial`, with attributes: a subclass of it is called more slowly.
+    block: Any = partial(span, name)
+    block.start_span = partial(start, name)
+    block.enter_span = partial(tracing.enter_span, name)
+    block.start_active_span = partial(tracing.start_active_span, name)
+    block.traced = partial(_traced, tracing, name)
+    return block
+
+
+def _renaming(form: Any, board: Switchboard, names: dict[str, str]) -> Any:
+    """A form that is given attributes under the names of their parameters."""
+    name_of = names.get
+
+    def renamed(name: str, attributes: Any = None, /, **more: Any) -> Any:
+        if board.off:
+            return form(name)
+        return form(name, attributes, **{name_of(key, key): more[key] for key in more})
+
+    return renamed
+
+
+def _traced(tracing: Tracing, name: str, function: Any = None, /, **options: Any) -> Any:
+    decorate = tracing.traced(name, **options)
+    return decorate if function is None else decorate(function)

@@ -1,0 +1,369 @@
+"""The generated module: at run time the plain API, and the same text whenever it is written."""
+
+from __future__ import annotations
+
+import ast
+import os
+import pickle
+import stat
+import subprocess
+import sys
+from functools import partial
+from types import ModuleType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enterspan import Span, Tracing, cli, tracing
+from enterspan.catalogue import CatalogueError, generate, span_of
+from enterspan.catalogue.declarations import read_catalogue
+from enterspan.catalogue.draft import Draft
+from enterspan.catalogue.module import render
+from enterspan.catalogue.recorded import RecordedSpan
+from enterspan.testing import capture
+
+SHOP = """
+output = "spans.py"
+names = true
+[spans."checkout.pay"]
+doc = "A customer pays."
+attributes.cart_id = "str"
+attributes.total = { type = "float", required = false }
+[spans.fetch]
+attributes."http.method" = ["GET", "HEAD"]
+attributes."http.status" = { type = "int", required = false }
+attributes.route = { type = "str", required = false }
+"""
+
+
+@pytest.fixture
+def shop(tmp_path):
+    path = tmp_path / "shop.toml"
+    path.write_text(SHOP)
+    return path
+
+
+def loaded(text, name="spans_under_test"):
+    module = ModuleType(name)
+    exec(compile(text, name, "exec"), module.__dict__)
+    return module
+
+
+@pytest.fixture
+def spans(shop):
+    return loaded(render(read_catalogue(shop)))
+
+
+def recorded(trace):
+    return [(span.name, dict(span.attributes), span.outcome) for span in trace.spans]
+
+
+# --- what it does ---------------------------------------------------------------------------------
+
+
+def test_a_method_is_a_block(spans):
+    """With the attributes that were given, and no others."""
+    with capture() as trace:
+        with spans.checkout_pay(cart_id="c1", total=2.5) as span:
+            assert type(span) is Span
+            assert tracing.current_span() is span
+        with pytest.raises(KeyError), spans.checkout_pay(cart_id="c2"):
+            raise KeyError
+    assert recorded(trace) == [
+        ("checkout.pay", {"cart_id": "c1", "total": 2.5}, "ok"),
+        ("checkout.pay", {"cart_id": "c2"}, "exception"),
+    ]
+
+
+def test_a_method_is_an_async_block(spans):
+    """The same object, in a coroutine."""
+
+    async def pay():
+        async with spans.checkout_pay(cart_id="c1"):
+            return 3
+
+    with capture() as trace:
+        coroutine = pay()
+        with pytest.raises(StopIteration) as done:
+            coroutine.send(None)
+    assert done.value.value == 3
+    assert recorded(trace) == [("checkout.pay", {"cart_id": "c1"}, "ok")]
+
+
+def test_attributes_with_other_names_are_recorded_under_their_own(spans):
+    """None leaves one unset, as in the plain call; a mapping can be given as well."""
+    with capture() as trace:
+        with spans.fetch(http_method="GET", http_status=None, route="/"):
+            pass
+        with spans.fetch({"more": 1}, http_method="HEAD"):
+            pass
+        spans.fetch.start_span(http_method="GET", http_status=200).end()
+    assert recorded(trace) == [
+        ("fetch", {"http.method": "GET", "route": "/"}, "ok"),
+        ("fetch", {"more": 1, "http.method": "HEAD"}, "ok"),
+        ("fetch", {"http.method": "GET", "http.status": 200}, "ok"),
+    ]
+
+
+def test_the_other_forms(spans):
+    """Decorator, bare and with options; callbacks; spans that the caller ends."""
+
+    @spans.checkout_pay.traced
+    def bare(x):
+        return x
+
+    @spans.checkout_pay.traced(capture_args=["cart_id"], attributes={"total": 1.0})
+    def with_options(cart_id):
+        return cart_id
+
+    with capture() as trace:
+        assert bare(1) == 1
+        assert with_options("c1") == "c1"
+        assert spans.checkout_pay.traced()(len)("abc") == 3
+        assert spans.checkout_pay.enter_span(lambda span, x, *, y: (x, y), 1, y=2) == (1, 2)
+        spans.checkout_pay.start_active_span(lambda span: span).end()
+        spans.checkout_pay.start_span(cart_id="c2").end()
+    assert recorded(trace) == [
+        ("checkout.pay", {}, "ok"),
+        ("checkout.pay", {"total": 1.0, "cart_id": "c1"}, "ok"),
+        ("checkout.pay", {}, "ok"),
+        ("checkout.pay", {}, "ok"),
+        ("checkout.pay", {}, "ok"),
+        ("checkout.pay", {"cart_id": "c2"}, "ok"),
+    ]
+    with pytest.raises(TypeError):
+        spans.checkout_pay.traced(capture_args=3)
+    with pytest.raises(TypeError):
+        spans.checkout_pay.traced(3)
+
+
+def test_it_is_the_plain_api_and_nothing_in_between(spans):
+    """A partial of the Tracing's own method, of exactly that type."""
+    assert type(spans.checkout_pay) is partial
+    assert spans.checkout_pay.func == tracing.span
+    assert spans.checkout_pay.args == ("checkout.pay",)
+    assert spans.tracing is tracing
+    assert spans.SpanName("x") == "x"
+
+
+def test_with_nobody_listening_it_does_what_the_plain_call_does(spans):
+    """It gives the one no-op span."""
+    for scope in (spans.checkout_pay(cart_id="c1"), spans.fetch(http_method="GET")):
+        assert scope is tracing.span("x")
+        with scope as span:
+            assert not span.is_traced
+
+
+def test_the_module_holds_nothing_else(shop, spans):
+    """The names of the spans, and those that it is asked for."""
+    public = {name for name in vars(spans) if not name.startswith("_")}
+    assert public == {"TYPE_CHECKING", "SpanName", "checkout_pay", "fetch", "tracing"}
+    shop.write_text(SHOP.replace("names = true", "names = false"))
+    fewer = loaded(render(read_catalogue(shop)))
+    public = {name for name in vars(fewer) if not name.startswith("_")}
+    assert public == {"TYPE_CHECKING", "checkout_pay", "fetch"}
+    assert fewer.__doc__ == "The spans of this program."
+
+
+def test_it_can_be_for_a_tracing_of_ones_own(shop, mine, monkeypatch):
+    """A library has one that is not the default."""
+    monkeypatch.setitem(sys.modules, "telemetry_of_a_library", ModuleType("t"))
+    sys.modules["telemetry_of_a_library"].own = mine
+    shop.write_text('tracing = "telemetry_of_a_library:own"\n' + SHOP)
+    spans = loaded(render(read_catalogue(shop)))
+    with capture() as default, spans.checkout_pay(cart_id="c1"):
+        pass
+    assert spans.checkout_pay.func == mine.span
+    assert recorded(default) == []
+
+
+def test_an_entry_can_be_pickled(mine):
+    """What a process pool takes along opens a span there."""
+    again = pickle.loads(pickle.dumps(span_of(Tracing("pickled"), "a").traced))
+    assert again(len)("abc") == 3
+
+
+def test_a_generated_module_imports_nothing_of_the_generator():
+    """No TOML is read where the program runs, and no code that would read it."""
+    code = (
+        "import sys; from enterspan.catalogue.spans import span_of;"
+        "print(sorted(m for m in sys.modules if m.startswith('enterspan.catalogue')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ast.literal_eval(done.stdout) == [
+        "enterspan.catalogue",
+        "enterspan.catalogue.errors",
+        "enterspan.catalogue.generation",
+        "enterspan.catalogue.spans",
+    ]
+
+
+# --- its text -------------------------------------------------------------------------------------
+
+
+def test_the_text_is_the_same_each_time_and_says_what_it_is(shop):
+    """It begins with the mark by which it is known; the catalogue's folder is not in it."""
+    text = render(read_catalogue(shop))
+    assert text == render(read_catalogue(shop))
+    assert text.startswith("# Generated by enterspan from shop.toml: ")
+    assert str(shop.parent) not in text
+    ast.parse(text)
+
+
+def test_docs_are_where_editors_look(spans, shop):
+    """In the class and at the variable, with those of the attributes."""
+    shop.write_text("""
+        [spans.a]
+        doc = '''
+Ends in a quote"
+   and has \\\\ and \"\"\" inside'''
+        attributes."x.y" = { type = "int", doc = "Of\\n  two lines." }
+    """)
+    tree = ast.parse(render(read_catalogue(shop)))
+    entry = next(
+        node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and "entry" in node.name
+    )
+    assert ast.get_docstring(entry) == (
+        'Ends in a quote"\n   and has \\\\ and """ inside\n\nx_y (x.y): Of two lines.'
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(
+        st.text(max_size=8),
+        st.dictionaries(st.text(max_size=6), st.sampled_from(["x", 1, 1.5, True, [1], ["a"], []])),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_a_draft_of_anything_makes_a_module_that_works(tmp_path_factory, names):
+    """Whatever the names: the draft can be read, the module be run, and it records that name."""
+    draft = Draft()
+    draft.add_all([RecordedSpan(n, dict(a), 1, True, False) for n, a in names.items()])
+    path = tmp_path_factory.mktemp("drafted") / "c.toml"
+    for ascii_only in (False, True):
+        path.write_text(draft.text(ascii_only=ascii_only), encoding="utf-8")
+        catalogue = read_catalogue(path)
+        assert sorted(s.name for s in catalogue.spans) == sorted(names)
+        for span in catalogue.spans:
+            assert {a.name for a in span.attributes} == set(names[span.name])
+    made = loaded(render(catalogue))
+    for span in catalogue.spans:
+        given = {a.parameter: names[span.name][a.name] for a in span.attributes}
+        with capture() as trace, getattr(made, span.method)(**given):
+            pass
+        assert trace.spans[0].name == span.name
+        assert set(trace.spans[0].attributes) == set(names[span.name])
+
+
+# --- the file -------------------------------------------------------------------------------------
+
+
+def test_generate_writes_once_and_then_finds_it_unchanged(shop, tmp_path):
+    """The file's time stays, and so does its mode."""
+    module = tmp_path / "spans.py"
+    assert generate(shop) is True
+    text = module.read_text()
+    assert text == render(read_catalogue(shop))
+    module.chmod(0o640)
+    os.utime(module, (1, 1))
+    assert generate(shop) is False
+    assert module.stat().st_mtime == 1
+    shop.write_text(SHOP.replace("cart_id", "cart"))
+    assert generate(shop) is True
+    assert stat.S_IMODE(module.stat().st_mode) == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.toml", "spans.py"]
+
+
+def test_check_changes_nothing(shop, tmp_path, capsys):
+    """1 where it is missing or another, 0 where it is as it should be."""
+    module = tmp_path / "spans.py"
+    command = ["catalogue", "--generate", "--check", "--catalogue", str(shop)]
+    assert cli.main(command) == 1
+    assert not module.exists()
+    assert cli.main(["catalogue", "--generate", "--catalogue", str(shop)]) == 0
+    assert cli.main(command) == 0
+    text = module.read_text()
+    module.write_text(text + "\n")
+    capsys.readouterr()
+    assert cli.main(command) == 1
+    assert module.read_text() == text + "\n"
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"enterspan: {module} is not what {shop} says: ")
+    assert said.err.count("\n") == 1
+
+
+def test_carriage_returns_are_no_drift(shop, tmp_path):
+    """git may have put them there."""
+    generate(shop)
+    module = tmp_path / "spans.py"
+    module.write_bytes(module.read_bytes().replace(b"\n", b"\r\n"))
+    assert generate(shop, check=True) is False
+
+
+def test_a_file_that_somebody_wrote_is_never_written_over(shop, tmp_path, capsys):
+    """It is left as it is; an empty one is fair game."""
+    module = tmp_path / "spans.py"
+    module.write_text("import os\n")
+    assert cli.main(["catalogue", "--generate", "--catalogue", str(shop)]) == 2
+    assert "was not generated from a catalogue, and is left as it is" in capsys.readouterr().err
+    assert module.read_text() == "import os\n"
+    module.write_text("")
+    assert generate(shop) is True
+
+
+def test_a_link_is_followed(shop, tmp_path):
+    """And stays a link."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "spans.py").symlink_to(tmp_path / "real" / "spans.py")
+    assert generate(shop) is True
+    assert (tmp_path / "spans.py").is_symlink()
+    assert generate(shop) is False
+
+
+@pytest.mark.parametrize(
+    "output, message",
+    [
+        ("none/spans.py", "No such file or directory"),
+        ("shop.toml/spans.py", "Not a directory"),
+        ("folder.py", "it is no file"),
+        ("spans.pyi", "the output must be a module"),
+        ("a\nb.py", "the output must be a module"),
+    ],
+)
+def test_where_nothing_can_be_written(shop, tmp_path, capsys, output, message):
+    """One line, exit code 2, nothing half-written."""
+    (tmp_path / "folder.py").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    command = ["catalogue", "--generate", "--catalogue", str(shop)]
+    assert cli.main([*command, "--output", str(tmp_path / output)]) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.err.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_write_that_fails_leaves_the_old_file(shop, tmp_path, monkeypatch):
+    """And nothing beside it."""
+    generate(shop)
+    old = (tmp_path / "spans.py").read_text()
+    shop.write_text(SHOP.replace("cart_id", "cart"))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(CatalogueError, match=r"can't write '.*spans\.py': No space left"):
+        generate(shop)
+    assert (tmp_path / "spans.py").read_text() == old
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.toml", "spans.py"]
+
+
+def test_nobody_said_where_it_goes(shop):
+    """The message says how."""
+    shop.write_text(SHOP.replace('output = "spans.py"', ""))
+    with pytest.raises(CatalogueError, match="does not say where the module goes: output = "):
+        generate(shop)
