@@ -151,7 +151,7 @@ def test_a_context_that_was_there_is_replaced_in_any_case(mine):
     with capture(mine), mine.span("s") as span:
         for carrier in carriers:
             mine.inject(carrier)
-            left = {name: value for name, value in carrier.items()}
+            left = dict(carrier.items())
             assert left == {"Host": "x", "traceparent": span.context.traceparent}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from _random import Random
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from enterspan._frozen import frozen, maker
 

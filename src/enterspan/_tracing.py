@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound="Callable[..., object] | property")
     Attributes: TypeAlias = Mapping[str, AttributeValue | None]
     Carrier: TypeAlias = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
+    Parent: TypeAlias = SpanContext | Span | str | Carrier
 
 _UNSET: Any = object()
 
@@ -280,7 +281,7 @@ class Tracing:
         name: str = "main",
         *,
         info: EventInfo | None = None,
-        parent: SpanContext | Span | str | Carrier | None = None,
+        parent: Parent | None = None,
         linger: float | None = 0.0,
         ambient: bool = False,
         new_trace: bool = False,
@@ -313,6 +314,49 @@ class Tracing:
             more=facts,
             given=given,
         )
+
+    @overload
+    def entrypoint(self, name: F, /) -> F: ...
+    @overload
+    def entrypoint(
+        self,
+        name: str | None = None,
+        *,
+        info: EventInfo | Callable[..., EventInfo | None] | None = None,
+        parent: Parent | Callable[..., Parent | None] | None = None,
+        linger: float | None = 0.0,
+        ambient: bool = False,
+        new_trace: bool = False,
+        attributes: Attributes | Callable[..., Attributes | None] | None = None,
+    ) -> Callable[[F], F]: ...
+    def entrypoint(
+        self,
+        name: Any = None,
+        *,
+        info: Any = None,
+        parent: Any = None,
+        linger: float | None = 0.0,
+        ambient: bool = False,
+        new_trace: bool = False,
+        attributes: Any = None,
+    ) -> Any:
+        """Make each call of a function an invocation: a job, a message, a remote call, an alarm.
+
+        Bare, or with a name (the function's, if none is given) and the options of `invocation`, of
+        which `info`, `parent` and `attributes` may also be functions of the call's arguments; if
+        one of those raises, that is warned about once and the call goes on without. Works for
+        functions, coroutine functions, generators, async generators and methods, and returns what
+        it was given, of the same type. What makes no sense is a TypeError or ValueError at once.
+        """
+        from enterspan._entrypoint import Entry, enter_at
+
+        if name is None or isinstance(name, str):
+            entry = Entry(
+                self._board, self.invocation, name, info, parent, linger, ambient, new_trace,
+                attributes,
+            )  # fmt: skip
+            return lambda target: enter_at(target, entry)
+        return enter_at(name, Entry(self._board, self.invocation))
 
     def current_invocation(self) -> Invocation | None:
         """Return the invocation that the current span belongs to, while it lives."""
