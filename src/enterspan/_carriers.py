@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from enterspan._ids import make_context, parse_traceparent, parse_tracestate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from enterspan._ids import SpanContext
 
 _PARENT: Final = "traceparent"
@@ -60,10 +58,10 @@ def _values_of(carrier: Any) -> dict[str, list[str]]:
     return found
 
 
-def _pairs_of(carrier: Any) -> Iterable[tuple[Any, Any]]:
+def _pairs_of(carrier: Any) -> Any:
     # A mapping of headers may hold a name twice, and tells only by its items.
     if hasattr(carrier, "items"):
-        return carrier.items()  # type: ignore[no-any-return]
+        return carrier.items()
     if hasattr(carrier, "keys"):
         return ((key, carrier[key]) for key in carrier.keys())  # noqa: SIM118 - it is all we know
     if isinstance(carrier, (str, bytes, bytearray)):

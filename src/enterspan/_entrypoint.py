@@ -114,9 +114,7 @@ class Held(Inside):
 
     __slots__ = ("_scope",)
 
-    def __init__(
-        self, board: Switchboard, scope: InvocationScope, invocation: Invocation
-    ) -> None:
+    def __init__(self, board: Switchboard, scope: InvocationScope, invocation: Invocation) -> None:
         super().__init__(board, None, board.get())
         self._scope = scope
         leave(board, invocation._root)
@@ -169,9 +167,7 @@ def _around_function(function: Any, entry: Entry, name: str) -> Any:
     return wrapper
 
 
-def _settle(
-    board: Switchboard, scope: InvocationScope, invocation: Invocation, result: Any
-) -> Any:
+def _settle(board: Switchboard, scope: InvocationScope, invocation: Invocation, result: Any) -> Any:
     """Hold the invocation open for a result that is not done with; the rest is as `enter_span`."""
     if hasattr(type(result), "add_done_callback"):
         invocation.wait_until(result)
