@@ -478,20 +478,24 @@ class Tracing:
         span writes nothing; inside an unsampled invocation, its root is written. A carrier that
         can't be written to is warned about, once.
         """
-        board = self._board
-        if board.off:
-            return
-        entry = look(board)
-        span = span_at(entry) if entry is not None else board.ambient_root()
-        if span is None or span is NOOP_SPAN:
-            return
-        lifeline = span._lifeline.origin
-        if lifeline.state is State.UNHEARD:
+        context = self._context_here()
+        if context is None:
             return
         try:
-            inject_context(span.context, carrier)
+            inject_context(context, carrier)
         except Exception as error:
             warn_once(type(carrier), "carrier", error, "when a trace context was written to it")
+
+    def _context_here(self) -> SpanContext | None:
+        """What others are told of the current span, recorded or not."""
+        board = self._board
+        if board.off:
+            return None
+        entry = look(board)
+        span = span_at(entry) if entry is not None else board.ambient_root()
+        if span is None or span is NOOP_SPAN or span._lifeline.origin.state is State.UNHEARD:
+            return None
+        return span.context
 
     def extract(self, carrier: Carrier) -> SpanContext | None:
         """Read a trace context from a carrier by the letter of W3C Trace Context, or None.

@@ -197,14 +197,14 @@ class _Silence:
         """The server is done with the request."""
 
 
-def _wrap(body: Any, answer: _Answer | _Silence, file_wrapper: Any) -> Any:
+def _wrap(body: Any, answer: _Answer | _Silence, file_wrapper: Any) -> Iterable[bytes]:
     """A body that tells the answer how it goes."""
     if isinstance(file_wrapper, type) and isinstance(body, file_wrapper):
         return _wrap_file(body, answer)
     return _SizedBody(body, answer) if hasattr(body, "__len__") else _Body(body, answer)
 
 
-def _wrap_file(body: Any, answer: _Answer | _Silence) -> Any:
+def _wrap_file(body: Any, answer: _Answer | _Silence) -> Iterable[bytes]:
     """A file that the server may send in its own way, so it has to stay what it is."""
     close = getattr(body, "close", None)
 
@@ -221,7 +221,8 @@ def _wrap_file(body: Any, answer: _Answer | _Silence) -> Any:
         body.close = close_and_end
     except Exception:
         answer.end(None)  # it can't be told: the request ends with the call
-    return body
+    file: Iterable[bytes] = body
+    return file
 
 
 class _Body:
