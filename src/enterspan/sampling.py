@@ -201,8 +201,8 @@ _DECIDED_MOST: Final = 10_000
 class TailSamplingStats:
     """What became of the spans that a `TailSampling` was given.
 
-    `received` is the sum of `kept`, `left_out`, `over_limit` and `waiting`. What is `over_limit` was
-    dropped undecided, because there was no room for it.
+    `received` is the sum of `kept`, `left_out`, `over_limit` and `waiting`. What is `over_limit`
+    was dropped undecided, because there was no room for it.
     """
 
     received: int
