@@ -119,6 +119,7 @@ def test_a_client_that_hangs_up_is_a_cancellation(mine, app, until, outcomes):
 
 def test_flasks_own_client_works_as_before(mine, app, outcomes):
     with capture(mine) as trace:
-        assert app.test_client().get("/items/7").text == "7"
+        with app.test_client().get("/items/7") as answer:
+            assert answer.text == "7"
     assert trace.tree() == "GET /items/<int:number>\n  load"
     assert outcomes(trace) == ["ok"]

@@ -28,7 +28,7 @@ def app(mine, tmp_path):
     async def item(request):
         with mine.span("load"):
             await asyncio.sleep(0)
-        return PlainTextResponse(request.path_params["id"])
+        return PlainTextResponse(str(request.path_params["id"]))
 
     def blocking(request):
         with mine.span("in a thread"):

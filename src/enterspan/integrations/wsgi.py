@@ -124,6 +124,7 @@ class _Answer:
 
     def _note(self, status: Any, headers: Any, exc_info: Any) -> None:
         try:
+            self._find_route()
             self._status = int(status[:3])
             length = [value for name, value in headers if name.lower() == "content-length"]
             self._length = int(length[0]) if length else None
@@ -142,11 +143,13 @@ class _Answer:
             self._respond()
         self._sent += len(data)
 
-    def _respond(self) -> None:
-        request = self._environ.get("werkzeug.request")  # Flask's, and whatever else uses it
+    def _find_route(self) -> None:
+        request = self._environ.get("werkzeug.request")  # Flask takes it away when it returns
         rule = getattr(getattr(request, "url_rule", None), "rule", None)
         if isinstance(rule, str):
             self._exchange.route(str(self._environ.get("SCRIPT_NAME") or "").rstrip("/") + rule)
+
+    def _respond(self) -> None:
         if self._status is not None:
             self._exchange.respond(self._status)
 
