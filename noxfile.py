@@ -79,7 +79,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types: the package with mypy and pyright, what uses it with ty and pyrefly as well."""
-    install(session, "types", "test", "nox")
+    install(session, "types", "test", "nox", "frameworks")
     run_all(
         session,
         ["mypy"],

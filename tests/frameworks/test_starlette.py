@@ -46,7 +46,7 @@ def app(mine, tmp_path):
 
     async def stream(request):
         async def pieces():
-            for n in range(int(request.path_params["n"])):
+            for _ in range(int(request.path_params["n"])):
                 with mine.span("piece"):
                     await asyncio.sleep(0.005)
                     yield b"x" * 1000
