@@ -176,6 +176,19 @@ def test_the_status_says_whether_the_server_failed(mine, around, status, marked)
     assert outcomes(trace) == ["ok"]
 
 
+@pytest.mark.parametrize("status", [None, "200", 2.5])
+def test_a_status_that_is_none_is_the_servers_affair(mine, around, status):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": status})
+        await send({"type": "http.response.start"})
+        await send({"type": "http.response.body"})
+
+    with capture(mine) as trace:
+        assert len(call(around(app))) == 3
+    assert outcomes(trace) == ["ok"]
+    assert "http.response.status_code" not in trace.spans[0].attributes
+
+
 def test_the_route_is_the_name_once_the_framework_knows_it(mine, around):
     class Route:
         path = "/users/{id}"

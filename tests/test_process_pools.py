@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import inspect
 import multiprocessing
@@ -214,6 +215,13 @@ def test_it_looks_like_the_function_and_binds_like_one():
     assert "price" in repr(Shop.bound)
     assert twice(5) == 10
     assert there_and_back(twice)(5) == 10
+
+
+def test_a_copy_in_this_process_is_the_thing_itself():
+    with capture(), tracing.span("outer"):
+        bound = tracing.propagate(double)
+    assert copy.copy(bound) is bound
+    assert copy.deepcopy([bound])[0] is bound
 
 
 def test_what_cannot_be_pickled_still_says_so():

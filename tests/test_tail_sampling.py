@@ -131,6 +131,15 @@ def test_a_predicate_that_raises_keeps_and_is_warned_about_once(mine, listen, co
     assert "is kept" in caplog.text
 
 
+def test_a_predicate_may_ask_how_things_stand(mine, listen, collector):
+    seen = []
+    sampling = listen(keep=lambda spans: seen.append(sampling.stats.waiting) or True)
+    work(mine)
+    assert mine.flush(10)
+    assert seen == [3]
+    assert len(collector.spans) == 3
+
+
 def test_an_implicit_invocation_is_one_as_well(mine, listen, collector):
     listen()
     with mine.span("quiet"):

@@ -433,6 +433,15 @@ def test_a_status_that_is_none_does_not_hurt(mine, around, status):
     assert outcomes(trace) == ["ok"]
 
 
+@pytest.mark.parametrize("piece", [None, "text", 7])
+def test_a_piece_that_is_no_bytes_is_the_servers_affair(mine, around, piece):
+    with capture(mine) as trace:
+        body = around(lambda environ, start_response: iter([piece]))(environ_of(), None)
+        assert list(body) == [piece]
+        body.close()
+    assert outcomes(trace) == ["ok"]
+
+
 def test_an_environment_that_is_not_as_it_should_be_does_not_hurt(mine, around, caplog):
     with capture(mine) as trace:
         assert Server().run(around(hello), {"PATH_INFO": 7}) == b"hello"

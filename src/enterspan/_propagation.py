@@ -15,6 +15,8 @@ from enterspan._span import NOOP_SPAN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import Self
+
     from enterspan._ids import SpanContext
     from enterspan._span import Span
     from enterspan._switchboard import Switchboard
@@ -66,6 +68,14 @@ class Bound:
     def __repr__(self) -> str:
         """Show the callable and the span."""
         return f"<{self._fn!r} under {self._span!r}>"
+
+    def __copy__(self) -> Self:
+        """Functions are not copied, and neither is this."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Functions are not copied, and neither is this."""
+        return self
 
     def __reduce__(self) -> Any:
         """Send the callable and the span's identity."""

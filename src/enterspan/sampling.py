@@ -275,7 +275,7 @@ class TailSampling:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # `keep` may ask for the stats
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
         # Whether a span that comes late is handed on: of those that were kept, it is.
         self._decided: OrderedDict[str, bool] = OrderedDict()

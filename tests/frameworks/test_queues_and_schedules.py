@@ -24,7 +24,7 @@ def test_a_task_of_celery_runs_in_the_trace_that_sent_it(mine, until, outcomes):
     def send_context(headers, **_):
         mine.inject(headers)
 
-    @app.task(bind=True, name="pack")
+    @app.task(bind=True, name="pack.test")
     @mine.entrypoint(
         "pack",
         info=lambda task, *args: QueueEventInfo("celery", 1),

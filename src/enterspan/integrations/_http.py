@@ -169,8 +169,10 @@ class Exchange:
             span = self.invocation.span
             span.update_name(f"{self._prefix} {template}").set_attribute("http.route", template)
 
-    def respond(self, status: int) -> None:
-        """The answer begins."""
+    def respond(self, status: Any) -> None:
+        """The answer begins; what is no status is the server's to complain of."""
+        if not isinstance(status, int):
+            return
         self.invocation.set_return(FetchResponseInfo(status))
         span = self.invocation.span.set_attribute("http.response.status_code", status)
         if status >= 500:

@@ -78,7 +78,7 @@ class TracingMiddleware:
         if board.off or kind not in ("http", "websocket") or options.tracing in before:
             await self.app(scope, receive, send)
             return
-        if options.excludes(scope.get("path", "")):
+        if options.excludes(str(scope.get("path") or "/")):
             token = board.set(board.mute)
             try:
                 await self.app(scope, receive, send)
@@ -129,7 +129,7 @@ class _Http:
         kind = message["type"]
         if kind == "http.response.start":
             self._exchange.route(template_of(self._scope, self._root_path))
-            self._exchange.respond(message["status"])
+            self._exchange.respond(message.get("status"))
             self._trailers = bool(message.get("trailers"))
         elif self._is_last(kind, message):
             self._complete = True  # before it is sent: the client may hang up right after
@@ -283,7 +283,7 @@ def _answer(exchange: Exchange, message: Message, accepted: bool) -> bool:
     if kind == "websocket.close" and not accepted:
         exchange.respond(403)
     elif kind == "websocket.http.response.start":
-        exchange.respond(message["status"])
+        exchange.respond(message.get("status"))
     return accepted
 
 

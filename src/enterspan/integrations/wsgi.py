@@ -137,11 +137,12 @@ class _Answer:
         self.passed(data)
         return write(data)
 
-    def passed(self, data: bytes) -> None:
+    def passed(self, data: Any) -> None:
         """A piece of the body goes out; with the first one, the status is final."""
-        if data and not self._sent:
+        size = len(data) if isinstance(data, bytes) else 0  # else it is the server's to refuse
+        if size and not self._sent:
             self._respond()
-        self._sent += len(data)
+        self._sent += size
 
     def _find_route(self) -> None:
         request = self._environ.get("werkzeug.request")  # Flask takes it away when it returns
@@ -190,7 +191,7 @@ class _Silence:
         finally:
             board.restore(token)
 
-    def passed(self, data: bytes) -> None:
+    def passed(self, data: Any) -> None:
         """A piece of the body goes out."""
 
     def failed(self, error: BaseException) -> None:
