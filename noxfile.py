@@ -61,6 +61,15 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def frameworks(session: nox.Session) -> None:
+    """Run the tests with real frameworks, servers and clients."""
+    install(session, "frameworks")
+    cache = ["-o", f"cache_dir={session.create_tmp()}/cache"]
+    paths = session.posargs or ["tests/frameworks"]
+    session.run("python", "-m", "pytest", "--timeout=60", *cache, *paths)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install("--quiet", *group("lint"))
@@ -70,7 +79,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types: the package with mypy and pyright, what uses it with ty and pyrefly as well."""
-    install(session, "types", "test", "nox")
+    install(session, "types", "test", "nox", "frameworks")
     run_all(
         session,
         ["mypy"],

@@ -96,7 +96,7 @@ def test_what_must_be_ignored(value):
 
 
 @pytest.mark.parametrize(
-    "carrier", [None, 1, "x", [], [("traceparent", PARENT)], object(), {}, {"traceparen": PARENT}]
+    "carrier", [None, 1, "x", b"x", [], object(), {}, {"traceparen": PARENT}, [1], [("a",)]]
 )
 def test_a_carrier_without_a_parent_gives_none(carrier):
     assert Tracing("w3c").extract(carrier) is None
@@ -120,6 +120,7 @@ def test_names_are_read_in_any_case_and_as_bytes():
         (",", ""),
         ("a= b c", "a= b c"),
         ("1a@b=x", "1a@b=x"),
+        ("1a=x", "1a=x"),
         ("a_-*/9=x", "a_-*/9=x"),
         ("a=" + "x" * 256, "a=" + "x" * 256),
         (",".join(f"k{n}=v" for n in range(32)), ",".join(f"k{n}=v" for n in range(32))),

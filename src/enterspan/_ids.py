@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from enterspan._frozen import frozen, twin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 SAMPLED: Final = 0x01
 """The trace flag that says: whoever made this span keeps it."""
@@ -139,9 +139,9 @@ def parse_traceparent(text: object) -> SpanContext | None:
     A version above 00 is read as 00, and may have more after its flags. Surrounding spaces and
     tabs are taken off, as HTTP does.
     """
-    if type(text) is not str:
+    if not isinstance(text, str):
         return None
-    text = text.strip(" \t")
+    text = str.__str__(text).strip(" \t")
     version, trace, span, flags = text[:2], text[3:35], text[36:52], text[53:55]
     if len(text) < 55 or text[2] != "-" or text[35] != "-" or text[52] != "-":
         return None
@@ -174,8 +174,8 @@ def parse_tracestate(values: list[str]) -> str:
             return ""
         seen.add(key)
         members.append(f"{key}={value}")
-    if len(members) > _TRACESTATE_MEMBERS:
-        return ""
+        if len(members) > _TRACESTATE_MEMBERS:
+            return ""
     return _shorten(members)
 
 
@@ -198,7 +198,9 @@ def _is_state_key(key: str) -> bool:
     tenant, at, system = key.partition("@")
     if at:
         return _is_key_part(tenant, 241, _KEY_START) and _is_key_part(system, 14, _LOWER)
-    return _is_key_part(key, 256, _LOWER) or _is_key_part(key, 256, _KEY_START)
+    # The grammar of level 1 has a letter first, its prose and level 2 a letter or a digit: what one
+    # of them allows is no reason to lose everybody's state.
+    return _is_key_part(key, 256, _KEY_START)
 
 
 def _is_key_part(text: str, limit: int, first: frozenset[str]) -> bool:
@@ -207,30 +209,3 @@ def _is_key_part(text: str, limit: int, first: frozenset[str]) -> bool:
 
 def _is_state_value(value: str) -> bool:
     return 0 < len(value) <= 256 and all(" " <= c <= "~" and c not in ",=" for c in value)
-
-
-def extract_context(carrier: Mapping[Any, Any]) -> SpanContext | None:
-    """Read the trace context of a carrier: a mapping of header names, in any case, to values."""
-    try:
-        found: dict[str, list[str]] = {"traceparent": [], "tracestate": []}
-        for key in carrier:
-            name = _text(key).lower()
-            if name in found:
-                value = carrier[key]
-                values = value if isinstance(value, (list, tuple)) else (value,)
-                found[name] += [_text(v) for v in values]
-    except Exception:
-        return None
-    if len(found["traceparent"]) != 1:
-        return None
-    context = parse_traceparent(found["traceparent"][0])
-    if context is None:
-        return None
-    state = parse_tracestate(found["tracestate"])
-    return make_context(context.trace_id, context.span_id, context.trace_flags, state, True)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, (bytes, bytearray)):
-        return value.decode("latin-1")
-    return str.__str__(value) if isinstance(value, str) else ""

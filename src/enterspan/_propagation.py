@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import functools
 import threading
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, MethodType
 from typing import TYPE_CHECKING, Any
 
-from enterspan._context import QUIET, Bookmark, enter, leave, look, span_at
+from enterspan._context import QUIET, Bookmark, State, enter, leave, look, span_at
 from enterspan._generators import Inside, as_async_generator, as_coroutine, as_generator
+from enterspan._remote import remote_span
+from enterspan._span import NOOP_SPAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import Self
+
+    from enterspan._ids import SpanContext
     from enterspan._span import Span
     from enterspan._switchboard import Switchboard
 
@@ -20,24 +25,72 @@ if TYPE_CHECKING:
 def bind(board: Switchboard, fn: Callable[..., Any]) -> Callable[..., Any]:
     """Return a callable in which the span that is current now is current."""
     span = span_at(look(board))
-    if span is None:
-        return fn
+    return fn if span is None else Bound(board, span, fn)
 
-    def bound(*args: Any, **kwargs: Any) -> Any:
+
+class Bound:
+    """A callable with a span that is current in it; in all else the callable itself.
+
+    In another process, to which it travels by pickle, the span's identity is all that arrives: what
+    is opened there belongs to that span.
+    """
+
+    __wrapped__: Any
+
+    def __init__(self, board: Switchboard, span: Span, fn: Callable[..., Any]) -> None:
+        try:
+            functools.update_wrapper(self, fn)
+        except Exception:  # a callable whose attributes can't be read
+            self.__wrapped__ = fn
+        # Set last: a callable that is bound already has attributes of these names, too.
+        self._board = board
+        self._span = span
+        self._fn = fn
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Call it."""
+        board = self._board
+        fn = self._fn
         if board.get() is QUIET:
             return fn(*args, **kwargs)  # a listener calls it
-        entry = Bookmark(span)
+        entry = Bookmark(self._span)
         enter(board, entry)
         try:
             result = fn(*args, **kwargs)
         finally:
             leave(board, entry)
-        return _carry(board, span, result)
+        return _carry(board, self._span, result)
 
-    try:
-        return functools.update_wrapper(bound, fn)
-    except Exception:  # a callable whose attributes can't be read
-        return bound
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
+        """Be a method, as a function would be."""
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        """Show the callable and the span."""
+        return f"<{self._fn!r} under {self._span!r}>"
+
+    def __copy__(self) -> Self:
+        """Functions are not copied, and neither is this."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Functions are not copied, and neither is this."""
+        return self
+
+    def __reduce__(self) -> Any:
+        """Send the callable and the span's identity."""
+        context = self._span.context
+        if self._span is NOOP_SPAN or self._span._lifeline.origin.state is State.UNHEARD:
+            return _unbound, (self._fn,)  # nobody has heard of it
+        return _arrive, (self._board, context, self._fn)
+
+
+def _arrive(board: Switchboard, context: SpanContext, fn: Callable[..., Any]) -> Bound:
+    return Bound(board, remote_span(board, context), fn)
+
+
+def _unbound(fn: Callable[..., Any]) -> Callable[..., Any]:
+    return fn
 
 
 def _carry(board: Switchboard, span: Span, result: Any) -> Any:

@@ -18,9 +18,10 @@ from enterspan._batches import (
     check_batching,
     check_exporter,
 )
+from enterspan._carriers import extract_context, inject_context
 from enterspan._clock import now_ns
 from enterspan._context import State, look, span_at
-from enterspan._ids import SpanContext, extract_context, parse_traceparent
+from enterspan._ids import SpanContext, parse_traceparent
 from enterspan._invocation import Invocation, current_invocation
 from enterspan._propagation import bind, propagate_threads
 from enterspan._scope import InvocationScope, SpanScope, UseScope, begin
@@ -29,11 +30,12 @@ from enterspan._switchboard import Switchboard
 from enterspan._tails import TailSubscription, check_tail
 from enterspan._traced import check_seconds, options_of, trace
 from enterspan._values import Limits, clean_all, clean_text, cut
+from enterspan._warnings import warn_once
 from enterspan._worker import DEFAULT_TIMEOUT
 from enterspan.events import EVENT_INFOS, Log, make_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping, Sequence
+    from collections.abc import Iterable, MutableMapping, Sequence
     from typing import Concatenate, Literal, ParamSpec, TypeAlias
 
     from enterspan._batches import Exporter
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     T4 = TypeVar("T4")
     F = TypeVar("F", bound="Callable[..., object] | property")
     Attributes: TypeAlias = Mapping[str, AttributeValue | None]
+    Carrier: TypeAlias = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
+    Parent: TypeAlias = SpanContext | Span | str | Carrier
 
 _UNSET: Any = object()
 
@@ -277,7 +281,7 @@ class Tracing:
         name: str = "main",
         *,
         info: EventInfo | None = None,
-        parent: SpanContext | Span | str | Mapping[str, Any] | None = None,
+        parent: Parent | None = None,
         linger: float | None = 0.0,
         ambient: bool = False,
         new_trace: bool = False,
@@ -310,6 +314,49 @@ class Tracing:
             more=facts,
             given=given,
         )
+
+    @overload
+    def entrypoint(self, name: F, /) -> F: ...
+    @overload
+    def entrypoint(
+        self,
+        name: str | None = None,
+        *,
+        info: EventInfo | Callable[..., EventInfo | None] | None = None,
+        parent: Parent | Callable[..., Parent | None] | None = None,
+        linger: float | None = 0.0,
+        ambient: bool = False,
+        new_trace: bool = False,
+        attributes: Attributes | Callable[..., Attributes | None] | None = None,
+    ) -> Callable[[F], F]: ...
+    def entrypoint(
+        self,
+        name: Any = None,
+        *,
+        info: Any = None,
+        parent: Any = None,
+        linger: float | None = 0.0,
+        ambient: bool = False,
+        new_trace: bool = False,
+        attributes: Any = None,
+    ) -> Any:
+        """Make each call of a function an invocation: a job, a message, a remote call, an alarm.
+
+        Bare, or with a name (the function's, if none is given) and the options of `invocation`, of
+        which `info`, `parent` and `attributes` may also be functions of the call's arguments; if
+        one of those raises, that is warned about once and the call goes on without. Works for
+        functions, coroutine functions, generators, async generators and methods, and returns what
+        it was given, of the same type. What makes no sense is a TypeError or ValueError at once.
+        """
+        from enterspan._entrypoint import Entry, enter_at
+
+        if name is None or isinstance(name, str):
+            entry = Entry(
+                self._board, self.invocation, name, info, parent, linger, ambient, new_trace,
+                attributes,
+            )  # fmt: skip
+            return lambda target: enter_at(target, entry)
+        return enter_at(name, Entry(self._board, self.invocation))
 
     def current_invocation(self) -> Invocation | None:
         """Return the invocation that the current span belongs to, while it lives."""
@@ -426,27 +473,37 @@ class Tracing:
         return bind(self._board, fn)
 
     def inject(self, carrier: MutableMapping[str, str]) -> None:
-        """Write the current span's `traceparent` and `tracestate` into a carrier.
+        """Write the current span's `traceparent` and `tracestate` into a carrier of headers.
 
-        The no-op span writes nothing; inside an unsampled invocation, its root is written.
+        Whatever context the carrier held before is replaced, in any case of its names. The no-op
+        span writes nothing; inside an unsampled invocation, its root is written. A carrier that
+        can't be written to is warned about, once.
         """
+        context = self._context_here()
+        if context is None:
+            return
+        try:
+            inject_context(context, carrier)
+        except Exception as error:
+            warn_once(type(carrier), "carrier", error, "when a trace context was written to it")
+
+    def _context_here(self) -> SpanContext | None:
+        """What others are told of the current span, recorded or not."""
         board = self._board
         if board.off:
-            return
+            return None
         entry = look(board)
         span = span_at(entry) if entry is not None else board.ambient_root()
-        if span is None or span is NOOP_SPAN:
-            return
-        lifeline = span._lifeline.origin
-        if lifeline.state is State.UNHEARD:
-            return
-        context = span.context
-        carrier["traceparent"] = context.traceparent
-        if context.trace_state:
-            carrier["tracestate"] = context.trace_state
+        if span is None or span is NOOP_SPAN or span._lifeline.origin.state is State.UNHEARD:
+            return None
+        return span.context
 
-    def extract(self, carrier: Mapping[str, Any]) -> SpanContext | None:
-        """Read a trace context from a carrier by the letter of W3C Trace Context, or None."""
+    def extract(self, carrier: Carrier) -> SpanContext | None:
+        """Read a trace context from a carrier by the letter of W3C Trace Context, or None.
+
+        A carrier is a mapping of header names, in any case, to values; pairs of names and values,
+        as text or bytes (ASGI); or the environment of a WSGI request.
+        """
         return extract_context(carrier)
 
     # --- the end ---
@@ -542,7 +599,7 @@ def _parent_context(parent: object) -> SpanContext | None:
         return parent if parent.is_valid else None
     if isinstance(parent, str):
         return parse_traceparent(parent)
-    return None if parent is None else extract_context(parent)  # type: ignore[arg-type]
+    return None if parent is None else extract_context(parent)
 
 
 class _NoScope(SpanScope):

@@ -1,4 +1,4 @@
-"""The standard library's logging in the trace: a record becomes a `log` of the current span."""
+"""The standard library's logging and the trace: records in the trace, and its ids on records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from enterspan._tracing import tracing as default_tracing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
+
     from enterspan._tracing import Tracing
+
+__all__ = ["LogHandler", "RecordIds", "install", "trace_ids"]
 
 _OWN = "enterspan"
 """Our own logger: what it says about a tail must not go to that tail."""
@@ -44,3 +51,76 @@ class LogHandler(logging.Handler):
             )
         except Exception:
             self.handleError(record)
+
+
+def trace_ids(tracing: Tracing | None = None) -> tuple[str, str]:
+    """Return the current trace's id and the current span's, as hex; two empty texts without one.
+
+    They are the ids that `inject` would send, so also those of a trace that is not sampled.
+    """
+    context = (tracing if tracing is not None else default_tracing)._context_here()
+    return ("", "") if context is None else (f"{context.trace_id:032x}", f"{context.span_id:016x}")
+
+
+def install(
+    tracing: Tracing | None = None, *, trace_id: str = "trace_id", span_id: str = "span_id"
+) -> RecordIds:
+    """Put the ids of the current trace and span on every record that is made from now on.
+
+    They are attributes of the record, in hex, and empty where there is no span: a format has them
+    as `%(trace_id)s` and `%(span_id)s`. The record factory that was there before goes on making the
+    records. A program that gives attributes of these names itself (`extra={"trace_id": ...}`) needs
+    other names here, because logging refuses to overwrite one. `remove()` undoes it; also a block.
+
+    TypeError or ValueError for names that can't be attributes.
+    """
+    for name in (trace_id, span_id):
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a record's attribute must be a str, not {name!r}")
+        if not name.isidentifier() or name in _TAKEN:
+            raise ValueError(f"a record can't have an attribute {name!r} of ours")
+    if trace_id == span_id:
+        raise ValueError(f"the two ids need two names, not {trace_id!r} twice")
+    return RecordIds(tracing, trace_id, span_id)
+
+
+_TAKEN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+"""What logging itself has on a record."""
+
+
+class RecordIds:
+    """The ids on records, from `install` until `remove`."""
+
+    def __init__(self, tracing: Tracing | None, trace_id: str, span_id: str) -> None:
+        self._tracing = tracing if tracing is not None else default_tracing
+        self._names = trace_id, span_id
+        self._make: Callable[..., logging.LogRecord] = logging.getLogRecordFactory()
+        self._removed = False
+        self._factory = self._with_ids
+        logging.setLogRecordFactory(self._factory)
+
+    def _with_ids(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = self._make(*args, **kwargs)
+        if not self._removed:
+            attributes = record.__dict__
+            attributes.update(zip(self._names, trace_ids(self._tracing), strict=True))
+        return record
+
+    def remove(self) -> None:
+        """Undo it; a factory that was installed since stays. A second time does nothing."""
+        self._removed = True
+        if logging.getLogRecordFactory() is self._factory:
+            logging.setLogRecordFactory(self._make)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove it."""
+        self.remove()

@@ -1,0 +1,190 @@
+"""A request over HTTP and the invocation that it is: what ASGI and WSGI have in common.
+
+Attributes are named as OpenTelemetry's conventions for HTTP servers name them:
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import CancelledError
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from enterspan._traced import check_seconds
+from enterspan._tracing import Tracing
+from enterspan._tracing import tracing as default_tracing
+from enterspan.events import FetchEventInfo, FetchResponseInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from enterspan._invocation import Invocation
+    from enterspan._scope import InvocationScope
+
+_METHODS: Final = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}
+)
+"""What a method may be in a name: a client can make up any number of others."""
+_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_SECRET: Final = re.compile(
+    r"(?i)([?&;]|^)([^=&;]*(?:token|secret|passw|signature|credential|api_?key|accesskey|auth)"
+    r"[^=&;]*|sig|code|key)=[^&;]*"
+)
+"""Parameters of a query whose values must not be recorded: keys, passwords, signed URLs."""
+
+
+class DisconnectedError(CancelledError):
+    """The client went away before the answer was complete: to an invocation, a cancellation."""
+
+
+class Options:
+    """What a middleware was told."""
+
+    def __init__(
+        self,
+        tracing: Tracing | None,
+        exclude: Sequence[str],
+        capture_headers: Sequence[str],
+        linger: float | None,
+    ) -> None:
+        if tracing is not None and not isinstance(tracing, Tracing):
+            raise TypeError(f"tracing must be a Tracing, not {tracing!r}")
+        check_seconds("linger", linger)
+        self.tracing = default_tracing if tracing is None else tracing
+        self.board = self.tracing._board
+        self.exclude = _texts("exclude", exclude, "path patterns, such as ['/health', '/static/*']")
+        headers = _texts("capture_headers", capture_headers, "header names, such as ['x-shop-id']")
+        self.headers = frozenset([name.lower() for name in headers])
+        self.linger = linger
+
+    def excludes(self, path: str) -> bool:
+        """Whether nothing is to be recorded of a path."""
+        return any(fnmatchcase(path, pattern) for pattern in self.exclude)
+
+
+def _texts(name: str, values: Any, what: str) -> tuple[str, ...]:
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{name} must be a list of {what}, not {values!r}")
+    found = tuple(values)
+    for value in found:
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a list of {what}; {value!r} is no str")
+    return found
+
+
+class Request(NamedTuple):
+    """What came in."""
+
+    method: str
+    scheme: str
+    server: tuple[str, int | None]
+    path: str
+    query: str
+    headers: list[tuple[str, str]]
+    client: str | None
+    version: str
+
+    @property
+    def known_method(self) -> str:
+        """The method as a name has it."""
+        return self.method if self.method in _METHODS else "HTTP"
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header; names are in lower case."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    def captured(self, options: Options) -> list[tuple[str, str]]:
+        """The headers that are to be recorded."""
+        return [pair for pair in self.headers if pair[0] in options.headers]
+
+    def address(self) -> tuple[str, int | None]:
+        """The host and the port that the client asked for."""
+        host = self.header("host")
+        if not host:
+            return self.server
+        name, colon, port = host.rpartition(":")
+        if not colon or not port.isdecimal() or len(port) > 5:
+            return host, None
+        return name, int(port)
+
+    def info(self, options: Options) -> FetchEventInfo:
+        """The request as the stream has it."""
+        host, port = self.address()
+        place = host if port is None or port == _PORTS.get(self.scheme) else f"{host}:{port}"
+        query = f"?{scrub(self.query)}" if self.query else ""
+        url = f"{self.scheme}://{place}{self.path}{query}"
+        return FetchEventInfo(self.method, url, self.captured(options))
+
+    def attributes(self, options: Options) -> dict[str, Any]:
+        """The request as a span has it."""
+        host, port = self.address()
+        found: dict[str, Any] = {
+            "http.request.method": self.method,
+            "url.scheme": self.scheme,
+            "url.path": self.path,
+            "server.address": host,
+            "network.protocol.version": self.version,
+        }
+        if self.method not in _METHODS:
+            found["http.request.method"] = "_OTHER"
+            found["http.request.method_original"] = self.method
+        more = {
+            "server.port": port if port is not None else _PORTS.get(self.scheme),
+            "url.query": scrub(self.query) or None,
+            "client.address": self.client,
+            "user_agent.original": self.header("user-agent"),
+        }
+        found.update({name: value for name, value in more.items() if value is not None})
+        for name, value in self.captured(options):
+            key = f"http.request.header.{name}"
+            found[key] = (*found.get(key, ()), value)
+        return found
+
+
+def scrub(query: str) -> str:
+    """A query without the values of what looks like a secret."""
+    return _SECRET.sub(r"\1\2=REDACTED", query)
+
+
+class Exchange:
+    """One request and its answer, as an invocation that is open until `end`."""
+
+    def __init__(self, options: Options, request: Request, carrier: Any, prefix: str = "") -> None:
+        self._prefix = f"{prefix or request.known_method}"
+        self._routed = False
+        self._block: InvocationScope = options.tracing.invocation(
+            self._prefix,
+            info=request.info(options),
+            parent=carrier,
+            linger=options.linger,
+            attributes=request.attributes(options),
+        )
+        self.invocation: Invocation = self._block.__enter__()
+
+    def route(self, template: str | None) -> None:
+        """The framework has found out which route this is; the first answer counts."""
+        if template is not None and not self._routed:
+            self._routed = True
+            span = self.invocation.span
+            span.update_name(f"{self._prefix} {template}").set_attribute("http.route", template)
+
+    def respond(self, status: Any) -> None:
+        """The answer begins; what is no status is the server's to complain of."""
+        if not isinstance(status, int):
+            return
+        self.invocation.set_return(FetchResponseInfo(status))
+        span = self.invocation.span.set_attribute("http.response.status_code", status)
+        if status >= 500:
+            span.set_status("error").set_attribute("error.type", str(status))
+
+    def end(self, error: BaseException | None) -> None:
+        """All is done, or was left by an exception."""
+        if error is None:
+            self._block.__exit__(None, None, None)
+            return
+        kind = type(error)
+        if isinstance(error, Exception) and not isinstance(error, CancelledError):
+            module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+            self.invocation.span.set_attribute("error.type", f"{module}{kind.__qualname__}")
+        self._block.__exit__(kind, error, error.__traceback__)

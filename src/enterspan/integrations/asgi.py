@@ -1,0 +1,364 @@
+"""ASGI: each request, and each web socket or each of its messages, is an invocation.
+
+https://asgi.readthedocs.io/en/latest/specs/www.html says what goes back and forth.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from enterspan._warnings import warn_once
+from enterspan.events import WebSocketEventInfo
+from enterspan.integrations._http import DisconnectedError, Exchange, Options, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+    from typing import TypeAlias
+
+    from enterspan._scope import InvocationScope
+    from enterspan._tracing import Tracing
+
+    Scope: TypeAlias = MutableMapping[str, Any]
+    Message: TypeAlias = MutableMapping[str, Any]
+    Receive: TypeAlias = Callable[[], Awaitable[Message]]
+    Send: TypeAlias = Callable[[Message], Awaitable[None]]
+    ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+
+__all__ = ["TracingMiddleware"]
+
+_TRACED_BY: Final = "enterspan.traced_by"
+"""The key of a scope under which the Tracings are that have it already: a mounted application may
+have the middleware as well."""
+_CLEAN_CODES: Final = frozenset({None, 1000, 1001, 1005})
+"""Codes with which a web socket is closed in an orderly way (RFC 6455, section 7.4.1)."""
+_DISCONNECTS: Final = frozenset({"ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect"})
+"""What servers and frameworks raise where a client has gone."""
+
+
+class TracingMiddleware:
+    """An ASGI application around another one, that makes its requests invocations.
+
+    It lasts until the application is done with the request, streamed bodies and background tasks
+    included; `set_return` comes with the status. Its name is the method and, as soon as Starlette
+    or FastAPI knows it, the route. A client that goes away makes the outcome `canceled`.
+
+    `tracing` is the default instance if it is None. Of paths that match one of the `exclude`
+    patterns (`/health`, `/static/*`) nothing is recorded. `capture_headers` are recorded as well.
+    `linger` is how many seconds an invocation waits for spans that are still open at its end.
+    A web socket is one invocation (`websocket="connection"`), or each message is one, in a trace
+    of its own that is linked to the handshake (`websocket="message"`).
+
+    TypeError or ValueError for options that make no sense.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        tracing: Tracing | None = None,
+        exclude: Sequence[str] = (),
+        capture_headers: Sequence[str] = (),
+        linger: float | None = 0.0,
+        websocket: Literal["connection", "message"] = "connection",
+    ) -> None:
+        if not callable(app):
+            raise TypeError(f"an ASGI application is callable; {app!r} is not")
+        if websocket not in ("connection", "message"):
+            raise ValueError(f"websocket must be 'connection' or 'message', not {websocket!r}")
+        self.app = app
+        self._options = Options(tracing, exclude, capture_headers, linger)
+        self._by_message = websocket == "message"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application for a connection."""
+        options = self._options
+        board = options.board
+        kind = scope["type"]
+        before: tuple[Any, ...] = scope.get(_TRACED_BY, ())
+        if board.off or kind not in ("http", "websocket") or options.tracing in before:
+            await self.app(scope, receive, send)
+            return
+        if options.excludes(str(scope.get("path") or "/")):
+            token = board.set(board.mute)
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                board.restore(token)
+            return
+        try:
+            request = _request_of(scope)
+        except Exception as error:  # the server's scope is not what ASGI says
+            warn_once(self, "ASGI scope", error, "and its requests are not traced")
+            await self.app(scope, receive, send)
+            return
+        scope = {**scope, _TRACED_BY: (*before, options.tracing)}
+        make = _Http if kind == "http" else _Messages if self._by_message else _Socket
+        connection = make(options, request, scope, receive, send)
+        try:
+            await self.app(scope, connection.receive, connection.send)
+        except BaseException as error:
+            connection.end(error)
+            raise
+        connection.end(None)
+
+
+class _Http:
+    """A request: until its application is done."""
+
+    def __init__(
+        self, options: Options, request: Request, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._root_path = str(scope.get("root_path") or "")
+        self._trailers = False
+        self._complete = False
+        self._cut_off = False
+        self._exchange = Exchange(options, request, scope.get("headers") or ())
+
+    async def receive(self) -> Message:
+        """Hand on what comes from the client."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and not self._complete:
+            self._cut_off = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Hand on what goes to the client."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._exchange.route(template_of(self._scope, self._root_path))
+            self._exchange.respond(message.get("status"))
+            self._trailers = bool(message.get("trailers"))
+        elif self._is_last(kind, message):
+            self._complete = True  # before it is sent: the client may hang up right after
+        try:
+            await self._send(message)
+        except OSError:
+            self._cut_off = True
+            raise
+
+    def _is_last(self, kind: str, message: Message) -> bool:
+        if kind == "http.response.trailers":
+            return not message.get("more_trailers")
+        return kind.startswith("http.response.") and not (
+            message.get("more_body") or self._trailers or kind == "http.response.debug"
+        )
+
+    def end(self, error: BaseException | None) -> None:
+        """The application is done."""
+        self._exchange.route(template_of(self._scope, self._root_path))
+        cut_off = self._cut_off and (error is None or _is_disconnect(error))
+        self._exchange.end(DisconnectedError() if cut_off else error)
+
+
+class _Socket:
+    """A web socket as one invocation."""
+
+    def __init__(
+        self, options: Options, request: Request, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._root_path = str(scope.get("root_path") or "")
+        self._accepted = False
+        self._code: int | None = None
+        self._closed = False
+        self._exchange = Exchange(options, request, scope.get("headers") or (), "websocket")
+
+    async def receive(self) -> Message:
+        """Hand on what comes from the client."""
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            self._closed = True
+            self._code = message.get("code")
+            self._exchange.invocation.span.set_attribute("websocket.close_code", self._code)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Hand on what goes to the client."""
+        self._exchange.route(template_of(self._scope, self._root_path))
+        self._accepted = _answer(self._exchange, message, self._accepted)
+        try:
+            await self._send(message)
+        except OSError:
+            self._closed = True
+            self._code = 1006
+            raise
+
+    def end(self, error: BaseException | None) -> None:
+        """The application is done."""
+        self._exchange.route(template_of(self._scope, self._root_path))
+        if self._closed and (error is None or _is_disconnect(error)):
+            error = None if self._code in _CLEAN_CODES else DisconnectedError()
+        self._exchange.end(error)
+
+
+class _Messages:
+    """A web socket of which the handshake, each message and the close are an invocation each.
+
+    One lasts until the application asks for the next message.
+    """
+
+    def __init__(
+        self, options: Options, request: Request, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._options = options
+        self._request = request
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._root_path = str(scope.get("root_path") or "")
+        self._accepted = False
+        self._code: int | None = None
+        self._closed = False
+        self._handshake: Exchange | None = None
+        self._origin: Any = None
+        self._message: InvocationScope | None = None
+
+    async def receive(self) -> Message:
+        """End what the last message has begun, and begin anew with the next one."""
+        self._end_current(None)
+        message = await self._receive()
+        kind = message["type"]
+        if kind == "websocket.connect":
+            scope = self._scope
+            headers = scope.get("headers") or ()
+            exchange = Exchange(self._options, self._request, headers, "websocket")
+            exchange.route(template_of(scope, self._root_path))
+            self._origin = exchange.invocation.span.context
+            self._handshake = exchange
+        elif kind == "websocket.receive":
+            self._begin("websocket.receive", WebSocketEventInfo("message"))
+        elif kind == "websocket.disconnect":
+            self._closed = True
+            self._code = code = message.get("code")
+            was_clean = code in _CLEAN_CODES
+            self._begin("websocket.disconnect", WebSocketEventInfo("close", code, was_clean))
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Hand on what goes to the client."""
+        if self._handshake is not None:
+            self._accepted = _answer(self._handshake, message, self._accepted)
+        await self._send(message)
+
+    def _begin(self, name: str, info: WebSocketEventInfo) -> None:
+        template = template_of(self._scope, self._root_path)
+        attributes = {"url.path": self._scope.get("path"), "http.route": template}
+        self._message = self._options.tracing.invocation(
+            name if template is None else f"{name} {template}",
+            info=info,
+            parent=self._origin,
+            new_trace=True,
+            linger=self._options.linger,
+            attributes=attributes,
+        )
+        self._message.__enter__()
+
+    def _end_current(self, error: BaseException | None) -> None:
+        handshake, self._handshake = self._handshake, None
+        if handshake is not None:
+            handshake.end(error)
+        message, self._message = self._message, None
+        if message is not None:
+            kind = None if error is None else type(error)
+            message.__exit__(kind, error, None if error is None else error.__traceback__)
+
+    def end(self, error: BaseException | None) -> None:
+        """The application is done."""
+        if self._closed and error is not None and _is_disconnect(error):
+            error = None  # that it was closed is what this last invocation was about
+        self._end_current(error)
+
+
+def _answer(exchange: Exchange, message: Message, accepted: bool) -> bool:
+    """Record how a handshake was answered; return whether the socket is accepted."""
+    kind = message["type"]
+    if kind == "websocket.accept":
+        exchange.respond(101)
+        return True
+    if kind == "websocket.close" and not accepted:
+        exchange.respond(403)
+    elif kind == "websocket.http.response.start":
+        exchange.respond(message.get("status"))
+    return accepted
+
+
+def _is_disconnect(error: BaseException) -> bool:
+    """Whether an exception says no more than that the client has gone."""
+    members = getattr(error, "exceptions", None)  # of an exception group, from 3.11 on
+    if isinstance(members, tuple) and members:
+        return all(_is_disconnect(member) for member in members)
+    return isinstance(error, OSError) or type(error).__name__ in _DISCONNECTS
+
+
+def _request_of(scope: Scope) -> Request:
+    """The request as the server describes it."""
+    headers = [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in scope.get("headers") or ()
+    ]
+    raw_path = scope.get("raw_path")
+    path = raw_path.decode("latin-1") if raw_path else str(scope.get("path") or "/")
+    server = scope.get("server") or ("", None)
+    client = scope.get("client")
+    return Request(
+        method=str(scope.get("method") or "GET"),
+        scheme=str(scope.get("scheme") or ("http" if scope["type"] == "http" else "ws")),
+        server=(str(server[0]), server[1]),
+        path=path.partition("?")[0],
+        query=(scope.get("query_string") or b"").decode("latin-1"),
+        headers=headers,
+        client=client[0] if client else None,
+        version=str(scope.get("http_version") or "1.1"),
+    )
+
+
+# --- routes ---------------------------------------------------------------------------------------
+
+
+def template_of(scope: Scope, root_path: str) -> str | None:
+    """The route as Starlette or FastAPI has it (`/users/{id}`); None where nobody knows.
+
+    `root_path` is what the server said of where the application is mounted.
+    """
+    try:
+        return _template_of(scope, root_path)
+    except Exception:
+        return None  # other frameworks may mean other things by the same keys
+
+
+def _template_of(scope: Scope, root_path: str) -> str | None:
+    route = scope.get("route")
+    if route is None:
+        return None
+    mounted = str(scope.get("root_path") or "")[len(root_path) :]
+    prefix = root_path + _mount_template(getattr(scope.get("router"), "routes", ()), mounted)
+    if hasattr(route, "routes"):
+        return prefix or None  # a mount: which of its files it is would be too much for a name
+    # FastAPI keeps what an included router has been included under beside the route.
+    context = (scope.get("fastapi") or {}).get("effective_route_context")
+    if getattr(context, "original_route", None) is route:
+        route = context
+    path = getattr(route, "path", None)
+    return prefix + path if isinstance(path, str) else None
+
+
+def _mount_template(routes: Any, mounted: str) -> str:
+    """The template of a path at which applications are mounted in one another."""
+    found = ""
+    while mounted:
+        for route in routes:
+            match = hasattr(route, "routes") and route.path_regex.match(f"{mounted}/")
+            if match:
+                found += route.path
+                rest = match["path"].rstrip("/")
+                mounted = f"/{rest}" if rest else ""
+                routes = route.routes
+                break
+        else:
+            return found + mounted
+    return found
