@@ -74,7 +74,7 @@ class Invocation:
         "tracing",
     )
 
-    def __init__(
+    def __init__(  # internal
         self, tracing: Tracing, name: str, info: EventInfo | None, linger: float | None
     ) -> None:
         self.tracing = tracing
@@ -104,7 +104,7 @@ class Invocation:
         """Show the name, the id and the state."""
         return f"<Invocation {self.name!r} {self.id} {self._lifeline.state.value}>"
 
-    def begin(
+    def begin(  # internal
         self,
         board: Switchboard,
         attributes: dict[str, Any] | None,
@@ -129,7 +129,7 @@ class Invocation:
             self._lifeline.invocation = self
         return root
 
-    def adopt(self, lifeline: Lifeline, root: Span) -> Invocation:
+    def adopt(self, lifeline: Lifeline, root: Span) -> Invocation:  # internal
         """Become the invocation that a span began by itself."""
         self._lifeline = lifeline
         self._root = root
@@ -166,7 +166,7 @@ class Invocation:
         self._waits[wait] = None
         future.add_done_callback(wait)
 
-    def settled(self, wait: _Wait, future: Any) -> None:
+    def settled(self, wait: _Wait, future: Any) -> None:  # internal
         """What it was told to wait for has settled."""
         if self._waits.pop(wait, self) is self:
             return
@@ -187,7 +187,7 @@ class Invocation:
         ):
             report(self._root, lifeline, error, now_ns())
 
-    def end_root(self, root: Span, moment: int) -> None:
+    def end_root(self, root: Span, moment: int) -> None:  # internal
         """The root is at its end; with `linger=0` and nothing to wait for, so is all below it."""
         lifeline = self._lifeline
         if self._linger == 0 and not self._waits:
@@ -195,7 +195,7 @@ class Invocation:
         end_span(root, lifeline, moment)
         self.settle()
 
-    def settle(self) -> None:
+    def settle(self) -> None:  # internal
         """See whether it is over."""
         lifeline = self._lifeline
         if not self._root._end or self._waits or lifeline.state is not State.LIVE:
@@ -210,7 +210,7 @@ class Invocation:
         if not self._waits:
             self._finish(None)
 
-    def abandon(self) -> None:
+    def abandon(self) -> None:  # internal
         """End it because nobody can any more."""
         self._finish(None)
 
