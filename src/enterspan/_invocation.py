@@ -18,8 +18,8 @@ from enterspan._timers import Timer, call_later
 from enterspan._values import clean_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-    from concurrent.futures import Future as ConcurrentFuture
+    from collections.abc import Awaitable, Callable
+    from typing import Protocol
 
     from enterspan._ids import SpanContext
     from enterspan._lifeline import Lifeline
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from enterspan._switchboard import Switchboard
     from enterspan._tracing import Tracing
     from enterspan.events import Attribute, EventInfo, FetchResponseInfo
+
+    class _Settles(Protocol):
+        """A future of any kind."""
+
+        def add_done_callback(self, fn: Callable[[object], object], /) -> object: ...
+
 
 _KINDS = {
     "fetch": "server",
@@ -146,7 +152,7 @@ class Invocation:
             if watch is not None:
                 watch.returned(info, now_ns())
 
-    def wait_until(self, awaitable: Awaitable[object] | ConcurrentFuture[Any]) -> None:
+    def wait_until(self, awaitable: Awaitable[object] | _Settles) -> None:
         """Hold the outcome back until this has settled; nobody else waits for it.
 
         If it fails, that is the invocation's outcome, and the exception is reported on its root. A

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from enterspan import _enter
+from enterspan._arity import by_arity
 from enterspan._batches import (
     DELAY,
     MAX_BATCH,
@@ -37,21 +38,18 @@ if TYPE_CHECKING:
     from typing import Concatenate, Literal, ParamSpec, TypeAlias
 
     from enterspan._batches import Exporter
+    from enterspan._handlers import _Tail
     from enterspan._ids import IdGenerator
     from enterspan._span import Rare
     from enterspan._switchboard import Sampler
     from enterspan._values import AttributeValue
     from enterspan._worker import Subscription
-    from enterspan.events import EventInfo, Onset, TailEvent
+    from enterspan.events import EventInfo
 
-    P = ParamSpec("P")
-    T = TypeVar("T")
-    T1 = TypeVar("T1")
-    T2 = TypeVar("T2")
-    T3 = TypeVar("T3")
-    T4 = TypeVar("T4")
-    F = TypeVar("F", bound="Callable[..., object] | property")
-    Attributes: TypeAlias = Mapping[str, AttributeValue | None]
+    _P = ParamSpec("_P")
+    _T = TypeVar("_T")
+    _F = TypeVar("_F", bound="Callable[..., object] | property")
+    _Attributes: TypeAlias = Mapping[str, AttributeValue | None]
 
 _UNSET: Any = object()
 
@@ -80,41 +78,15 @@ class Tracing:
 
     # --- spans ---
 
-    @overload
-    def enter_span(self, name: str, callback: Callable[[Span], T], /) -> T: ...
-    @overload
-    def enter_span(self, name: str, callback: Callable[[Span, T1], T], a1: T1, /) -> T: ...
-    @overload
-    def enter_span(
-        self, name: str, callback: Callable[[Span, T1, T2], T], a1: T1, a2: T2, /
-    ) -> T: ...
-    @overload
-    def enter_span(
-        self, name: str, callback: Callable[[Span, T1, T2, T3], T], a1: T1, a2: T2, a3: T3, /
-    ) -> T: ...
-    @overload
+    @by_arity(4)
     def enter_span(
         self,
         name: str,
-        callback: Callable[[Span, T1, T2, T3, T4], T],
-        a1: T1,
-        a2: T2,
-        a3: T3,
-        a4: T4,
+        callback: Callable[Concatenate[Span, _P], _T],
         /,
-    ) -> T: ...
-    @overload
-    def enter_span(
-        self,
-        name: str,
-        callback: Callable[Concatenate[Span, P], T],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T: ...
-    def enter_span(
-        self, name: str, callback: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Any:
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
         """Call `callback(span, *args, **kwargs)` with a new child of the current span.
 
         The span is current while the callback runs, and ends when it returns or raises, or, where
@@ -125,51 +97,27 @@ class Tracing:
         board = self._board
         if board.off:
             return callback(NOOP_SPAN, *args, **kwargs)
-        return _enter.enter(board, _name(name, board), callback, args, kwargs, True)
+        result: _T = _enter.enter(board, _name(name, board), callback, args, kwargs, True)
+        return result
 
-    @overload
-    def start_active_span(self, name: str, callback: Callable[[Span], T], /) -> T: ...
-    @overload
-    def start_active_span(self, name: str, callback: Callable[[Span, T1], T], a1: T1, /) -> T: ...
-    @overload
-    def start_active_span(
-        self, name: str, callback: Callable[[Span, T1, T2], T], a1: T1, a2: T2, /
-    ) -> T: ...
-    @overload
-    def start_active_span(
-        self, name: str, callback: Callable[[Span, T1, T2, T3], T], a1: T1, a2: T2, a3: T3, /
-    ) -> T: ...
-    @overload
+    @by_arity(4)
     def start_active_span(
         self,
         name: str,
-        callback: Callable[[Span, T1, T2, T3, T4], T],
-        a1: T1,
-        a2: T2,
-        a3: T3,
-        a4: T4,
+        callback: Callable[Concatenate[Span, _P], _T],
         /,
-    ) -> T: ...
-    @overload
-    def start_active_span(
-        self,
-        name: str,
-        callback: Callable[Concatenate[Span, P], T],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T: ...
-    def start_active_span(
-        self, name: str, callback: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Any:
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
         """Do as `enter_span`, save that the caller ends the span, even if the callback raised."""
         board = self._board
         if board.off:
             return callback(NOOP_SPAN, *args, **kwargs)
-        return _enter.enter(board, _name(name, board), callback, args, kwargs, False)
+        result: _T = _enter.enter(board, _name(name, board), callback, args, kwargs, False)
+        return result
 
     def span(
-        self, name: str, attributes: Attributes | None = None, /, **more: AttributeValue | None
+        self, name: str, attributes: _Attributes | None = None, /, **more: AttributeValue | None
     ) -> SpanScope:
         """Return a block, for `with` and `async with`, around which there is a span.
 
@@ -189,7 +137,7 @@ class Tracing:
         return scope
 
     def start_span(
-        self, name: str, attributes: Attributes | None = None, /, **more: AttributeValue | None
+        self, name: str, attributes: _Attributes | None = None, /, **more: AttributeValue | None
     ) -> Span:
         """Open a child of the current span that is not made current; the caller ends it."""
         board = self._board
@@ -230,7 +178,7 @@ class Tracing:
     # --- the decorator ---
 
     @overload
-    def traced(self, name: F, /) -> F: ...
+    def traced(self, name: _F, /) -> _F: ...
     @overload
     def traced(
         self,
@@ -240,7 +188,7 @@ class Tracing:
         capture_args: bool | Sequence[str] = False,
         capture_return: bool = False,
         min_duration: float | None = None,
-    ) -> Callable[[F], F]: ...
+    ) -> Callable[[_F], _F]: ...
     def traced(
         self,
         name: Any = None,
@@ -277,11 +225,11 @@ class Tracing:
         name: str = "main",
         *,
         info: EventInfo | None = None,
-        parent: SpanContext | Span | str | Mapping[str, Any] | None = None,
+        parent: SpanContext | Span | str | Mapping[str, object] | None = None,
         linger: float | None = 0.0,
         ambient: bool = False,
         new_trace: bool = False,
-        attributes: Attributes | None = None,
+        attributes: _Attributes | None = None,
     ) -> InvocationScope:
         """Return a block, for `with` and `async with`, that is one unit of work.
 
@@ -322,7 +270,7 @@ class Tracing:
 
     def add_tail(
         self,
-        tail: Callable[[TailEvent[Onset]], object],
+        tail: _Tail,
         *,
         delivery: Literal["background", "inline"] = "background",
     ) -> Subscription:
@@ -363,7 +311,7 @@ class Tracing:
         sampler: Sampler | None = _UNSET,
         limits: Limits | None = _UNSET,
         id_generator: IdGenerator | None = _UNSET,
-        resource: Attributes | None = _UNSET,
+        resource: _Attributes | None = _UNSET,
         propagate_threads: bool = _UNSET,
         enabled: bool = _UNSET,
     ) -> None:
@@ -418,7 +366,7 @@ class Tracing:
         if lifeline.watch is not None:
             lifeline.watch.logged(span, moment, Log(kind, text, pairs_of(values), truncated))
 
-    def propagate(self, fn: Callable[P, T]) -> Callable[P, T]:
+    def propagate(self, fn: Callable[_P, _T]) -> Callable[_P, _T]:
         """Bind the current span to a callable, for a thread or callback with an empty context."""
         if not callable(fn):
             raise TypeError(f"propagate takes a callable, not {fn!r}")
@@ -444,7 +392,7 @@ class Tracing:
         if context.trace_state:
             carrier["tracestate"] = context.trace_state
 
-    def extract(self, carrier: Mapping[str, Any]) -> SpanContext | None:
+    def extract(self, carrier: Mapping[str, object]) -> SpanContext | None:
         """Read a trace context from a carrier by the letter of W3C Trace Context, or None."""
         return extract_context(carrier)
 

@@ -20,6 +20,7 @@ from enterspan._version import __version__
 from enterspan.events import CustomEventInfo
 from enterspan.exporters.console import ConsoleTail
 from enterspan.exporters.jsonlines import JsonLinesTail
+from enterspan.stubgen import command as stubs
 
 # All that `run` needs is imported here, before the program's folder is on the search path: it may
 # have modules of the same names.
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if options.command == "run":
             return _run(options, program)
+        if options.command == "stubs":
+            return stubs.run(options)
         return _view(options.file)
     except RefusedError as error:
         _say(str(error))
@@ -99,6 +102,7 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     view.add_argument("file", metavar="FILE", help="a file that --output wrote; - is stdin")
+    stubs.add_parser(commands)
     return parser
 
 

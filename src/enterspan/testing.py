@@ -27,7 +27,7 @@ class Trace:
     def __init__(self) -> None:
         self.spans: list[SpanData] = []
         """The finished spans, in order of their end."""
-        self.events: list[TailEvent[Any]] = []
+        self.events: list[TailEvent] = []
         """The events of all invocations, in the order in which they came."""
 
     def find(self, name: str) -> SpanData:

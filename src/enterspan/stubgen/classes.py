@@ -10,7 +10,7 @@ import ast
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan.stubgen.decorators import origin_of
-from enterspan.stubgen.expressions import docstring_lines
+from enterspan.stubgen.expressions import docstring_lines, spaced
 from enterspan.stubgen.package import FUNCTIONS, Branch, Definition, Imported, class_items
 from enterspan.stubgen.running import MISSING
 
@@ -111,9 +111,10 @@ class _Members:
     def _all(self) -> list[str]:
         variables = [i for i in self._items if _is_variable(i)]
         others = [i for i in self._items if not _is_variable(i)]
-        lines = [line for item in variables for line in self._item(item, self._indent)]
-        lines += self._attributes()
-        return lines + [line for item in others for line in self._item(item, self._indent)]
+        blocks = [self._item(item, self._indent) for item in variables]
+        blocks += self._attributes()
+        blocks += [self._item(item, self._indent) for item in others]
+        return spaced([block for block in blocks if block])
 
     def _definitions(self, items: list[Item]) -> list[Definition]:
         return [item for item in items if isinstance(item, Definition)]
@@ -165,7 +166,7 @@ class _Members:
 
     # --- attributes that methods set ---
 
-    def _attributes(self) -> list[str]:
+    def _attributes(self) -> list[list[str]]:
         """`self.x = ...` in methods, each name once."""
         known = {item.bound for item in self._definitions(self._items)}
         found: dict[str, tuple[ast.stmt, Function, str | None]] = {}
@@ -176,7 +177,7 @@ class _Members:
                 for name, statement, doc in _set_on_self(method):
                     if name not in known and (name not in found or _is_declared(statement)):
                         found[name] = statement, method, doc
-        return [line for name in found for line in self._attribute(name, *found[name])]
+        return [self._attribute(name, *found[name]) for name in found]
 
     def _attribute(
         self, name: str, statement: ast.stmt, method: Function, doc: str | None

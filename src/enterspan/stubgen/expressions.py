@@ -229,3 +229,13 @@ def docstring_lines(text: str, indent: str) -> list[str]:
         return [f'{indent}"""{first}"""']
     lines = [f'{indent}"""{first}', *[f"{indent}{line}".rstrip() for line in rest]]
     return [*lines, f'{indent}"""']
+
+
+def spaced(blocks: list[list[str]]) -> list[str]:
+    """Blocks of definitions: an empty line around classes and whatever has more than one line."""
+    lines: list[str] = []
+    for at, block in enumerate(blocks):
+        if at and (len(block) > 1 or len(blocks[at - 1]) > 1):
+            lines.append("")
+        lines += block
+    return lines

@@ -87,7 +87,7 @@ class Module:
     internal: frozenset[int] = frozenset()
     """The lines that are marked as internal."""
 
-    def find(self, name: str) -> list[Item]:
+    def find(self, name: str) -> list[Imported | Definition]:
         """What is bound to a name: several where it depends on the version."""
         return [item for item in flat(self.items) if item.bound == name]
 

@@ -89,10 +89,7 @@ class Running:
     def is_plain_class(self, module: Module, dotted: str) -> bool:
         """Whether a name is a class that takes no type arguments: its calls are of that type."""
         value = self.value(module, dotted)
-        if not isinstance(value, type) or getattr(value, "__parameters__", ()):
-            return False
-        plain_new = value.__new__ in (object.__new__, None)
-        return not hasattr(value, "__class_getitem__") and (plain_new or value.__module__ != "builtins")
+        return isinstance(value, type) and not hasattr(value, "__class_getitem__")
 
 
 def _member(owner: Any, name: str) -> Any:

@@ -12,7 +12,7 @@ import builtins
 from typing import TYPE_CHECKING, Final
 
 from enterspan.stubgen.classes import Classes, is_public
-from enterspan.stubgen.expressions import docstring_lines, quoted
+from enterspan.stubgen.expressions import docstring_lines, quoted, spaced
 from enterspan.stubgen.functions import WIDTH, Functions
 from enterspan.stubgen.package import (
     FUNCTIONS,
@@ -219,7 +219,7 @@ class _Stub:
         """The stub, with a newline at its end."""
         self.scope.reader.used = set()
         blocks = [self._block(item, "", needed) for item in self._module.items]
-        body = _spaced([block for block in blocks if block])
+        body = spaced([block for block in blocks if block])
         doc = ast.get_docstring(self._module.tree)
         lines = [HEADER, *(docstring_lines(doc, "") if doc else [])]
         imports = self._imports(needed)
@@ -301,13 +301,3 @@ def _export_lines(names: list[str]) -> list[str]:
     if len(line) <= WIDTH:
         return [line]
     return ["__all__ = [", *[f"    {quoted(name)}," for name in names], "]"]
-
-
-def _spaced(blocks: list[list[str]]) -> list[str]:
-    """Blocks of definitions: an empty line around classes and whatever has more than one line."""
-    lines: list[str] = []
-    for at, block in enumerate(blocks):
-        if at and (len(block) > 1 or len(blocks[at - 1]) > 1):
-            lines.append("")
-        lines += block
-    return lines

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from enterspan.stubgen.decorators import origin_of
 from enterspan.stubgen.expressions import docstring_lines, dotted_name
+from enterspan.stubgen.functions import WIDTH
 from enterspan.stubgen.package import FUNCTIONS, Definition, class_items, decorator_name
 from enterspan.stubgen.running import MISSING, peeled
 
@@ -64,7 +65,7 @@ class Variables:
         if node.value is None:
             return f"{name}: {annotation}"
         if kind == "TypeAlias":
-            return f"{name}: {annotation} = {reader.annotation(node.value)}"
+            return f"{name}: {annotation} = {self._wrapped(node.value, len(name) + 20)}"
         literal = reader.literal(node.value)
         if kind in ("Final", "ClassVar") and literal is None:
             made = self._type_of(node.value)
@@ -95,7 +96,7 @@ class Variables:
             return function
         if self._is_alias(name, value, owner):
             is_type = isinstance(value, (ast.Subscript, ast.BinOp))
-            text = reader.annotation(value) if is_type else reader.value(value)
+            text = self._wrapped(value, len(name) + 4) if is_type else reader.value(value)
             return [f"{indent}{name} = {text}"]
         made = self._type_of(value)
         literal = reader.literal(value)
@@ -104,6 +105,15 @@ class Variables:
             self._scope.complain(line, f"{of!r} has no annotation")
             return []
         return [f"{indent}{name}: {made}" + (f" = {literal}" if literal is not None else "")]
+
+    def _wrapped(self, value: ast.expr, before: int) -> str:
+        """A type, a line for each part of a union that is too long for one."""
+        text = self._scope.reader.annotation(value)
+        parts = _union(value)
+        if before + len(text) <= WIDTH or len(parts) == 1:
+            return text
+        lines = [self._scope.reader.annotation(part) for part in parts]
+        return "\n".join(["(", f"    {lines[0]}", *[f"    | {line}" for line in lines[1:]], ")"])
 
     def type_of(self, value: ast.expr) -> str | None:
         """The type of what is assigned; None where that can't be said for certain."""
@@ -170,6 +180,12 @@ class Variables:
             if isinstance(item, Definition) and item.bound == last:
                 return [node for node in item.nodes if isinstance(node, FUNCTIONS)]
         return []
+
+
+def _union(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return [*_union(node.left), node.right]
+    return [node]
 
 
 def _named(node: Function, name: str) -> Function:
