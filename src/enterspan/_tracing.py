@@ -26,6 +26,7 @@ from enterspan._invocation import Invocation, current_invocation
 from enterspan._propagation import bind, propagate_threads
 from enterspan._scope import InvocationScope, SpanScope, UseScope, begin
 from enterspan._span import NOOP_SPAN, Span, fresh_attributes, keep_event
+from enterspan._span import Span as _Span
 from enterspan._switchboard import Switchboard
 from enterspan._tails import TailSubscription, check_tail, pairs_of
 from enterspan._traced import check_seconds, options_of, trace
@@ -62,7 +63,7 @@ class Tracing:
 
     __slots__ = ("__weakref__", "_board", "name")
 
-    Span: TypeAlias = Span
+    Span: TypeAlias = _Span  # of another name: for a checker, a class body may see itself
 
     def __init__(self, name: str = "default") -> None:
         """Make a new instance; `name`, a str, becomes the scope of its spans."""

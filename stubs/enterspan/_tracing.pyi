@@ -11,6 +11,7 @@ from enterspan._ids import IdGenerator, SpanContext
 from enterspan._invocation import Invocation
 from enterspan._scope import InvocationScope, SpanScope, UseScope
 from enterspan._span import Span
+from enterspan._span import Span as _Span
 from enterspan._switchboard import Sampler
 from enterspan._values import AttributeValue, Limits
 from enterspan._worker import Subscription
@@ -33,7 +34,7 @@ class Tracing:
     Each instance has a context of its own: the spans of one never become parents of another's.
     """
 
-    Span: TypeAlias = Span
+    Span: TypeAlias = _Span
 
     name: str
     """What it is called."""

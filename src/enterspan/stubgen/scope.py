@@ -23,8 +23,8 @@ class Scope:
         self.module = module
         self.modules = modules
         self.running = running
-        self.reader = Reader(module.text)
-        self.decorators = Decorators(module, running)
+        self.reader: Reader = Reader(module.text)
+        self.decorators: Decorators = Decorators(module, running)
         self.problems: dict[str, int] = {}
         self.borrowed: set[tuple[str, str]] = set()
         """Modules and names that the stub imports and the source does not."""

@@ -191,7 +191,7 @@ class _Stub:
     """The stub of one module, of which only what is needed is rendered."""
 
     def __init__(self, module: Module, modules: dict[str, Module], running: Running) -> None:
-        self.scope = Scope(module, modules, running)
+        self.scope: Scope = Scope(module, modules, running)
         self._module = module
         self._modules = modules
         self._functions = Functions(self.scope)
