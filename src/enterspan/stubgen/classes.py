@@ -109,8 +109,8 @@ class _Members:
         return lines
 
     def _all(self) -> list[str]:
-        variables = [i for i in self._items if _is_variable(i)]
-        others = [i for i in self._items if not _is_variable(i)]
+        variables = [i for i in self._items if _is_variable(i) and not _is_second_name(i)]
+        others = [i for i in self._items if i not in variables]
         blocks = [self._item(item, self._indent) for item in variables]
         blocks += self._attributes()
         blocks += [self._item(item, self._indent) for item in others]
@@ -156,7 +156,13 @@ class _Members:
             return True
         if _is_variable(item):
             return self._private_fields
-        return self._whole or _is_abstract(item)
+        return self._whole or _is_abstract(item) or self._completes(name)
+
+    def _completes(self, name: str) -> bool:
+        """Whether a member takes the place of an abstract one: without it the class were one."""
+        found = self._scope.running.value(self._scope.module, self._qualified)
+        bases: Any = getattr(found, "__mro__", ())[1:]
+        return any(name in getattr(base, "__abstractmethods__", ()) for base in bases)
 
     def _is_enum(self) -> bool:
         import enum
@@ -223,6 +229,12 @@ def _is_variable(item: Item) -> bool:
     return isinstance(item, Definition) and not isinstance(
         item.nodes[-1], (*FUNCTIONS, ast.ClassDef)
     )
+
+
+def _is_second_name(item: Item) -> bool:
+    """`b = a`: it has to stay below what it names."""
+    node = item.nodes[-1] if isinstance(item, Definition) else None
+    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)
 
 
 def _is_abstract(item: Definition) -> bool:

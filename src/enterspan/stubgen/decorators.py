@@ -82,7 +82,8 @@ class Decorators:
             return False
         if origin in STANDS_FOR or origin in _KEPT:
             return True
-        if origin.partition(".")[0] in _KEPT_MODULES or name.rpartition(".")[2] in _PARTS:
+        owner, _, part = name.rpartition(".")
+        if origin.partition(".")[0] in _KEPT_MODULES or (owner and part in _PARTS):
             return True
         if self._running.is_ours(self._module, decorator):
             return False

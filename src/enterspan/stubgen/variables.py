@@ -86,11 +86,8 @@ class Variables:
         reader = self._scope.reader
         if name in ("__slots__", "__doc__"):
             return []
-        if isinstance(value, ast.Call):
-            callee = origin_of(self._scope.module, decorator_name(value))
-            module, _, maker = callee.rpartition(".")
-            if maker in _MAKERS and module in _TYPING:
-                return [f"{indent}{name} = {reader.value(value)}"]
+        if isinstance(value, ast.Call) and self._makes_type(value):
+            return [f"{indent}{name} = {reader.value(value)}"]
         function = self._function(name, value, owner, indent)
         if function:
             return function
@@ -105,6 +102,18 @@ class Variables:
             self._scope.complain(line, f"{of!r} has no annotation")
             return []
         return [f"{indent}{name}: {made}" + (f" = {literal}" if literal is not None else "")]
+
+    def _makes_type(self, value: ast.Call) -> bool:
+        """Whether this is a call of `TypeVar` or the like, which is the declaration."""
+        callee = decorator_name(value)
+        module, _, maker = origin_of(self._scope.module, callee).rpartition(".")
+        if maker not in _MAKERS:
+            return False
+        if module in _TYPING:
+            return True
+        # Where it comes from `from typing import *`, only the running module knows it.
+        found = self._scope.running.value(self._scope.module, callee)
+        return getattr(found, "__module__", None) in _TYPING
 
     def _wrapped(self, value: ast.expr, before: int) -> str:
         """A type, a line for each part of a union that is too long for one."""
