@@ -95,7 +95,7 @@ def test_a_traced_function_is_what_it_was_without_the_decorator(stub, decorator)
 
 
 @pytest.mark.parametrize(
-    ("written", "shown"),
+    "written, shown",
     [
         ("async def f() -> int: ...", "async def f() -> int: ..."),
         (
@@ -108,8 +108,10 @@ def test_a_traced_function_is_what_it_was_without_the_decorator(stub, decorator)
             "def f() -> collections.abc.AsyncIterator[int]: ...",
         ),
         (
-            "async def f() -> collections.abc.AsyncIterator[int]:\n"
-            "    def inner():\n        yield 1\n    return inner()",
+            (
+                "async def f() -> collections.abc.AsyncIterator[int]:\n"
+                "    def inner():\n        yield 1\n    return inner()"
+            ),
             "async def f() -> collections.abc.AsyncIterator[int]: ...",
         ),
     ],

@@ -46,13 +46,14 @@ def test_drift_is_noticed(tmp_path, monkeypatch, capsys):
 
 
 def test_enter_span_is_a_method_of_tracing_and_nothing_else():
-    places = []
-    for path in sorted(STUBS.rglob("*.pyi")):
-        for owner in ast.walk(ast.parse(path.read_text())):
-            for node in getattr(owner, "body", ()):
-                if getattr(node, "name", None) == "enter_span":
-                    places.append((path.name, getattr(owner, "name", "the module")))
-    assert set(places) == {("_tracing.pyi", "Tracing")}
+    places = {
+        (path.name, getattr(owner, "name", "the module"))
+        for path in STUBS.rglob("*.pyi")
+        for owner in ast.walk(ast.parse(path.read_text()))
+        for node in getattr(owner, "body", ())
+        if getattr(node, "name", None) == "enter_span"
+    }
+    assert places == {("_tracing.pyi", "Tracing")}
 
 
 @pytest.mark.parametrize("name", ["enter_span", "start_active_span"])

@@ -33,7 +33,7 @@ def refused(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("source", "line"),
+    "source, line",
     [
         ("def f(x) -> int: ...", "1: parameter 'x' of f() has no annotation"),
         ("def f(*xs) -> int: ...", "1: parameter 'xs' of f() has no annotation"),
@@ -66,8 +66,10 @@ def refused(tmp_path, monkeypatch, capsys):
             "2: 'x' is Final of no type: say of which",
         ),
         (
-            "from typing import overload\n@overload\ndef f(x: int) -> int: ...\n"
-            "@overload\ndef f(x) -> str: ...\ndef f(x): ...",
+            (
+                "from typing import overload\n@overload\ndef f(x: int) -> int: ...\n"
+                "@overload\ndef f(x) -> str: ...\ndef f(x): ..."
+            ),
             "5: parameter 'x' of f() has no annotation",
         ),
         (
@@ -91,8 +93,10 @@ def test_what_has_no_type_is_named_with_its_line(refused, source, line):
 
 def test_every_missing_annotation_is_a_line_in_the_order_of_the_files(refused):
     assert refused("def f(x): ...", a="def g(): ...") == [
-        "enterspan: PKG/__init__.py:1: f() has no return annotation"
-        " (-> None where it returns nothing)",
+        (
+            "enterspan: PKG/__init__.py:1: f() has no return annotation"
+            " (-> None where it returns nothing)"
+        ),
         "enterspan: PKG/__init__.py:1: parameter 'x' of f() has no annotation",
         "enterspan: PKG/a.py:1: g() has no return annotation (-> None where it returns nothing)",
     ]
@@ -129,7 +133,7 @@ def test_a_package_that_ends_the_process_when_it_is_imported_does_not(refused):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    "name, said",
     [
         ("no_such_package", "can't import 'no_such_package': there is no such package here"),
         ("no-such-name", "'no-such-name' is no name of a package: write it as in an import"),

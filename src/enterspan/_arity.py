@@ -1,5 +1,4 @@
-"""A mark for functions that hand arguments on to a callback: their stub has an overload for each
-number of arguments.
+"""A mark for functions that hand arguments on to a callback: their stubs have overloads.
 
 Checkers infer more from a type variable for each argument than from a ParamSpec: a lambda's
 parameters, a generic callback, an overloaded one. Nobody should write such overloads by hand, nor

@@ -111,4 +111,4 @@ if TYPE_CHECKING:
         | HandlesStreamDiagnostic
         | HandlesOutcome
     )
-    _Tail: TypeAlias = Callable[[TailEvent[Onset]], _Handler | None]
+    _Tail: TypeAlias = Callable[[TailEvent[Onset]], _Handler | None]  # noqa: PYI047

@@ -30,7 +30,9 @@ BIN = Path(sys.executable).parent
 FOLDERS = {"passes": "3.10", "passes312": "3.12", "fails": "3.10"}
 GATES = ("mypy", "pyright")
 EXPECTED = re.compile(r"# (mypy|pyright): (.*?)(?= # (?:mypy|pyright): |$)")
-CONCISE = re.compile(r"^ *(?:(?:ERROR|WARN) )?(?P<file>[^:\s]+\.py):(?P<line>\d+):\S* (?P<message>.*)$")
+CONCISE = re.compile(
+    r"^ *(?:(?:ERROR|WARN) )?(?P<file>[^:\s]+\.py):(?P<line>\d+):\S* (?P<message>.*)$"
+)
 
 
 class Finding(NamedTuple):

@@ -238,7 +238,9 @@ def _is_second_name(item: Item) -> bool:
 
 
 def _is_abstract(item: Definition) -> bool:
-    return any("abstract" in ast.dump(d) for n in item.nodes for d in getattr(n, "decorator_list", ()))
+    return any(
+        "abstract" in ast.dump(d) for n in item.nodes for d in getattr(n, "decorator_list", ())
+    )
 
 
 def _is_static(node: Function) -> bool:
@@ -271,14 +273,16 @@ def _set_on_self(method: Function) -> list[tuple[str, ast.stmt, str | None]]:
                 targets = statement.targets
             elif isinstance(statement, ast.AnnAssign):
                 targets = [statement.target]
-            for target in targets:
-                if (
-                    isinstance(target, ast.Attribute)
-                    and isinstance(target.value, ast.Name)
-                    and target.value.id == own
-                ):
-                    found.append((target.attr, statement, _doc_below(body, at)))
+            found += [
+                (target.attr, statement, _doc_below(body, at))
+                for target in targets
+                if isinstance(target, ast.Attribute) and _is_name(target.value, own)
+            ]
     return found
+
+
+def _is_name(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def _bodies(node: ast.AST) -> list[list[ast.stmt]]:

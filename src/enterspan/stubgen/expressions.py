@@ -11,8 +11,14 @@ from typing import Final
 LITERAL_LENGTH: Final = 60
 """A default longer than this says nothing that `...` does not say."""
 
-_BINDING: Final = {ast.BitOr: "|", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.BitAnd: "&"}
-_COMPARING: Final = {
+_BINDING: Final[dict[type[ast.operator], str]] = {
+    ast.BitOr: "|",
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.BitAnd: "&",
+}
+_COMPARING: Final[dict[type[ast.cmpop], str]] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
     ast.Lt: "<",
@@ -23,6 +29,12 @@ _COMPARING: Final = {
     ast.NotIn: "not in",
     ast.Is: "is",
     ast.IsNot: "is not",
+}
+_SIGNS: Final[dict[type[ast.unaryop], str]] = {
+    ast.USub: "-",
+    ast.UAdd: "+",
+    ast.Not: "not ",
+    ast.Invert: "~",
 }
 _LITERALS: Final = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Set)
 
@@ -127,8 +139,7 @@ class Reader:
         return f"{left} {sign} {right}"
 
     def _unaryop(self, node: ast.UnaryOp, types: bool) -> str:
-        sign = {ast.USub: "-", ast.UAdd: "+", ast.Not: "not ", ast.Invert: "~"}[type(node.op)]
-        return f"{sign}{self._render(node.operand, types=types)}"
+        return f"{_SIGNS[type(node.op)]}{self._render(node.operand, types=types)}"
 
     def _boolop(self, node: ast.BoolOp, types: bool) -> str:
         word = " and " if isinstance(node.op, ast.And) else " or "

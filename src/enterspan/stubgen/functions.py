@@ -75,9 +75,7 @@ class Functions:
                 lines[-2] = f"{indent}    /,"
         return lines + (docstring_lines(text, indent + "    ") if text else [])
 
-    def decorators(
-        self, node: Function | ast.ClassDef, qualified: str, indent: str
-    ) -> list[str]:
+    def decorators(self, node: Function | ast.ClassDef, qualified: str, indent: str) -> list[str]:
         """The decorators that a checker has to see, a line each."""
         lines: list[str] = []
         for decorator in self._scope.decorators.kept(node, qualified):
@@ -219,5 +217,3 @@ class _Arity:
         ]
         arguments.vararg = arguments.kwarg = None
         return made
-
-

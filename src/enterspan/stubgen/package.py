@@ -269,9 +269,9 @@ class _Collector:
     ) -> None:
         if name == "__all__" and self._top:
             self._export(node)
-        elif isinstance(node, ast.AugAssign):
-            return
-        elif isinstance(node, ast.Assign) and _decorate(items, name, node.value):
+        elif isinstance(node, ast.AugAssign) or (
+            isinstance(node, ast.Assign) and _decorate(items, name, node.value)
+        ):
             return
         else:
             _put(items, Definition(name, [node], _text_of(below)))

@@ -6,7 +6,6 @@ name was bound to says which it is.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import os
@@ -21,6 +20,8 @@ from enterspan.stubgen.package import decorator_name
 from enterspan.stubgen.problems import StubError, place
 
 if TYPE_CHECKING:
+    import ast
+
     from enterspan.stubgen.package import Function, Module
 
 MISSING: Final[Any] = object()

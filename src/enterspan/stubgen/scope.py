@@ -107,4 +107,3 @@ class Scope:
             if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
                 return Reader(module.text).literal(node.value)
         return None
-

@@ -46,14 +46,14 @@ def render_package(name: str) -> dict[str, str]:
     surface.grow()
     parts = name.split(".")
     above = len(parts) - 1
-    return {
-        _path(modules[module], above): text for module, text in sorted(surface.texts().items())
-    }
+    return {_path(modules[module], above): text for module, text in sorted(surface.texts().items())}
 
 
 def _path(module: Module, above: int) -> str:
     parts = module.name.split(".")[above:]
-    return "/".join([*parts, "__init__.pyi"] if module.is_package else [*parts[:-1], parts[-1] + ".pyi"])
+    return "/".join(
+        [*parts, "__init__.pyi"] if module.is_package else [*parts[:-1], parts[-1] + ".pyi"]
+    )
 
 
 class _Surface:

@@ -80,9 +80,7 @@ class Variables:
             return f"{name}: {annotation} = {reader.value(node.value)}"
         return f"{name}: {annotation} = ..."
 
-    def _plain(
-        self, name: str, value: ast.expr, line: int, owner: str, indent: str
-    ) -> list[str]:
+    def _plain(self, name: str, value: ast.expr, line: int, owner: str, indent: str) -> list[str]:
         reader = self._scope.reader
         if name in ("__slots__", "__doc__"):
             return []
@@ -201,4 +199,3 @@ def _named(node: Function, name: str) -> Function:
     made = copy.copy(node)
     made.name = name
     return made
-
