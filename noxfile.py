@@ -83,7 +83,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python=MEASURED)
 def stubs(session: nox.Session) -> None:
     """Check the stubs: against the source, against the running package, in four checkers."""
-    session.install("--quiet", *group("build"), *group("types"))
+    session.install("--quiet", *group("build"), *group("types"), *group("test"))
     dist = Path(session.create_tmp(), "dist").resolve()
     for old in dist.glob("*"):
         old.unlink()

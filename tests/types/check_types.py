@@ -15,6 +15,7 @@ noticed. The programs are copied to a folder of their own, from which no checkou
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -79,10 +80,13 @@ def ty(root: Path, folder: str, version: str) -> list[Finding]:
 
 def pyrefly(root: Path, folder: str, version: str) -> list[Finding]:
     """Run pyrefly."""
-    (root / "pyrefly.toml").write_text('preset = "default"\n')  # without one, it checks little
-    options = ["--output-format=min-text", f"--python-version={version}"]
+    # Without a preset it checks little; unnamed, the settings of the checkout that the environment
+    # may lie in would hold for the package.
+    (root / "pyrefly.toml").write_text('preset = "default"\nproject-includes = ["**/*.py"]\n')
+    options = ["--config=pyrefly.toml", "--output-format=min-text", f"--python-version={version}"]
     interpreter = ["--python-interpreter-path", sys.executable]
-    return concise(run(root, "pyrefly", "check", *options, *interpreter, folder))
+    said = concise(run(root, "pyrefly", "check", *options, *interpreter))
+    return [finding for finding in said if finding.file.startswith(f"{folder}/")]
 
 
 CHECKERS: dict[str, Callable[[Path, str, str], list[Finding]]] = {
@@ -95,8 +99,14 @@ CHECKERS: dict[str, Callable[[Path, str, str], list[Finding]]] = {
 
 def run(root: Path, command: str, *options: str) -> str:
     """Run a command of this environment; return what it prints."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "MYPYPATH")}
     done = subprocess.run(
-        [str(BIN / command), *options], cwd=root, capture_output=True, text=True, check=False
+        [str(BIN / command), *options],
+        cwd=root,
+        env={**environment, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode not in (0, 1):
         sys.exit(f"{command} failed with {done.returncode}: {done.stdout}{done.stderr}")
