@@ -31,6 +31,9 @@ BIN = Path(sys.executable).parent
 FOLDERS = {"passes": "3.10", "passes312": "3.12", "fails": "3.10"}
 GATES = ("mypy", "pyright")
 EXPECTED = re.compile(r"# (mypy|pyright): (.*?)(?= # (?:mypy|pyright): |$)")
+OTHERS = ("FORCE_COLOR", "CLICOLOR_FORCE", "MYPYPATH", "PYTHONPATH", "VIRTUAL_ENV")
+"""Settings of whoever runs this, which would change what the checkers say."""
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CONCISE = re.compile(
     r"^ *(?:(?:ERROR|WARN) )?(?P<file>[^:\s]+\.py):(?P<line>\d+):\S* (?P<message>.*)$"
 )
@@ -99,7 +102,7 @@ CHECKERS: dict[str, Callable[[Path, str, str], list[Finding]]] = {
 
 def run(root: Path, command: str, *options: str) -> str:
     """Run a command of this environment; return what it prints."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "MYPYPATH")}
+    environment = {k: v for k, v in os.environ.items() if k not in OTHERS}
     done = subprocess.run(
         [str(BIN / command), *options],
         cwd=root,
@@ -110,7 +113,7 @@ def run(root: Path, command: str, *options: str) -> str:
     )
     if done.returncode not in (0, 1):
         sys.exit(f"{command} failed with {done.returncode}: {done.stdout}{done.stderr}")
-    return done.stdout
+    return COLOUR.sub("", done.stdout)
 
 
 def concise(said: str) -> list[Finding]:
