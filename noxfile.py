@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import nox
@@ -90,6 +91,8 @@ def stubs(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--wheel", "--outdir", str(dist), silent=True)
     (wheel,) = dist.glob("*.whl")
     session.install("--quiet", "--force-reinstall", str(wheel))
+    # nox puts temporary files below the checkout, where checkers read its settings.
+    session.env["TMPDIR"] = tempfile.gettempdir()
     here = Path.cwd()
     types = here / "tests" / "types"
     lists = [f"--allowlist={types / name}.txt" for name in ("stubtest_differs", "stubtest_missing")]
