@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import nox
@@ -87,6 +88,38 @@ def types(session: nox.Session) -> None:
         ["ty", "check", "--python", f"{session.bin}/python"],
         ["pyrefly", "check", "--python-interpreter-path", f"{session.bin}/python"],
         ["python", "tests/types_catalogue/check.py"],
+    )
+
+
+@nox.session(python=MEASURED)
+def stubs(session: nox.Session) -> None:
+    """Check the stubs: against the source, against the running package, in four checkers."""
+    session.install("--quiet", *group("build"), *group("types"), *group("test"))
+    dist = Path(session.create_tmp(), "dist").resolve()
+    for old in dist.glob("*"):
+        old.unlink()
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(dist), silent=True)
+    (wheel,) = dist.glob("*.whl")
+    session.install("--quiet", "--force-reinstall", str(wheel))
+    # nox puts temporary files below the checkout, where checkers read its settings.
+    session.env["TMPDIR"] = tempfile.gettempdir()
+    here = Path.cwd()
+    types = here / "tests" / "types"
+    lists = [f"--allowlist={types / name}.txt" for name in ("stubtest_differs", "stubtest_missing")]
+    stubtest = ["stubtest", "enterspan", "--concise", "--ignore-unused-allowlist"]
+    run_all(
+        session,
+        ["enterspan", "stubs", "--check"],
+        ["python", str(types / "check_types.py")],
+        ["python", str(types / "check_public.py")],
+    )
+    # From another folder: what is checked is the wheel's package, and not the checkout's.
+    session.chdir(session.create_tmp())
+    session.env["MYPYPATH"] = str(here / "stubs")
+    run_all(
+        session,
+        [*stubtest, "--ignore-missing-stub", lists[0]],
+        [*stubtest, *lists],
     )
 
 

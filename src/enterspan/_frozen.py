@@ -44,6 +44,7 @@ else:
             __eq__=_equal,
             __hash__=_hash,
             __reduce__=_reduce,
+            __replace__=_replace,
             __signature__=_Made(_signature),
             __dataclass_params__=_Made(_dataclass_params),
             __dataclass_fields__=_Made(_dataclass_fields),
@@ -135,6 +136,13 @@ def _reduce(self: Any) -> tuple[Any, ...]:
     values = [dict(v) if type(v) is MappingProxyType else v for v in _values(self)]
     proxies = [i for i, v in enumerate(_values(self)) if type(v) is MappingProxyType]
     return _restore, (type(self), values, proxies)
+
+
+def _replace(self: Any, /, **changes: Any) -> Any:
+    """For `copy.replace`, which Python has from 3.13 on."""
+    from dataclasses import replace
+
+    return replace(self, **changes)
 
 
 def _restore(cls: type[Any], values: list[Any], proxies: list[int]) -> Any:

@@ -18,8 +18,8 @@ from enterspan._timers import Timer, call_later
 from enterspan._values import clean_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-    from concurrent.futures import Future as ConcurrentFuture
+    from collections.abc import Awaitable, Callable
+    from typing import Protocol
 
     from enterspan._ids import SpanContext
     from enterspan._lifeline import Lifeline
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from enterspan._switchboard import Switchboard
     from enterspan._tracing import Tracing
     from enterspan.events import Attribute, EventInfo, FetchResponseInfo
+
+    class _Settles(Protocol):
+        """A future of any kind."""
+
+        def add_done_callback(self, fn: Callable[[object], object], /) -> object: ...
+
 
 _KINDS = {
     "fetch": "server",
@@ -74,7 +80,7 @@ class Invocation:
         "tracing",
     )
 
-    def __init__(
+    def __init__(  # internal
         self, tracing: Tracing, name: str, info: EventInfo | None, linger: float | None
     ) -> None:
         self.tracing = tracing
@@ -104,7 +110,7 @@ class Invocation:
         """Show the name, the id and the state."""
         return f"<Invocation {self.name!r} {self.id} {self._lifeline.state.value}>"
 
-    def begin(
+    def begin(  # internal
         self,
         board: Switchboard,
         attributes: dict[str, Any] | None,
@@ -129,7 +135,7 @@ class Invocation:
             self._lifeline.invocation = self
         return root
 
-    def adopt(self, lifeline: Lifeline, root: Span) -> Invocation:
+    def adopt(self, lifeline: Lifeline, root: Span) -> Invocation:  # internal
         """Become the invocation that a span began by itself."""
         self._lifeline = lifeline
         self._root = root
@@ -146,7 +152,7 @@ class Invocation:
             if watch is not None:
                 watch.returned(info, now_ns())
 
-    def wait_until(self, awaitable: Awaitable[object] | ConcurrentFuture[Any]) -> None:
+    def wait_until(self, awaitable: Awaitable[object] | _Settles) -> None:
         """Hold the outcome back until this has settled; nobody else waits for it.
 
         If it fails, that is the invocation's outcome, and the exception is reported on its root. A
@@ -166,7 +172,7 @@ class Invocation:
         self._waits[wait] = None
         future.add_done_callback(wait)
 
-    def settled(self, wait: _Wait, future: Any) -> None:
+    def settled(self, wait: _Wait, future: Any) -> None:  # internal
         """What it was told to wait for has settled."""
         if self._waits.pop(wait, self) is self:
             return
@@ -187,7 +193,7 @@ class Invocation:
         ):
             report(self._root, lifeline, error, now_ns())
 
-    def end_root(self, root: Span, moment: int) -> None:
+    def end_root(self, root: Span, moment: int) -> None:  # internal
         """The root is at its end; with `linger=0` and nothing to wait for, so is all below it."""
         lifeline = self._lifeline
         if self._linger == 0 and not self._waits:
@@ -195,7 +201,7 @@ class Invocation:
         end_span(root, lifeline, moment)
         self.settle()
 
-    def settle(self) -> None:
+    def settle(self) -> None:  # internal
         """See whether it is over."""
         lifeline = self._lifeline
         if not self._root._end or self._waits or lifeline.state is not State.LIVE:
@@ -210,7 +216,7 @@ class Invocation:
         if not self._waits:
             self._finish(None)
 
-    def abandon(self) -> None:
+    def abandon(self) -> None:  # internal
         """End it because nobody can any more."""
         self._finish(None)
 

@@ -342,7 +342,7 @@ class UseScope:
 
     __slots__ = ("_board", "_end", "_entries", "_span")
 
-    def __init__(self, board: Switchboard, span: Span, end: bool) -> None:
+    def __init__(self, board: Switchboard, span: Span, end: bool) -> None:  # internal
         self._board = board
         self._span = span
         self._end = end
@@ -403,7 +403,7 @@ class InvocationScope:
         "_unlinked",
     )
 
-    def __init__(
+    def __init__(  # internal
         self,
         board: Switchboard,
         invocation: Invocation,

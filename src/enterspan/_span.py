@@ -293,7 +293,7 @@ class Span:
         """A span has an identity: a copy is itself."""
         return self
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> str:
         """Refuse: what travels is `span.context`."""
         raise TypeError("a span can't be pickled; send span.context or tracing.inject() instead")
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from enterspan._ids import IdGenerator, SpanContext
     from enterspan._lifeline import Lifeline
     from enterspan._span import Span
+    from enterspan._values import AttributeValue
     from enterspan._worker import Subscription
     from enterspan.events import Attribute, EventInfo
 
@@ -45,7 +46,7 @@ class Sampler(Protocol):
         parent: SpanContext | None,
         trace_id: int,
         name: str,
-        attributes: Mapping[str, Any],
+        attributes: Mapping[str, AttributeValue],
     ) -> bool:
         """Return True to keep the spans."""
         ...

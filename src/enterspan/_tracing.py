@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from enterspan import _enter
+from enterspan._arity import by_arity
 from enterspan._batches import (
     DELAY,
     MAX_BATCH,
@@ -26,6 +27,7 @@ from enterspan._invocation import Invocation, current_invocation
 from enterspan._propagation import bind, propagate_threads
 from enterspan._scope import InvocationScope, SpanScope, UseScope, begin
 from enterspan._span import NOOP_SPAN, Span, fresh_attributes, keep_event
+from enterspan._span import Span as _Span
 from enterspan._switchboard import Switchboard
 from enterspan._tails import TailSubscription, check_tail
 from enterspan._traced import check_seconds, options_of, trace
@@ -39,23 +41,20 @@ if TYPE_CHECKING:
     from typing import Concatenate, Literal, ParamSpec, TypeAlias
 
     from enterspan._batches import Exporter
+    from enterspan._handlers import _Tail
     from enterspan._ids import IdGenerator
     from enterspan._span import Rare
     from enterspan._switchboard import Sampler
     from enterspan._values import AttributeValue
     from enterspan._worker import Subscription
-    from enterspan.events import EventInfo, Onset, TailEvent
+    from enterspan.events import EventInfo
 
-    P = ParamSpec("P")
-    T = TypeVar("T")
-    T1 = TypeVar("T1")
-    T2 = TypeVar("T2")
-    T3 = TypeVar("T3")
-    T4 = TypeVar("T4")
-    F = TypeVar("F", bound="Callable[..., object] | property")
-    Attributes: TypeAlias = Mapping[str, AttributeValue | None]
-    Carrier: TypeAlias = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
-    Parent: TypeAlias = SpanContext | Span | str | Carrier
+    _P = ParamSpec("_P")
+    _T = TypeVar("_T")
+    _F = TypeVar("_F", bound="Callable[..., object] | property")
+    _Attributes: TypeAlias = Mapping[str, AttributeValue | None]
+    _Carrier: TypeAlias = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
+    _Parent: TypeAlias = SpanContext | Span | str | _Carrier
 
 _UNSET: Any = object()
 
@@ -68,7 +67,7 @@ class Tracing:
 
     __slots__ = ("__weakref__", "_board", "name")
 
-    Span: TypeAlias = Span
+    Span: TypeAlias = _Span  # of another name: for a checker, a class body may see itself
 
     def __init__(self, name: str = "default") -> None:
         """Make a new instance; `name`, a str, becomes the scope of its spans."""
@@ -84,41 +83,15 @@ class Tracing:
 
     # --- spans ---
 
-    @overload
-    def enter_span(self, name: str, callback: Callable[[Span], T], /) -> T: ...
-    @overload
-    def enter_span(self, name: str, callback: Callable[[Span, T1], T], a1: T1, /) -> T: ...
-    @overload
-    def enter_span(
-        self, name: str, callback: Callable[[Span, T1, T2], T], a1: T1, a2: T2, /
-    ) -> T: ...
-    @overload
-    def enter_span(
-        self, name: str, callback: Callable[[Span, T1, T2, T3], T], a1: T1, a2: T2, a3: T3, /
-    ) -> T: ...
-    @overload
+    @by_arity(4)
     def enter_span(
         self,
         name: str,
-        callback: Callable[[Span, T1, T2, T3, T4], T],
-        a1: T1,
-        a2: T2,
-        a3: T3,
-        a4: T4,
+        callback: Callable[Concatenate[Span, _P], _T],
         /,
-    ) -> T: ...
-    @overload
-    def enter_span(
-        self,
-        name: str,
-        callback: Callable[Concatenate[Span, P], T],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T: ...
-    def enter_span(
-        self, name: str, callback: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Any:
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
         """Call `callback(span, *args, **kwargs)` with a new child of the current span.
 
         The span is current while the callback runs, and ends when it returns or raises, or, where
@@ -129,51 +102,27 @@ class Tracing:
         board = self._board
         if board.off:
             return callback(NOOP_SPAN, *args, **kwargs)
-        return _enter.enter(board, _name(name, board), callback, args, kwargs, True)
+        result: _T = _enter.enter(board, _name(name, board), callback, args, kwargs, True)
+        return result
 
-    @overload
-    def start_active_span(self, name: str, callback: Callable[[Span], T], /) -> T: ...
-    @overload
-    def start_active_span(self, name: str, callback: Callable[[Span, T1], T], a1: T1, /) -> T: ...
-    @overload
-    def start_active_span(
-        self, name: str, callback: Callable[[Span, T1, T2], T], a1: T1, a2: T2, /
-    ) -> T: ...
-    @overload
-    def start_active_span(
-        self, name: str, callback: Callable[[Span, T1, T2, T3], T], a1: T1, a2: T2, a3: T3, /
-    ) -> T: ...
-    @overload
+    @by_arity(4)
     def start_active_span(
         self,
         name: str,
-        callback: Callable[[Span, T1, T2, T3, T4], T],
-        a1: T1,
-        a2: T2,
-        a3: T3,
-        a4: T4,
+        callback: Callable[Concatenate[Span, _P], _T],
         /,
-    ) -> T: ...
-    @overload
-    def start_active_span(
-        self,
-        name: str,
-        callback: Callable[Concatenate[Span, P], T],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T: ...
-    def start_active_span(
-        self, name: str, callback: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Any:
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
         """Do as `enter_span`, save that the caller ends the span, even if the callback raised."""
         board = self._board
         if board.off:
             return callback(NOOP_SPAN, *args, **kwargs)
-        return _enter.enter(board, _name(name, board), callback, args, kwargs, False)
+        result: _T = _enter.enter(board, _name(name, board), callback, args, kwargs, False)
+        return result
 
     def span(
-        self, name: str, attributes: Attributes | None = None, /, **more: AttributeValue | None
+        self, name: str, attributes: _Attributes | None = None, /, **more: AttributeValue | None
     ) -> SpanScope:
         """Return a block, for `with` and `async with`, around which there is a span.
 
@@ -193,7 +142,7 @@ class Tracing:
         return scope
 
     def start_span(
-        self, name: str, attributes: Attributes | None = None, /, **more: AttributeValue | None
+        self, name: str, attributes: _Attributes | None = None, /, **more: AttributeValue | None
     ) -> Span:
         """Open a child of the current span that is not made current; the caller ends it."""
         board = self._board
@@ -234,7 +183,7 @@ class Tracing:
     # --- the decorator ---
 
     @overload
-    def traced(self, name: F, /) -> F: ...
+    def traced(self, name: _F, /) -> _F: ...
     @overload
     def traced(
         self,
@@ -244,7 +193,7 @@ class Tracing:
         capture_args: bool | Sequence[str] = False,
         capture_return: bool = False,
         min_duration: float | None = None,
-    ) -> Callable[[F], F]: ...
+    ) -> Callable[[_F], _F]: ...
     def traced(
         self,
         name: Any = None,
@@ -281,11 +230,11 @@ class Tracing:
         name: str = "main",
         *,
         info: EventInfo | None = None,
-        parent: Parent | None = None,
+        parent: _Parent | None = None,
         linger: float | None = 0.0,
         ambient: bool = False,
         new_trace: bool = False,
-        attributes: Attributes | None = None,
+        attributes: _Attributes | None = None,
     ) -> InvocationScope:
         """Return a block, for `with` and `async with`, that is one unit of work.
 
@@ -316,19 +265,19 @@ class Tracing:
         )
 
     @overload
-    def entrypoint(self, name: F, /) -> F: ...
+    def entrypoint(self, name: _F, /) -> _F: ...
     @overload
     def entrypoint(
         self,
         name: str | None = None,
         *,
         info: EventInfo | Callable[..., EventInfo | None] | None = None,
-        parent: Parent | Callable[..., Parent | None] | None = None,
+        parent: _Parent | Callable[..., _Parent | None] | None = None,
         linger: float | None = 0.0,
         ambient: bool = False,
         new_trace: bool = False,
-        attributes: Attributes | Callable[..., Attributes | None] | None = None,
-    ) -> Callable[[F], F]: ...
+        attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
+    ) -> Callable[[_F], _F]: ...
     def entrypoint(
         self,
         name: Any = None,
@@ -369,7 +318,7 @@ class Tracing:
 
     def add_tail(
         self,
-        tail: Callable[[TailEvent[Onset]], object],
+        tail: _Tail,
         *,
         delivery: Literal["background", "inline"] = "background",
     ) -> Subscription:
@@ -410,7 +359,7 @@ class Tracing:
         sampler: Sampler | None = _UNSET,
         limits: Limits | None = _UNSET,
         id_generator: IdGenerator | None = _UNSET,
-        resource: Attributes | None = _UNSET,
+        resource: _Attributes | None = _UNSET,
         propagate_threads: bool = _UNSET,
         enabled: bool = _UNSET,
     ) -> None:
@@ -466,7 +415,7 @@ class Tracing:
             pairs = make_attributes(values).info if values else ()
             lifeline.watch.logged(span, moment, Log(kind, text, pairs, truncated))
 
-    def propagate(self, fn: Callable[P, T]) -> Callable[P, T]:
+    def propagate(self, fn: Callable[_P, _T]) -> Callable[_P, _T]:
         """Bind the current span to a callable, for a thread or callback with an empty context."""
         if not callable(fn):
             raise TypeError(f"propagate takes a callable, not {fn!r}")
@@ -498,7 +447,7 @@ class Tracing:
             return None
         return span.context
 
-    def extract(self, carrier: Carrier) -> SpanContext | None:
+    def extract(self, carrier: _Carrier) -> SpanContext | None:
         """Read a trace context from a carrier by the letter of W3C Trace Context, or None.
 
         A carrier is a mapping of header names, in any case, to values; pairs of names and values,

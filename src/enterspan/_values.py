@@ -62,17 +62,17 @@ class Limits:
                 raise ValueError(f"Limits.{name} must be at least 1 byte, not {value}")
 
     @property
-    def easy_text(self) -> int:
+    def easy_text(self) -> int:  # internal
         """How long an ASCII text may be without a look at the limits."""
         return min(EASY_TEXT, self.value_bytes)
 
     @property
-    def easy_key(self) -> int:
+    def easy_key(self) -> int:  # internal
         """How long an ASCII key may be without a look at the limits."""
         return min(EASY_KEY, self.name_bytes)
 
     @property
-    def easy_count(self) -> int:
+    def easy_count(self) -> int:  # internal
         """How many easy attributes fit into a span for certain."""
         return self.span_bytes // (self.easy_text + self.easy_key + _NUMBER_BYTES)
 

@@ -54,13 +54,13 @@ class Stats:
 class Subscription:
     """A tail or an exporter that is subscribed; also a block, at whose end it is removed."""
 
-    is_late = False
+    is_late = False  # internal
     """Whether it was not done in time when it was last waited for."""
 
-    board: Switchboard
+    board: Switchboard  # internal
 
     @property
-    def background(self) -> Worker | None:
+    def background(self) -> Worker | None:  # internal
         """The worker that delivers, if one does."""
         raise NotImplementedError
 
@@ -69,7 +69,7 @@ class Subscription:
         """Counts since the subscription."""
         raise NotImplementedError
 
-    def after_fork(self) -> None:
+    def after_fork(self) -> None:  # internal
         """Begin anew in a forked child."""
 
     def remove(self, timeout: float | None = None) -> None:
@@ -77,15 +77,15 @@ class Subscription:
         raise NotImplementedError
 
     @property
-    def is_done(self) -> bool:
+    def is_done(self) -> bool:  # internal
         """Whether nothing waits and nothing runs any more."""
         return self.background is None or not self.background.is_running
 
-    def flush(self, deadline: float) -> bool:
+    def flush(self, deadline: float) -> bool:  # internal
         """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
         return self.background is None or self.background.flush(deadline)
 
-    def hurry(self) -> None:
+    def hurry(self) -> None:  # internal
         """Begin to deliver what waits."""
         if self.background is not None:
             self.background.hurry()
@@ -344,7 +344,7 @@ class Worker:
             self._thread = None
             self._wake.hush()
 
-    def after_fork(self) -> None:
+    def after_fork(self) -> None:  # internal
         """Begin anew in a forked child."""
         self._fresh()
 

@@ -21,6 +21,7 @@ from enterspan.catalogue import command as catalogue_command
 from enterspan.events import CustomEventInfo
 from enterspan.exporters.console import ConsoleTail
 from enterspan.exporters.jsonlines import JsonLinesTail
+from enterspan.stubgen import command as stubs
 
 # All that `run` needs is imported here, before the program's folder is on the search path: it may
 # have modules of the same names.
@@ -53,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(options, program)
         if options.command == "catalogue":
             return catalogue_command.run(options)
+        if options.command == "stubs":
+            return stubs.run(options)
         return _view(options.file)
     except RefusedError as error:
         _say(str(error))
@@ -103,6 +106,7 @@ def _parser() -> _Parser:
     )
     view.add_argument("file", metavar="FILE", help="a file that --output wrote; - is stdin")
     catalogue_command.add_parser(commands)
+    stubs.add_parser(commands)
     return parser
 
 

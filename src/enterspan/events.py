@@ -26,6 +26,37 @@ if TYPE_CHECKING:
 
     from enterspan._values import AttributeValue
 
+__all__ = [
+    "AlarmEventInfo",
+    "Attribute",
+    "Attributes",
+    "ConnectEventInfo",
+    "CustomEventInfo",
+    "DiagnosticChannel",
+    "DroppedEvents",
+    "EmailEventInfo",
+    "Event",
+    "EventInfo",
+    "Exception_",
+    "FetchEventInfo",
+    "FetchResponseInfo",
+    "Log",
+    "Onset",
+    "Outcome",
+    "QueueEventInfo",
+    "Return",
+    "RpcEventInfo",
+    "ScheduledEventInfo",
+    "SpanClose",
+    "SpanOpen",
+    "StreamDiagnostic",
+    "TailEvent",
+    "TailSpanContext",
+    "TestEventInfo",
+    "TraceEventInfo",
+    "WebSocketEventInfo",
+]
+
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as DefaultTypeVar
 
@@ -143,7 +174,7 @@ class EmailEventInfo:
 class TraceEventInfo:
     """A batch of traces, handed to something that works on traces."""
 
-    traces: Sequence[Any]
+    traces: Sequence[object]
 
     @property
     def type(self) -> Literal["trace"]:
@@ -208,20 +239,19 @@ class FetchResponseInfo:
         return "fetch"
 
 
-if TYPE_CHECKING:
-    EventInfo: TypeAlias = (
-        FetchEventInfo
-        | ConnectEventInfo
-        | RpcEventInfo
-        | ScheduledEventInfo
-        | AlarmEventInfo
-        | QueueEventInfo
-        | EmailEventInfo
-        | TraceEventInfo
-        | WebSocketEventInfo
-        | TestEventInfo
-        | CustomEventInfo
-    )
+EventInfo: TypeAlias = (
+    FetchEventInfo
+    | ConnectEventInfo
+    | RpcEventInfo
+    | ScheduledEventInfo
+    | AlarmEventInfo
+    | QueueEventInfo
+    | EmailEventInfo
+    | TraceEventInfo
+    | WebSocketEventInfo
+    | TestEventInfo
+    | CustomEventInfo
+)
 
 EVENT_INFOS: tuple[type[Any], ...] = (
     FetchEventInfo,
@@ -397,19 +427,18 @@ class Outcome:
         return "outcome"
 
 
-if TYPE_CHECKING:
-    Event: TypeAlias = (
-        Onset
-        | SpanOpen
-        | Attributes
-        | Log
-        | Exception_
-        | DiagnosticChannel
-        | SpanClose
-        | Return
-        | StreamDiagnostic
-        | Outcome
-    )
+Event: TypeAlias = (
+    Onset
+    | SpanOpen
+    | Attributes
+    | Log
+    | Exception_
+    | DiagnosticChannel
+    | SpanClose
+    | Return
+    | StreamDiagnostic
+    | Outcome
+)
 
 
 @frozen

@@ -36,7 +36,7 @@ class Trace:
         return self._spans
 
     @property
-    def events(self) -> list[TailEvent[Any]]:
+    def events(self) -> list[TailEvent]:
         """The events of all invocations, in the order in which they came."""
         self._sweep()
         return self._events

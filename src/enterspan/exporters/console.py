@@ -81,7 +81,7 @@ class ConsoleTail:
         _check_width(width)
         self._desk = _Desk(stream, color, width, stacks=stacks, ids=ids)
 
-    def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent[Any]], None]:
+    def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None]:
         """Begin to draw an invocation; what is returned draws the rest of it."""
         invocation = _Invocation(self._desk, event)
         invocation(event)

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from enterspan._records import SpanData, SpanEvent, SpanLink
     from enterspan.events import Onset, TailEvent
 
-    Target: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
-    Mode: TypeAlias = Literal["w", "a"]
+    _Target: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
+    _Mode: TypeAlias = Literal["w", "a"]
+
+__all__ = ["JsonLinesExporter", "JsonLinesTail"]
 
 
 class JsonLinesTail:
@@ -42,11 +44,11 @@ class JsonLinesTail:
     or a path that is none.
     """
 
-    def __init__(self, path: Target, *, mode: Mode = "w") -> None:
+    def __init__(self, path: _Target, *, mode: _Mode = "w") -> None:
         self._place = _place_of(path, mode)
         self._failed = False
 
-    def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent[Any]], None] | None:
+    def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None] | None:
         """Begin with an invocation; what is returned writes the rest of it."""
         self._write(event)
         return None if self._failed else self._write
@@ -56,7 +58,7 @@ class JsonLinesTail:
         self._failed = True
         self._place.close()
 
-    def _write(self, event: TailEvent[Any]) -> None:
+    def _write(self, event: TailEvent) -> None:
         if self._failed:
             return
         try:
@@ -76,7 +78,7 @@ class JsonLinesExporter:
     or a path that is none.
     """
 
-    def __init__(self, path: Target, *, mode: Mode = "w") -> None:
+    def __init__(self, path: _Target, *, mode: _Mode = "w") -> None:
         self._place = _place_of(path, mode)
 
     def export(self, spans: Sequence[SpanData]) -> None:
@@ -98,7 +100,7 @@ class _File:
 
     _fd: int | None = None
 
-    def __init__(self, path: str | os.PathLike[str], mode: Mode) -> None:
+    def __init__(self, path: str | os.PathLike[str], mode: _Mode) -> None:
         self._path = Path(path).absolute()  # the program may change its folder
         self.name = str(path)
         self._mode = mode
@@ -282,7 +284,7 @@ def _ascii(text: str) -> str:
     return "".join([chr(unit) if unit < 128 else f"\\u{unit:04x}" for unit in units])
 
 
-def event_line(event: TailEvent[Any]) -> str:
+def event_line(event: TailEvent) -> str:
     """One event as a line."""
     wire = event.to_dict()
     try:

@@ -1,0 +1,89 @@
+# Made by `enterspan stubs` from the annotated source: don't edit it.
+"""What a tail may give back: a callable for every event, or an object with some of these methods.
+
+Read by type checkers only, so that a handler is checked method by method.
+"""
+
+from collections.abc import Callable
+from enterspan.events import (
+    Attributes,
+    DiagnosticChannel,
+    Exception_,
+    Log,
+    Onset,
+    Outcome,
+    Return,
+    SpanClose,
+    SpanOpen,
+    StreamDiagnostic,
+    TailEvent,
+)
+from typing import Protocol, TypeAlias
+
+class HandlesSpanOpen(Protocol):
+    """Takes the `spanOpen` events of an invocation."""
+
+    def span_open(self, event: TailEvent[SpanOpen], /) -> object:
+        """A span was opened."""
+
+class HandlesAttributes(Protocol):
+    """Takes the `attributes` events of an invocation."""
+
+    def attributes(self, event: TailEvent[Attributes], /) -> object:
+        """These are all attributes of a span that closes."""
+
+class HandlesLog(Protocol):
+    """Takes the `log` events of an invocation."""
+
+    def log(self, event: TailEvent[Log], /) -> object:
+        """A line was logged."""
+
+class HandlesException(Protocol):
+    """Takes the `exception` events of an invocation."""
+
+    def exception(self, event: TailEvent[Exception_], /) -> object:
+        """An exception left a span, or was recorded on it."""
+
+class HandlesDiagnosticChannel(Protocol):
+    """Takes the `diagnosticChannel` events of an invocation."""
+
+    def diagnostic_channel(self, event: TailEvent[DiagnosticChannel], /) -> object:
+        """A span has an event."""
+
+class HandlesSpanClose(Protocol):
+    """Takes the `spanClose` events of an invocation."""
+
+    def span_close(self, event: TailEvent[SpanClose], /) -> object:
+        """A span has ended."""
+
+class HandlesReturn(Protocol):
+    """Takes the `return` event of an invocation."""
+
+    def return_(self, event: TailEvent[Return], /) -> object:
+        """The handler has answered."""
+
+class HandlesStreamDiagnostic(Protocol):
+    """Takes the `streamDiagnostic` event of an invocation."""
+
+    def stream_diagnostic(self, event: TailEvent[StreamDiagnostic], /) -> object:
+        """Something is to be said of the stream itself."""
+
+class HandlesOutcome(Protocol):
+    """Takes the `outcome` event of an invocation."""
+
+    def outcome(self, event: TailEvent[Outcome], /) -> object:
+        """The invocation is over."""
+
+_Handler: TypeAlias = (
+    Callable[[TailEvent], object]
+    | HandlesSpanOpen
+    | HandlesAttributes
+    | HandlesLog
+    | HandlesException
+    | HandlesDiagnosticChannel
+    | HandlesSpanClose
+    | HandlesReturn
+    | HandlesStreamDiagnostic
+    | HandlesOutcome
+)
+_Tail: TypeAlias = Callable[[TailEvent[Onset]], _Handler | None]

@@ -1,0 +1,53 @@
+# Made by `enterspan stubs` from the annotated source: don't edit it.
+"""Finished spans, as immutable records with no link to anything alive."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enterspan._ids import SpanContext
+from enterspan._values import AttributeValue
+
+@dataclass(frozen=True)
+class SpanEvent:
+    """Something that happened at one moment of a span (nanoseconds since the epoch)."""
+
+    name: str
+    timestamp_ns: int
+    attributes: Mapping[str, AttributeValue]
+
+@dataclass(frozen=True)
+class SpanLink:
+    """A relation of a span to another one that is not its parent."""
+
+    context: SpanContext
+    attributes: Mapping[str, AttributeValue]
+
+@dataclass(frozen=True)
+class SpanData:
+    """A finished span. Times are nanoseconds since the epoch.
+
+    `status` is `unset`, `ok` or `error`; `outcome` is how it ended (`ok`, `exception`, `canceled`,
+    `abandoned`); `scope` is the name of the Tracing that made it.
+    """
+
+    name: str
+    context: SpanContext
+    parent_span_id: int | None
+    start_ns: int
+    end_ns: int
+    attributes: Mapping[str, AttributeValue]
+    events: tuple[SpanEvent, ...]
+    links: tuple[SpanLink, ...]
+    status: str
+    status_description: str
+    outcome: str
+    invocation_id: str
+    kind: str
+    scope: str
+    resource: Mapping[str, AttributeValue]
+    dropped_attributes: int
+    dropped_events: int
+    dropped_links: int
+
+    @property
+    def duration_ns(self) -> int:
+        """How long the span was open, in nanoseconds."""

@@ -1,0 +1,38 @@
+# Made by `enterspan stubs` from the annotated source: don't edit it.
+"""What an attribute value may be, how any object becomes one, and the limits on all of it.
+
+Nothing here raises because of what it was given, and nothing here keeps what it was given: a value
+that is not immutable is copied or turned into text at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+AttributeValue: TypeAlias = (
+    str
+    | bool
+    | int
+    | float
+    | Sequence[str]
+    | Sequence[bool]
+    | Sequence[int]
+    | Sequence[float]
+)
+"""What an attribute holds; any other value is recorded as its `repr`."""
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is recorded, in bytes of UTF-8. What goes over is cut or counted, never raised.
+
+    `name_bytes`: a span's, an event's or an attribute's name. `value_bytes`: one attribute value.
+    `span_bytes`: all attributes, events and links of one span; what follows is left out.
+    `event_bytes`: one log message or one stack. `queue_bytes`: what a background tail may have
+    waiting; what follows is dropped and counted.
+    """
+
+    name_bytes: int = 256
+    value_bytes: int = 16_384
+    span_bytes: int = 65_536
+    event_bytes: int = 262_144
+    queue_bytes: int = 2_097_152

@@ -1,0 +1,363 @@
+# Made by `enterspan stubs` from the annotated source: don't edit it.
+"""The live stream: what a tail sees, as frozen values.
+
+The life of a stream. It begins with one `onset`, sequence 0, which opens the invocation's root
+span. Between it and the end come, in the order in which they happened: `spanOpen` and, later,
+`spanClose` of each span below the root, with the span's `attributes` right before its close;
+`log`, `exception` and `diagnosticChannel` of any span; and at most one `return`, when the handler
+has answered. Every span that was opened is closed: what is still open at the end is closed as
+`abandoned`, innermost first. Then come the root's `attributes`, a `streamDiagnostic` if events of
+this stream had to be dropped, and one `outcome`, which is always last. Sequences have no gaps.
+
+The vocabulary is that of workerd's streaming tail workers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enterspan._values import AttributeValue
+from typing import Any, Generic, Literal, TypeAlias
+from typing_extensions import TypeVar as DefaultTypeVar
+
+__all__ = [
+    "AlarmEventInfo",
+    "Attribute",
+    "Attributes",
+    "ConnectEventInfo",
+    "CustomEventInfo",
+    "DiagnosticChannel",
+    "DroppedEvents",
+    "EmailEventInfo",
+    "Event",
+    "EventInfo",
+    "Exception_",
+    "FetchEventInfo",
+    "FetchResponseInfo",
+    "Log",
+    "Onset",
+    "Outcome",
+    "QueueEventInfo",
+    "Return",
+    "RpcEventInfo",
+    "ScheduledEventInfo",
+    "SpanClose",
+    "SpanOpen",
+    "StreamDiagnostic",
+    "TailEvent",
+    "TailSpanContext",
+    "TestEventInfo",
+    "TraceEventInfo",
+    "WebSocketEventInfo",
+]
+
+E = DefaultTypeVar("E", covariant=True, bound="Event", default="Event")
+
+@dataclass(frozen=True)
+class FetchEventInfo:
+    """An HTTP request: its method, its URL and its headers as pairs of name and value."""
+
+    method: str
+    url: str
+    headers: Sequence[tuple[str, str]] | Mapping[str, str] = ()
+
+    @property
+    def type(self) -> Literal["fetch"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class ConnectEventInfo:
+    """A raw connection."""
+
+    @property
+    def type(self) -> Literal["connect"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class RpcEventInfo:
+    """A remote procedure call of `method`."""
+
+    method: str
+
+    @property
+    def type(self) -> Literal["rpc"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class ScheduledEventInfo:
+    """A scheduled run: when it was due (a datetime with a zone) and the cron text."""
+
+    scheduled_time: datetime
+    cron: str
+
+    @property
+    def type(self) -> Literal["scheduled"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class AlarmEventInfo:
+    """An alarm: when it was due (a datetime with a zone)."""
+
+    scheduled_time: datetime
+
+    @property
+    def type(self) -> Literal["alarm"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class QueueEventInfo:
+    """A batch of messages taken from a queue."""
+
+    queue_name: str
+    batch_size: int
+
+    @property
+    def type(self) -> Literal["queue"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class EmailEventInfo:
+    """An e-mail: its sender, its recipient and its size in bytes."""
+
+    mail_from: str
+    rcpt_to: str
+    raw_size: int
+
+    @property
+    def type(self) -> Literal["email"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class TraceEventInfo:
+    """A batch of traces, handed to something that works on traces."""
+
+    traces: Sequence[object]
+
+    @property
+    def type(self) -> Literal["trace"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class WebSocketEventInfo:
+    """One event of a web socket; `code` and `was_clean` belong to a close."""
+
+    kind: Literal["message", "close", "error"]
+    code: int | None = None
+    was_clean: bool | None = None
+
+    @property
+    def type(self) -> Literal["webSocket"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class TestEventInfo:
+    """A test."""
+
+    name: str
+
+    @property
+    def type(self) -> Literal["test"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class CustomEventInfo:
+    """Anything else."""
+
+    name: str = ""
+
+    @property
+    def type(self) -> Literal["custom"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class FetchResponseInfo:
+    """The answer to an HTTP request."""
+
+    status_code: int
+
+    @property
+    def type(self) -> Literal["fetch"]:
+        """The wire name."""
+
+EventInfo: TypeAlias = (
+    FetchEventInfo
+    | ConnectEventInfo
+    | RpcEventInfo
+    | ScheduledEventInfo
+    | AlarmEventInfo
+    | QueueEventInfo
+    | EmailEventInfo
+    | TraceEventInfo
+    | WebSocketEventInfo
+    | TestEventInfo
+    | CustomEventInfo
+)
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute of a span."""
+
+    name: str
+    value: AttributeValue
+
+@dataclass(frozen=True)
+class Onset:
+    """The invocation has begun; `span_id` is its root span's."""
+
+    span_id: str
+    name: str
+    info: EventInfo | None
+    attributes: tuple[Attribute, ...]
+
+    @property
+    def type(self) -> Literal["onset"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class SpanOpen:
+    """A span was opened; the event's `span_context.span_id` is its parent."""
+
+    span_id: str
+    name: str
+
+    @property
+    def type(self) -> Literal["spanOpen"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class Attributes:
+    """All attributes that a span has at its close."""
+
+    info: tuple[Attribute, ...]
+
+    @property
+    def type(self) -> Literal["attributes"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class Log:
+    """A log line. `level` is lower case; `truncated` says that the message was cut."""
+
+    level: str
+    message: str
+    attributes: tuple[Attribute, ...]
+    truncated: bool
+
+    @property
+    def type(self) -> Literal["log"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class Exception_:
+    """An exception left a span, or was recorded on it; `stack` is the formatted traceback."""
+
+    name: str
+    message: str
+    stack: str
+
+    @property
+    def type(self) -> Literal["exception"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class DiagnosticChannel:
+    """A named event of a span: `channel` is its name, `message` its attributes."""
+
+    channel: str
+    message: Mapping[str, AttributeValue]
+
+    @property
+    def type(self) -> Literal["diagnosticChannel"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class SpanClose:
+    """A span has ended."""
+
+    outcome: str
+
+    @property
+    def type(self) -> Literal["spanClose"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class Return:
+    """The handler has answered; the invocation may live on."""
+
+    info: FetchResponseInfo | None
+
+    @property
+    def type(self) -> Literal["return"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class DroppedEvents:
+    """How many events of this stream could not be delivered."""
+
+    count: int
+
+    @property
+    def type(self) -> Literal["droppedEvents"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class StreamDiagnostic:
+    """Something about the stream itself."""
+
+    diagnostic: DroppedEvents
+
+    @property
+    def type(self) -> Literal["streamDiagnostic"]:
+        """The wire name."""
+
+@dataclass(frozen=True)
+class Outcome:
+    """The invocation is over.
+
+    `cpu_time` is the CPU time of the process and `wall_time` the time that passed, from the onset
+    to here, in nanoseconds (on the wire in milliseconds).
+    """
+
+    outcome: str
+    cpu_time: int
+    wall_time: int
+
+    @property
+    def type(self) -> Literal["outcome"]:
+        """The wire name."""
+
+Event: TypeAlias = (
+    Onset
+    | SpanOpen
+    | Attributes
+    | Log
+    | Exception_
+    | DiagnosticChannel
+    | SpanClose
+    | Return
+    | StreamDiagnostic
+    | Outcome
+)
+
+@dataclass(frozen=True)
+class TailSpanContext:
+    """Where an event belongs. Ids are lower-case hex; `trace_flags` is None without upstream."""
+
+    trace_id: str
+    span_id: str | None
+    trace_flags: int | None
+
+@dataclass(frozen=True)
+class TailEvent(Generic[E]):
+    """One event of one invocation's stream.
+
+    `timestamp` is in nanoseconds since the epoch. `sequence` is 0 for the onset and has no gaps.
+    """
+
+    invocation_id: str
+    span_context: TailSpanContext
+    timestamp: int
+    sequence: int
+    event: E
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the wire form: camelCase keys, JSON values only, times of an outcome in ms."""

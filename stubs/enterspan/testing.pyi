@@ -1,0 +1,77 @@
+# Made by `enterspan stubs` from the annotated source: don't edit it.
+"""Traces as test results: `capture()` records what is done in a block, at once and in order."""
+
+from enterspan._records import SpanData
+from enterspan._tracing import Tracing
+from enterspan.events import TailEvent
+from types import TracebackType
+
+__all__ = ["Trace", "capture"]
+
+class Trace:
+    """What was recorded, sampled or not."""
+
+    spans: list[SpanData]
+    """The finished spans, in order of their end."""
+
+    events: list[TailEvent]
+    """The events of all invocations, in the order in which they came."""
+
+    def __init__(self) -> None: ...
+
+    def find(self, name: str) -> SpanData:
+        """Return the first span to have ended that has this name; LookupError if there is none."""
+
+    def find_all(self, name: str) -> list[SpanData]:
+        """Return all spans with this name, in order of their end."""
+
+    def children_of(self, span: SpanData | None) -> list[SpanData]:
+        """Return a span's children in order of their start; None gives those without a parent."""
+
+    def tree(self) -> str:
+        """Return the names, each indented by two spaces below its parent."""
+
+    def clear(self) -> None:
+        """Forget what was recorded so far."""
+
+    def __repr__(self) -> str:
+        """Show how much there is."""
+
+class capture:
+    """A block that records everything done in it, on the spot, and gives the `Trace`.
+
+    What is current outside is out of sight inside, so that a test sees its own spans and no others
+    as roots.
+
+    >>> from enterspan import tracing
+    >>> with capture() as trace:
+    ...     with tracing.span("load", user_id=7):
+    ...         pass
+    >>> trace.find("load").attributes["user_id"]
+    7
+    """
+
+    def __init__(self, tracing: Tracing | None = None) -> None:
+        """Record what is done with `tracing`, or with the default instance."""
+
+    def __enter__(self) -> Trace:
+        """Begin to record."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End it: what is still open is left alone."""
+
+    async def __aenter__(self) -> Trace:
+        """Begin to record."""
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End it: what is still open is left alone."""
