@@ -223,6 +223,8 @@ def new_root(
         board.invocations.add(lifeline)  # a stream has an outcome, whatever becomes of its spans
     if link is not None:
         root.add_link(link)
+    if parent is not None and parent.is_remote:
+        rare(root).parent_is_remote = True
     return root
 
 

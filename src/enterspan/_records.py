@@ -42,7 +42,8 @@ class SpanData:
     """A finished span. Times are nanoseconds since the epoch.
 
     `status` is `unset`, `ok` or `error`; `outcome` is how it ended (`ok`, `exception`, `canceled`,
-    `abandoned`); `scope` is the name of the Tracing that made it.
+    `abandoned`); `scope` is the name of the Tracing that made it; `parent_is_remote` says that the
+    parent is of another process.
     """
 
     name: str
@@ -63,6 +64,7 @@ class SpanData:
     dropped_attributes: int
     dropped_events: int
     dropped_links: int
+    parent_is_remote: bool = False
 
     @property
     def duration_ns(self) -> int:
@@ -89,7 +91,7 @@ def record_of(span: Span) -> SpanData:
             cut(span._name, board.limits.name_bytes), context, span._parent_id or None,
             ANCHOR + span._start, ANCHOR + span._end,
             MappingProxyType(attributes) if attributes else _EMPTY, (), (), "unset", "", "ok",
-            lifeline.id, "internal", board.name, board.resource, 0, 0, 0,
+            lifeline.id, "internal", board.name, board.resource, 0, 0, 0, False,
         )  # fmt: skip
     return _make(
         cut(span._name, board.limits.name_bytes), context, span._parent_id or None,
@@ -97,5 +99,5 @@ def record_of(span: Span) -> SpanData:
         MappingProxyType(attributes) if attributes else _EMPTY,
         tuple(more.events), tuple(more.links), more.status, more.description, more.outcome,
         lifeline.id, more.kind, board.name, board.resource,
-        more.dropped_attributes, more.dropped_events, more.dropped_links,
+        more.dropped_attributes, more.dropped_events, more.dropped_links, more.parent_is_remote,
     )  # fmt: skip

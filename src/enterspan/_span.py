@@ -57,6 +57,7 @@ class Rare:
         "kind",
         "links",
         "outcome",
+        "parent_is_remote",
         "spent",
         "status",
         "warned",
@@ -72,6 +73,7 @@ class Rare:
         self.dropped_attributes = 0
         self.dropped_events = 0
         self.dropped_links = 0
+        self.parent_is_remote = False
         self.spent: int | None = None
         self.warned = False
         self.floor = 0
