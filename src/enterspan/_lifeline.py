@@ -209,7 +209,10 @@ def new_root(
     root._start = now_ns()
     lifeline.open = {root: None}
     lifeline.state = _LIVE
-    if more is not None and more.floor and (board.tails or (sampled and board.exports)):
+    if board.bridge is not None:
+        board.bridge.root_opened(lifeline, root, parent, link, info, given)
+        sampled = lifeline.kept
+    elif more is not None and more.floor and (board.tails or (sampled and board.exports)):
         lifeline.watch = Hold(
             lifeline, None, lambda: board.announce(lifeline, root, parent, info, given)
         )
