@@ -255,11 +255,15 @@ class _Here:
         self._set_own = variable.set
         self._reset_own = variable.reset
         self._foreign = foreign
-        self._key = _PLACE
+        self._key = otel_context.create_key("enterspan-place")
 
     def get(self) -> Any:
         """The entry that stands for OpenTelemetry's current span, or for the nearest one above."""
-        return QUIET if self._get_own() is QUIET else self.entry_in(otel_context.get_current())
+        own = self._get_own()
+        if own is QUIET:
+            return own
+        found = self.entry_in(otel_context.get_current())
+        return own if found is None and own is not None and _is_older(own) else found
 
     def entry_in(self, context: Any) -> Any:
         """The same for any context of OpenTelemetry's."""
@@ -335,6 +339,15 @@ class _Here:
             context = place.before
             place = context.get(self._key)
         return context
+
+
+def _is_older(entry: Any) -> bool:
+    """Whether an entry is of an invocation that began before the bridge, and lives."""
+    span = span_at(first_alive(entry))
+    if span is None:
+        return False
+    lifeline = span._lifeline.origin
+    return lifeline.state is State.LIVE and type(lifeline.watch) is not Backing
 
 
 def _context_under(parent: SpanContext | None) -> Any:
@@ -671,5 +684,3 @@ class _ForeignSpans:
         """Nothing waits here."""
         return True
 
-
-_PLACE: Final = otel_context.create_key("enterspan-place")
