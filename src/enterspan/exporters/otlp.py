@@ -40,7 +40,7 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Literal, TypeAlias
 
     from enterspan import _ids
@@ -70,12 +70,8 @@ _RETRYABLE: Final = frozenset(
 )
 """The codes of gRPC after which OTLP says to try again; after all others, not."""
 
-_LOGGERS: Final = (
-    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
-    "opentelemetry.exporter.otlp.proto.grpc.exporter",
-    "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
-)
-"""Where OpenTelemetry's exporters say what went wrong, with every batch anew."""
+_THEIRS: Final = "opentelemetry.exporter.otlp."
+"""How the names of the modules begin whose functions are OpenTelemetry's OTLP exporters."""
 
 
 class ExportError(Exception):
@@ -165,13 +161,19 @@ class OTLPExporter:
     def _connect(self) -> None:
         """Make OpenTelemetry's exporter; a forked child makes one of its own."""
         self._process = os.getpid()
-        kind = _exporter_type(self._protocol)
-        direct = _with_encoder(kind, self._encode)
+        self._heard = _Listener(self._say_once)
+        kind, self._takes_records = _adapted(
+            _exporter_type(self._protocol), self._encode, self._heard
+        )
         with _Suppressed():
-            self._exporter: Any = (direct or kind)(**self._options)
-        self._takes_records = direct is not None
+            self._exporter: Any = kind(**self._options)
         endpoint = getattr(self._exporter, "_endpoint", None) or self._options.get("endpoint", "")
         self._where = f"{endpoint} ({self._protocol})"
+        if self._protocol == HTTP and not str(endpoint).lower().startswith(("http://", "https://")):
+            raise ValueError(
+                f"the endpoint for {HTTP} must begin with http:// or https://, not {endpoint!r}:"
+                " see OTEL_EXPORTER_OTLP_ENDPOINT"
+            )
 
     def export(self, spans: Sequence[SpanData]) -> None:
         """Send a batch. Raises ExportError where the receiver refuses it, or at the end."""
@@ -184,21 +186,24 @@ class OTLPExporter:
             why = self._send(batch)
             if why is None:
                 return
+            if self._given_up.is_set():
+                break
             if not why.is_passing:
                 raise ExportError(f"{self._where} did not take {len(spans)} spans: {why.text}")
             self._say_once(why.text)
             self._given_up.wait(_PAUSE)
-        raise ExportError(f"{self._where} was not reached before the end: {len(spans)} spans lost")
+        raise ExportError(f"{self._where} was not reached in time: {len(spans)} spans are lost")
 
     def _send(self, batch: Any) -> _Failure | None:
-        with _Suppressed(), _Overheard(self._say_once) as overheard:
+        self._heard.failure = None
+        with _Suppressed():
             try:
                 result = self._exporter.export(batch)
             except OSError as error:  # some releases let those of the connection through
                 return _Failure(f"{type(error).__name__}: {error}", is_passing=True)
         if result is SpanExportResult.SUCCESS:
             return None
-        return overheard.failure or _Failure(f"it returned {_shown(result)}", is_passing=False)
+        return self._heard.failure or _Failure(f"it returned {_shown(result)}", is_passing=False)
 
     def _encode(self, spans: Sequence[SpanData]) -> Any:
         """What OpenTelemetry's `encode_spans` does, straight from our records."""
@@ -213,7 +218,7 @@ class OTLPExporter:
         if not self._told:
             self._told = True
             warn(
-                f"OTLPExporter can't deliver to {self._where}: {why}. Spans wait in the queue"
+                f"OTLPExporter can't deliver to {self._where}: {why.rstrip('.')}. Spans wait in the queue"
                 " meanwhile. Is a receiver there that speaks this protocol?"
                 " OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL name it"
             )
@@ -228,7 +233,7 @@ class OTLPExporter:
         self._given_up.set()
         if not self._shut_down:
             self._shut_down = True
-            with _Suppressed(), _Overheard(lambda _: None):
+            with _Suppressed():
                 self._exporter.shutdown()
 
 
@@ -289,26 +294,33 @@ def _exporter_type(protocol: str) -> Any:
     return trace_exporter.OTLPSpanExporter
 
 
-def _with_encoder(kind: Any, encode: Any) -> Any:
-    """OpenTelemetry's exporter with another encoder; None where it isn't built as expected.
+def _adapted(kind: Any, encode: Any, listener: _Listener) -> tuple[Any, bool]:
+    """OpenTelemetry's exporter with our encoder and a logger of its own; whether that could be done.
 
-    Its methods call a global function `encode_spans`, which costs more than all the rest. A
-    subclass gets copies of those methods that find `encode` under that name; the sending, the
-    retries and the limits are its own. The module itself is left as it is.
+    Its methods find `encode_spans`, which costs more than all the rest together, and `_logger` (or
+    `logger`) among the globals of their module. A subclass gets copies of those methods that find
+    `encode` and `listener` under these names. All else, the sending, the retries, the limits, is
+    as it was, and the modules are left alone. A release that is built otherwise is used as it is.
     """
-    copies = {
-        name: _copied(function, encode)
-        for name, function in vars(kind).items()
-        if isinstance(function, FunctionType) and "encode_spans" in function.__code__.co_names
-    }
-    return type(kind)(kind.__name__, (kind,), copies) if copies else None
+    replaced = {"encode_spans": encode, "_logger": listener, "logger": listener}
+    copies: dict[str, Any] = {}
+    is_encoding = False
+    for cls in reversed(kind.__mro__):
+        if not cls.__module__.startswith(_THEIRS):
+            continue
+        for name, function in vars(cls).items():
+            if isinstance(function, FunctionType) and replaced.keys() & function.__code__.co_names:
+                is_encoding = is_encoding or "encode_spans" in function.__code__.co_names
+                copies[name] = _copied(function, replaced)
+            else:
+                copies.pop(name, None)
+    return type(kind)(kind.__name__, (kind,), copies), is_encoding
 
 
-def _copied(function: FunctionType, encode: Any) -> FunctionType:
-    scope = {**function.__globals__, "encode_spans": encode}
+def _copied(function: FunctionType, replaced: dict[str, Any]) -> FunctionType:
     copied = FunctionType(
         function.__code__,
-        scope,
+        {**function.__globals__, **replaced},
         function.__name__,
         function.__defaults__,
         function.__closure__,
@@ -349,40 +361,30 @@ class _Failure:
         self.is_passing = is_passing
 
 
-class _Overheard(logging.Filter):
-    """A block that listens to what OpenTelemetry's exporter logs in this thread, and hushes it.
+class _Listener(logging.Logger):
+    """The logger of one exporter: it prints nothing, and knows why the last batch failed.
 
-    Its results say only that something failed; its log says what. And it says so with every batch.
+    An exporter's result says only that something failed; its log says what. And it says so with
+    every batch anew.
     """
 
-    def __init__(self, on_retry: Any) -> None:
-        super().__init__()
+    def __init__(self, on_retry: Callable[[str], None]) -> None:
+        super().__init__("enterspan.exporters.otlp")
         self._on_retry = on_retry
         self.failure: _Failure | None = None
 
-    def __enter__(self) -> _Overheard:
-        self._thread = threading.get_ident()
-        for name in _LOGGERS:
-            logging.getLogger(name).addFilter(self)
-        return self
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
+        """Listen whatever the program's logging is set to."""
+        return level >= logging.WARNING
 
-    def __exit__(self, *exc: object) -> None:
-        for name in _LOGGERS:
-            logging.getLogger(name).removeFilter(self)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Keep what was said, and let only what other threads say through."""
-        if record.thread != self._thread:
-            return True
-        if record.levelno >= logging.WARNING:
-            text = record.getMessage()
-            known = self.failure
-            if known is not None and "max retries" in text:
-                text = known.text  # what it tried again for says more
-            self.failure = _Failure(text, is_passing=_is_passing(record))
-            if self.failure.is_passing:
-                self._on_retry(text)
-        return False
+    def handle(self, record: logging.LogRecord) -> None:
+        """Take down what went wrong; the first time that it may pass, say so at once."""
+        text = record.getMessage()
+        if self.failure is not None and "max retries" in text:
+            text = self.failure.text  # what it tried again for says more
+        self.failure = _Failure(text, is_passing=_is_passing(record))
+        if self.failure.is_passing:
+            self._on_retry(text)
 
 
 def _is_passing(record: logging.LogRecord) -> bool:
