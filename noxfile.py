@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nox
@@ -58,6 +59,30 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "run", *pytest)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
+
+
+@nox.session
+def otel(session: nox.Session) -> None:
+    """Run the tests with OpenTelemetry, its instrumentations and a real receiver; skip none."""
+    # The extras are those of the checkout that is tested, so they are asked for by path.
+    wanted = [line for line in group("otel") if not line.startswith("enterspan")]
+    tools = [line for line in group("test") if not line.startswith(("trio", "anyio"))]
+    session.install("--quiet", ".[otel,otlp]", *wanted, *tools)
+    home = Path(session.create_tmp(), "receiver")
+    program = home / ("Scripts" if os.name == "nt" else "bin") / "ddapm-test-agent"
+    if not program.exists():
+        session.run("python", "-m", "venv", str(home))
+        python = program.with_name("python")
+        session.run(str(python), "-m", "pip", "install", "--quiet", *group("receiver"), external=True)
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "tests/otel",
+        "--timeout=120",
+        *session.posargs,
+        env={"ENTERSPAN_TEST_OTEL": "required", "ENTERSPAN_TEST_RECEIVER": str(program.resolve())},
+    )
 
 
 @nox.session

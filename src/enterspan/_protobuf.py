@@ -144,7 +144,9 @@ def _id_fields(trace_id: int, span_id: int) -> bytes:
 def encode_span(span: SpanData) -> bytes:
     """One span: a Span message."""
     context = span.context
-    flags = context.trace_flags | _KNOWS_REMOTE | (_IS_REMOTE if span.parent_is_remote else 0)
+    flags = context.trace_flags | _KNOWS_REMOTE
+    if span.parent_is_remote and span.parent_span_id:
+        flags |= _IS_REMOTE
     fields = [
         _id_fields(context.trace_id, context.span_id),
         _parent(b"\x22", 8, span.parent_span_id) if span.parent_span_id else b"",
