@@ -46,6 +46,8 @@ def run_all(session: nox.Session, *commands: list[str]) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests on the installed package; with coverage on one Python."""
     install(session, "test")
+    if session.python == MEASURED:  # what needs OpenTelemetry is measured too
+        session.install("--quiet", ".[otel,otlp]", *group("otel"))
     # A cache of its own: two sessions may run at a time.
     cache = ["-o", f"cache_dir={session.create_tmp()}/cache"]
     slow = ["--durations=10", "--durations-min=2"]
@@ -64,16 +66,15 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def otel(session: nox.Session) -> None:
     """Run the tests with OpenTelemetry, its instrumentations and a real receiver; skip none."""
-    # The extras are those of the checkout that is tested, so they are asked for by path.
-    wanted = [line for line in group("otel") if not line.startswith("enterspan")]
-    tools = [line for line in group("test") if not line.startswith(("trio", "anyio"))]
-    session.install("--quiet", ".[otel,otlp]", *wanted, *tools)
+    session.install("--quiet", ".[otel,otlp]", *group("test"), *group("otel"))
     home = Path(session.create_tmp(), "receiver")
     program = home / ("Scripts" if os.name == "nt" else "bin") / "ddapm-test-agent"
     if not program.exists():
         session.run("python", "-m", "venv", str(home))
         python = program.with_name("python")
-        session.run(str(python), "-m", "pip", "install", "--quiet", *group("receiver"), external=True)
+        session.run(
+            str(python), "-m", "pip", "install", "--quiet", *group("receiver"), external=True
+        )
     session.run(
         "python",
         "-m",

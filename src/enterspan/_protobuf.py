@@ -164,7 +164,9 @@ def encode_span(span: SpanData) -> bytes:
     if span.links:
         fields += [_field(b"\x6a", _link(link)) for link in span.links]
     if span.status != "unset":
-        status = _text(b"\x12", span.status_description) + b"\x18" + _SIZES[STATUSES.get(span.status, 0)]
+        status = (
+            _text(b"\x12", span.status_description) + b"\x18" + _SIZES[STATUSES.get(span.status, 0)]
+        )
         fields.append(_field(b"\x7a", status))
     if span.dropped_attributes or span.dropped_events or span.dropped_links:
         fields.append(_count(b"\x50", span.dropped_attributes))

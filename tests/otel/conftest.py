@@ -77,8 +77,11 @@ class Provider:
                     add((span.context.trace_id, span.context.span_id), depth + 1)
 
         add(None, 0)
-        orphans = [s.name for s in spans if s.parent is not None and s.parent.span_id not in
-                   {span_id for _, span_id in own}]
+        orphans = [
+            s.name
+            for s in spans
+            if s.parent is not None and s.parent.span_id not in {span_id for _, span_id in own}
+        ]
         assert orphans == []
         assert len(lines) == len(spans)
         return "\n".join(lines)
@@ -282,8 +285,9 @@ class Receiver:
             )
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self._process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(
-                ("127.0.0.1", self.grpc_port), 0.2
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.grpc_port), 0.2),
             ):
                 self.traces()
                 return

@@ -37,11 +37,7 @@ def test_spans_of_both_nest_in_one_trace(bridged: Tracing, sdk: Any) -> None:
             with bridged.span("ours again"):
                 pass
     assert sdk.tree() == (
-        "theirs outside\n"
-        "  ours\n"
-        "    theirs inside\n"
-        "      ours innermost\n"
-        "    ours again"
+        "theirs outside\n  ours\n    theirs inside\n      ours innermost\n    ours again"
     )
 
 
@@ -591,9 +587,7 @@ def test_a_foreign_span_inside_a_traced_generator_stays_inside(bridged: Tracing,
             with sdk.foreign.start_as_current_span("consumer"):
                 pass
     assert seen == ["cursor", "cursor"]
-    assert sdk.tree() == (
-        "outer\n  rows\n    cursor\n      row\n      row\n  consumer\n  consumer"
-    )
+    assert sdk.tree() == ("outer\n  rows\n    cursor\n      row\n      row\n  consumer\n  consumer")
 
 
 def test_async_generators_dropped_half_way_leave_nothing(bridged: Tracing, sdk: Any) -> None:
@@ -641,7 +635,7 @@ def test_a_loop_of_captured_contexts_pins_no_chain(bridged: Tracing, sdk: Any) -
 
     def step(left: int, where: contextvars.Context) -> contextvars.Context:
         def body() -> contextvars.Context:
-            with bridged.invocation("step", new_trace=True) as invocation:
+            with bridged.invocation("step", new_trace=True):
                 if not held:
                     held.append(weakref.ref(trace.get_current_span()))
                 return contextvars.copy_context()
@@ -718,9 +712,7 @@ def test_a_disabled_tracing_backs_nothing(bridged: Tracing, sdk: Any) -> None:
 @pytest.mark.parametrize(
     "value,installed", [("1", True), ("TRUE", True), ("on", True), ("0", False), ("", False)]
 )
-def test_the_variable_decides(
-    value: str, installed: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_variable_decides(value: str, installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     from enterspan import tracing
 
     monkeypatch.setenv("ENTERSPAN_OTEL_BRIDGE", value)

@@ -238,9 +238,7 @@ def test_unsampled_it_stays_unsampled_through_the_hop(
 ) -> None:
     """The client's trace is unsampled: the service, whose sampler follows, records nothing."""
     instrumented(RequestsInstrumentor())
-    unsampled = trace.NonRecordingSpan(
-        trace.SpanContext(1 << 64, 1, False, trace.TraceFlags(0))
-    )
+    unsampled = trace.NonRecordingSpan(trace.SpanContext(1 << 64, 1, False, trace.TraceFlags(0)))
     token = context.attach(trace.set_span_in_context(unsampled))
     try:
         with bridged.span("client work") as span:
@@ -269,9 +267,7 @@ def test_a_thread_that_opentelemetry_instruments_is_in_the_trace(
         thread.join()
         with ThreadPoolExecutor(1) as pool:
             pool.submit(work).result()
-    assert sdk.tree() == (
-        "outer\n  in the thread\n    load\n  in the thread\n    load"
-    )
+    assert sdk.tree() == ("outer\n  in the thread\n    load\n  in the thread\n    load")
 
 
 def test_a_failed_query_is_an_error_on_the_right_span(

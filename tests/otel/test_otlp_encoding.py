@@ -159,7 +159,9 @@ def test_a_resource_is_encoded_with_its_schema() -> None:
     )
     (found,) = request.resource_spans
     assert found.schema_url == "https://example.org/schema"
-    assert {a.key: a.value.string_value or a.value.int_value for a in found.resource.attributes} == {
+    assert {
+        a.key: a.value.string_value or a.value.int_value for a in found.resource.attributes
+    } == {
         "service.name": "shop",
         "n": 1,
     }

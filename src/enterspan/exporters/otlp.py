@@ -6,7 +6,8 @@ OpenTelemetry `SpanExporter`. Both run on the worker thread of their subscriptio
 """
 
 # The optional packages may not be there when types are checked.
-# pyright: reportMissingImports=false, reportMissingTypeStubs=false, reportPrivateImportUsage=false
+# pyright: reportMissingImports=false, reportMissingModuleSource=false, reportUntypedBaseClass=false
+# pyright: reportUnknownParameterType=false
 
 from __future__ import annotations
 
@@ -100,7 +101,7 @@ class OTelExporter:
         self._resources = _Resources()
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Hand on a batch. Raises ExportError where it was refused, and what the exporter raises."""
+        """Hand on a batch. Raises ExportError where it is refused, and what the exporter raises."""
         batch = [readable(span, self._resources) for span in spans]
         with _Suppressed():
             result = self._exporter.export(batch)
@@ -114,13 +115,14 @@ class OTelExporter:
 
 
 class OTLPExporter:
-    """An exporter that sends finished spans over OTLP, to a collector or any back-end that takes it.
+    """An exporter that sends finished spans over OTLP, to a collector or a back-end.
 
     `tracing.add_exporter(OTLPExporter())` does what the OTEL_* variables say; what is given here
     goes before them. `protocol` is `http/protobuf` or `grpc`, `endpoint` the full URL (for http
-    with its path, `/v1/traces`), `headers` a mapping, `timeout` the seconds that one batch may take,
-    `compression` `none`, `gzip` or `deflate`. All other options go to OpenTelemetry's exporter of
-    that protocol as they are: `certificate_file`, `session`, `credentials`, `insecure`, ...
+    with its path, `/v1/traces`), `headers` a mapping, `timeout` the seconds that one batch may
+    take, `compression` `none`, `gzip` or `deflate`. All other options go to OpenTelemetry's
+    exporter of that protocol as they are: `certificate_file`, `session`, `credentials`,
+    `insecure`, ...
 
     While nobody answers, the batch in hand is tried again and again, and what comes waits in the
     queue of the subscription; what that can't hold is counted as dropped. A batch that the receiver
@@ -142,7 +144,7 @@ class OTLPExporter:
     ) -> None:
         self._protocol = _protocol(protocol)
         _check(endpoint, headers, timeout)
-        given = {"endpoint": endpoint, "timeout": timeout}
+        given: dict[str, Any] = {"endpoint": endpoint, "timeout": timeout}
         given["headers"] = None if headers is None else dict(headers)
         if compression is not None:
             given["compression"] = _compression(self._protocol, compression)
@@ -167,9 +169,9 @@ class OTLPExporter:
         )
         with _Suppressed():
             self._exporter: Any = kind(**self._options)
-        endpoint = getattr(self._exporter, "_endpoint", None) or self._options.get("endpoint", "")
+        endpoint = str(getattr(self._exporter, "_endpoint", self._options.get("endpoint", "")))
         self._where = f"{endpoint} ({self._protocol})"
-        if self._protocol == HTTP and not str(endpoint).lower().startswith(("http://", "https://")):
+        if self._protocol == HTTP and not endpoint.lower().startswith(("http://", "https://")):
             raise ValueError(
                 f"the endpoint for {HTTP} must begin with http:// or https://, not {endpoint!r}:"
                 " see OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -195,7 +197,8 @@ class OTLPExporter:
         raise ExportError(f"{self._where} was not reached in time: {len(spans)} spans are lost")
 
     def _send(self, batch: Any) -> _Failure | None:
-        self._heard.failure = None
+        heard = self._heard
+        heard.failure = None
         with _Suppressed():
             try:
                 result = self._exporter.export(batch)
@@ -203,7 +206,7 @@ class OTLPExporter:
                 return _Failure(f"{type(error).__name__}: {error}", is_passing=True)
         if result is SpanExportResult.SUCCESS:
             return None
-        return self._heard.failure or _Failure(f"it returned {_shown(result)}", is_passing=False)
+        return heard.why(f"it returned {_shown(result)}")
 
     def _encode(self, spans: Sequence[SpanData]) -> Any:
         """What OpenTelemetry's `encode_spans` does, straight from our records."""
@@ -218,8 +221,8 @@ class OTLPExporter:
         if not self._told:
             self._told = True
             warn(
-                f"OTLPExporter can't deliver to {self._where}: {why.rstrip('.')}. Spans wait in the queue"
-                " meanwhile. Is a receiver there that speaks this protocol?"
+                f"OTLPExporter can't deliver to {self._where}: {why.rstrip('.')}."
+                " Spans wait in the queue meanwhile. Is a receiver there that speaks this protocol?"
                 " OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL name it"
             )
 
@@ -283,19 +286,16 @@ def _exporter_type(protocol: str) -> Any:
         if protocol == GRPC:
             from opentelemetry.exporter.otlp.proto.grpc import trace_exporter
         else:
-            from opentelemetry.exporter.otlp.proto.http import (  # type: ignore[no-redef]
-                trace_exporter,
-            )
+            from opentelemetry.exporter.otlp.proto.http import trace_exporter
     except ImportError as error:
         raise ImportError(
-            f"the protocol {protocol} needs OpenTelemetry's exporter:"
-            " pip install 'enterspan[otlp]'"
+            f"the protocol {protocol} needs OpenTelemetry's exporter: pip install 'enterspan[otlp]'"
         ) from error
     return trace_exporter.OTLPSpanExporter
 
 
 def _adapted(kind: Any, encode: Any, listener: _Listener) -> tuple[Any, bool]:
-    """OpenTelemetry's exporter with our encoder and a logger of its own; whether that could be done.
+    """OpenTelemetry's exporter with our encoder and a logger of its own; whether that was done.
 
     Its methods find `encode_spans`, which costs more than all the rest together, and `_logger` (or
     `logger`) among the globals of their module. A subclass gets copies of those methods that find
@@ -373,6 +373,10 @@ class _Listener(logging.Logger):
         self._on_retry = on_retry
         self.failure: _Failure | None = None
 
+    def why(self, otherwise: str) -> _Failure:
+        """Why the last batch failed; where nothing was said, that it won't pass."""
+        return self.failure or _Failure(otherwise, is_passing=False)
+
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
         """Listen whatever the program's logging is set to."""
         return level >= logging.WARNING
@@ -412,7 +416,7 @@ _KINDS: Final = {
 _STATUSES: Final = {"unset": StatusCode.UNSET, "ok": StatusCode.OK, "error": StatusCode.ERROR}
 
 
-class _Finished(ReadableSpan):
+class _Finished(ReadableSpan):  # type: ignore[misc]
     """A ReadableSpan that knows how much was left out."""
 
     _record: SpanData

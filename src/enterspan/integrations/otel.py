@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from enterspan.events import Attribute, EventInfo, Log
 
 ASKED_BY: Final = "ENTERSPAN_OTEL_BRIDGE"
-"""The variable that makes `opentelemetry-instrument` install the bridge: `1`, `true`, `yes`, `on`."""
+"""The variable by which `opentelemetry-instrument` installs it: `1`, `true`, `yes` or `on`."""
 
 OUTCOME: Final = "enterspan.outcome"
 """The attribute that carries an outcome that OpenTelemetry has no word for."""
@@ -89,7 +89,7 @@ def install(tracing: Tracing = default_tracing, tracer_provider: Any = None) -> 
         if known is not None:
             if known.tracer_provider is not tracer_provider:
                 raise ValueError(
-                    f"{tracing!r} is bridged to another tracer provider already: remove() that first"
+                    f"{tracing!r} is bridged to another tracer provider: remove() that bridge first"
                 )
             return known
         bridge = _installed[board] = Bridge(board, tracer_provider)
@@ -98,7 +98,7 @@ def install(tracing: Tracing = default_tracing, tracer_provider: Any = None) -> 
 
 
 def install_if_asked() -> None:
-    """Install the bridge if ENTERSPAN_OTEL_BRIDGE says so: what `opentelemetry-instrument` calls."""
+    """Install it if ENTERSPAN_OTEL_BRIDGE says so: `opentelemetry-instrument` calls this."""
     asked = os.environ.get(ASKED_BY, "").strip().lower()
     if asked in _YES:
         install()
@@ -313,12 +313,14 @@ class _Here:
 
     def _before(self, context: Any) -> Any:
         """What to go back to one day: past the places of spans that have ended, which it'd pin."""
-        while True:
-            place: Any = context.get(self._key)
-            span = span_at(place.entry) if place is not None else None
+        place: Any = context.get(self._key)
+        while place is not None:
+            span = span_at(place.entry)
             if span is None or not span._end:
-                return context
+                break
             context = place.before
+            place = context.get(self._key)
+        return context
 
     def _alive(self, context: Any) -> Any:
         """The nearest context whose innermost span of ours was not left out of turn."""
@@ -680,7 +682,6 @@ class _ForeignSpans:
     def shutdown(self) -> None:
         """The provider ends."""
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's name
         """Nothing waits here."""
         return True
-
