@@ -40,6 +40,16 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Iterator[None]:
         report.longrepr = f"skipped, but ENTERSPAN_TEST_OTEL=required: {report.longrepr}"
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector: Any) -> Iterator[None]:
+    """And so has a file that is skipped."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if REQUIRED and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but ENTERSPAN_TEST_OTEL=required: {report.longrepr}"
+
+
 class Provider:
     """An SDK's tracer provider that keeps in memory what was finished."""
 
