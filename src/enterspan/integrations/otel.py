@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._clock import ANCHOR, now_ns, wall_ns
@@ -40,6 +41,7 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from typing_extensions import Self
@@ -56,6 +58,8 @@ OUTCOME: Final = "enterspan.outcome"
 
 SCOPE: Final = "otel.scope.name"
 """The attribute of a span of somebody else's that says whose (OpenTelemetry's own name for it)."""
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
@@ -182,7 +186,7 @@ class Bridge:
             if not twin.is_recording():
                 return
         watch = Backing(self, lifeline, inner)
-        watch.twins[root] = twin or _unrecorded(root.context)
+        watch.keep(root, twin or _unrecorded(root.context))
         lifeline.watch = watch
 
     # --- what its own parts call ---
@@ -434,7 +438,7 @@ def _adopted(span: Span) -> Any:
 class Backing(Telling):
     """Stands between an invocation and its `Watch`, if any, and keeps the provider's spans."""
 
-    __slots__ = ("_bridge", "_generation", "_inner", "_lifeline", "twins")
+    __slots__ = ("_bridge", "_generation", "_given", "_inner", "_lifeline", "twins")
 
     def __init__(self, bridge: Bridge, lifeline: Lifeline, inner: Any) -> None:
         super().__init__()
@@ -443,6 +447,13 @@ class Backing(Telling):
         self._inner = inner
         self._generation = lifeline.board.generation
         self.twins: dict[Span, Any] = {}
+        self._given: dict[Span, dict[str, Any]] = {}
+
+    def keep(self, span: Span, twin: Any) -> None:
+        """Keep the twin of a span, and the attributes that it was started with."""
+        self.twins[span] = twin
+        if span._attributes:
+            self._given[span] = span._attributes.copy()
 
     @property
     def is_inherited(self) -> bool:
@@ -460,19 +471,20 @@ class Backing(Telling):
             if not _is_new(twin.get_span_context(), otel_trace.get_current_span(above)):
                 twin = _unrecorded(span.context)
         span._span_id = twin.get_span_context().span_id
-        self.twins[span] = twin
+        self.keep(span, twin)
         if self._inner is not None:
             self._inner.opened(span, parent)
 
     def closed(self, span: Span) -> None:
         """A span has ended, and its twin with it."""
         twin = self.twins.pop(span, None)
+        given = self._given.pop(span, _NOTHING)
         if self.is_inherited:
             span._attributes = span._more = None
             return
         if twin is not None and _adopted(span) is None:
             try:
-                _finish_twin(span, twin)
+                _finish_twin(span, twin, given)
             except Exception as error:
                 warn_once(self._bridge, "tracer provider", error)
         if self._inner is not None:
@@ -506,14 +518,16 @@ class Backing(Telling):
             self._inner.finished(outcome)
 
 
-def _finish_twin(span: Span, twin: Any) -> None:
-    """Write on the provider's span what ours has recorded, and end it."""
+def _finish_twin(span: Span, twin: Any, given: Mapping[str, Any]) -> None:
+    """Write on the provider's span what ours has recorded since it was started, and end it."""
     if twin.is_recording():
-        theirs = _recorded_on(twin)
-        attributes = span._attributes
-        if attributes:
-            twin.set_attributes(attributes)
-        twin.update_name(span._name)
+        theirs = _recorded_on(twin, len(given))
+        attributes = span._attributes or _NOTHING
+        news = {k: v for k, v in attributes.items() if k not in given or given[k] is not v}
+        if news:
+            twin.set_attributes(news)
+        if getattr(twin, "name", None) != span._name:
+            twin.update_name(span._name)
         if span._more is not None:
             _finish_rare(span._more, twin)
         if theirs is not None:
@@ -538,13 +552,16 @@ def _finish_rare(more: Rare, twin: Any) -> None:
 # --- the spans of others --------------------------------------------------------------------------
 
 
-def _recorded_on(span: Any) -> tuple[dict[str, Any], tuple[Any, ...]] | None:
-    """The attributes and the events of a provider's span, where it lets itself be read (an SDK)."""
-    attributes = getattr(span, "attributes", None)
+def _recorded_on(span: Any, known: int = 0) -> tuple[dict[str, Any], tuple[Any, ...]] | None:
+    """The attributes and the events of a provider's span, where it lets itself be read (an SDK's).
+
+    None where there are no events, and no more attributes than are known.
+    """
+    attributes = getattr(span, "attributes", None) or _NOTHING
     events = getattr(span, "events", None)
-    if attributes is None and not events:
+    if len(attributes) <= known and not events:
         return None
-    return dict(attributes or {}), tuple(events or ())
+    return dict(attributes), tuple(events or ())
 
 
 def _take_over(span: Span, attributes: dict[str, Any], events: tuple[Any, ...]) -> None:
