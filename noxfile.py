@@ -84,6 +84,7 @@ def otel(session: nox.Session) -> None:
         *session.posargs,
         env={"ENTERSPAN_TEST_OTEL": "required", "ENTERSPAN_TEST_RECEIVER": str(program.resolve())},
     )
+    session.run("python", "bench/otlp.py", "--rounds", "3", "--check")
 
 
 @nox.session
