@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def run_all(session: nox.Session, *commands: list[str]) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests on the installed package; with coverage on one Python."""
     install(session, "test")
+    if session.python == MEASURED:  # what needs OpenTelemetry is measured too
+        session.install("--quiet", ".[otel,otlp]", *group("otel"))
     # A cache of its own: two sessions may run at a time.
     cache = ["-o", f"cache_dir={session.create_tmp()}/cache"]
     slow = ["--durations=10", "--durations-min=2"]
@@ -68,6 +71,30 @@ def frameworks(session: nox.Session) -> None:
     cache = ["-o", f"cache_dir={session.create_tmp()}/cache"]
     paths = session.posargs or ["tests/frameworks"]
     session.run("python", "-m", "pytest", "--timeout=60", *cache, *paths)
+
+
+@nox.session
+def otel(session: nox.Session) -> None:
+    """Run the tests with OpenTelemetry, its instrumentations and a real receiver; skip none."""
+    session.install("--quiet", ".[otel,otlp]", *group("test"), *group("otel"))
+    home = Path(session.create_tmp(), "receiver")
+    program = home / ("Scripts" if os.name == "nt" else "bin") / "ddapm-test-agent"
+    if not program.exists():
+        session.run("python", "-m", "venv", str(home))
+        python = program.with_name("python")
+        session.run(
+            str(python), "-m", "pip", "install", "--quiet", *group("receiver"), external=True
+        )
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "tests/otel",
+        "--timeout=120",
+        *session.posargs,
+        env={"ENTERSPAN_TEST_OTEL": "required", "ENTERSPAN_TEST_RECEIVER": str(program.resolve())},
+    )
+    session.run("python", "bench/otlp.py", "--rounds", "3", "--check")
 
 
 @nox.session

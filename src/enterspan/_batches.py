@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MAX_QUEUE: Final = 65_536
 MAX_BATCH: Final = 512
 DELAY: Final = 1.0
+_LAST_WORD: Final = 1.0
+"""Seconds that an exporter has to return once it has been told to give up."""
 
 
 class Exporter(Protocol):
@@ -137,6 +139,16 @@ class ExporterSubscription(Subscription):
         except BaseException as error:
             warn_once(self.exporter, "exporter", error)
 
+    def _give_up(self) -> None:
+        """The time is up: an exporter that is still trying may say so itself, by `give_up()`."""
+        give_up = getattr(self.exporter, "give_up", None)
+        if callable(give_up):
+            try:
+                give_up()
+            except Exception as error:
+                warn_once(self.exporter, "exporter", error)
+            self.worker.stop(_LAST_WORD)
+
     def after_fork(self) -> None:
         """The parent's counts are the parent's."""
         self._count_lock = threading.RLock()
@@ -148,7 +160,8 @@ class ExporterSubscription(Subscription):
             return
         self.removed = True
         self.board.unsubscribe(self)
-        self.worker.stop(EXIT_TIMEOUT if timeout is None else timeout)
+        if not self.worker.stop(EXIT_TIMEOUT if timeout is None else timeout):
+            self._give_up()
         left = len(self.worker.queue)
         with self._count_lock:
             self._dropped += left

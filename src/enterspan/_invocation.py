@@ -44,6 +44,11 @@ _KINDS = {
 }
 
 
+def kind_of(info: EventInfo | None) -> str:
+    """The kind of the root span of an invocation that is about this."""
+    return _KINDS.get(getattr(info, "type", ""), "internal")
+
+
 class RootSpan(Span):
     """The root of an invocation that somebody asked for: its end says so to the invocation."""
 
@@ -120,7 +125,7 @@ class Invocation:
         given: tuple[Attribute, ...],
     ) -> Span:
         """Open the root span."""
-        kind = _KINDS.get(getattr(self.info, "type", ""))
+        kind = kind_of(self.info)
         root = new_root(
             board, self.name, attributes, more, parent, link, self.info, given, self, RootSpan
         )
@@ -128,7 +133,7 @@ class Invocation:
         self._returned = False
         self._lifeline = root._lifeline.origin
         if self._lifeline.state is State.LIVE:
-            if kind is not None:
+            if kind != "internal":
                 rare(root).kind = kind
             board.invocations.add(self)
         else:

@@ -209,21 +209,39 @@ def new_root(
     root._start = now_ns()
     lifeline.open = {root: None}
     lifeline.state = _LIVE
-    if more is not None and more.floor and (board.tails or (sampled and board.exports)):
-        lifeline.watch = Hold(
-            lifeline, None, lambda: board.announce(lifeline, root, parent, info, given)
-        )
-        lifeline.watch.undecided(root)
-    elif board.tails:
-        lifeline.watch = board.announce(lifeline, root, parent, info, given)
-    if lifeline.watch is None and not (sampled and board.exports):
+    _announce(board, lifeline, root, parent, link, info, given)
+    if lifeline.watch is None and not (lifeline.kept and board.exports):
         return _unrecorded(root, lifeline, State.UNSAMPLED)
     lifeline.alive = True
     if lifeline.watch is not None and invocation is None:
         board.invocations.add(lifeline)  # a stream has an outcome, whatever becomes of its spans
     if link is not None:
         root.add_link(link)
+    if parent is not None and parent.is_remote:
+        rare(root).parent_is_remote = True
     return root
+
+
+def _announce(
+    board: Switchboard,
+    lifeline: Lifeline,
+    root: Span,
+    parent: SpanContext | None,
+    link: SpanContext | None,
+    info: EventInfo | None,
+    given: tuple[Attribute, ...],
+) -> None:
+    """Tell whoever wants to know of an invocation that begins."""
+    more = root._more
+    if board.bridge is not None:
+        board.bridge.root_opened(lifeline, root, parent, link, info, given)
+    elif more is not None and more.floor and (board.tails or (lifeline.kept and board.exports)):
+        lifeline.watch = Hold(
+            lifeline, None, lambda: board.announce(lifeline, root, parent, info, given)
+        )
+        lifeline.watch.undecided(root)
+    elif board.tails:
+        lifeline.watch = board.announce(lifeline, root, parent, info, given)
 
 
 def plain_root(board: Switchboard, name: str, attributes: dict[str, Any] | None) -> Span:

@@ -42,7 +42,8 @@ class SpanData:
     """A finished span. Times are nanoseconds since the epoch.
 
     `status` is `unset`, `ok` or `error`; `outcome` is how it ended (`ok`, `exception`, `canceled`,
-    `abandoned`); `scope` is the name of the Tracing that made it.
+    `abandoned`); `scope` is the name of the Tracing that made it; `parent_is_remote` says that the
+    parent is of another process.
     """
 
     name: str
@@ -63,6 +64,7 @@ class SpanData:
     dropped_attributes: int
     dropped_events: int
     dropped_links: int
+    parent_is_remote: bool = False
 
     @property
     def duration_ns(self) -> int:
@@ -101,6 +103,7 @@ def record_of(span: Span) -> SpanData:
         made.outcome = "ok"
         made.kind = "internal"
         made.dropped_attributes = made.dropped_events = made.dropped_links = 0
+        made.parent_is_remote = False
     else:
         made.events = tuple(more.events)
         made.links = tuple(more.links)
@@ -111,5 +114,6 @@ def record_of(span: Span) -> SpanData:
         made.dropped_attributes = more.dropped_attributes
         made.dropped_events = more.dropped_events
         made.dropped_links = more.dropped_links
+        made.parent_is_remote = more.parent_is_remote
     made.__class__ = SpanData
     return made  # type: ignore[no-any-return]

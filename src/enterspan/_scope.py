@@ -105,6 +105,9 @@ def begin_with_floor(
     board: Switchboard, name: str, attributes: Any, more: Rare, current: bool = True
 ) -> Span | None:
     """Do as `begin` for a span with a `min_duration`: its invocation holds back until it is old."""
+    if board.bridge is not None:
+        more.floor = 0  # what another tracer has begun can't be left out
+        return begin(board, name, attributes, more, current)
     entry = look(board)
     span = span_at(entry) if entry is not None else board.ambient_root()
     lifeline = span._lifeline.origin if span is not None else None
@@ -121,8 +124,9 @@ def _begin_elsewhere(
     """Open a span where the current entry is not simply a span of a live invocation."""
     entry: Entry | None = look(board)
     if entry is None:
-        if not board.ambient:
-            return _begin_root(board, name, attributes, more, current, None, None)
+        above = board.upstream()
+        if above is not None or not board.ambient:
+            return _begin_root(board, name, attributes, more, current, above, None)
         entry = board.ambient_root()
     if entry is not None and entry._lifeline.state is State.QUIET:
         return None
@@ -454,8 +458,11 @@ class InvocationScope:
 
     def _above(self) -> tuple[SpanContext | None, SpanContext | None]:
         """What the current span is to the new invocation: its parent, or, if over, a link."""
-        entry = look(self._board)
-        span = span_at(entry) if entry is not None else self._board.ambient_root()
+        board = self._board
+        entry = look(board)
+        if entry is None and (upstream := board.upstream()) is not None:
+            return upstream, None
+        span = span_at(entry) if entry is not None else board.ambient_root()
         if span is None:
             return None, None
         lifeline = span._lifeline.origin

@@ -56,6 +56,7 @@ class Rare:
         "kind",
         "links",
         "outcome",
+        "parent_is_remote",
         "spent",
         "status",
         "warned",
@@ -71,6 +72,7 @@ class Rare:
         self.dropped_attributes = 0
         self.dropped_events = 0
         self.dropped_links = 0
+        self.parent_is_remote = False
         self.spent: int | None = None
         self.warned = False
         self.floor = 0

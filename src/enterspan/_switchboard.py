@@ -52,6 +52,45 @@ class Sampler(Protocol):
         ...
 
 
+class Bridge(Protocol):
+    """What backs each span with one of another tracer; with none installed, nothing asks for it.
+
+    `get`, `set` and `reset` take the place of our variable's, so that the other tracer's idea of
+    what is current stays in step with ours, by whatever way a span becomes current.
+    """
+
+    def get(self) -> Any:
+        """Return the entry that is current."""
+        ...
+
+    def set(self, entry: Any) -> Any:
+        """Make an entry current; return what undoes that, which has an `old_value`."""
+        ...
+
+    def reset(self, token: Any) -> None:
+        """Undo a `set`, also one of our own variable; ValueError in another context."""
+        ...
+
+    def upstream(self) -> SpanContext | None:
+        """Return what is current in the other tracer, where no entry of ours is."""
+        ...
+
+    def root_opened(
+        self,
+        lifeline: Lifeline,
+        root: Span,
+        parent: SpanContext | None,
+        link: SpanContext | None,
+        info: EventInfo | None,
+        given: tuple[Attribute, ...],
+    ) -> None:
+        """Back a root that nobody knows yet: set its ids, whether it is kept, and the watch.
+
+        It announces the invocation itself, once the ids are known.
+        """
+        ...
+
+
 class Switchboard:
     """The wiring of one Tracing."""
 
@@ -62,6 +101,7 @@ class Switchboard:
         "ambient",
         "bits",
         "born",
+        "bridge",
         "easy_count",
         "easy_key",
         "easy_text",
@@ -98,6 +138,7 @@ class Switchboard:
         self.off = True
         self.plain = False  # whether a root needs nothing but a lifeline
         self.enabled = True
+        self.bridge: Bridge | None = None  # backs spans with those of another tracer
         self.tails: tuple[TailSubscription, ...] = ()
         self.exports: tuple[ExporterSubscription, ...] = ()
         self.queue: deque[Any] | None = None
@@ -154,7 +195,8 @@ class Switchboard:
 
     def rewire(self) -> None:
         """Work out what the hot path needs to know of who listens."""
-        self.off = not self.enabled or not (self.tails or self.exports)
+        bridged = self.bridge is not None
+        self.off = not self.enabled or not (self.tails or self.exports or bridged)
         exports = self.exports
         alone = len(exports) == 1 and exports[0].worker.is_running and not self._closed
         self.queue_mark = exports[0].mark if alone else 0
@@ -162,7 +204,7 @@ class Switchboard:
         self.plain = (
             self.enabled
             and bool(exports)
-            and not (self.tails or self.ambient or self.sampler is not None)
+            and not (self.tails or self.ambient or self.sampler is not None or bridged)
         )
 
     def fall_back_to(self, ambient: tuple[Span, ...]) -> None:
@@ -174,6 +216,23 @@ class Switchboard:
         """Take over a sampler."""
         self.sampler = sampler
         self.rewire()
+
+    def use_bridge(self, bridge: Bridge | None) -> None:
+        """Let a bridge say what is current here, or nobody but our own variable any more.
+
+        What a bridge has set can be reset at any time later, so its `reset` stays.
+        """
+        with self.wiring:
+            self.bridge = bridge
+            if bridge is None:
+                self.get, self.set = self._variable.get, self._variable.set
+            else:
+                self.get, self.set, self.reset = bridge.get, bridge.set, bridge.reset
+            self.rewire()
+
+    def upstream(self) -> SpanContext | None:
+        """What a span is to be a child of where none of ours is current; None without a bridge."""
+        return None if self.bridge is None else self.bridge.upstream()
 
     def plug_tail(self, subscription: TailSubscription) -> None:
         """Subscribe a tail."""

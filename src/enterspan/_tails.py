@@ -82,8 +82,6 @@ class TailSubscription(Subscription):
         collect: Callable[[SpanData], None] | None = None,
     ) -> None:
         self.board = board
-        self.set = board.set
-        self.reset = board.reset
         self.tail = tail
         self.collect = collect
         self.removed = False
@@ -345,7 +343,8 @@ class Stream:
         number = self._sequence
         self._sequence = number + 1
         event = make_tail_event(self._id, context, ANCHOR + moment, number, payload)
-        token = to.set(QUIET)
+        board = to.board
+        token = board.set(QUIET)
         try:
             result = handler(event)
             to.delivered += 1
@@ -356,9 +355,9 @@ class Stream:
             to.has_raised(error)
         finally:
             try:
-                to.reset(token)
+                board.reset(token)
             except (LookupError, ValueError, RuntimeError):
-                to.board.restore(token)
+                board.restore(token)
 
     def _stop(self) -> None:
         self._over = True

@@ -62,7 +62,7 @@ class Constant:
         return "ALWAYS" if self.answer else "NEVER"
 
     def should_sample(
-        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Mapping[str, Any]
+        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Mapping[str, AttributeValue]
     ) -> bool:
         """Give the answer."""
         return self.answer
@@ -97,7 +97,7 @@ class TraceIdRatio:
         return f"TraceIdRatio({self.ratio!r})"
 
     def should_sample(
-        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Mapping[str, Any]
+        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Mapping[str, AttributeValue]
     ) -> bool:
         """Whether the trace id is in the part that is kept."""
         bound = round(self.ratio * (1 << _RATIO_BITS))
@@ -128,7 +128,7 @@ class ParentBased:
         return f"ParentBased({self.root!r}{more})"
 
     def should_sample(
-        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Mapping[str, Any]
+        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Mapping[str, AttributeValue]
     ) -> bool:
         """Ask the sampler whose turn it is."""
         if parent is None:
@@ -170,7 +170,7 @@ class ByName:
         return f"ByName({dict(self.rules)!r}{more})"
 
     def should_sample(
-        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Mapping[str, Any]
+        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Mapping[str, AttributeValue]
     ) -> bool:
         """Ask the sampler of the first pattern that fits."""
         rules: Any = self.rules

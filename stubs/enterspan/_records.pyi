@@ -26,7 +26,8 @@ class SpanData:
     """A finished span. Times are nanoseconds since the epoch.
 
     `status` is `unset`, `ok` or `error`; `outcome` is how it ended (`ok`, `exception`, `canceled`,
-    `abandoned`); `scope` is the name of the Tracing that made it.
+    `abandoned`); `scope` is the name of the Tracing that made it; `parent_is_remote` says that the
+    parent is of another process.
     """
 
     name: str
@@ -47,6 +48,7 @@ class SpanData:
     dropped_attributes: int
     dropped_events: int
     dropped_links: int
+    parent_is_remote: bool = False
 
     @property
     def duration_ns(self) -> int:

@@ -4,7 +4,7 @@
 Each method is a line or two over the parts that do it.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from enterspan._batches import Exporter
 from enterspan._handlers import _Tail
 from enterspan._ids import IdGenerator, SpanContext
@@ -27,6 +27,8 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound="Callable[..., object] | property")
 _Attributes: TypeAlias = Mapping[str, AttributeValue | None]
+_Carrier: TypeAlias = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
+_Parent: TypeAlias = SpanContext | Span | str | _Carrier
 
 class Tracing:
     """Everything to do with tracing, in one isolated instance: `enterspan.tracing` is the default.
@@ -200,7 +202,7 @@ class Tracing:
         name: str = "main",
         *,
         info: EventInfo | None = None,
-        parent: SpanContext | Span | str | Mapping[str, object] | None = None,
+        parent: _Parent | None = None,
         linger: float | None = 0.0,
         ambient: bool = False,
         new_trace: bool = False,
@@ -213,6 +215,29 @@ class Tracing:
         for spans that are still open at its end (None: without limit). With `ambient=True`, what
         carries no invocation of its own falls back to it while it is open.
         """
+
+    @overload
+    def entrypoint(self, name: _F, /) -> _F:
+        """Make each call of a function an invocation: a job, a message, a remote call, an alarm.
+
+        Bare, or with a name (the function's, if none is given) and the options of `invocation`, of
+        which `info`, `parent` and `attributes` may also be functions of the call's arguments; if
+        one of those raises, that is warned about once and the call goes on without. Works for
+        functions, coroutine functions, generators, async generators and methods, and returns what
+        it was given, of the same type. What makes no sense is a TypeError or ValueError at once.
+        """
+    @overload
+    def entrypoint(
+        self,
+        name: str | None = None,
+        *,
+        info: EventInfo | Callable[..., EventInfo | None] | None = None,
+        parent: _Parent | Callable[..., _Parent | None] | None = None,
+        linger: float | None = 0.0,
+        ambient: bool = False,
+        new_trace: bool = False,
+        attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
+    ) -> Callable[[_F], _F]: ...
 
     def current_invocation(self) -> Invocation | None:
         """Return the invocation that the current span belongs to, while it lives."""
@@ -268,13 +293,19 @@ class Tracing:
         """Bind the current span to a callable, for a thread or callback with an empty context."""
 
     def inject(self, carrier: MutableMapping[str, str]) -> None:
-        """Write the current span's `traceparent` and `tracestate` into a carrier.
+        """Write the current span's `traceparent` and `tracestate` into a carrier of headers.
 
-        The no-op span writes nothing; inside an unsampled invocation, its root is written.
+        Whatever context the carrier held before is replaced, in any case of its names. The no-op
+        span writes nothing; inside an unsampled invocation, its root is written. A carrier that
+        can't be written to is warned about, once.
         """
 
-    def extract(self, carrier: Mapping[str, object]) -> SpanContext | None:
-        """Read a trace context from a carrier by the letter of W3C Trace Context, or None."""
+    def extract(self, carrier: _Carrier) -> SpanContext | None:
+        """Read a trace context from a carrier by the letter of W3C Trace Context, or None.
+
+        A carrier is a mapping of header names, in any case, to values; pairs of names and values,
+        as text or bytes (ASGI); or the environment of a WSGI request.
+        """
 
     def flush(self, timeout: float | None = None) -> bool:
         """Deliver all that is finished; False if that took more than `timeout` seconds (30)."""

@@ -1,6 +1,7 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
 """Traces as test results: `capture()` records what is done in a block, at once and in order."""
 
+from collections.abc import Callable
 from enterspan._records import SpanData
 from enterspan._tracing import Tracing
 from enterspan.events import TailEvent
@@ -11,13 +12,15 @@ __all__ = ["Trace", "capture"]
 class Trace:
     """What was recorded, sampled or not."""
 
-    spans: list[SpanData]
-    """The finished spans, in order of their end."""
+    def __init__(self, sweep: Callable[[], None]) -> None: ...
 
-    events: list[TailEvent]
-    """The events of all invocations, in the order in which they came."""
+    @property
+    def spans(self) -> list[SpanData]:
+        """The finished spans, in order of their end."""
 
-    def __init__(self) -> None: ...
+    @property
+    def events(self) -> list[TailEvent]:
+        """The events of all invocations, in the order in which they came."""
 
     def find(self, name: str) -> SpanData:
         """Return the first span to have ended that has this name; LookupError if there is none."""

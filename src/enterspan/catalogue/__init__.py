@@ -5,3 +5,4 @@ from enterspan.catalogue.generation import generate as generate
 from enterspan.catalogue.spans import CatalogueScope as CatalogueScope
 from enterspan.catalogue.spans import CatalogueSpan as CatalogueSpan
 from enterspan.catalogue.spans import span_of as span_of
+# internal: its types stand in the modules themselves, which a generated module imports

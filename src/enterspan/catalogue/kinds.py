@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     Value: TypeAlias = str | bool | int
 
-SCALARS: Final = ("str", "bool", "int", "float")
-KINDS: Final = (*SCALARS, *[f"list[{scalar}]" for scalar in SCALARS])
+SCALARS: Final[tuple[str, ...]] = ("str", "bool", "int", "float")
+KINDS: Final[tuple[str, ...]] = (*SCALARS, *[f"list[{scalar}]" for scalar in SCALARS])
 """What the type of an attribute can be made of."""
 
 _PYTHON: Final = {

@@ -13,7 +13,7 @@ import keyword
 import unicodedata
 from typing import Final
 
-RESERVED_METHODS: Final = frozenset(
+RESERVED_METHODS: Final[frozenset[str]] = frozenset(
     {
         "SpanName",
         "TYPE_CHECKING",
@@ -30,7 +30,7 @@ RESERVED_METHODS: Final = frozenset(
 )
 """Names that the generated module needs for itself."""
 
-RESERVED_PARAMETERS: Final = frozenset({"self"})
+RESERVED_PARAMETERS: Final[frozenset[str]] = frozenset({"self"})
 """A method has this parameter already."""
 
 

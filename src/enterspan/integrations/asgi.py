@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     Message: TypeAlias = MutableMapping[str, Any]
     Receive: TypeAlias = Callable[[], Awaitable[Message]]
     Send: TypeAlias = Callable[[Message], Awaitable[None]]
-    ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+    # What users see: any application fits, however it is typed.
+    ASGIApp: TypeAlias = Callable[..., Awaitable[None]]
+    _Given: TypeAlias = MutableMapping[str, object]
+    _Receive: TypeAlias = Callable[[], Awaitable[_Given]]
+    _Send: TypeAlias = Callable[[_Given], Awaitable[None]]
 
 __all__ = ["TracingMiddleware"]
 
@@ -69,12 +73,12 @@ class TracingMiddleware:
         self._options = Options(tracing, exclude, capture_headers, linger)
         self._by_message = websocket == "message"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: _Given, receive: _Receive, send: _Send) -> None:
         """Run the application for a connection."""
         options = self._options
         board = options.board
         kind = scope["type"]
-        before: tuple[Any, ...] = scope.get(_TRACED_BY, ())
+        before: Any = scope.get(_TRACED_BY, ())
         if board.off or kind not in ("http", "websocket") or options.tracing in before:
             await self.app(scope, receive, send)
             return

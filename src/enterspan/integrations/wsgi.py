@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from enterspan._switchboard import Switchboard
     from enterspan._tracing import Tracing
 
-    WSGIApp: TypeAlias = Callable[[Any, Any], Iterable[bytes]]
+    WSGIApp: TypeAlias = Callable[..., Iterable[bytes]]
 
 __all__ = ["TracingMiddleware"]
 
@@ -60,11 +60,13 @@ class TracingMiddleware:
         self.app = app
         self._options = Options(tracing, exclude, capture_headers, linger)
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(
+        self, environ: dict[str, object], start_response: Callable[..., object]
+    ) -> Iterable[bytes]:
         """Run the application for a request."""
         options = self._options
         board = options.board
-        before: tuple[Any, ...] = environ.get(_TRACED_BY, ())
+        before: Any = environ.get(_TRACED_BY, ())
         if board.off or options.tracing in before:
             return self.app(environ, start_response)
         body: Any

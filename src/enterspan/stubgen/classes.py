@@ -7,10 +7,11 @@ protocol, an abstract method, a class that a public signature names.
 from __future__ import annotations
 
 import ast
+import builtins
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan.stubgen.decorators import origin_of
-from enterspan.stubgen.expressions import docstring_lines, spaced
+from enterspan.stubgen.expressions import docstring_lines, dotted_name, spaced
 from enterspan.stubgen.package import FUNCTIONS, Branch, Definition, Imported, class_items
 from enterspan.stubgen.running import MISSING
 
@@ -160,13 +161,24 @@ class _Members:
 
     def _completes(self, name: str) -> bool:
         """Whether a member takes the place of an abstract one: without it the class were one."""
+        if not self._inherits():
+            return False
         found = self._scope.running.value(self._scope.module, self._qualified)
         bases: Any = getattr(found, "__mro__", ())[1:]
         return any(name in getattr(base, "__abstractmethods__", ()) for base in bases)
 
+    def _inherits(self) -> bool:
+        """Whether there is a base that is not known for what it is: then the class is looked at."""
+        names = [dotted_name(base) or "" for base in self._node.bases]
+        own = [name for name in names if self._scope.module.find(name.partition(".")[0])]
+        known = not own and all(hasattr(builtins, name) for name in names)
+        return bool(self._node.keywords) or not known
+
     def _is_enum(self) -> bool:
         import enum
 
+        if not self._inherits():
+            return False
         found = self._scope.running.value(self._scope.module, self._qualified)
         return isinstance(found, type) and issubclass(found, enum.Enum)
 
@@ -213,6 +225,8 @@ class _Members:
         return self._variables.type_of(value) if isinstance(value, ast.expr) else None
 
     def _is_inherited(self, name: str) -> bool:
+        if not self._node.bases:
+            return False
         found = self._scope.running.value(self._scope.module, self._qualified)
         bases: Any = getattr(found, "__mro__", (MISSING, object))[1:-1]
         return any(

@@ -1,8 +1,12 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""The standard library's logging in the trace: a record becomes a `log` of the current span."""
+"""The standard library's logging and the trace: records in the trace, and its ids on records."""
 
 import logging
 from enterspan._tracing import Tracing
+from types import TracebackType
+from typing_extensions import Self
+
+__all__ = ["LogHandler", "RecordIds", "install", "trace_ids"]
 
 class LogHandler(logging.Handler):
     """A handler that logs each record on the span that is current where it was made.
@@ -16,3 +20,44 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log one record; what goes wrong is logging's to report (`Handler.handleError`)."""
+
+def trace_ids(tracing: Tracing | None = None) -> tuple[str, str]:
+    """Return the current trace's id and the current span's, as hex; two empty texts without one.
+
+    They are the ids that `inject` would send, so also those of a trace that is not sampled.
+    """
+
+def install(
+    tracing: Tracing | None = None,
+    *,
+    trace_id: str = "trace_id",
+    span_id: str = "span_id",
+) -> RecordIds:
+    """Put the ids of the current trace and span on every record that is made from now on.
+
+    They are attributes of the record, in hex, and empty where there is no span: a format has them
+    as `%(trace_id)s` and `%(span_id)s`. The record factory that was there before goes on making the
+    records. A program that gives attributes of these names itself (`extra={"trace_id": ...}`) needs
+    other names here, because logging refuses to overwrite one. `remove()` undoes it; also a block.
+
+    TypeError or ValueError for names that can't be attributes.
+    """
+
+class RecordIds:
+    """The ids on records, from `install` until `remove`."""
+
+    def __init__(self, tracing: Tracing | None, trace_id: str, span_id: str) -> None: ...
+
+    def remove(self) -> None:
+        """Undo it; a factory that was installed since stays. A second time does nothing."""
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove it."""

@@ -1,0 +1,517 @@
+"""OTLP: finished spans to a collector, over OpenTelemetry's own exporters; or to any of them.
+
+`OTLPExporter` sends with OpenTelemetry's OTLP exporter, so that whatever the OTEL_* variables say
+of endpoints, headers, TLS, compression and retries holds. `OTelExporter` hands spans to any other
+OpenTelemetry `SpanExporter`. Both run on the worker thread of their subscription.
+"""
+
+# The optional packages may not be there when types are checked.
+# pyright: reportMissingImports=false, reportMissingModuleSource=false, reportUntypedBaseClass=false
+# pyright: reportUnknownParameterType=false
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final
+
+from enterspan._protobuf import encode_resource, encode_spans
+from enterspan._warnings import warn
+
+try:
+    from opentelemetry import context as _context
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import Event, ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExportResult
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from opentelemetry.trace import (
+        Link,
+        SpanContext,
+        SpanKind,
+        Status,
+        StatusCode,
+        TraceFlags,
+        TraceState,
+    )
+except ImportError as error:
+    raise ImportError(
+        "enterspan.exporters.otlp needs OpenTelemetry: pip install 'enterspan[otlp]'"
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Literal, TypeAlias
+
+    from enterspan import _ids
+    from enterspan._records import SpanData
+
+    Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
+
+__all__ = ["GRPC", "HTTP", "ExportError", "OTLPExporter", "OTelExporter"]
+
+HTTP: Final = "http/protobuf"
+"""The protocol where neither the caller nor a variable says: the specification's default."""
+GRPC: Final = "grpc"
+
+_PROTOCOL_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_COMPRESSIONS: Final = {"none": "NoCompression", "deflate": "Deflate", "gzip": "Gzip"}
+_PAUSE: Final = 1.0
+"""Seconds between two attempts, beside those that OpenTelemetry's exporter makes of itself."""
+
+_RETRYABLE: Final = frozenset(
+    {
+        "ABORTED",
+        "CANCELLED",
+        "DATA_LOSS",
+        "DEADLINE_EXCEEDED",
+        "OUT_OF_RANGE",
+        "RESOURCE_EXHAUSTED",
+        "UNAVAILABLE",
+    }
+)
+"""The codes of gRPC after which OTLP says to try again; after all others, not."""
+
+_THEIRS: Final = "opentelemetry.exporter.otlp."
+"""How the names of the modules begin whose functions are OpenTelemetry's OTLP exporters."""
+
+
+class ExportError(Exception):
+    """Spans could not be delivered; the text says to whom and why."""
+
+
+class OTelExporter:
+    """An exporter that hands finished spans to any OpenTelemetry `SpanExporter`.
+
+    `tracing.add_exporter(OTelExporter(ConsoleSpanExporter()))`. It gets `ReadableSpan`s, whose
+    resource is `Resource.create` of `tracing.configure(resource=...)` and of what the OTEL_*
+    variables say. While it exports, OpenTelemetry's instrumentations are off in this thread. A
+    batch that it refuses, or on which it raises, counts as failed.
+
+    Raises TypeError for what is no SpanExporter.
+    """
+
+    def __init__(self, span_exporter: object) -> None:
+        for name in ("export", "shutdown"):
+            if isinstance(span_exporter, type) or not callable(getattr(span_exporter, name, None)):
+                raise TypeError(
+                    "OTelExporter takes an OpenTelemetry SpanExporter, made and ready,"
+                    f" not {span_exporter!r}"
+                )
+        self._exporter: Any = span_exporter
+        self._resources = _Resources()
+
+    def export(self, spans: Sequence[SpanData]) -> None:
+        """Hand on a batch. Raises ExportError where it is refused, and what the exporter raises."""
+        batch = [readable(span, self._resources) for span in spans]
+        with _Suppressed():
+            result = self._exporter.export(batch)
+        if result is not SpanExportResult.SUCCESS:
+            raise ExportError(f"{type(self._exporter).__name__} returned {_shown(result)}")
+
+    def shutdown(self) -> None:
+        """Shut the SpanExporter down."""
+        with _Suppressed():
+            self._exporter.shutdown()
+
+
+class OTLPExporter:
+    """An exporter that sends finished spans over OTLP, to a collector or a back-end.
+
+    `tracing.add_exporter(OTLPExporter())` does what the OTEL_* variables say; what is given here
+    goes before them. `protocol` is `http/protobuf` or `grpc`, `endpoint` the full URL (for http
+    with its path, `/v1/traces`), `headers` a mapping, `timeout` the seconds that one batch may
+    take, `compression` `none`, `gzip` or `deflate`. All other options go to OpenTelemetry's
+    exporter of that protocol as they are: `certificate_file`, `session`, `credentials`,
+    `insecure`, ...
+
+    While nobody answers, the batch in hand is tried again and again, and what comes waits in the
+    queue of the subscription; what that can't hold is counted as dropped. A batch that the receiver
+    refuses for good counts as failed. Either is logged once.
+
+    Raises ValueError or TypeError for options that make no sense, and ImportError where
+    OpenTelemetry's exporter of the protocol is not installed.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        *,
+        protocol: Protocol | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        compression: Literal["none", "gzip", "deflate"] | None = None,
+        **options: object,
+    ) -> None:
+        self._protocol = _protocol(protocol)
+        _check(endpoint, headers, timeout)
+        given: dict[str, Any] = {"endpoint": endpoint, "timeout": timeout}
+        given["headers"] = None if headers is None else dict(headers)
+        if compression is not None:
+            given["compression"] = _compression(self._protocol, compression)
+        known = {name: value for name, value in given.items() if value is not None}
+        self._options: dict[str, Any] = {**known, **options}
+        self._given_up = threading.Event()
+        self._shut_down = False
+        self._told = False
+        self._resources = _Resources()
+        self._connect()
+
+    def __repr__(self) -> str:
+        """Show where it sends to."""
+        return f"<OTLPExporter to {self._where}>"
+
+    def _connect(self) -> None:
+        """Make OpenTelemetry's exporter; a forked child makes one of its own."""
+        self._process = os.getpid()
+        self._heard = _Listener(self._say_once)
+        kind, self._takes_records = _adapted(
+            _exporter_type(self._protocol), self._encode, self._heard
+        )
+        with _Suppressed():
+            self._exporter: Any = kind(**self._options)
+        endpoint = str(getattr(self._exporter, "_endpoint", self._options.get("endpoint", "")))
+        self._where = f"{endpoint} ({self._protocol})"
+        if self._protocol == HTTP and not endpoint.lower().startswith(("http://", "https://")):
+            raise ValueError(
+                f"the endpoint for {HTTP} must begin with http:// or https://, not {endpoint!r}:"
+                " see OTEL_EXPORTER_OTLP_ENDPOINT"
+            )
+
+    def export(self, spans: Sequence[SpanData]) -> None:
+        """Send a batch. Raises ExportError where the receiver refuses it, or at the end."""
+        if self._process != os.getpid():
+            self._connect()
+        batch: Any = spans
+        if not self._takes_records:
+            batch = [readable(span, self._resources) for span in spans]
+        while not self._given_up.is_set():
+            why = self._send(batch)
+            if why is None:
+                return
+            if self._given_up.is_set():
+                break
+            if not why.is_passing:
+                raise ExportError(f"{self._where} did not take {len(spans)} spans: {why.text}")
+            self._say_once(why.text)
+            self._given_up.wait(_PAUSE)
+        raise ExportError(f"{self._where} was not reached in time: {len(spans)} spans are lost")
+
+    def _send(self, batch: Any) -> _Failure | None:
+        heard = self._heard
+        heard.failure = None
+        with _Suppressed():
+            try:
+                result = self._exporter.export(batch)
+            except OSError as error:  # some releases let those of the connection through
+                return _Failure(f"{type(error).__name__}: {error}", is_passing=True)
+        if result is SpanExportResult.SUCCESS:
+            return None
+        return heard.why(f"it returned {_shown(result)}")
+
+    def _encode(self, spans: Sequence[SpanData]) -> Any:
+        """What OpenTelemetry's `encode_spans` does, straight from our records."""
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+            ExportTraceServiceRequest,
+        )
+
+        groups = [(self._resources.encoded(r), batch) for r, batch in _by_resource(spans)]
+        return ExportTraceServiceRequest.FromString(encode_spans(groups))
+
+    def _say_once(self, why: str) -> None:
+        if not self._told:
+            self._told = True
+            warn(
+                f"OTLPExporter can't deliver to {self._where}: {why.rstrip('.')}."
+                " Spans wait in the queue meanwhile. Is a receiver there that speaks this protocol?"
+                " OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL name it"
+            )
+
+    def give_up(self) -> None:
+        """Stop trying: nobody waits any longer. May be called while `export` runs."""
+        self._given_up.set()
+        self.shutdown()
+
+    def shutdown(self) -> None:
+        """Close the connection; a second time does nothing."""
+        self._given_up.set()
+        if not self._shut_down:
+            self._shut_down = True
+            with _Suppressed():
+                self._exporter.shutdown()
+
+
+# --- options --------------------------------------------------------------------------------------
+
+
+def _protocol(given: object) -> str:
+    """The protocol that was given, or that the variables name, or the default."""
+    source = "protocol"
+    if given is None:
+        for source in _PROTOCOL_VARIABLES:
+            given = os.environ.get(source, "").strip() or None
+            if given is not None:
+                break
+        else:
+            return HTTP
+    if given not in (HTTP, GRPC):
+        raise ValueError(f"{source} must be {HTTP!r} or {GRPC!r}, not {given!r}")
+    return str(given)
+
+
+def _check(endpoint: object, headers: object, timeout: object) -> None:
+    if endpoint is not None and (not isinstance(endpoint, str) or not endpoint):
+        raise TypeError(f"endpoint must be a URL, not {endpoint!r}")
+    if headers is not None and not hasattr(headers, "items"):
+        raise TypeError(f"headers must be a mapping of names to texts, not {headers!r}")
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds, not {timeout!r}")
+    if not timeout > 0:
+        raise ValueError(f"timeout must be above 0 (seconds), not {timeout!r}")
+
+
+def _compression(protocol: str, given: object) -> Any:
+    if not isinstance(given, str) or given not in _COMPRESSIONS:
+        raise ValueError(f"compression must be one of {', '.join(_COMPRESSIONS)}, not {given!r}")
+    if protocol == GRPC:
+        from grpc import Compression
+    else:
+        from opentelemetry.exporter.otlp.proto.http import Compression
+    return getattr(Compression, _COMPRESSIONS[given])
+
+
+def _exporter_type(protocol: str) -> Any:
+    try:
+        if protocol == GRPC:
+            from opentelemetry.exporter.otlp.proto.grpc import trace_exporter
+        else:
+            from opentelemetry.exporter.otlp.proto.http import trace_exporter
+    except ImportError as error:
+        raise ImportError(
+            f"the protocol {protocol} needs OpenTelemetry's exporter: pip install 'enterspan[otlp]'"
+        ) from error
+    return trace_exporter.OTLPSpanExporter
+
+
+def _adapted(kind: Any, encode: Any, listener: _Listener) -> tuple[Any, bool]:
+    """OpenTelemetry's exporter with our encoder and a logger of its own; whether that was done.
+
+    Its methods find `encode_spans`, which costs more than all the rest together, and `_logger` (or
+    `logger`) among the globals of their module. A subclass gets copies of those methods that find
+    `encode` and `listener` under these names. All else, the sending, the retries, the limits, is
+    as it was, and the modules are left alone. A release that is built otherwise is used as it is.
+    """
+    replaced = {"encode_spans": encode, "_logger": listener, "logger": listener}
+    copies: dict[str, Any] = {}
+    is_encoding = False
+    for cls in reversed(kind.__mro__):
+        if not cls.__module__.startswith(_THEIRS):
+            continue
+        for name, function in vars(cls).items():
+            if isinstance(function, FunctionType) and replaced.keys() & function.__code__.co_names:
+                is_encoding = is_encoding or "encode_spans" in function.__code__.co_names
+                copies[name] = _copied(function, replaced)
+            else:
+                copies.pop(name, None)
+    return type(kind)(kind.__name__, (kind,), copies), is_encoding
+
+
+def _copied(function: FunctionType, replaced: dict[str, Any]) -> FunctionType:
+    copied = FunctionType(
+        function.__code__,
+        {**function.__globals__, **replaced},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copied.__kwdefaults__ = function.__kwdefaults__
+    return copied
+
+
+# --- while OpenTelemetry's code runs --------------------------------------------------------------
+
+
+class _Suppressed:
+    """A block in which OpenTelemetry's instrumentations trace nothing: an export is no request."""
+
+    _KEYS: Final = (
+        getattr(_context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation"),
+        getattr(_context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation"),
+        "suppress_instrumentation",
+    )
+
+    def __enter__(self) -> None:
+        current = _context.get_current()
+        for key in self._KEYS:
+            current = _context.set_value(key, True, current)
+        self._token = _context.attach(current)
+
+    def __exit__(self, *exc: object) -> None:
+        _context.detach(self._token)
+
+
+class _Failure:
+    """Why a batch was not delivered, and whether that may pass."""
+
+    __slots__ = ("is_passing", "text")
+
+    def __init__(self, text: str, *, is_passing: bool) -> None:
+        self.text = text
+        self.is_passing = is_passing
+
+
+class _Listener(logging.Logger):
+    """The logger of one exporter: it prints nothing, and knows why the last batch failed.
+
+    An exporter's result says only that something failed; its log says what. And it says so with
+    every batch anew.
+    """
+
+    def __init__(self, on_retry: Callable[[str], None]) -> None:
+        super().__init__("enterspan.exporters.otlp")
+        self._on_retry = on_retry
+        self.failure: _Failure | None = None
+
+    def why(self, otherwise: str) -> _Failure:
+        """Why the last batch failed; where nothing was said, that it won't pass."""
+        return self.failure or _Failure(otherwise, is_passing=False)
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
+        """Listen whatever the program's logging is set to."""
+        return level >= logging.WARNING
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Take down what went wrong; the first time that it may pass, say so at once."""
+        text = record.getMessage()
+        if self.failure is not None and "max retries" in text:
+            text = self.failure.text  # what it tried again for says more
+        self.failure = _Failure(text, is_passing=_is_passing(record))
+        if self.failure.is_passing:
+            self._on_retry(text)
+
+
+def _is_passing(record: logging.LogRecord) -> bool:
+    """Whether OpenTelemetry's exporter tried again, or would have, had there been time."""
+    said = str(record.msg).lower()
+    if "transient" in said or "retries" in said:
+        return True
+    args = record.args if isinstance(record.args, tuple) else ()
+    return any(getattr(arg, "name", None) in _RETRYABLE for arg in args)
+
+
+def _shown(result: object) -> str:
+    return str(getattr(result, "name", result))
+
+
+# --- records as OpenTelemetry has them ------------------------------------------------------------
+
+_KINDS: Final = {
+    "internal": SpanKind.INTERNAL,
+    "server": SpanKind.SERVER,
+    "client": SpanKind.CLIENT,
+    "producer": SpanKind.PRODUCER,
+    "consumer": SpanKind.CONSUMER,
+}
+_STATUSES: Final = {"unset": StatusCode.UNSET, "ok": StatusCode.OK, "error": StatusCode.ERROR}
+
+
+class _Finished(ReadableSpan):  # type: ignore[misc]
+    """A ReadableSpan that knows how much was left out."""
+
+    _record: SpanData
+
+    @property
+    def dropped_attributes(self) -> int:
+        """How many attributes were left out."""
+        return self._record.dropped_attributes
+
+    @property
+    def dropped_events(self) -> int:
+        """How many events were left out."""
+        return self._record.dropped_events
+
+    @property
+    def dropped_links(self) -> int:
+        """How many links were left out."""
+        return self._record.dropped_links
+
+
+def readable(span: SpanData, resources: _Resources) -> ReadableSpan:
+    """A finished span as OpenTelemetry's exporters take it."""
+    context = span.context
+    own = _otel_context(context, span_id=context.span_id, is_remote=False)
+    parent = None
+    if span.parent_span_id:
+        parent = _otel_context(
+            context, span_id=span.parent_span_id, is_remote=span.parent_is_remote
+        )
+    code = _STATUSES.get(span.status, StatusCode.UNSET)
+    description = span.status_description if code is StatusCode.ERROR else None
+    made = _Finished(
+        name=span.name,
+        context=own,
+        parent=parent,
+        resource=resources.of(span.resource),
+        attributes=span.attributes,
+        events=[Event(e.name, e.attributes, e.timestamp_ns) for e in span.events],
+        links=[Link(_otel_context(li.context), li.attributes) for li in span.links],
+        kind=_KINDS.get(span.kind, SpanKind.INTERNAL),
+        status=Status(code, description or None),
+        start_time=span.start_ns,
+        end_time=span.end_ns,
+        instrumentation_scope=InstrumentationScope(span.scope),
+    )
+    made._record = span
+    return made
+
+
+def _otel_context(
+    context: _ids.SpanContext, *, span_id: int | None = None, is_remote: bool | None = None
+) -> SpanContext:
+    state = context.trace_state
+    return SpanContext(
+        context.trace_id,
+        context.span_id if span_id is None else span_id,
+        context.is_remote if is_remote is None else is_remote,
+        TraceFlags(context.trace_flags),
+        TraceState.from_header([state]) if state else None,
+    )
+
+
+class _Resources:
+    """What spans say of where they come from, merged with what OpenTelemetry finds out itself."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Mapping[str, Any], Resource, bytes] | None = None
+
+    def of(self, given: Mapping[str, Any]) -> Resource:
+        """The resource: `configure(resource=...)` over OTEL_RESOURCE_ATTRIBUTES and the rest."""
+        return self._find(given)[1]
+
+    def encoded(self, given: Mapping[str, Any]) -> bytes:
+        """The same, as OTLP has it."""
+        return self._find(given)[2]
+
+    def _find(self, given: Mapping[str, Any]) -> tuple[Mapping[str, Any], Resource, bytes]:
+        known = self._known
+        if known is None or known[0] is not given:
+            made = Resource.create(dict(given))
+            encoded = encode_resource(made.attributes, made.schema_url)
+            known = self._known = (given, made, encoded)
+        return known
+
+
+def _by_resource(
+    spans: Sequence[SpanData],
+) -> Iterator[tuple[Mapping[str, Any], Sequence[SpanData]]]:
+    """The spans in runs of one resource: nearly always one run."""
+    first = 0
+    for index, span in enumerate(spans):
+        if span.resource is not spans[first].resource:
+            yield spans[first].resource, spans[first:index]
+            first = index
+    if spans:
+        yield spans[first].resource, spans[first:]

@@ -1,0 +1,48 @@
+# Made by `enterspan stubs` from the annotated source: don't edit it.
+"""ASGI: each request, and each web socket or each of its messages, is an invocation.
+
+https://asgi.readthedocs.io/en/latest/specs/www.html says what goes back and forth.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from enterspan._tracing import Tracing
+from typing import Literal, TypeAlias
+
+__all__ = ["TracingMiddleware"]
+
+ASGIApp: TypeAlias = Callable[..., Awaitable[None]]
+_Given: TypeAlias = MutableMapping[str, object]
+_Receive: TypeAlias = Callable[[], Awaitable[_Given]]
+_Send: TypeAlias = Callable[[_Given], Awaitable[None]]
+
+class TracingMiddleware:
+    """An ASGI application around another one, that makes its requests invocations.
+
+    It lasts until the application is done with the request, streamed bodies and background tasks
+    included; `set_return` comes with the status. Its name is the method and, as soon as Starlette
+    or FastAPI knows it, the route. A client that goes away makes the outcome `canceled`.
+
+    `tracing` is the default instance if it is None. Of paths that match one of the `exclude`
+    patterns (`/health`, `/static/*`) nothing is recorded. `capture_headers` are recorded as well.
+    `linger` is how many seconds an invocation waits for spans that are still open at its end.
+    A web socket is one invocation (`websocket="connection"`), or each message is one, in a trace
+    of its own that is linked to the handshake (`websocket="message"`).
+
+    TypeError or ValueError for options that make no sense.
+    """
+
+    app: ASGIApp
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        tracing: Tracing | None = None,
+        exclude: Sequence[str] = (),
+        capture_headers: Sequence[str] = (),
+        linger: float | None = 0.0,
+        websocket: Literal["connection", "message"] = "connection",
+    ) -> None: ...
+
+    async def __call__(self, scope: _Given, receive: _Receive, send: _Send) -> None:
+        """Run the application for a connection."""
