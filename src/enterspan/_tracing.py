@@ -27,13 +27,14 @@ from enterspan._scope import InvocationScope, SpanScope, UseScope, begin
 from enterspan._span import NOOP_SPAN, Span, fresh_attributes, keep_event
 from enterspan._switchboard import Switchboard
 from enterspan._tails import TailSubscription, check_tail, pairs_of
-from enterspan._traced import check_seconds, options_of, trace
+from enterspan._traced import check_seconds, instrument_options, options_of, trace
 from enterspan._values import Limits, clean_all, clean_text, cut
 from enterspan._worker import DEFAULT_TIMEOUT
 from enterspan.events import EVENT_INFOS, Log
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
+    from types import ModuleType
     from typing import Concatenate, Literal, ParamSpec, TypeAlias
 
     from enterspan._batches import Exporter
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from enterspan._values import AttributeValue
     from enterspan._worker import Subscription
     from enterspan.events import EventInfo, Onset, TailEvent
+    from enterspan.instrument import Instrumentation
 
     P = ParamSpec("P")
     T = TypeVar("T")
@@ -269,6 +271,31 @@ class Tracing:
         if target is not None:
             return trace(target, self._board, options)
         return lambda target: trace(target, self._board, options)
+
+    # --- functions that somebody else wrote ---
+
+    def instrument(
+        self,
+        *targets: str | ModuleType | type | Callable[..., object],
+        exclude: object = (),
+        min_duration: float | None = None,
+        capture_args: bool | Sequence[str] = False,
+        capture_return: bool = False,
+        redact: Sequence[str] = (),
+    ) -> Instrumentation:
+        """Trace functions that somebody else wrote: those loaded already and those to come.
+
+        A target is a pattern (`shop`, `shop.*`, `shop.cart:total`, `shop.cart:Cart.*`), a module, a
+        class or a function; so is what to `exclude`, one or a list. The other options are those of
+        `traced`, where `capture_args` may name parameters that only some functions have; arguments
+        whose names are in `redact` are recorded without their values. Nothing is imported. The
+        `Instrumentation` says what was wrapped and what not, and takes it back. What can't be
+        read is a TypeError or ValueError, and then nothing has been wrapped.
+        """
+        from enterspan.instrument import instrument
+
+        options = instrument_options(min_duration, capture_args, capture_return, redact)
+        return instrument(self._board, targets, exclude, options)
 
     # --- invocations ---
 
