@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class TracedCallable(FunctionWrapper[Any, Any]):
     """Any callable with a span around each call; in all else the callable itself."""
 
-    def __init__(self, wrapped: Any, board: Switchboard, options: Options) -> None:
+    def __init__(
+        self, wrapped: Any, board: Switchboard, options: Options, settle: Any = settle
+    ) -> None:
         name = options.name or span_name(wrapped)
         if options.capture_args and options.capture_args is not True:
             raise ValueError(
@@ -41,7 +43,9 @@ class TracedCallable(FunctionWrapper[Any, Any]):
             if span is None:
                 return wrapped(*args, **kwargs)
             if captures:
-                given = "[redacted]" if options.redact and args else args  # whose names nobody knows
+                given = (
+                    "[redacted]" if options.redact and args else args
+                )  # whose names nobody knows
                 recorder.arguments(span, {"args": given, "kwargs": kwargs})
             try:
                 result = wrapped(*args, **kwargs)

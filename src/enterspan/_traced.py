@@ -358,12 +358,13 @@ def _trace_function(function: FunctionType, board: Switchboard, options: Options
 
 
 def wrapper_of(
-    function: FunctionType, board: Switchboard, options: Options
+    function: FunctionType, board: Switchboard, options: Options, kit: type[_Kit] | None = None
 ) -> tuple[str, tuple[str, ...], _Kit, bool]:
     """The text of a function's wrapper, the names of its parameters, and what the text knows.
 
     The last says whether the wrapper has the function's own parameters.
     """
+    kit = kit or _Kit
     code = function.__code__
     params, args, names = _parameters(code)
     writable = all(name.isidentifier() and not iskeyword(name) for name in names)
@@ -382,7 +383,7 @@ def wrapper_of(
         capture=_capture(recorder, " " * (12 if flags & _ASYNC_GENERATOR else 8), writable),
         returned=f"{' ' * 8}@end.result(@span, @result)\n" if options.capture_return else "",
     )
-    return text, names, _Kit(function, board, name, recorder.start, recorder), writable
+    return text, names, kit(function, board, name, recorder.start, recorder), writable
 
 
 def _capture(recorder: Recorder, indent: str, writable: bool) -> str:

@@ -10,13 +10,18 @@ and can't be changed.
 from __future__ import annotations
 
 import ast
+import os
+import re
 import sys
-from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any, Final, cast
+from types import CodeType, CoroutineType, FunctionType
+from typing import TYPE_CHECKING, Any, Final
 
+from enterspan._enter import settle
+from enterspan._scope import finish
 from enterspan._traced import _KNOWN, _Kit, wrapper_of
 
 if TYPE_CHECKING:
+    from enterspan._span import Span
     from enterspan._switchboard import Switchboard
     from enterspan._traced import Options
 
@@ -30,8 +35,53 @@ _TEMPLATES_MOST: Final = 2_000
 """How many templates are kept; functions of like signatures share one."""
 
 
+_RAISE: Final = re.compile(r"^( +)raise$", re.MULTILINE)
+_CALL: Final = re.compile(r"^( +)(return .*@fn\(.*)$", re.MULTILINE)
+_UNSEEN: Final = """\
+\\1@error.__traceback__ = @error.__traceback__.tb_next
+\\1raise"""
+_GUARDED: Final = """\
+\\1try:
+\\1    \\2
+\\1except @Error as @error:
+\\1    @error.__traceback__ = @error.__traceback__.tb_next
+\\1    raise"""
+"""The frame of a wrapper stays out of tracebacks: whoever reads one sees the program's own frames.
+
+Before Python 3.11 an exception that is raised on keeps the traceback with which it was caught.
+"""
+
+_PASSED_OVER: Final = "importlib._bootstrap"
+"""A folder that the path of a wrapper's file goes into and comes out of again.
+
+`warnings.warn(..., stacklevel=2)` and `logging` count the frames between them and who is to be named.
+They leave out those of the import system, which they know by these words, and so the wrapper's. The
+path leads to the function's own file, where inspect finds the source.
+"""
+
+
 class BodyError(Exception):
     """A function's body can't be exchanged; the text says why."""
+
+
+def settle_own(board: Switchboard, span: Span, result: Any, ends: bool) -> Any:
+    """End the span of a function with its coroutine or future; anything else is a result.
+
+    A generator or an awaitable object that a function returns need not be its own: who gave it to
+    the function, or holds it too, must find the same object.
+    """
+    if type(result) is CoroutineType or hasattr(type(result), "add_done_callback"):
+        return settle(board, span, result, ends)
+    finish(span)
+    return result
+
+
+class _Knowledge(_Kit):
+    """What a wrapper's text knows where it is a function's own body."""
+
+    __slots__ = ()
+
+    settle = staticmethod(settle_own)
 
 
 def copy_of(function: FunctionType, code: CodeType) -> FunctionType:
@@ -55,7 +105,7 @@ def traced_body(function: FunctionType, board: Switchboard, options: Options) ->
 
     Raises BodyError where there can be none.
     """
-    text, names, kit, writable = wrapper_of(function, board, options)
+    text, names, kit, writable = wrapper_of(function, board, options, _Knowledge)
     code = function.__code__
     if not writable or not all(name.isidentifier() for name in code.co_freevars):
         raise BodyError("its parameters can't be written in Python")
@@ -66,7 +116,7 @@ def traced_body(function: FunctionType, board: Switchboard, options: Options) ->
     changes: Any = {
         "co_consts": consts,
         "co_name": code.co_name,
-        "co_filename": code.co_filename,
+        "co_filename": _beside(code.co_filename),
         "co_firstlineno": code.co_firstlineno,
         "co_flags": template.co_flags | (code.co_flags & _KEPT_FLAGS),
     }
@@ -95,7 +145,14 @@ def _template(text: str, names: tuple[str, ...], free: tuple[str, ...]) -> CodeT
     return template
 
 
+def _beside(path: str) -> str:
+    folder, slash, name = path.rpartition(os.sep)
+    return f"{folder}{slash}{_PASSED_OVER}{os.sep}..{os.sep}{name}" if slash else path
+
+
 def _source(text: str, prefix: str, free: tuple[str, ...]) -> str:
+    text = _RAISE.sub(_UNSEEN, text)
+    text = _CALL.sub(_GUARDED, text)
     known = {word for word in _KNOWN.findall(text) if hasattr(_Kit, word)}
     body = _KNOWN.sub(
         lambda at: f"{_KIT!r}.{at[1]}" if at[1] in known else prefix + at[1],
@@ -108,4 +165,4 @@ def _source(text: str, prefix: str, free: tuple[str, ...]) -> str:
 
 
 def _code_in(code: CodeType) -> CodeType:
-    return cast("CodeType", next(const for const in code.co_consts if type(const) is CodeType))
+    return next(const for const in code.co_consts if type(const) is CodeType)

@@ -72,8 +72,9 @@ class Moves:
     def left(self) -> dict[str, list[str]]:
         """What kinds of holders still hold the old things, by the things' names."""
         kinds: dict[str, list[str]] = {}
-        for holder in gc.get_referrers(*self._old.values()) if self._old else ():
-            if type(holder) not in _FIXED or holder is self._old:
+        mine = tuple(self._old.values())
+        for holder in gc.get_referrers(*mine) if mine else ():
+            if type(holder) not in _FIXED or holder is self._old or holder is mine:
                 continue
             for thing in gc.get_referents(holder):
                 if id(thing) in self._old:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from wrapt import BaseObjectProxy
 
@@ -64,7 +64,7 @@ class Finder:
             if spec is not None:
                 loader: Any = spec.loader
                 if hasattr(loader, "exec_module") and type(loader) is not Announcing:
-                    spec.loader = Announcing(loader)
+                    spec.loader = cast("Any", Announcing(loader))
                 return spec
         return None
 
@@ -136,7 +136,7 @@ def watch_unfinished(name: str, module: ModuleType) -> bool:
     return False
 
 
-class _Unfinished(_Spec):
+class _Unfinished(_Spec):  # type: ignore[misc]
     """The spec of a module that was being imported when somebody began to wait for it."""
 
     def __setattr__(self, key: str, value: Any) -> None:

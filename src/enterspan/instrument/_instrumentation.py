@@ -165,11 +165,7 @@ class Instrumentation:
     def unmatched(self) -> tuple[Any, ...]:
         """The targets that picked nothing yet, as they were given."""
         return tuple(
-            [
-                target.text
-                for at, target in enumerate(self._targets)
-                if at not in self._met
-            ]
+            [target.text for at, target in enumerate(self._targets) if at not in self._met]
         )
 
     def __repr__(self) -> str:
@@ -262,7 +258,7 @@ class Instrumentation:
 
     def _wrap(self, spot: Spot, moves: Moves, named: bool) -> str | None:
         """Wrap what lies at a spot: None if that was done, else why not ("": it is no function)."""
-        value = replaced_inside(spot.value)
+        value: Any = replaced_inside(spot.value)
         if type(value) is MethodType and not named:
             return ""
         if traces_itself(value, self._board):
@@ -322,16 +318,7 @@ class Instrumentation:
 
     def _excluded(self, spot: Spot) -> str | None:
         for target in self._exclude:
-            if type(target) is Pattern:
-                places = [(spot.module, spot.name)]
-                for piece in pieces_of(spot.value) or ():
-                    places.append((piece.function.__module__, piece.function.__qualname__))
-                found = any(
-                    names.cover(name) for module, name in places for names in target.names_in(module)
-                )
-            else:
-                found = target.covers(spot)
-            if found:
+            if target.covers(spot):
                 return f"excluded by {target.text}"
         return None
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from types import FunctionType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from enterspan.instrument._targets import home_of, is_class
+
+if TYPE_CHECKING:
+    from types import FunctionType
 
 _OURS: Final = frozenset({"enterspan", "wrapt", "typing_extensions"})
 

@@ -1,8 +1,8 @@
 """What is patched in this process, and for whom: each function once, however many ask for it.
 
-A claim is one instrumentation's wish to have one function traced, with its options. The first claim
-of a Tracing counts, so that a call has one span; when it is given up, the next one does. When none is
-left, what was there before is put back.
+A claim is one instrumentation's wish to have one function traced, with its options. The first
+claim of a Tracing counts, so that a call has one span; when it is given up, the next one does. When
+none is left, what was there before is put back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enterspan._callables import TracedCallable
 from enterspan._traced import is_traced
-from enterspan.instrument._bodies import copy_of, traced_body
+from enterspan.instrument._bodies import copy_of, settle_own, traced_body
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -106,7 +106,7 @@ class StandIn:
         before = self.current
         made = self._original
         for board, options in self.claims.counting().items():
-            made = TracedCallable(made, board, options)
+            made = TracedCallable(made, board, options, settle_own)
         self.current = made
         if made is not before:
             moves.add(self._name, before, made)

@@ -7,8 +7,12 @@ from fnmatch import translate
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from enterspan.instrument._targets import pieces_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from enterspan.instrument._targets import Spot
 
 GRAMMAR: Final = """\
 a target is a module, a class, a function, or a pattern:
@@ -75,6 +79,15 @@ class Pattern:
         """Which names are meant in a module; none in a module that is not meant."""
         return [names for matches, names in self._pairs if matches(module)]
 
+    def covers(self, spot: Spot) -> bool:
+        """Whether what lies at a spot is meant: there, or where its functions are at home."""
+        homes = [(f.__module__, f.__qualname__) for f, _ in pieces_of(spot.value) or ()]
+        return any(
+            names.cover(name)
+            for module, name in ((spot.module, spot.name), *homes)
+            for names in self.names_in(str(module))
+        )
+
     @property
     def module(self) -> str:
         """The module part as it was written."""
@@ -100,12 +113,14 @@ def _parse(text: str) -> list[tuple[Callable[[str], Any], Names]]:
         raise _wrong(text, "it names no module: say which package")
     if colon:
         return [(_modules(module), Names(name))]
-    pairs = [(_modules(module), ALL_NAMES)]
-    if "*" not in module:
-        parts = module.split(".")
-        for at in range(len(parts) - 1, 0, -1):
-            pairs.append((_modules(".".join(parts[:at])), Names(".".join(parts[at:]))))
-    return pairs
+    parts = [] if "*" in module else module.split(".")
+    return [
+        (_modules(module), ALL_NAMES),
+        *[
+            (_modules(".".join(parts[:at])), Names(".".join(parts[at:])))
+            for at in range(len(parts) - 1, 0, -1)
+        ],
+    ]
 
 
 def _is_name(name: str) -> bool:

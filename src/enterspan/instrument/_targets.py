@@ -1,8 +1,9 @@
 """What there is in a module or a class, seen without touching it.
 
-A module may load its attributes when they are asked for, a metaclass may do anything when it is, and
-an object may raise at the slightest look: so nothing is got by `getattr` or asked by `isinstance`.
-What is read here are the dictionaries of modules and classes, and the types of what lies in them.
+A module may load its attributes when they are asked for, a metaclass may do anything when it is
+asked, and an object may raise at the slightest look: so nothing is got by `getattr` or asked by
+`isinstance`. What is read here are the dictionaries of modules and classes, and the types of what
+lies in them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from wrapt import FunctionWrapper
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_module_dict: Final[Any] = ModuleType.__dict__["__dict__"].__get__
+_module_dict: Final[Any] = vars(ModuleType)["__dict__"].__get__
 _class_dict: Final[Any] = type.__dict__["__dict__"].__get__
 _class_mro: Final[Any] = type.__dict__["__mro__"].__get__
 _class_qualname: Final[Any] = type.__dict__["__qualname__"].__get__
@@ -186,7 +187,7 @@ def home_of_callable(value: Any) -> Spot:
     named = pieces[0].function if pieces else value
     home, name = getattr(named, "__module__", None), getattr(named, "__qualname__", None)
     if isinstance(home, str) and isinstance(name, str):
-        module = sys.modules.get(home)
+        module: Any = sys.modules.get(home)
         found = spot_at(home, module, name) if is_module(module) else None
         if found is not None and replaced_inside(found.value) in (value, named):
             return found
@@ -207,22 +208,22 @@ def pieces_of(value: Any) -> list[Piece] | None:
     if kind is MethodType:
         return pieces_of(value.__func__)
     if issubclass(kind, (classmethod, staticmethod)):
-        return pieces_of(_inner(kind, value, "__func__"))
+        return pieces_of(_inner(value, "__func__"))
     if issubclass(kind, property):
         accessors = (("fget", ""), ("fset", ".setter"), ("fdel", ".deleter"))
         found = [(getattr(property, name).__get__(value), suffix) for name, suffix in accessors]
         return [Piece(f, suffix) for f, suffix in found if type(f) is FunctionType] or None
     if issubclass(kind, (functools.cached_property, functools.partialmethod)):
-        return pieces_of(_inner(kind, value, "func"))
+        return pieces_of(_inner(value, "func"))
     if issubclass(kind, functools.singledispatchmethod):
-        dispatch: Any = _inner(kind, value, "dispatcher")
-        every = [_inner(kind, value, "func"), *dispatch.registry.values()]
+        dispatch: Any = _inner(value, "dispatcher")
+        every = [_inner(value, "func"), *dispatch.registry.values()]
         return [Piece(f, "") for f in dict.fromkeys(every) if type(f) is FunctionType] or None
     return None
 
 
-def _inner(kind: Any, value: Any, name: str) -> Any:
-    """An attribute of a descriptor of the standard library, past what a subclass may have made."""
+def _inner(value: Any, name: str) -> Any:
+    """An attribute of one of the standard library's descriptors; None if a subclass has none."""
     try:
         return object.__getattribute__(value, name)
     except Exception:
