@@ -35,11 +35,11 @@ class Counting:
     def shutdown(self) -> None:
         """Nothing to do."""
 
-    def tail(self, onset: TailEvent[Any]) -> Any:
+    def tail(self, _: TailEvent[Any]) -> Any:
         """Count events."""
         return self.count
 
-    def count(self, event: TailEvent[Any]) -> None:
+    def count(self, _: TailEvent[Any]) -> None:
         """Count one event."""
         self.events += 1
 
@@ -53,7 +53,7 @@ class Outcomes:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note the call, or what else went wrong."""
-        outcome = report.outcome
+        outcome: str = report.outcome
         if hasattr(report, "wasxfail"):
             outcome = f"x{outcome}"
         if report.when == "call" or outcome != "passed":

@@ -34,6 +34,7 @@ from enterspan.events import EVENT_INFOS, Log
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
+    from os import PathLike
     from types import ModuleType
     from typing import Concatenate, Literal, ParamSpec, TypeAlias
 
@@ -296,6 +297,26 @@ class Tracing:
 
         options = instrument_options(min_duration, capture_args, capture_return, redact)
         return instrument(self._board, targets, exclude, options)
+
+    def configure_from_project(self, path: str | PathLike[str] | None = None) -> Instrumentation:
+        """Instrument what `[tool.enterspan]` in pyproject.toml says: `instrument`, `exclude`, ...
+
+        The file is `path`, or else the nearest one in this folder or above it: FileNotFoundError
+        where there is none, ValueError where it can't be read or has nothing to instrument. The
+        keys are the arguments of `instrument`, with hyphens; `min-duration` may be as `"1ms"`.
+        """
+        from pathlib import Path
+
+        from enterspan._project import project_file
+        from enterspan._wishes import wishes_of
+
+        file = project_file(Path.cwd()) if path is None else Path(path)
+        if file is None or not file.is_file():
+            raise FileNotFoundError(f"there is no {file or 'pyproject.toml here or above'}")
+        wishes = wishes_of(file)
+        if not wishes.instrument:
+            raise ValueError(f"{file} has no 'instrument' in [tool.enterspan]")
+        return self.instrument(*wishes.instrument, **wishes.options)
 
     # --- invocations ---
 

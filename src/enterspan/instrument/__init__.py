@@ -2,3 +2,4 @@
 
 from enterspan.instrument._instrumentation import Instrumentation as Instrumentation
 from enterspan.instrument._instrumentation import instrument as instrument
+from enterspan.instrument._patterns import Pattern as Pattern

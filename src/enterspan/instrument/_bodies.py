@@ -17,6 +17,7 @@ from types import CodeType, CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._enter import settle
+from enterspan._generators import drive
 from enterspan._scope import finish
 from enterspan._traced import _KNOWN, _Kit, wrapper_of
 
@@ -54,14 +55,19 @@ Before Python 3.11 an exception that is raised on keeps the traceback with which
 _PASSED_OVER: Final = "importlib._bootstrap"
 """A folder that the path of a wrapper's file goes into and comes out of again.
 
-`warnings.warn(..., stacklevel=2)` and `logging` count the frames between them and who is to be named.
-They leave out those of the import system, which they know by these words, and so the wrapper's. The
-path leads to the function's own file, where inspect finds the source.
+`warnings.warn(..., stacklevel=2)` and `logging` count the frames between them and who is to be
+named. They leave out those of the import system, which they know by these words, and so the
+wrapper's. The path leads to the function's own file, where inspect finds the source.
 """
 
 
 class BodyError(Exception):
     """A function's body can't be exchanged; the text says why."""
+
+
+def _beside(path: str) -> str:
+    folder, slash, name = path.rpartition(os.sep)
+    return f"{folder}{slash}{_PASSED_OVER}{os.sep}..{os.sep}{name}" if slash else path
 
 
 def settle_own(board: Switchboard, span: Span, result: Any, ends: bool) -> Any:
@@ -76,12 +82,20 @@ def settle_own(board: Switchboard, span: Span, result: Any, ends: bool) -> Any:
     return result
 
 
+def _passed_over_drive() -> Any:
+    """`drive`, whose frame lies between a generator and its consumer, made to be passed over."""
+    code = drive.__code__
+    code = code.replace(co_filename=_beside(code.co_filename))
+    return FunctionType(code, drive.__globals__, drive.__name__, drive.__defaults__)
+
+
 class _Knowledge(_Kit):
     """What a wrapper's text knows where it is a function's own body."""
 
     __slots__ = ()
 
     settle = staticmethod(settle_own)
+    drive = staticmethod(_passed_over_drive())
 
 
 def copy_of(function: FunctionType, code: CodeType) -> FunctionType:
@@ -143,11 +157,6 @@ def _template(text: str, names: tuple[str, ...], free: tuple[str, ...]) -> CodeT
         if len(_templates) < _TEMPLATES_MOST:
             _templates[key] = template
     return template
-
-
-def _beside(path: str) -> str:
-    folder, slash, name = path.rpartition(os.sep)
-    return f"{folder}{slash}{_PASSED_OVER}{os.sep}..{os.sep}{name}" if slash else path
 
 
 def _source(text: str, prefix: str, free: tuple[str, ...]) -> str:

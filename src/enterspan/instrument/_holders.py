@@ -1,8 +1,8 @@
 """Who holds an object: found in all loaded modules, and made to hold another one instead.
 
-That serves for what can't be exchanged in place. Modules' and classes' attributes, and the dicts and
-lists that lie in them (registries, tables of handlers), are changed; what can't be (tuples, sets,
-partials, closures) is told.
+That serves for what can't be exchanged in place. Modules' and classes' attributes, and the dicts
+and lists that lie in them (registries, tables of handlers), are changed; what can't be (tuples,
+sets, partials, closures) is told.
 """
 
 from __future__ import annotations
@@ -51,23 +51,23 @@ class Moves:
         """Change every name, and every place in a dict or a list that has a name."""
         if not self._old:
             return
-        new = self._new
         for owner in _owners():
             for key, value in names_of(owner).items():
                 kind = type(value)
-                if id(value) in new:
-                    _put(owner, key, new[id(value)])
-                elif kind is classmethod or kind is staticmethod:
-                    if id(value.__func__) in new:
-                        _put(owner, key, kind(new[id(value.__func__)]))
-                elif kind is dict:
-                    for place, item in list(value.items()):
-                        if id(item) in new:
-                            value[place] = new[id(item)]
-                elif kind is list:
-                    for index, item in enumerate(value):
-                        if id(item) in new:
-                            value[index] = new[id(item)]
+                if id(value) in self._new:
+                    _put(owner, key, self._new[id(value)])
+                elif kind is dict or kind is list:
+                    self._change_inside(value)
+                elif (kind is classmethod or kind is staticmethod) and id(
+                    value.__func__
+                ) in self._new:
+                    _put(owner, key, kind(self._new[id(value.__func__)]))
+
+    def _change_inside(self, found: Any) -> None:
+        places = list(found.items()) if type(found) is dict else enumerate(found)
+        for place, item in places:
+            if id(item) in self._new:
+                found[place] = self._new[id(item)]
 
     def left(self) -> dict[str, list[str]]:
         """What kinds of holders still hold the old things, by the things' names."""

@@ -9,7 +9,6 @@ finder is not there.
 from __future__ import annotations
 
 import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from wrapt import BaseObjectProxy
@@ -20,6 +19,7 @@ from enterspan.instrument._targets import is_module, live_names_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 
 class Waiting(Protocol):
@@ -124,7 +124,7 @@ def watch_lazy(module: ModuleType) -> bool:
     return True
 
 
-def watch_unfinished(name: str, module: ModuleType) -> bool:
+def watch_unfinished(module: ModuleType) -> bool:
     """Have a module announced whose import is under way; False where it is not."""
     spec: Any = live_names_of(module).get("__spec__")
     if type(spec) is not _Spec or not vars(spec).get("_initializing"):

@@ -207,7 +207,7 @@ class Instrumentation:
                 finder.add(self)
             for name, module in list(sys.modules.items()):
                 if self.wants(name) and is_module(module) and not watch_lazy(module):
-                    watch_unfinished(name, module)
+                    watch_unfinished(module)
                     self.arrived(name, module)
             moves = Moves()
             for at, target in enumerate(self._targets):
@@ -259,7 +259,7 @@ class Instrumentation:
     def _wrap(self, spot: Spot, moves: Moves, named: bool) -> str | None:
         """Wrap what lies at a spot: None if that was done, else why not ("": it is no function)."""
         value: Any = replaced_inside(spot.value)
-        if type(value) is MethodType and not named:
+        if issubclass(type(value), MethodType) and not named:
             return ""
         if traces_itself(value, self._board):
             return "it is traced already"

@@ -113,7 +113,7 @@ class StandIn:
             _stand_ins.pop(id(before), None)
         if self.claims:
             _stand_ins[id(made)] = self
-        while type(before) is TracedCallable and before is not self._original:
+        while isinstance(before, TracedCallable) and before is not self._original:
             before.retire()  # another tool's wrapper may hold it for good
             before = before.__wrapped__
 
