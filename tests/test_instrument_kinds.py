@@ -173,7 +173,7 @@ CALLS = {
     "coro": (lambda s: asyncio.run(s.coro(1)), ["coro"]),
     "gen": (lambda s: list(s.gen(1)), ["gen"]),
     "cached": (lambda s: (s.cached(1), s.cached(1), s.cached.cache_info().hits), ["cached"] * 2),
-    "dispatched": (lambda s: (s.dispatched("x")), ["dispatched"]),
+    "dispatched": (lambda s: s.dispatched("x"), ["dispatched"]),
     "on_int": (lambda s: s.dispatched(1), ["on_int", "dispatched"]),
     "decorated": (lambda s: s.decorated(1), ["decorated"]),
     "executed": (lambda s: s.executed(1), ["executed"]),
@@ -311,7 +311,9 @@ def test_an_inherited_method_is_wrapped_where_it_is_defined(modules: Any) -> Non
     assert names(trace) == ["Base.save", "Base.save"]
 
 
-@pytest.mark.parametrize("name", ["total", "coro", "gen", "agen", "awaited", "decorated", "managed"])
+@pytest.mark.parametrize(
+    "name", ["total", "coro", "gen", "agen", "awaited", "decorated", "managed"]
+)
 def test_whoever_looks_at_a_function_sees_the_same(shop: Any, name: str) -> None:
     """Signature, source, predicates, hints, docs."""
     function = getattr(shop, name)
