@@ -110,6 +110,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def others(session: nox.Session) -> None:
+    """Run other packages' own tests, with the whole package instrumented and without."""
+    install(session, "others")
+    session.run("python", "bench/others/compare.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run the small benchmark, shortly: that it works is checked here, figures need a quiet box."""
     install(session, "bench")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
-import importlib
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Any

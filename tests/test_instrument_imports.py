@@ -40,7 +40,9 @@ def test_nothing_is_imported(modules: Any) -> None:
         assert found.unmatched == ("later", "later:f", "later.f")
 
 
-@pytest.mark.parametrize("target", ["pack.later", "pack.*", "pack.later:f", "pack.later.f", "pack.l*"])
+@pytest.mark.parametrize(
+    "target", ["pack.later", "pack.*", "pack.later:f", "pack.later.f", "pack.l*"]
+)
 def test_a_module_that_comes_later_is_wrapped_when_it_has_come(modules: Any, target: str) -> None:
     """Whatever form the pattern has; the module's loader and spec are its own."""
     modules(load=False, pack__later="def f(): pass\nSEEN = type(__loader__), type(__spec__.loader)")

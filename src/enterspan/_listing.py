@@ -26,10 +26,10 @@ def show(wishes: Wishes) -> list[str]:
         for pattern in wishes.instrument:
             for name, error in _import(pattern):
                 problems.append(f"can't import {name}: {type(error).__name__}: {error}")
-        for name in found.wrapped:
+        for name in sorted(found.wrapped):
             sys.stdout.write(f"{name}\n")
         left = {name: why for name, why in found.skipped.items() if name not in found.wrapped}
-        for name, why in left.items():
+        for name, why in sorted(left.items()):
             sys.stdout.write(f"not {name}: {why}\n")
         sys.stdout.write(f"{len(found.wrapped)} would be wrapped, {len(left)} not\n")
         problems += unmatched(found, wishes)

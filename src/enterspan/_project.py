@@ -67,7 +67,7 @@ def _parser(file: Path) -> tuple[Any, Any]:
         if sys.version_info >= (3, 11):
             import tomllib as toml
         else:
-            import tomli as toml  # type: ignore[import-not-found] # pyright: ignore
+            import tomli as toml  # type: ignore # noqa: PGH003
     except ModuleNotFoundError:
         raise ProjectError(
             f"reading {file} needs tomli before Python 3.11: pip install 'enterspan[toml]'"

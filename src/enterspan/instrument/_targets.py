@@ -61,7 +61,7 @@ class Spot(NamedTuple):
 class Piece(NamedTuple):
     """A function of what lies at a spot, and what its spans' names end in."""
 
-    function: FunctionType
+    function: Any  # a FunctionType, which type checkers would take for a method of this
     suffix: str
 
 
