@@ -26,13 +26,14 @@ from enterspan.testing import capture
 
 SHOP = '''
     """A shop of every kind of function."""
-    import abc, asyncio, contextlib, dataclasses, enum, functools, inspect, sys, types, typing, warnings
+    import abc, asyncio, contextlib, dataclasses, enum, functools, inspect, sys, types
+    import typing, warnings
 
     def total(a, /, b=2, *c, d=3, **e):
         """Add."""
         return a, b, c, d, e
 
-    async def coro(x): 
+    async def coro(x):
         await asyncio.sleep(0)
         return x
 

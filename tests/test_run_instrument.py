@@ -7,13 +7,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from enterspan import Tracing
 from enterspan._project import seconds_of
 from enterspan.testing import capture
+
+if TYPE_CHECKING:
+    from enterspan import Tracing
 
 KIOSK = Path(__file__).resolve().parent.parent / "examples" / "kiosk" / "kiosk.py"
 PRINTED = "paper, gum: 2.80\ncomic: 4.50\nsorry, no caviar\n7.30 in the till\n"
@@ -73,8 +75,8 @@ def test_exclude_and_min_duration_leave_out(command: Any) -> None:
 def test_a_pattern_that_matched_nothing_is_told_at_the_end(command: Any, quiet: Any) -> None:
     """With a hint at why."""
     done = command(
-        "run", *quiet, "--instrument", "till", "--instrument", "tills.*", "--instrument", "till:sum",
-        str(KIOSK),
+        "run", *quiet, "--instrument", "till", "--instrument", "tills.*",
+        "--instrument", "till:sum", str(KIOSK),
     )  # fmt: skip
     assert done.stdout == PRINTED
     told = [line for line in done.stderr.splitlines() if line.startswith("enterspan:")]

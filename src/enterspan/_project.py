@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -64,10 +65,7 @@ def read_table(file: Path) -> dict[str, Any]:
 def _parser(file: Path) -> tuple[Any, Any]:
     """What reads TOML; it is in the standard library from Python 3.11 on."""
     try:
-        if sys.version_info >= (3, 11):
-            import tomllib as toml
-        else:
-            import tomli as toml  # type: ignore # noqa: PGH003
+        toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     except ModuleNotFoundError:
         raise ProjectError(
             f"reading {file} needs tomli before Python 3.11: pip install 'enterspan[toml]'"
