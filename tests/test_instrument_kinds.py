@@ -544,6 +544,15 @@ def test_c_functions_are_wrapped_where_they_lie_and_where_they_were_imported(mod
     assert before is math.sqrt is module.sqrt is module.TABLE["root"] is module.LIST[0]
 
 
+def test_c_functions_are_left_alone_by_a_pattern_for_many_modules() -> None:
+    """C code may want the very object: only who names the module has them wrapped."""
+    with tracing.instrument("mat*") as found:
+        assert "math:sqrt" not in found.wrapped
+        assert found.skipped["math:sqrt"].startswith("it is written in C")
+    with tracing.instrument("math") as found:
+        assert "math:sqrt" in found.wrapped
+
+
 def test_what_can_not_be_changed_is_left_alone_with_a_reason() -> None:
     """Methods of classes that are not written in Python."""
     with tracing.instrument(int, "builtins:list.append") as found:

@@ -22,11 +22,12 @@ from enterspan.instrument._patches import (
     release,
     traces_itself,
 )
-from enterspan.instrument._patterns import ALL_NAMES, GRAMMAR, Names, Pattern
+from enterspan.instrument._patterns import ALL_NAMES, GRAMMAR, Asked, Names, Pattern
 from enterspan.instrument._targets import (
     Spot,
     home_of_callable,
     is_class,
+    is_compiled,
     is_module,
     is_passive,
     is_replaceable,
@@ -89,14 +90,14 @@ class Given:
         """A module is looked for again when it is reloaded."""
         return (ALL_NAMES,) if is_module(self.thing) and module_name(self.thing) == module else ()
 
-    def spots(self) -> Iterable[tuple[Spot, bool]]:
-        """What it comes to, and whether that was named."""
+    def spots(self) -> Iterable[tuple[Spot, Asked]]:
+        """What it comes to, and how closely that was asked for."""
         thing = self.thing
         if is_module(thing):
             return _picked(module_name(thing), thing, ALL_NAMES)
         if is_class(thing):
-            return [(s, False) for s in spots_of_class(thing) if ALL_NAMES.pick(s.name)]
-        return [(home_of_callable(thing), True)]
+            return [(s, Asked.BY_MODULE) for s in spots_of_class(thing) if ALL_NAMES.pick(s.name)]
+        return [(home_of_callable(thing), Asked.BY_NAME)]
 
     def covers(self, spot: Spot) -> bool:
         """Whether something at a spot is this, or belongs to it."""
@@ -118,16 +119,16 @@ class Given:
 Target: TypeAlias = "Pattern | Given"
 
 
-def _picked(name: str, module: ModuleType, names: Names) -> list[tuple[Spot, bool]]:
-    """What is meant by the names of a pattern in a module, and whether it was named."""
+def _picked(name: str, module: ModuleType, names: Names) -> list[tuple[Spot, Asked]]:
+    """What is meant by the names of a pattern in a module, and how closely it was asked for."""
     if not names.is_exact:
-        return [(spot, False) for spot in spots_in(name, module) if names.pick(spot.name)]
+        return [(s, names.asked) for s in spots_in(name, module) if names.pick(s.name)]
     found = spot_at(name, module, names.text)
     if found is None:
         return []
     if is_class(found.value):
-        return [(s, False) for s in spots_of_class(found.value) if ALL_NAMES.pick(s.name)]
-    return [] if is_module(found.value) else [(found, True)]
+        return [(s, names.asked) for s in spots_of_class(found.value) if ALL_NAMES.pick(s.name)]
+    return [] if is_module(found.value) else [(found, Asked.BY_NAME)]
 
 
 class Instrumentation:
@@ -212,8 +213,8 @@ class Instrumentation:
             moves = Moves()
             for at, target in enumerate(self._targets):
                 if type(target) is Given:
-                    for spot, named in target.spots():
-                        self._take(at, spot, moves, named)
+                    for spot, asked in target.spots():
+                        self._take(at, spot, moves, asked)
             self._carry_out(moves)
 
     def wants(self, name: str) -> bool:
@@ -227,8 +228,8 @@ class Instrumentation:
                 return
             moves = Moves()
             for at, names in self._names_in(name):
-                for spot, named in _picked(name, module, names):
-                    self._take(at, spot, moves, named)
+                for spot, asked in _picked(name, module, names):
+                    self._take(at, spot, moves, asked)
             self._carry_out(moves)
 
     def _names_in(self, module: str) -> Iterator[tuple[int, Names]]:
@@ -237,12 +238,12 @@ class Instrumentation:
                 for names in target.names_in(module):
                     yield at, names
 
-    def _take(self, at: int, spot: Spot, moves: Moves, named: bool) -> None:
+    def _take(self, at: int, spot: Spot, moves: Moves, asked: Asked) -> None:
         """Wrap what lies at a spot, or say why not."""
         reason = self._excluded(spot) or refused_module(spot.module)
         if reason is None:
             try:
-                reason = self._wrap(spot, moves, named)
+                reason = self._wrap(spot, moves, asked)
             except (BodyError, ValueError) as error:
                 reason = str(error)
             except Exception as error:
@@ -256,16 +257,16 @@ class Instrumentation:
         elif spot.full_name not in self._wrapped:
             self._skipped[spot.full_name] = reason
 
-    def _wrap(self, spot: Spot, moves: Moves, named: bool) -> str | None:
+    def _wrap(self, spot: Spot, moves: Moves, asked: Asked) -> str | None:
         """Wrap what lies at a spot: None if that was done, else why not ("": it is no function)."""
         value: Any = replaced_inside(spot.value)
-        if issubclass(type(value), MethodType) and not named:
+        if issubclass(type(value), MethodType) and asked is not Asked.BY_NAME:
             return ""
         if traces_itself(value, self._board):
             return "it is traced already"
         pieces = pieces_of(spot.value)
         if pieces is None:
-            return self._replace(spot, value, moves, named)
+            return self._replace(spot, value, moves, asked)
         reasons = [
             self._exchange(piece.function, _span_name(spot) + piece.suffix) for piece in pieces
         ]
@@ -282,12 +283,15 @@ class Instrumentation:
             self._patches[id(patch)] = patch
         return reason
 
-    def _replace(self, spot: Spot, value: Any, moves: Moves, named: bool) -> str | None:
+    def _replace(self, spot: Spot, value: Any, moves: Moves, asked: Asked) -> str | None:
         """Have something that is no plain function replaced, or say why not."""
+        named = asked is Asked.BY_NAME
         if not callable(value):
             return "" if is_passive(value) and not named else f"it is {_kind(value)}, no function"
         if not (named or is_replaceable(value)):
             return f"it is {_kind(value)}, no function; name it to have it wrapped"
+        if asked is Asked.BROADLY and is_compiled(value):
+            return "it is written in C; name its module to have it wrapped"
         reason = obstacle_at(spot.owner)
         if reason is None:
             options = self._options_for(_span_name(spot), ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
 from fnmatch import translate
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -26,13 +27,25 @@ _GLOB: Final = re.compile(r"[*?\[]")
 _NAME_TEXT: Final = re.compile(r"[\w*?\[\]!.-]+")
 
 
+class Asked(Enum):
+    """How closely something was asked for."""
+
+    BROADLY = "broadly"
+    """As part of one of many modules."""
+    BY_MODULE = "by module"
+    """As part of a module or a class that was named."""
+    BY_NAME = "by name"
+    """Itself."""
+
+
 class Names:
     """The name part of a pattern: which qualified names of a module it picks."""
 
-    __slots__ = ("_matches", "is_exact", "text")
+    __slots__ = ("_matches", "asked", "is_exact", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, asked: Asked = Asked.BY_MODULE) -> None:
         self.text = text
+        self.asked = asked
         self.is_exact = _GLOB.search(text) is None
         self._matches = re.compile(translate(text)).match
 
@@ -111,11 +124,12 @@ def _parse(text: str) -> list[tuple[Callable[[str], Any], Names]]:
         raise _wrong(text, "the module is no dotted name")
     if not module.strip("*."):
         raise _wrong(text, "it names no module: say which package")
+    asked = Asked.BROADLY if "*" in module else Asked.BY_MODULE
     if colon:
-        return [(_modules(module), Names(name))]
+        return [(_modules(module), Names(name, asked))]
     parts = [] if "*" in module else module.split(".")
     return [
-        (_modules(module), ALL_NAMES),
+        (_modules(module), Names("*", asked)),
         *[
             (_modules(".".join(parts[:at])), Names(".".join(parts[at:])))
             for at in range(len(parts) - 1, 0, -1)

@@ -246,6 +246,11 @@ def is_replaceable(value: Any) -> bool:
     )
 
 
+def is_compiled(value: Any) -> bool:
+    """Whether a function is C code, which may ask for the very object, of the very type."""
+    return type(value) is BuiltinFunctionType or type(value).__name__ in _COMPILED
+
+
 def is_passive(value: Any) -> bool:
     """Whether something that is no function needs no mention: data, and the slots of a class."""
     kind = type(value)
