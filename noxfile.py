@@ -180,6 +180,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def others(session: nox.Session) -> None:
+    """Run other packages' own tests, with the whole package instrumented and without."""
+    install(session, "others")
+    session.run("python", "bench/others/compare.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmark briefly, beside one peer: does it work? With arguments, beside all peers.
 

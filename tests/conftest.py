@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -56,6 +57,36 @@ def _line(tail_event: Any, names: dict[str | None, str]) -> str:
         "outcome": lambda: event.outcome,
     }
     return f"{event.type} {details[event.type]()}"
+
+
+@pytest.fixture
+def modules(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Write modules, `name=source`, and give the first, imported, or the folder for `load=False`.
+
+    A name with two underscores in it stands for one in a package. They are forgotten at the end.
+    """
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def write(load: bool = True, **sources: str) -> Any:
+        for name, source in sources.items():
+            *packages, last = name.split("__")
+            place = folder
+            for package in packages:
+                place /= package
+                place.mkdir(exist_ok=True)
+                (place / "__init__.py").touch()
+            (place / f"{last}.py").write_text(textwrap.dedent(source), encoding="utf-8")
+        importlib.invalidate_caches()
+        return importlib.import_module(next(iter(sources)).replace("__", ".")) if load else folder
+
+    yield write
+    for name in set(sys.modules) - before:
+        if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class TracedCallable(FunctionWrapper[Any, Any]):
     """Any callable with a span around each call; in all else the callable itself."""
 
-    def __init__(self, wrapped: Any, board: Switchboard, options: Options) -> None:
+    def __init__(
+        self, wrapped: Any, board: Switchboard, options: Options, settle: Any = settle
+    ) -> None:
         name = options.name or span_name(wrapped)
         if options.capture_args and options.capture_args is not True:
             raise ValueError(
@@ -32,15 +34,19 @@ class TracedCallable(FunctionWrapper[Any, Any]):
         recorder = Recorder(options, ())
 
         open_span: Any = begin_with_floor if recorder.has_floor else begin
+        retired: list[bool] = []
 
         def call(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
-            if board.off:
+            if board.off or retired:
                 return wrapped(*args, **kwargs)
             span = open_span(board, name, *recorder.start())
             if span is None:
                 return wrapped(*args, **kwargs)
             if captures:
-                recorder.arguments(span, {"args": args, "kwargs": kwargs})
+                given = (
+                    "[redacted]" if options.redact and args else args
+                )  # whose names nobody knows
+                recorder.arguments(span, {"args": given, "kwargs": kwargs})
             try:
                 result = wrapped(*args, **kwargs)
             except BaseException as error:
@@ -56,6 +62,11 @@ class TracedCallable(FunctionWrapper[Any, Any]):
         super().__init__(wrapped, call)
         self._self_board = board
         self._self_options = options
+        self._self_retired = retired
+
+    def retire(self) -> None:
+        """Record nothing from here on: it was taken out, but somebody may hold it for good."""
+        self._self_retired.append(True)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle by reference where that leads here, else with what is wrapped."""

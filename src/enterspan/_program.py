@@ -87,6 +87,10 @@ class Program:
         main = _main_module_of(name)
         return cls(name, ["-m", *arguments], folder, lambda: _load_module(main))
 
+    def enter(self) -> None:
+        """Have its modules found, as if it ran."""
+        _enter_folder(self._folder, always=self._is_archive)
+
     def run(self) -> None:
         """Run it. What it raises comes out, SystemExit included."""
         module = ModuleType("__main__")

@@ -57,6 +57,7 @@ class Options:
     capture_args: bool | tuple[str, ...] = False
     capture_return: bool = False
     min_duration: float | None = None
+    redact: tuple[str, ...] = ()
 
 
 def options_of(
@@ -96,6 +97,22 @@ def options_of(
     check_seconds("min_duration", min_duration)
     clean = None if attributes is None else clean_all(attributes, {}, Limits())
     return Options(name, clean, captured, capture_return, min_duration)
+
+
+def instrument_options(
+    min_duration: float | None,
+    capture_args: bool | Sequence[str],
+    capture_return: bool,
+    redact: Sequence[str],
+) -> Options:
+    """Check the options of `instrument`; TypeError or ValueError where they make no sense."""
+    options = options_of(None, None, capture_args, capture_return, min_duration)
+    names = None if isinstance(redact, str) else tuple(redact)
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"redact must be a list of parameter names, not {redact!r}")
+    return Options(
+        None, None, options.capture_args, options.capture_return, options.min_duration, names
+    )
 
 
 def check_seconds(name: str, value: object) -> None:
@@ -142,7 +159,14 @@ def _with_name(options: Options, name: str, function: Any = None) -> Options:
     if isinstance(captured, tuple) and isinstance(function, FunctionType):
         known = _parameters(function.__code__)[2]
         captured = tuple([arg for arg in captured if arg in known])
-    return Options(name, options.attributes, captured, options.capture_return, options.min_duration)
+    return Options(
+        name,
+        options.attributes,
+        captured,
+        options.capture_return,
+        options.min_duration,
+        options.redact,
+    )
 
 
 def _check_captured(options: Options, owner: object, functions: list[Any]) -> None:
@@ -345,7 +369,40 @@ def _parameters(code: CodeType) -> tuple[str, str, tuple[str, ...]]:
     return ", ".join(params), ", ".join(args), tuple(every)
 
 
+def parameter_names(function: FunctionType) -> tuple[str, ...]:
+    """The names of a function's parameters."""
+    return _parameters(function.__code__)[2]
+
+
 def _trace_function(function: FunctionType, board: Switchboard, options: Options) -> FunctionType:
+    code = function.__code__
+    text, names, kit, writable = wrapper_of(function, board, options)
+    inner = _make(text, names)(kit)
+    wrapper = FunctionType(
+        _labelled(inner.__code__, code),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__ if writable else None,
+        inner.__closure__,
+    )
+    if writable and function.__kwdefaults__ is not None:
+        wrapper.__kwdefaults__ = dict(function.__kwdefaults__)
+    functools.update_wrapper(wrapper, function)
+    flags = code.co_flags
+    if flags & _AWAITED and not flags & _COROUTINE:
+        wrapper = _coroutine(wrapper)  # type: ignore[assignment]
+    _traced.add(wrapper)
+    return wrapper
+
+
+def wrapper_of(
+    function: FunctionType, board: Switchboard, options: Options, kit: type[_Kit] | None = None
+) -> tuple[str, tuple[str, ...], _Kit, bool]:
+    """The text of a function's wrapper, the names of its parameters, and what the text knows.
+
+    The last says whether the wrapper has the function's own parameters.
+    """
+    kit = kit or _Kit
     code = function.__code__
     params, args, names = _parameters(code)
     writable = all(name.isidentifier() and not iskeyword(name) for name in names)
@@ -363,21 +420,7 @@ def _trace_function(function: FunctionType, board: Switchboard, options: Options
         returned=", @end" if options.capture_return else "",
         at_once="        @end.result(@span, @result)\n" if options.capture_return else "",
     )
-    inner = _make(text, names)(_Kit(function, board, name, recorder.start, recorder))
-    wrapper = FunctionType(
-        _labelled(inner.__code__, code),
-        function.__globals__,
-        function.__name__,
-        function.__defaults__ if writable else None,
-        inner.__closure__,
-    )
-    if writable and function.__kwdefaults__ is not None:
-        wrapper.__kwdefaults__ = dict(function.__kwdefaults__)
-    functools.update_wrapper(wrapper, function)
-    if flags & _AWAITED and not flags & _COROUTINE:
-        wrapper = _coroutine(wrapper)  # type: ignore[assignment]
-    _traced.add(wrapper)
-    return wrapper
+    return text, names, kit(function, board, name, recorder.start, recorder), writable
 
 
 def _capture(recorder: Recorder, indent: str, writable: bool) -> str:
@@ -476,13 +519,27 @@ def _captured(options: Options, names: tuple[str, ...], function: FunctionType) 
     return names[len(skipped) :]
 
 
+_REDACTED: Final = "[redacted]"
+"""What is recorded of an argument that is not to be seen."""
+
+
+def redacted(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Captured arguments without those of some names, also where they lie in `**kwargs`."""
+    seen = {name: _REDACTED if name in names else value for name, value in values.items()}
+    for name, value in seen.items():
+        if type(value) is dict and any(key in names for key in value):
+            seen[name] = {key: _REDACTED if key in names else item for key, item in value.items()}
+    return seen
+
+
 class Recorder:
     """What a traced function records beside its span."""
 
-    __slots__ = ("_attributes", "_floor", "captured", "starts")
+    __slots__ = ("_attributes", "_floor", "_redact", "captured", "starts")
 
     def __init__(self, options: Options, captured: tuple[str, ...]) -> None:
         self.captured = captured
+        self._redact = options.redact
         self._attributes = dict(options.attributes) if options.attributes else None
         self._floor = int((options.min_duration or 0) * 1e9)
         self.starts = self._attributes is not None or self._floor > 0
@@ -502,6 +559,8 @@ class Recorder:
 
     def arguments(self, span: Span, values: Mapping[str, Any]) -> None:
         """Record captured arguments."""
+        if self._redact:
+            values = redacted(values, self._redact)
         if not span._end:
             put_attributes(span, values.items())
 

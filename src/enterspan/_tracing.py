@@ -30,7 +30,7 @@ from enterspan._span import NOOP_SPAN, Span, fresh_attributes, keep_event
 from enterspan._span import Span as _Span
 from enterspan._switchboard import Switchboard
 from enterspan._tails import TailSubscription, check_tail
-from enterspan._traced import check_seconds, options_of, trace
+from enterspan._traced import check_seconds, instrument_options, options_of, trace
 from enterspan._values import Limits, clean_all, clean_text, cut
 from enterspan._warnings import warn_once
 from enterspan._worker import DEFAULT_TIMEOUT
@@ -38,6 +38,8 @@ from enterspan.events import EVENT_INFOS, Log, make_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping, Sequence
+    from os import PathLike
+    from types import ModuleType
     from typing import Concatenate, Literal, ParamSpec, TypeAlias
 
     from enterspan._batches import Exporter
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from enterspan._values import AttributeValue
     from enterspan._worker import Subscription
     from enterspan.events import EventInfo
+    from enterspan.instrument import Instrumentation
 
     _P = ParamSpec("_P")
     _T = TypeVar("_T")
@@ -222,6 +225,51 @@ class Tracing:
         if target is not None:
             return trace(target, self._board, options)
         return lambda target: trace(target, self._board, options)
+
+    # --- functions that somebody else wrote ---
+
+    def instrument(
+        self,
+        *targets: str | ModuleType | type | Callable[..., object],
+        exclude: object = (),
+        min_duration: float | None = None,
+        capture_args: bool | Sequence[str] = False,
+        capture_return: bool = False,
+        redact: Sequence[str] = (),
+    ) -> Instrumentation:
+        """Trace functions that somebody else wrote: those loaded already and those to come.
+
+        A target is a pattern (`shop`, `shop.*`, `shop.cart:total`, `shop.cart:Cart.*`), a module, a
+        class or a function; so is what to `exclude`, one or a list. The other options are those of
+        `traced`, where `capture_args` may name parameters that only some functions have; arguments
+        whose names are in `redact` are recorded without their values. Nothing is imported. The
+        `Instrumentation` says what was wrapped and what not, and takes it back. What can't be
+        read is a TypeError or ValueError, and then nothing has been wrapped.
+        """
+        from enterspan.instrument import instrument
+
+        options = instrument_options(min_duration, capture_args, capture_return, redact)
+        return instrument(self._board, targets, exclude, options)
+
+    def configure_from_project(self, path: str | PathLike[str] | None = None) -> Instrumentation:
+        """Instrument what `[tool.enterspan]` in pyproject.toml says: `instrument`, `exclude`, ...
+
+        The file is `path`, or else the nearest one in this folder or above it: FileNotFoundError
+        where there is none, ValueError where it can't be read or has nothing to instrument. The
+        keys are the arguments of `instrument`, with hyphens; `min-duration` may be as `"1ms"`.
+        """
+        from pathlib import Path
+
+        from enterspan._project import project_file
+        from enterspan._wishes import wishes_of
+
+        file = project_file(Path.cwd()) if path is None else Path(path)
+        if file is None or not file.is_file():
+            raise FileNotFoundError(f"there is no {file or 'pyproject.toml here or above'}")
+        wishes = wishes_of(file)
+        if not wishes.instrument:
+            raise ValueError(f"{file} has no 'instrument' in [tool.enterspan]")
+        return self.instrument(*wishes.instrument, **wishes.options)
 
     # --- invocations ---
 

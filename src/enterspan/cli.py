@@ -9,14 +9,18 @@ import argparse
 import atexit
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from enterspan._listing import show, unmatched
 from enterspan._program import Program, ProgramError, hide_from_traceback, program_frames
+from enterspan._project import ProjectError, seconds_of
 from enterspan._terminal import screen_for
 from enterspan._traces import read_traces
 from enterspan._tracing import tracing
 from enterspan._tree import tree_lines
 from enterspan._version import __version__
+from enterspan._wishes import Wishes, project_wishes
 from enterspan.catalogue import command as catalogue_command
 from enterspan.events import CustomEventInfo
 from enterspan.exporters.console import ConsoleTail
@@ -27,11 +31,12 @@ from enterspan.stubgen import command as stubs
 # have modules of the same names.
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
     from enterspan._scope import InvocationScope
     from enterspan._traces import Traces
+    from enterspan.instrument import Instrumentation
 
 
 class RefusedError(Exception):
@@ -69,7 +74,7 @@ def _say(text: str) -> None:
 
 # --- the command line -----------------------------------------------------------------------------
 
-_VALUED = ("--output",)
+_VALUED = ("--output", "--instrument", "--exclude", "--min-duration")
 """The options of `run` that are followed by a value."""
 
 
@@ -91,10 +96,34 @@ def _parser() -> _Parser:
         "run",
         help="run a program and show its spans, live",
         description="Run a Python program unchanged, and show its spans on stderr, live.",
-        usage="enterspan run [--output FILE] [--quiet] (SCRIPT | -m MODULE) [ARGS ...]",
+        usage="enterspan run [OPTION ...] (SCRIPT | -m MODULE) [ARGS ...]",
         epilog="SCRIPT is a file, or a folder or zip archive with a __main__.py. What follows "
-        "SCRIPT or MODULE belongs to the program.",
+        "SCRIPT or MODULE belongs to the program. A PATTERN is shop (a module), 'shop.*' (those "
+        "below it), shop.cart:total or 'shop.cart:Cart.*' (names in it). What the command line "
+        "leaves out is read from [tool.enterspan] in pyproject.toml.",
         allow_abbrev=False,
+    )
+    run.add_argument(
+        "--instrument",
+        metavar="PATTERN",
+        action="append",
+        help="trace the functions that PATTERN picks; can be given several times",
+    )
+    run.add_argument(
+        "--exclude",
+        metavar="PATTERN",
+        action="append",
+        help="leave out of them what PATTERN picks; can be given several times",
+    )
+    run.add_argument(
+        "--min-duration",
+        metavar="TIME",
+        help="leave out their spans that are shorter, such as 1ms or 0.5s",
+    )
+    run.add_argument(
+        "--list",
+        action="store_true",
+        help="only show what would be traced, and what not and why; imports the modules named",
     )
     run.add_argument("--output", metavar="FILE", help="write the events to FILE, as JSON lines")
     run.add_argument("--quiet", action="store_true", help="show nothing on stderr")
@@ -130,11 +159,15 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _run(options: argparse.Namespace, words: list[str]) -> int:
+    wishes = _wishes(options)
+    if options.list:
+        return _list(wishes, words)
+    instrumentation = _instrument(wishes)
     program = _found(words)
     _subscribe(options)
     info = CustomEventInfo(program.name)
     scope = tracing.invocation(program.name, info=info, ambient=True)
-    ending = _Ending(scope)
+    ending = _Ending(scope, lambda: _tell_unmatched(instrumentation, wishes))
     scope.__enter__()
     atexit.register(ending)
     try:
@@ -144,6 +177,57 @@ def _run(options: argparse.Namespace, words: list[str]) -> int:
         hide_from_traceback()
         raise
     return 0
+
+
+def _wishes(options: argparse.Namespace) -> Wishes:
+    """What is to be instrumented: what the command line says, and else the project."""
+    try:
+        project = project_wishes(Path.cwd())
+        given = options.instrument or ()
+        shortest = options.min_duration
+        return Wishes(
+            tuple(given) or project.instrument,
+            tuple(options.exclude or ()) or project.exclude,
+            project.min_duration if shortest is None else seconds_of(shortest),
+            project.capture_args,
+            project.capture_return,
+            project.redact,
+            "--instrument" if given else project.source,
+        )
+    except (ProjectError, ValueError) as error:
+        raise RefusedError(str(error)) from None
+
+
+def _instrument(wishes: Wishes) -> Instrumentation | None:
+    if not wishes.instrument:
+        return None
+    try:
+        return tracing.instrument(*wishes.instrument, **wishes.options)
+    except ValueError as error:
+        raise RefusedError(str(error)) from None
+
+
+def _list(wishes: Wishes, words: list[str]) -> int:
+    """Show what would be wrapped; a program need not be named, but tells where modules are."""
+    if not wishes.instrument:
+        raise RefusedError("nothing to list: name a PATTERN with --instrument")
+    found = _instrument(wishes)
+    if found is not None:
+        found.remove()
+    if words:
+        _found(words).enter()
+    else:
+        sys.path.insert(0, str(Path.cwd()))
+    for problem in show(wishes):
+        _say(problem)
+    return 0
+
+
+def _tell_unmatched(instrumentation: Instrumentation | None, wishes: Wishes) -> None:
+    """Say which patterns have picked nothing in the whole run."""
+    if instrumentation is not None:
+        for problem in unmatched(instrumentation, wishes):
+            _say(problem)
 
 
 def _found(words: list[str]) -> Program:
@@ -175,8 +259,9 @@ class _Ending:
     in reverse order. A forked child leaves the invocation to its parent.
     """
 
-    def __init__(self, scope: InvocationScope) -> None:
+    def __init__(self, scope: InvocationScope, last_words: Callable[[], None]) -> None:
         self.error: BaseException | None = None
+        self._last_words = last_words
         self._scope = scope
         self._process = os.getpid()
 
@@ -187,9 +272,10 @@ class _Ending:
         error, self.error = self.error, None
         if error is None:
             self._scope.__exit__(None, None, None)
-            return
-        error.__traceback__ = program_frames(error.__traceback__)
-        self._scope.__exit__(type(error), error, error.__traceback__)
+        else:
+            error.__traceback__ = program_frames(error.__traceback__)
+            self._scope.__exit__(type(error), error, error.__traceback__)
+        self._last_words()
 
 
 # --- view -----------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from enterspan._ids import SpanContext
     from enterspan._records import SpanData, SpanEvent, SpanLink
     from enterspan._switchboard import Sampler
+    from enterspan._values import AttributeValue
 
 __all__ = [
     "ALWAYS",
@@ -62,7 +63,11 @@ class Constant:
         return "ALWAYS" if self.answer else "NEVER"
 
     def should_sample(
-        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Mapping[str, AttributeValue]
+        self,
+        parent: SpanContext | None,
+        trace_id: int,
+        name: str,
+        attributes: Mapping[str, AttributeValue],
     ) -> bool:
         """Give the answer."""
         return self.answer
@@ -97,7 +102,11 @@ class TraceIdRatio:
         return f"TraceIdRatio({self.ratio!r})"
 
     def should_sample(
-        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Mapping[str, AttributeValue]
+        self,
+        parent: SpanContext | None,
+        trace_id: int,
+        name: str,
+        attributes: Mapping[str, AttributeValue],
     ) -> bool:
         """Whether the trace id is in the part that is kept."""
         bound = round(self.ratio * (1 << _RATIO_BITS))
@@ -128,7 +137,11 @@ class ParentBased:
         return f"ParentBased({self.root!r}{more})"
 
     def should_sample(
-        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Mapping[str, AttributeValue]
+        self,
+        parent: SpanContext | None,
+        trace_id: int,
+        name: str,
+        attributes: Mapping[str, AttributeValue],
     ) -> bool:
         """Ask the sampler whose turn it is."""
         if parent is None:
@@ -170,7 +183,11 @@ class ByName:
         return f"ByName({dict(self.rules)!r}{more})"
 
     def should_sample(
-        self, parent: SpanContext | None, trace_id: int, name: str, attributes: Mapping[str, AttributeValue]
+        self,
+        parent: SpanContext | None,
+        trace_id: int,
+        name: str,
+        attributes: Mapping[str, AttributeValue],
     ) -> bool:
         """Ask the sampler of the first pattern that fits."""
         rules: Any = self.rules

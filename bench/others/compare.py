@@ -1,0 +1,91 @@
+"""Run other packages' tests twice, plain and with all of the package instrumented, and compare.
+
+    python bench/others/compare.py                       those in the table that are installed
+    python bench/others/compare.py toolz                 one of them
+    python bench/others/compare.py click -- CLICK/tests  one whose tests lie in a folder
+
+A difference is a test that went another way, or that was not there. The exit code is 1 if there is
+one, or if no span was recorded: then nothing was tried.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "watched", "-c", os.devnull]
+
+SUITES = {
+    "toolz": ["--pyargs", "toolz"],
+    "networkx": ["--pyargs", "networkx.classes", "networkx.algorithms.shortest_paths"],
+}
+"""What pytest is told to run, for packages that bring their tests along."""
+
+
+def main(arguments: list[str]) -> int:
+    """Compare what the command line asks for."""
+    names, given = arguments, None
+    if "--" in arguments:
+        at = arguments.index("--")
+        names, given = arguments[:at], arguments[at + 1 :]
+    failed = False
+    for name in names or [name for name in SUITES if is_installed(name)]:
+        failed = not compare(name, given or SUITES[name]) or failed
+    return 1 if failed else 0
+
+
+def is_installed(name: str) -> bool:
+    """Whether a distribution is here."""
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def compare(name: str, suite: list[str]) -> bool:
+    """Run one package's tests both ways; False if there is a difference."""
+    plain = run(suite, "")
+    traced = run(suite, f"{name} {name}.*")
+    one, two = plain["outcomes"], traced["outcomes"]
+    different = sorted(test for test in {**one, **two} if one.get(test) != two.get(test))
+    print(
+        f"{name} {importlib.metadata.version(name)}: {traced['wrapped']} functions wrapped,"
+        f" {traced['spans']} spans, {len(two)} tests, {len(different)} differences"
+    )
+    for test in different:
+        print(
+            f"  {test}: {one.get(test)} without, {two.get(test)} with", traced["why"].get(test, "")
+        )
+    return not different and len(two) > 0 and traced["spans"] > 0
+
+
+def run(suite: list[str], targets: str) -> dict[str, Any]:
+    """Run the tests in a process of their own; what comes of each of them, and more."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "outcomes.json")
+        path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+        subprocess.run(  # noqa: S603 - our own command line
+            [*PYTEST, "--rootdir", folder, *suite],
+            env={
+                **os.environ,
+                "PYTHONPATH": path,
+                "OTHERS_OUTPUT": str(output),
+                "OTHERS_TARGETS": targets,
+            },
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
+        return json.loads(output.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

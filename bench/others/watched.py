@@ -1,0 +1,96 @@
+"""A pytest plugin: notes how each test went, with a package instrumented or without.
+
+OTHERS_OUTPUT   the file for the outcomes, as JSON
+OTHERS_TARGETS  what to instrument, with spaces between; empty: nothing
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from enterspan import tracing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+    from enterspan import SpanData, TailEvent
+
+
+class Counting:
+    """Listens as an exporter and as a tail, so that all of a span is made."""
+
+    def __init__(self) -> None:
+        self.spans = 0
+        self.events = 0
+
+    def export(self, spans: Sequence[SpanData]) -> None:
+        """Count spans."""
+        self.spans += len(spans)
+
+    def shutdown(self) -> None:
+        """Nothing to do."""
+
+    def tail(self, _: TailEvent[Any]) -> Any:
+        """Count events."""
+        return self.count
+
+    def count(self, _: TailEvent[Any]) -> None:
+        """Count one event."""
+        self.events += 1
+
+
+class Outcomes:
+    """How each test went."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, str] = {}
+        self.why: dict[str, str] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note the call, or what else went wrong."""
+        outcome: str = report.outcome
+        if hasattr(report, "wasxfail"):
+            outcome = f"x{outcome}"
+        if report.when == "call" or outcome != "passed":
+            self.outcomes[report.nodeid] = outcome
+            if outcome == "failed":
+                self.why[report.nodeid] = report.longreprtext
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note what could not be collected."""
+        if report.failed:
+            self.outcomes[report.nodeid] = "uncollected"
+            self.why[report.nodeid] = report.longreprtext
+
+
+_counting = Counting()
+_targets = os.environ.get("OTHERS_TARGETS", "").split()
+if _targets:
+    tracing.add_exporter(_counting)
+    if "OTHERS_TAIL" in os.environ:
+        tracing.add_tail(_counting.tail, delivery="inline")
+    _instrumentation = tracing.instrument(
+        *_targets, exclude=os.environ.get("OTHERS_EXCLUDE", "").split()
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the tests."""
+    watched = Outcomes()
+    config.pluginmanager.register(watched)
+    config.add_cleanup(lambda: _write(watched))
+
+
+def _write(watched: Outcomes) -> None:
+    tracing.flush(30)
+    found: dict[str, Any] = {"outcomes": watched.outcomes, "why": watched.why}
+    if _targets:
+        found["wrapped"] = len(_instrumentation.wrapped)
+        found["skipped"] = dict(_instrumentation.skipped)
+        found["spans"] = _counting.spans
+    Path(os.environ["OTHERS_OUTPUT"]).write_text(json.dumps(found), encoding="utf-8")

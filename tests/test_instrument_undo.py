@@ -1,0 +1,435 @@
+"""Several who instrument the same, other tools in between, and the way back in any order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import gc
+import os
+import threading
+import weakref
+from typing import Any
+
+import pytest
+import wrapt
+
+from enterspan import Tracing, traced, tracing
+from enterspan.testing import capture
+
+SOURCE = """
+import functools, asyncio
+def f(x=1): return x
+@functools.lru_cache
+def g(x=1): return x
+def outer(): return f()
+async def slow(gate): await gate.wait(); return "done"
+def gen(): yield 1; yield 2
+class C:
+    def m(self): return 1
+"""
+
+
+@pytest.fixture
+def module(modules: Any) -> Any:
+    return modules(target=SOURCE)
+
+
+def called(function: Any, of: Tracing = tracing) -> list[str]:
+    with capture(of) as trace:
+        function()
+    return [span.name for span in trace.spans]
+
+
+@pytest.mark.parametrize("name", ["f", "g"])
+@pytest.mark.parametrize("first_out", [0, 1])
+def test_twice_the_same_is_one_span_until_both_are_removed(
+    module: Any, name: str, first_out: int
+) -> None:
+    """In whichever order."""
+    original, code = getattr(module, name), module.f.__code__
+    both = [tracing.instrument("target"), tracing.instrument(f"target:{name}", "target.*")]
+    assert called(getattr(module, name)) == [name]
+    both[first_out].remove()
+    assert called(getattr(module, name)) == [name]
+    both[1 - first_out].remove()
+    assert called(getattr(module, name)) == []
+    assert getattr(module, name) is original
+    assert module.f.__code__ is code
+
+
+def test_overlapping_patterns_are_one_span(module: Any) -> None:
+    """And one name in the report."""
+    with tracing.instrument(
+        "target", "target:f", "target:*", "target.f", module, module.f
+    ) as found:
+        assert called(module.f) == ["f"]
+        assert found.wrapped.count("target:f") == 1
+        assert found.unmatched == ()
+
+
+def test_the_first_options_count_until_they_are_removed(module: Any) -> None:
+    """Then those of the next."""
+    one = tracing.instrument("target:f", capture_args=True)
+    two = tracing.instrument("target:f", "target:g", capture_return=True)
+
+    def seen() -> dict[str, Any]:
+        with capture() as trace:
+            module.f(3)
+        return dict(trace.find("f").attributes)
+
+    assert seen() == {"x": 3}
+    one.remove()
+    assert seen() == {"return": 3}
+    two.remove()
+
+
+@pytest.mark.parametrize("name", ["f", "g"])
+@pytest.mark.parametrize("first_out", [0, 1])
+def test_each_tracing_has_a_span_of_its_own(
+    module: Any, mine: Tracing, name: str, first_out: int
+) -> None:
+    """And takes only that back."""
+    original, code = getattr(module, name), module.f.__code__
+    both = [tracing.instrument("target"), mine.instrument("target")]
+    with capture() as theirs, capture(mine) as ours:
+        getattr(module, name)()
+    assert [s.name for s in theirs.spans] == [s.name for s in ours.spans] == [name]
+    both[first_out].remove()
+    assert called(getattr(module, name), (tracing, mine)[first_out]) == []
+    assert called(getattr(module, name), (mine, tracing)[first_out]) == [name]
+    both[1 - first_out].remove()
+    assert getattr(module, name) is original
+    assert module.f.__code__ is code
+
+
+def test_traced_functions_are_left_alone(modules: Any, mine: Tracing) -> None:
+    """One span for each call; another Tracing adds its own."""
+    module = modules(
+        already="""
+        import functools
+        from enterspan import traced
+        @traced
+        def plain(): return 1
+        @functools.lru_cache
+        @traced
+        def below(): return 1
+        def keep(f):
+            @functools.wraps(f)
+            def inner(): return f()
+            return inner
+        @keep
+        @traced
+        def under(): return 1
+        @traced
+        @functools.lru_cache
+        def above(): return 1
+        class C:
+            @property
+            @traced
+            def p(self): return 1
+            @traced
+            @classmethod
+            def c(cls): return 1
+        """
+    )
+    calls = (module.plain, module.under, module.above, lambda: module.C().p, module.C.c)
+    with tracing.instrument("already") as found:
+        for call in calls:
+            assert len(called(call)) == 1
+        for name in ("plain", "under", "above", "C.p", "C.c"):
+            assert found.skipped[f"already:{name}"] == "it is traced already"
+    with mine.instrument("already"):
+        assert called(module.plain, mine) == ["plain"]
+
+
+@pytest.mark.parametrize("name", ["f", "g"])
+def test_another_tools_wrapper_above_ours_survives(module: Any, name: str) -> None:
+    """And finds nothing of ours in it any more."""
+    found = tracing.instrument("target")
+    ours = getattr(module, name)
+    theirs = wrapt.FunctionWrapper(ours, lambda w, i, a, k: ("theirs", w(*a, **k)))
+    setattr(module, name, theirs)
+    assert called(theirs) == [name]
+    found.remove()
+    assert getattr(module, name) is theirs
+    assert theirs(5) == ("theirs", 5)
+    assert called(theirs) == []
+
+
+def test_another_tools_wrapper_below_ours_survives(module: Any) -> None:
+    """A wrapt one, and a closure."""
+    theirs = wrapt.FunctionWrapper(module.f, lambda w, i, a, k: ("theirs", w(*a, **k)))
+    module.f = theirs
+    plain = module.outer
+
+    @functools.wraps(plain)
+    def closure() -> Any:
+        return ("closure", plain())
+
+    module.outer = closure
+    with tracing.instrument("target"):
+        assert called(module.f) == ["f"]
+        assert module.outer() == ("closure", ("theirs", 1))
+    assert module.f is theirs
+    assert module.outer is closure
+    assert called(module.outer) == []
+
+
+def test_a_body_that_another_tool_has_put_there_since_stays(module: Any) -> None:
+    """As a reloader does that exchanges bodies in place."""
+    found = tracing.instrument("target:f")
+    module.f.__code__ = (lambda x=1: ("new", x)).__code__
+    found.remove()
+    assert module.f(2) == ("new", 2)
+    assert called(module.f) == []
+
+
+def test_calls_under_way_end_as_they_began(module: Any) -> None:
+    """A coroutine, a generator."""
+
+    async def main() -> None:
+        gate = asyncio.Event()
+        found = tracing.instrument("target")
+        task = asyncio.create_task(module.slow(gate))
+        body = module.gen()
+        next(body)
+        await asyncio.sleep(0)
+        found.remove()
+        gate.set()
+        assert await task == "done"
+        assert list(body) == [2]
+
+    with capture() as trace:
+        asyncio.run(main())
+    assert sorted(span.name for span in trace.spans) == ["gen", "slow"]
+    assert {span.outcome for span in trace.spans} == {"ok"}
+
+
+def test_functions_held_anywhere_are_traced_and_put_back(module: Any) -> None:
+    """Closures, partials, tuples, sets, bound methods, tables, other modules, waiting threads."""
+    f = module.f
+    held = [
+        functools.partial(f), (f,)[0], next(iter({f})), {"f": f}["f"], lambda: f(),
+        staticmethod(f).__func__, functools.partial(functools.partial(f)),
+    ]  # fmt: skip
+    bound = module.C().m
+    with tracing.instrument("target"):
+        assert [called(holder) for holder in held] == [["f"]] * len(held)
+        assert called(bound) == ["C.m"]
+    assert [called(holder) for holder in held] == [[]] * len(held)
+    assert called(bound) == []
+
+
+def test_who_holds_what_can_only_be_replaced_is_told_if_it_can_not_be_changed(module: Any) -> None:
+    """A tuple and a partial hold a cached function for good; tables are changed."""
+    module.TABLE = {"g": module.g}
+    module.HELD = (module.g,)
+    module.PART = functools.partial(module.g)
+    with tracing.instrument("target:g") as found:
+        assert called(module.TABLE["g"]) == ["g"]
+        assert called(module.PART) == []
+        assert "target:g" in found.wrapped
+        assert "a functools.partial" in found.skipped["target:g"]
+        assert "a tuple" in found.skipped["target:g"]
+        assert "a dict" not in found.skipped["target:g"]
+    assert module.TABLE["g"] is module.g is module.HELD[0]
+
+
+def test_objects_as_targets(module: Any) -> None:
+    """A function, a class, a bound method, a method, a local function."""
+
+    def local() -> int:
+        return 1
+
+    with tracing.instrument(module.f, module.C, local) as found:
+        assert (called(module.f), called(module.C().m), called(local)) == (
+            ["f"],
+            ["C.m"],
+            ["local"],
+        )
+        assert called(module.outer) == ["f"]
+        assert set(found.wrapped) == {"target:f", "target:C.m", f"{__name__}:local"}
+    with tracing.instrument(module.C().m, module.g, print) as found:
+        assert set(found.wrapped) == {"target:C.m", "target:g", "builtins:print"} or found.skipped
+        assert called(module.C().m) == ["C.m"]
+    assert called(local) == called(module.f) == called(module.C().m) == []
+    assert type(print).__name__ == "builtin_function_or_method"
+
+
+def test_what_is_excluded_is_left_out(module: Any) -> None:
+    """By a pattern, a list, an object, a class; and it is said by what."""
+    for exclude in (
+        "target:f",
+        ["target:f"],
+        module.f,
+        ("target:g", module.f),
+        "target.f",
+        "target:[f]",
+    ):
+        with tracing.instrument("target", exclude=exclude) as found:
+            assert "target:f" not in found.wrapped
+            assert "target:C.m" in found.wrapped
+            assert found.skipped["target:f"].startswith("excluded by")
+    for exclude in (module.C, "target:C", "target:C.*"):
+        with tracing.instrument("target", exclude=exclude) as found:
+            assert "target:C.m" not in found.wrapped
+            assert "target:f" in found.wrapped
+    with tracing.instrument("target", exclude="target") as found:
+        assert found.wrapped == ()
+
+
+BAD = ["", " ", "a b", "1a", "a..b", ".a", "a.", "a:", ":b", "a:b:c", "a/b", "a.py:", "*", "*.*",
+       "a()", "a:b..c", "a:1", "a:b c", "a:b[", "a:b-c", "shop cart"]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", BAD)
+def test_a_pattern_that_can_not_be_read_is_refused_with_the_grammar(
+    module: Any, target: str
+) -> None:
+    """And nothing is wrapped."""
+    for arguments in ({"targets": ("target", target)}, {"targets": ("target",), "exclude": target}):
+        with pytest.raises(ValueError, match=r"shop\.cart:total"):
+            tracing.instrument(*arguments.pop("targets"), **arguments)
+    assert called(module.f) == []
+
+
+@pytest.mark.parametrize("target", [None, 1, b"shop", ["shop"], object()])
+def test_what_is_no_target_is_refused_with_the_grammar(module: Any, target: Any) -> None:
+    """And nothing is wrapped."""
+    with pytest.raises(TypeError, match=r"shop\.cart:total"):
+        tracing.instrument("target", target)
+    assert called(module.f) == []
+    with pytest.raises(TypeError):
+        tracing.instrument()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"min_duration": -1},
+        {"min_duration": "1"},
+        {"capture_args": "x"},
+        {"capture_return": 1},
+        {"redact": "x"},
+    ],
+)
+def test_options_that_make_no_sense_are_refused(module: Any, options: Any) -> None:
+    """At once."""
+    with pytest.raises((TypeError, ValueError)):
+        tracing.instrument("target", **options)
+    assert called(module.f) == []
+
+
+def test_an_object_that_no_name_leads_to_is_refused() -> None:
+    """It could not be replaced."""
+    with pytest.raises(ValueError, match="no name"):
+        tracing.instrument([].append)
+
+
+def test_threads_may_call_while_others_instrument_and_remove(module: Any) -> None:
+    """Every call gives its result."""
+    stop = threading.Event()
+    wrong: list[Any] = []
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                if (module.f(2), module.g(3), list(module.gen()), module.C().m()) != (
+                    2,
+                    3,
+                    [1, 2],
+                    1,
+                ):
+                    wrong.append("result")
+            except BaseException as error:
+                wrong.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    with capture():
+        for thread in threads:
+            thread.start()
+        for _ in range(15):
+            with tracing.instrument("target"), tracing.instrument("target:f"):
+                pass
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert wrong == []
+    assert called(module.f) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_child_can_remove_what_its_parent_has_instrumented(script: Any) -> None:
+    """And the parent's stays."""
+    done = script(
+        """
+        import json, os
+        from enterspan import tracing
+        from enterspan.testing import capture
+        found = tracing.instrument("json")
+        def count():
+            with capture() as trace:
+                json.loads("1")
+            return len(trace.spans)
+        assert count() == 1
+        pid = os.fork()
+        if not pid:
+            assert count() == 1
+            found.remove()
+            assert count() == 0
+            os._exit(7)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+        assert count() == 1
+        """
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_nothing_is_kept_alive(modules: Any) -> None:
+    """A function that is gone is gone, instrumented or not."""
+
+    def make() -> Any:
+        def local() -> None: ...
+
+        return local
+
+    local = make()
+    found = tracing.instrument(local)
+    seen = weakref.ref(local)
+    del local
+    found.remove()
+    del found
+    gc.collect()
+    assert seen() is None
+
+
+def test_with_nobody_listening_nothing_is_recorded_and_exceptions_pass(module: Any) -> None:
+    """As if it were not there."""
+    with tracing.instrument("target"), contextlib.suppress(TypeError):
+        assert module.f(4) == 4
+        module.f(1, 2, 3)
+    assert traced is tracing.traced or callable(traced)
+
+
+def test_importing_enterspan_brings_in_none_of_it(script: Any) -> None:
+    """It is imported when `instrument` is first called."""
+    done = script(
+        """
+        import sys
+        import enterspan
+        late = ("enterspan.instrument", "wrapt", "inspect")
+        assert not [name for name in sys.modules if name.startswith(late)]
+        """
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_instrumented_functions_are_cheaper_than_a_wrapt_wrapper(module: Any) -> None:
+    """With nobody listening: that is the promise, with a wide margin here."""
+    from timeit import repeat
+
+    plain = wrapt.FunctionWrapper(lambda x=1: x, lambda w, i, a, k: w(*a, **k))
+    with tracing.instrument("target"):
+        ours = min(repeat(module.f, number=20_000, repeat=5))
+    assert ours < 1.3 * min(repeat(plain, number=20_000, repeat=5))
