@@ -39,7 +39,7 @@ def show(wishes: Wishes) -> list[str]:
 def unmatched(found: Instrumentation, wishes: Wishes) -> list[str]:
     """What to say of each pattern that picked nothing."""
     return [
-        f"{wishes.source} {pattern!r} matched nothing: {_why(pattern)}"
+        f"{wishes.source} {pattern!r} matched nothing: {_why(str(pattern))}"
         for pattern in found.unmatched
     ]
 

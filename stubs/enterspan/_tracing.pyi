@@ -16,6 +16,9 @@ from enterspan._switchboard import Sampler
 from enterspan._values import AttributeValue, Limits
 from enterspan._worker import Subscription
 from enterspan.events import EventInfo
+from enterspan.instrument import Instrumentation
+from os import PathLike
+from types import ModuleType
 from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
 _A1 = TypeVar("_A1")
@@ -196,6 +199,33 @@ class Tracing:
         capture_return: bool = False,
         min_duration: float | None = None,
     ) -> Callable[[_F], _F]: ...
+
+    def instrument(
+        self,
+        *targets: str | ModuleType | type | Callable[..., object],
+        exclude: object = (),
+        min_duration: float | None = None,
+        capture_args: bool | Sequence[str] = False,
+        capture_return: bool = False,
+        redact: Sequence[str] = (),
+    ) -> Instrumentation:
+        """Trace functions that somebody else wrote: those loaded already and those to come.
+
+        A target is a pattern (`shop`, `shop.*`, `shop.cart:total`, `shop.cart:Cart.*`), a module, a
+        class or a function; so is what to `exclude`, one or a list. The other options are those of
+        `traced`, where `capture_args` may name parameters that only some functions have; arguments
+        whose names are in `redact` are recorded without their values. Nothing is imported. The
+        `Instrumentation` says what was wrapped and what not, and takes it back. What can't be
+        read is a TypeError or ValueError, and then nothing has been wrapped.
+        """
+
+    def configure_from_project(self, path: str | PathLike[str] | None = None) -> Instrumentation:
+        """Instrument what `[tool.enterspan]` in pyproject.toml says: `instrument`, `exclude`, ...
+
+        The file is `path`, or else the nearest one in this folder or above it: FileNotFoundError
+        where there is none, ValueError where it can't be read or has nothing to instrument. The
+        keys are the arguments of `instrument`, with hyphens; `min-duration` may be as `"1ms"`.
+        """
 
     def invocation(
         self,

@@ -19,6 +19,7 @@ from enterspan._batches import Exporter
 from enterspan._ids import SpanContext
 from enterspan._records import SpanData
 from enterspan._switchboard import Sampler
+from enterspan._values import AttributeValue
 from typing import Final
 
 __all__ = [

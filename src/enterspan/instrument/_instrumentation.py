@@ -137,7 +137,7 @@ class Instrumentation:
     It stays until `remove()`, whether or not somebody holds this.
     """
 
-    def __init__(
+    def __init__(  # internal
         self, board: Switchboard, targets: list[Target], exclude: list[Target], options: Options
     ) -> None:
         self._board = board
@@ -163,7 +163,7 @@ class Instrumentation:
         return MappingProxyType(dict(self._skipped))
 
     @property
-    def unmatched(self) -> tuple[Any, ...]:
+    def unmatched(self) -> tuple[object, ...]:
         """The targets that picked nothing yet, as they were given."""
         return tuple(
             [target.text for at, target in enumerate(self._targets) if at not in self._met]
@@ -201,7 +201,7 @@ class Instrumentation:
 
     # --- what it does ---
 
-    def start(self) -> None:
+    def start(self) -> None:  # internal
         """Wrap what is there, and wait for what comes."""
         with patching:
             if any(type(target) is Pattern or is_module(target.text) for target in self._targets):
@@ -217,11 +217,11 @@ class Instrumentation:
                         self._take(at, spot, moves, asked)
             self._carry_out(moves)
 
-    def wants(self, name: str) -> bool:
+    def wants(self, name: str) -> bool:  # internal
         """Whether there may be something for this in a module of this name."""
         return any(True for _ in self._names_in(name))
 
-    def arrived(self, name: str, module: ModuleType) -> None:
+    def arrived(self, name: str, module: ModuleType) -> None:  # internal
         """Wrap what was asked for in a module that has been executed."""
         with patching:
             if self._removed:

@@ -1,0 +1,34 @@
+# Made by `enterspan stubs` from the annotated source: don't edit it.
+"""An instrumentation: what was asked for, what came of it, and the way back."""
+
+from collections.abc import Mapping
+
+class Instrumentation:
+    """What `tracing.instrument(...)` has wrapped and will wrap; also a block, which removes it.
+
+    It stays until `remove()`, whether or not somebody holds this.
+    """
+
+    @property
+    def wrapped(self) -> tuple[str, ...]:
+        """The functions that are traced, as `module:qualified.name`."""
+
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """What was picked and left alone, or is still called unseen by some: name and reason."""
+
+    @property
+    def unmatched(self) -> tuple[object, ...]:
+        """The targets that picked nothing yet, as they were given."""
+
+    def __repr__(self) -> str:
+        """Show how much there is."""
+
+    def remove(self) -> None:
+        """Put back every original; calls that are under way end as they began. Again: nothing."""
+
+    def __enter__(self) -> Instrumentation:
+        """Give this."""
+
+    def __exit__(self, *failure: object) -> None:
+        """Remove it."""
