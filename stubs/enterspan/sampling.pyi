@@ -15,10 +15,9 @@ were slow, or are wanted for another reason.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enterspan._batches import Exporter
 from enterspan._ids import SpanContext
+from enterspan._protocols import Exporter, Sampler
 from enterspan._records import SpanData
-from enterspan._switchboard import Sampler
 from enterspan._values import AttributeValue
 from typing import Final
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _OWN: Final = "enterspan"
 _FOLDER: Final = "stubs"
+_TABLE: Final = "tool.enterspan.catalogue"
 _MOST: Final = 20
 """How many problems are shown; the first ones are usually the reason of the others."""
 
@@ -21,7 +22,7 @@ def add_parser(commands: Any) -> None:
     """Add `stubs` to the commands."""
     parser = commands.add_parser(
         "stubs",
-        help="write typed stubs of a package",
+        help="write typed stubs of a package, and the module of a span catalogue",
         description="Render .pyi stubs of a package from its annotated source. Decorators of "
         "enterspan are left out of them: checkers see each function as it was written.",
         epilog="Exits with 1 if --check finds a difference, and with 2 if stubs can't be made.",
@@ -31,8 +32,8 @@ def add_parser(commands: Any) -> None:
         "package",
         metavar="PACKAGE",
         nargs="?",
-        default=_OWN,
-        help="a package or module, named as in an import (default: enterspan itself)",
+        help="a package or module, named as in an import (default: the project's span catalogue,"
+        " or, where there is none, enterspan itself)",
     )
     parser.add_argument(
         "--output",
@@ -41,12 +42,59 @@ def add_parser(commands: Any) -> None:
         help="the folder that holds the stubs (default: stubs)",
     )
     parser.add_argument(
+        "--catalogue",
+        metavar="TOML",
+        help="the span catalogue (default: [tool.enterspan.catalogue] of pyproject.toml, if any)",
+    )
+    parser.add_argument(
         "--check", action="store_true", help="write nothing, say which stubs are out of date"
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what the command line asks for; return the exit code."""
+    from enterspan.catalogue import CatalogueError
+
+    try:
+        catalogue = _catalogue_of(options)
+        code = 0 if catalogue is None else _generate(catalogue, options)
+    except CatalogueError as error:
+        _complain((str(error),))
+        return 2
+    if catalogue is not None and options.package is None:
+        return code
+    options.package = options.package or _OWN
+    return max(code, _render(options))
+
+
+def _catalogue_of(options: argparse.Namespace) -> Path | None:
+    """The TOML file of the span catalogue: the one that was named, or the project's, if any."""
+    if options.catalogue is not None:
+        return Path(options.catalogue)
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        found = folder / "pyproject.toml"
+        if found.is_file():
+            text = found.read_text(encoding="utf-8", errors="replace")
+            return found if f"[{_TABLE}" in text else None
+    return None
+
+
+def _generate(catalogue: Path, options: argparse.Namespace) -> int:
+    from enterspan.catalogue import generate
+    from enterspan.catalogue.declarations import read_catalogue
+    from enterspan.catalogue.generation import output_of
+
+    changed = generate(catalogue, check=options.check)
+    module = output_of(read_catalogue(catalogue))
+    if not options.check:
+        _say(f"{module} of {catalogue}, {'changed' if changed else 'not changed'}")
+    elif changed:
+        _complain((f"{module} is not what {catalogue} says: run `enterspan stubs`",))
+        return 1
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
     from enterspan.stubgen.files import compare, write
     from enterspan.stubgen.package import search_here
     from enterspan.stubgen.problems import StubError, place
