@@ -2,7 +2,6 @@
 
 import ast
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -73,12 +72,13 @@ def test_every_public_name_is_in_the_stub():
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    public = {
-        name
-        for name, value in vars(enterspan).items()
-        if name.isidentifier() and not name.startswith("_") and not isinstance(value, ModuleType)
-    }
-    assert public <= given_on
+    assert set(enterspan.__all__) <= given_on
+
+
+def test_every_public_name_is_there():
+    for name in enterspan.__all__:
+        assert getattr(enterspan, name) is not None
+    assert dir(enterspan) == sorted(enterspan.__all__)
 
 
 def test_any_stands_there_once():

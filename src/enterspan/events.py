@@ -60,10 +60,10 @@ __all__ = [
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as DefaultTypeVar
 
-    E = DefaultTypeVar("E", covariant=True, bound="Event", default="Event")
+    _E = DefaultTypeVar("_E", covariant=True, bound="Event", default="Event")
 else:
     # `typing.Generic` without typing, which takes longer to import than the rest of the package.
-    E = None
+    _E = None
 
     class Generic:
         """A class that takes types in brackets."""
@@ -71,7 +71,7 @@ else:
         __slots__ = ()
 
         def __class_getitem__(cls, item: object) -> object:
-            return cls if cls is Generic else GenericAlias(cls, item)
+            return cls if cls.__bases__ == (object,) else GenericAlias(cls, item)
 
 
 # --- what an invocation is about ----------------------------------------------------------------
@@ -460,7 +460,7 @@ class TailSpanContext:
 
 
 @frozen
-class TailEvent(Generic[E]):
+class TailEvent(Generic[_E]):
     """One event of one invocation's stream.
 
     `timestamp` is in nanoseconds since the epoch. `sequence` is 0 for the onset and has no gaps.
@@ -470,7 +470,7 @@ class TailEvent(Generic[E]):
     span_context: TailSpanContext
     timestamp: int
     sequence: int
-    event: E
+    event: _E
 
     def to_dict(self) -> dict[str, Any]:
         """Return the wire form: camelCase keys, JSON values only, times of an outcome in ms."""
@@ -486,6 +486,10 @@ class TailEvent(Generic[E]):
             "sequence": self.sequence,
             "event": _wire(self.event),
         }
+
+
+if not TYPE_CHECKING:
+    del _E, Generic
 
 
 _FOREIGN_BYTES: Final = 262_144

@@ -50,7 +50,7 @@ __all__ = [
     "WebSocketEventInfo",
 ]
 
-E = DefaultTypeVar("E", covariant=True, bound="Event", default="Event")
+_E = DefaultTypeVar("_E", covariant=True, bound="Event", default="Event")
 
 @dataclass(frozen=True)
 class FetchEventInfo:
@@ -347,7 +347,7 @@ class TailSpanContext:
     trace_flags: int | None
 
 @dataclass(frozen=True)
-class TailEvent(Generic[E]):
+class TailEvent(Generic[_E]):
     """One event of one invocation's stream.
 
     `timestamp` is in nanoseconds since the epoch. `sequence` is 0 for the onset and has no gaps.
@@ -357,7 +357,7 @@ class TailEvent(Generic[E]):
     span_context: TailSpanContext
     timestamp: int
     sequence: int
-    event: E
+    event: _E
 
     def to_dict(self) -> dict[str, Any]:
         """Return the wire form: camelCase keys, JSON values only, times of an outcome in ms."""

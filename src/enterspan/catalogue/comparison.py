@@ -32,7 +32,7 @@ class Comparison:
     """Holds recorded spans against a catalogue; `left_out` counts what went beyond the limit."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self.left_out = 0
+        self.left_out: int = 0
         self._entries = {entry.name: entry for entry in catalogue.spans}
         self._allow = catalogue.allow
         self._known: dict[str, dict[str, Any]] = {

@@ -53,7 +53,7 @@ class Draft:
     """What a recording has, name by name; `left_out` counts spans of names beyond the limit."""
 
     def __init__(self) -> None:
-        self.left_out = 0
+        self.left_out: int = 0
         self._seen: dict[str, _Seen] = {}
 
     def add_all(self, spans: Iterable[RecordedSpan]) -> None:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from enterspan._scope import InvocationScope
     from enterspan._tracing import Tracing
 
-    Scope: TypeAlias = MutableMapping[str, Any]
-    Message: TypeAlias = MutableMapping[str, Any]
-    Receive: TypeAlias = Callable[[], Awaitable[Message]]
-    Send: TypeAlias = Callable[[Message], Awaitable[None]]
+    _Scope: TypeAlias = MutableMapping[str, Any]
+    _Message: TypeAlias = MutableMapping[str, Any]
+    Receive: TypeAlias = Callable[[], Awaitable[_Message]]
+    Send: TypeAlias = Callable[[_Message], Awaitable[None]]
     # What users see: any application fits, however it is typed.
-    ASGIApp: TypeAlias = Callable[..., Awaitable[None]]
+    _ASGIApp: TypeAlias = Callable[..., Awaitable[None]]
     _Given: TypeAlias = MutableMapping[str, object]
     _Receive: TypeAlias = Callable[[], Awaitable[_Given]]
     _Send: TypeAlias = Callable[[_Given], Awaitable[None]]
@@ -57,7 +57,7 @@ class TracingMiddleware:
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: _ASGIApp,
         *,
         tracing: Tracing | None = None,
         exclude: Sequence[str] = (),
@@ -110,7 +110,7 @@ class _Http:
     """A request: until its application is done."""
 
     def __init__(
-        self, options: Options, request: Request, scope: Scope, receive: Receive, send: Send
+        self, options: Options, request: Request, scope: _Scope, receive: Receive, send: Send
     ) -> None:
         self._scope = scope
         self._receive = receive
@@ -121,14 +121,14 @@ class _Http:
         self._cut_off = False
         self._exchange = Exchange(options, request, scope.get("headers") or ())
 
-    async def receive(self) -> Message:
+    async def receive(self) -> _Message:
         """Hand on what comes from the client."""
         message = await self._receive()
         if message["type"] == "http.disconnect" and not self._complete:
             self._cut_off = True
         return message
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: _Message) -> None:
         """Hand on what goes to the client."""
         kind = message["type"]
         if kind == "http.response.start":
@@ -143,7 +143,7 @@ class _Http:
             self._cut_off = True
             raise
 
-    def _is_last(self, kind: str, message: Message) -> bool:
+    def _is_last(self, kind: str, message: _Message) -> bool:
         if kind == "http.response.trailers":
             return not message.get("more_trailers")
         return kind.startswith("http.response.") and not (
@@ -161,7 +161,7 @@ class _Socket:
     """A web socket as one invocation."""
 
     def __init__(
-        self, options: Options, request: Request, scope: Scope, receive: Receive, send: Send
+        self, options: Options, request: Request, scope: _Scope, receive: Receive, send: Send
     ) -> None:
         self._scope = scope
         self._receive = receive
@@ -172,7 +172,7 @@ class _Socket:
         self._closed = False
         self._exchange = Exchange(options, request, scope.get("headers") or (), "websocket")
 
-    async def receive(self) -> Message:
+    async def receive(self) -> _Message:
         """Hand on what comes from the client."""
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
@@ -181,7 +181,7 @@ class _Socket:
             self._exchange.invocation.span.set_attribute("websocket.close_code", self._code)
         return message
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: _Message) -> None:
         """Hand on what goes to the client."""
         self._exchange.route(template_of(self._scope, self._root_path))
         self._accepted = _answer(self._exchange, message, self._accepted)
@@ -207,7 +207,7 @@ class _Messages:
     """
 
     def __init__(
-        self, options: Options, request: Request, scope: Scope, receive: Receive, send: Send
+        self, options: Options, request: Request, scope: _Scope, receive: Receive, send: Send
     ) -> None:
         self._options = options
         self._request = request
@@ -222,7 +222,7 @@ class _Messages:
         self._origin: Any = None
         self._message: InvocationScope | None = None
 
-    async def receive(self) -> Message:
+    async def receive(self) -> _Message:
         """End what the last message has begun, and begin anew with the next one."""
         self._end_current(None)
         message = await self._receive()
@@ -243,7 +243,7 @@ class _Messages:
             self._begin("websocket.disconnect", WebSocketEventInfo("close", code, was_clean))
         return message
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: _Message) -> None:
         """Hand on what goes to the client."""
         if self._handshake is not None:
             self._accepted = _answer(self._handshake, message, self._accepted)
@@ -278,7 +278,7 @@ class _Messages:
         self._end_current(error)
 
 
-def _answer(exchange: Exchange, message: Message, accepted: bool) -> bool:
+def _answer(exchange: Exchange, message: _Message, accepted: bool) -> bool:
     """Record how a handshake was answered; return whether the socket is accepted."""
     kind = message["type"]
     if kind == "websocket.accept":
@@ -299,7 +299,7 @@ def _is_disconnect(error: BaseException) -> bool:
     return isinstance(error, OSError) or type(error).__name__ in _DISCONNECTS
 
 
-def _request_of(scope: Scope) -> Request:
+def _request_of(scope: _Scope) -> Request:
     """The request as the server describes it."""
     headers = [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
@@ -324,7 +324,7 @@ def _request_of(scope: Scope) -> Request:
 # --- routes ---------------------------------------------------------------------------------------
 
 
-def template_of(scope: Scope, root_path: str) -> str | None:
+def template_of(scope: _Scope, root_path: str) -> str | None:
     """The route as Starlette or FastAPI has it (`/users/{id}`); None where nobody knows.
 
     `root_path` is what the server said of where the application is mounted.
@@ -335,7 +335,7 @@ def template_of(scope: Scope, root_path: str) -> str | None:
         return None  # other frameworks may mean other things by the same keys
 
 
-def _template_of(scope: Scope, root_path: str) -> str | None:
+def _template_of(scope: _Scope, root_path: str) -> str | None:
     route = scope.get("route")
     if route is None:
         return None

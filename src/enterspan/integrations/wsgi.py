@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from enterspan._switchboard import Switchboard
     from enterspan._tracing import Tracing
 
-    WSGIApp: TypeAlias = Callable[..., Iterable[bytes]]
+    _WSGIApp: TypeAlias = Callable[..., Iterable[bytes]]
 
 __all__ = ["TracingMiddleware"]
 
@@ -48,7 +48,7 @@ class TracingMiddleware:
 
     def __init__(
         self,
-        app: WSGIApp,
+        app: _WSGIApp,
         *,
         tracing: Tracing | None = None,
         exclude: Sequence[str] = (),

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 __all__ = ["TracingMiddleware"]
 
-ASGIApp: TypeAlias = Callable[..., Awaitable[None]]
+_ASGIApp: TypeAlias = Callable[..., Awaitable[None]]
 _Given: TypeAlias = MutableMapping[str, object]
 _Receive: TypeAlias = Callable[[], Awaitable[_Given]]
 _Send: TypeAlias = Callable[[_Given], Awaitable[None]]
@@ -31,11 +31,11 @@ class TracingMiddleware:
     TypeError or ValueError for options that make no sense.
     """
 
-    app: ASGIApp
+    app: _ASGIApp
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: _ASGIApp,
         *,
         tracing: Tracing | None = None,
         exclude: Sequence[str] = (),

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 __all__ = ["TracingMiddleware"]
 
-WSGIApp: TypeAlias = Callable[..., Iterable[bytes]]
+_WSGIApp: TypeAlias = Callable[..., Iterable[bytes]]
 
 class TracingMiddleware:
     """A WSGI application around another one, that makes its requests invocations.
@@ -27,11 +27,11 @@ class TracingMiddleware:
     TypeError or ValueError for options that make no sense.
     """
 
-    app: WSGIApp
+    app: _WSGIApp
 
     def __init__(
         self,
-        app: WSGIApp,
+        app: _WSGIApp,
         *,
         tracing: Tracing | None = None,
         exclude: Sequence[str] = (),
