@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from enterspan import _ids
     from enterspan._records import SpanData
 
-    Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
+    _Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
 
 __all__ = ["GRPC", "HTTP", "ExportError", "OTLPExporter", "OTelExporter"]
 
@@ -138,7 +138,7 @@ class OTLPExporter:
         self,
         endpoint: str | None = None,
         *,
-        protocol: Protocol | None = None,
+        protocol: _Protocol | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         compression: Literal["none", "gzip", "deflate"] | None = None,

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 __all__ = ["GRPC", "HTTP", "ExportError", "OTLPExporter", "OTelExporter"]
 
-Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
+_Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
 
 HTTP: Final = "http/protobuf"
 """The protocol where neither the caller nor a variable says: the specification's default."""
@@ -63,7 +63,7 @@ class OTLPExporter:
         self,
         endpoint: str | None = None,
         *,
-        protocol: Protocol | None = None,
+        protocol: _Protocol | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         compression: Literal["none", "gzip", "deflate"] | None = None,
