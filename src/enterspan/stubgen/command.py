@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
         return 2
     if catalogue is not None and options.package is None:
         return code
-    options.package = options.package or _OWN
+    if options.package is None:
+        options.package = _OWN
     return max(code, _render(options))
 
 
