@@ -150,7 +150,7 @@ class Lifeline:
 
     def __del__(self) -> None:
         """An invocation that nobody can end any more is over."""
-        if self.state is _LIVE and hasattr(self, "alive"):
+        if hasattr(self, "alive") and self.state is _LIVE:
             self.board.collect(self.finish)
 
 

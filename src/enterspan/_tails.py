@@ -8,7 +8,7 @@ one too: so events stay in order, and no thread ever waits for a tail that anoth
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import RLock, allocate_lock
 from collections import deque
 from time import process_time_ns
 from types import MappingProxyType
@@ -86,7 +86,7 @@ class TailSubscription(Subscription):
         self.tail = tail
         self.collect = collect
         self.removed = False
-        self._lock = allocate_lock()
+        self._lock = RLock()  # a signal handler may come back to it
         self.delivered = 0
         self._dropped = 0
         self._failed = 0
@@ -173,7 +173,7 @@ class TailSubscription(Subscription):
 
     def after_fork(self) -> None:
         """Forget what the parent process has queued: it delivers that itself."""
-        self._lock = allocate_lock()
+        self._lock = RLock()
         self._waiting_bytes = self._taken_bytes = 0
 
     def remove(self, timeout: float | None = None) -> None:
