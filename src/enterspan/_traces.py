@@ -195,7 +195,7 @@ def _read_line(line: bytes, book: _Book) -> bool:
     if found.get("type") == "span":
         _read_span(found, book)
     elif isinstance(found.get("event"), dict):
-        _read_event(found, book)
+        book.read_event(found)
     else:
         raise ValueError("neither an event nor a span")
     return True
@@ -224,6 +224,10 @@ class _Book:
             self.problem_count += 1
             if self.problem_count <= _SHOWN_PROBLEMS:
                 self.problems.append(Problem(number, _reason(line, error)))
+
+    def read_event(self, wire: dict[str, Any]) -> None:
+        """Read a live event. Raises ValueError for what is none."""
+        _read_event(wire, self)
 
     def check_read(self, name: str) -> None:
         """Raise ValueError if nothing of a trace was read."""
