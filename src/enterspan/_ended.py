@@ -47,6 +47,7 @@ class EndedSpans:
             span = self._book.take(number, line)
             if span is not None:
                 yield span
+        self._book.forget_last()
         self._book.check_read(name)
 
     def take(self, number: int, line: bytes) -> SpanNode | None:
@@ -70,11 +71,12 @@ _UNHEARD: Final = "not opened"
 class _OpenSpans(_Book):
     """The spans that are open, and the one of which the last line spoke."""
 
-    __slots__ = ("_children", "_exported", "_last", "_open", "_outlived", "_streamed")
+    __slots__ = ("_children", "_ended", "_exported", "_last", "_open", "_outlived", "_streamed")
 
     def __init__(self) -> None:
         super().__init__()
         self._last: SpanNode | None = None
+        self._ended: SpanNode | None = None
         self._open: dict[str, dict[Key, None]] = {}  # what is kept of each invocation
         self._children: dict[Key, int] = {}  # how many of a span's children are open
         self._outlived: dict[Key, SpanNode] = {}  # spans that ended before their children
@@ -94,10 +96,9 @@ class _OpenSpans(_Book):
 
     def take(self, number: int, line: bytes) -> SpanNode | None:
         """Read a line, and return the span that ends with it."""
-        self._last = None
+        self.forget_last()
         before = len(self.nodes)
-        self.enter(number, line)
-        node = self._last
+        node = self._told_by(number, line)
         if node is None:
             return None
         key = (node.trace_id, node.span_id)
@@ -112,6 +113,11 @@ class _OpenSpans(_Book):
         if not is_line:
             self._told(node, key, is_new=is_new)
         return None if node.outcome is None else node
+
+    def _told_by(self, number: int, line: bytes) -> SpanNode | None:
+        self._last = None
+        self.enter(number, line)
+        return self._last
 
     def _is_told(self, node: SpanNode, *, is_line: bool) -> bool:
         """Whether the file tells this invocation in its other form."""
@@ -134,6 +140,14 @@ class _OpenSpans(_Book):
         if node.outcome is None:
             return
         self.nodes.pop(key, None)
+        self._ended = node
+
+    def forget_last(self) -> None:
+        """Forget the span that has just ended; until now it was known what is around it."""
+        node, self._ended = self._ended, None
+        if node is None:
+            return
+        key = (node.trace_id, node.span_id)
         if self._children.get(key):
             self._outlived[key] = node
         else:

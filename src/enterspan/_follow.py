@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -110,8 +111,10 @@ class _Source:
         if found.st_size < self.file.tell():
             self.file.seek(0)
             return True
+        if self._path is None:
+            return False
         try:
-            there = os.stat(self._path or "")
+            there = Path(self._path).stat()
         except OSError:
             return False  # moved away; the next one is not there yet
         if (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino):
@@ -119,7 +122,7 @@ class _Source:
         if found.st_size > self.file.tell():
             return False  # it has a last word, from before it was moved away
         try:
-            file = open(self._path or "", "rb")
+            file = Path(self._path).open("rb")  # noqa: SIM115 - `close` closes it
         except OSError:
             return False
         self.close()
@@ -206,9 +209,7 @@ class _Drawn:
     def take(self, number: int, line: bytes) -> None:
         """Read a line."""
         book = self.book
-        book.last = book.wire = None
-        book.enter(number, line)
-        node, wire = book.last, book.wire
+        node, wire = book.told_by(number, line)
         if node is None:
             return
         if wire is not None:
@@ -245,22 +246,28 @@ class _Drawn:
 class _Lines(_Book):
     """Reads one line after the other, and keeps what finished spans have told."""
 
-    __slots__ = ("last", "wire")
+    __slots__ = ("_last", "_wire")
 
     def __init__(self) -> None:
         super().__init__()
-        self.last: SpanNode | None = None
-        self.wire: dict[str, Any] | None = None
+        self._last: SpanNode | None = None
+        self._wire: dict[str, Any] | None = None
+
+    def told_by(self, number: int, line: bytes) -> tuple[SpanNode | None, dict[str, Any] | None]:
+        """Read a line: the span that it is about, and the event if it is one."""
+        self._last = self._wire = None
+        self.enter(number, line)
+        return self._last, self._wire
 
     def node(self, trace_id: str, span_id: str, invocation_id: str, time_ns: int) -> SpanNode:
         """The span that the line is about."""
-        self.last = node = super().node(trace_id, span_id, invocation_id, time_ns)
+        self._last = node = super().node(trace_id, span_id, invocation_id, time_ns)
         return node
 
     def read_event(self, wire: dict[str, Any]) -> None:
         """Keep the event as it was written, once it is known to be one."""
         super().read_event(wire)
-        self.wire = wire
+        self._wire = wire
 
 
 # --- events, live ---------------------------------------------------------------------------------

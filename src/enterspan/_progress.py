@@ -10,13 +10,14 @@ import os
 import stat
 import sys
 from contextlib import contextmanager
+from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._terminal import is_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from typing import BinaryIO
 
     from enterspan._traces import Lines
@@ -28,7 +29,7 @@ _LINES: Final = 2_000
 
 
 @contextmanager
-def shown_progress(file: BinaryIO) -> Iterator[Lines]:
+def shown_progress(file: BinaryIO) -> Generator[Lines]:
     """Give what is to be read instead of a file, so that it is seen how far it was read."""
     size = _size_of(file)
     if not size or not is_terminal(sys.stderr):
@@ -85,18 +86,16 @@ class Watched:
 
     def _begin(self) -> None:
         try:
-            from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                DownloadColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-            )
+            rich, console = import_module("rich.progress"), import_module("rich.console")
         except ImportError:
             self._begun = float("inf")  # without rich there never will be a bar
             return
-        columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        columns = (
+            rich.TextColumn("reading"),
+            rich.BarColumn(),
+            rich.DownloadColumn(),
+            rich.TimeRemainingColumn(),
+        )
+        self._bar = rich.Progress(*columns, console=console.Console(stderr=True), transient=True)
         self._task = self._bar.add_task("", total=self._size, completed=self._read)
         self._bar.start()

@@ -136,7 +136,6 @@ class Slowest:
         self._gone += 1
         if self._gone > _MOST_WAITING + self._most:
             self._gone = 0
-            waiting = [place for _, _, place in self._heap]
             self._waiting = {}
-            for place in waiting:
-                self._wait(place)
+            for _, _, listed in self._heap:
+                self._wait(listed)

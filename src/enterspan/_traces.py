@@ -177,12 +177,15 @@ def _reason(line: bytes, error: ValueError) -> str:
     return str(error) if line.endswith(b"\n") else "cut off"
 
 
+_decode: Final = json.JSONDecoder().decode
+
+
 def _read_line(line: bytes, book: _Book) -> bool:
     """Enter a line into the book. Raises ValueError for what belongs to no trace."""
     if not line.strip():
         return False
     try:
-        wire: Any = json.loads(line)
+        wire: Any = _decode(line.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except RecursionError:
@@ -380,7 +383,7 @@ def _dropped(node: SpanNode, event: dict[str, Any], time_ns: int, _: _Book) -> N
 
 
 def _ended(node: SpanNode, event: dict[str, Any], time_ns: int, book: _Book) -> None:
-    milliseconds = _get(event, "cpuTime", (int, float))
+    milliseconds = _number(event, "cpuTime")
     _closed(node, event, time_ns, book)
     node.cpu_ns = int(milliseconds * 1_000_000)
 
@@ -402,13 +405,19 @@ _READ: Final[dict[str, Callable[[SpanNode, dict[str, Any], int, _Book], None]]] 
 # --- what a line must have ------------------------------------------------------------------------
 
 
-def _get(wire: dict[str, Any], key: str, kind: type[Any] | tuple[type[Any], ...]) -> Any:
+def _get(wire: dict[str, Any], key: str, kind: type[Any]) -> Any:
     value: Any = wire.get(key)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"a trace's line without a valid {key!r}")
-    if isinstance(value, (int, float)) and not INT_MIN <= value <= INT_MAX:  # nan, infinity, 10**99
+    # What JSON gives is of these very types, and True is no number.
+    if type(value) is not kind or (kind is int and not INT_MIN <= value <= INT_MAX):
         raise ValueError(f"a trace's line without a valid {key!r}")
     return value
+
+
+def _number(wire: dict[str, Any], key: str) -> float:
+    value: Any = wire.get(key)
+    if type(value) not in (int, float) or not INT_MIN <= value <= INT_MAX:  # also nan, infinity
+        raise ValueError(f"a trace's line without a valid {key!r}")
+    return value  # type: ignore[no-any-return]
 
 
 def _get_or_none(wire: dict[str, Any], key: str, kind: type[Any]) -> Any:

@@ -21,7 +21,7 @@ from enterspan._tree import tree_lines
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
     from typing import BinaryIO
 
     from enterspan._traces import Lines, Problem, Traces
@@ -147,10 +147,10 @@ def _show(options: argparse.Namespace, selection: Selection) -> None:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
+def _opened(path: str) -> Generator[BinaryIO]:
     """Open a file. Raises ValueError where it can't be opened or, in the block, read."""
     try:
-        file = open(sys.stdin.fileno() if path == "-" else path, "rb", closefd=path != "-")  # noqa: PTH123, SIM115 - also stdin
+        file = _file_of(path)
     except (OSError, ValueError) as error:
         raise ValueError(f"can't read {path!r}: {_reason(error)}") from None
     with file:
@@ -162,12 +162,18 @@ def _opened(path: str) -> Iterator[BinaryIO]:
             raise ValueError(f"can't read {path!r}: {_reason(error)}") from None
 
 
+def _file_of(path: str) -> BinaryIO:
+    if path == "-":
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    return open(path, "rb")  # noqa: PTH123 - the caller's block closes it
+
+
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
 @contextmanager
-def _lines_of(path: str) -> Iterator[Lines]:
+def _lines_of(path: str) -> Generator[Lines]:
     with _opened(path) as file, shown_progress(file) as lines:
         yield lines
 
@@ -206,20 +212,27 @@ def _list_slowest(path: str, name: str, selection: Selection, most: int) -> None
 def _output(traces: Traces, options: argparse.Namespace) -> None:
     """Give the traces to what makes the form that is asked for; it is imported only then."""
     if options.html is not None:
-        _write_with("_report", "write_html", traces, options.html)
+        _write_page(traces, options.html)
     elif options.format != "tree":
-        _write_with("_formats", "write", traces, options.format)
+        _write_format(traces, options.format)
     else:
         _write(tree_lines(traces, screen_for(sys.stdout), unfold=options.unfold))
 
 
-def _write_with(module: str, function: str, traces: Traces, target: str) -> None:
+def _write_page(traces: Traces, target: str) -> None:
     try:
-        getattr(import_module("enterspan." + module), function)(traces, target)
+        import_module("enterspan._report").write_html(traces, target)
+    except OSError as error:
+        raise ValueError(f"can't write {target!r}: {_reason(error)}") from None
+
+
+def _write_format(traces: Traces, form: str) -> None:
+    try:
+        import_module("enterspan._formats").write(traces, form, sys.stdout)
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _UnwritableError(f"can't write {target!r}: {_reason(error)}") from None
+        raise _UnwritableError(f"can't write: {_reason(error)}") from None
 
 
 def _write(lines: Iterable[str]) -> None:
