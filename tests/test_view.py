@@ -216,7 +216,7 @@ def test_spans_that_are_each_others_parents_are_drawn_once(ids):
     """A file that makes no sense still ends."""
     pairs = ids.split()
     lines = [span(i + p, i, p, start=n) for n, (i, p) in enumerate(pairs)]
-    names = [re.search(r"[nm]s +(?:╰─ )?(\w+)", line)[1] for line in drawn(*lines) if line]
+    names = [re.search(r"[nm]s [ │]+(?:[╰├]─ )?(\w+)", line)[1] for line in drawn(*lines) if line]
     assert sorted(names) == sorted(pairs)
 
 

@@ -169,7 +169,9 @@ class _OpenSpans(_Book):
 
     def _count(self, node: SpanNode, change: int) -> int:
         """Count a span among the open children of its parent; return how many there are."""
-        key = (node.trace_id, node.parent_id or "")
+        if node.parent_id is None:
+            return 0
+        key = (node.trace_id, node.parent_id)
         count = self._children.get(key, 0) + change
         if count > 0:
             self._children[key] = count
