@@ -376,3 +376,76 @@ def test_a_page_that_cant_be_written_is_said(view, monkeypatch):
     monkeypatch.setitem(sys.modules, "enterspan._report", report)
     code, out, err = view(AS_EVENTS, "--html", "out.html")
     assert (code, out, err) == (2, [], ["enterspan: can't write 'out.html': Permission denied"])
+
+
+# --- progress -------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def drawn_bars(monkeypatch):
+    """What a bar was told, in place of rich; no file is too short for one."""
+    told = []
+
+    class Bar:
+        def __init__(self, *columns, console, transient):
+            told.append(console)
+
+        def add_task(self, text, total, completed):
+            told.append(total)
+            return 1
+
+        def start(self):
+            told.append("start")
+
+        def update(self, task, completed):
+            told.append(completed)
+
+        def stop(self):
+            told.append("stop")
+
+    names = ("TextColumn", "BarColumn", "DownloadColumn", "TimeRemainingColumn")
+    progress = types.ModuleType("rich.progress")
+    vars(progress).update(dict.fromkeys(names, lambda *_: None), Progress=Bar)
+    console = types.ModuleType("rich.console")
+    console.Console = lambda stderr: "stderr" if stderr else "stdout"
+    monkeypatch.setitem(sys.modules, "rich", types.ModuleType("rich"))
+    monkeypatch.setitem(sys.modules, "rich.progress", progress)
+    monkeypatch.setitem(sys.modules, "rich.console", console)
+    monkeypatch.setattr("enterspan._progress._PATIENCE", 0.0)
+    monkeypatch.setattr("enterspan._progress._LINES", 4)
+    return told
+
+
+def test_a_long_file_has_a_bar_on_a_terminal(view, tmp_path, monkeypatch, drawn_bars):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert view(AS_EVENTS, "--summary")[0] == 0
+    size = (tmp_path / "t.jsonl").stat().st_size
+    assert drawn_bars[:3] == ["stderr", size, "start"]
+    assert drawn_bars[-1] == "stop"
+    assert 0 < drawn_bars[-2] <= size
+
+
+def test_there_is_no_bar_where_nobody_looks(view, drawn_bars):
+    assert view(AS_EVENTS, "--summary")[0] == 0
+    assert drawn_bars == []
+
+
+def test_there_is_no_bar_for_a_short_file(view, monkeypatch, drawn_bars):
+    monkeypatch.setattr("enterspan._progress._PATIENCE", 60.0)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert view(AS_EVENTS)[0] == 0
+    assert drawn_bars == []
+
+
+def test_without_rich_there_is_no_bar_and_no_complaint(view, monkeypatch, drawn_bars):
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    assert view(AS_EVENTS)[0] == 0
+    assert drawn_bars == []
+    assert stderr.getvalue() == ""
