@@ -350,21 +350,29 @@ def test_numbers_that_are_no_times_are_a_bad_line(view, tmp_path, capsys, number
 # --- other forms ----------------------------------------------------------------------------------
 
 
-def test_other_forms_get_the_spans_that_were_chosen(view, monkeypatch):
-    """A page, or another format: what makes it is imported only when it is asked for."""
+def test_a_page_gets_the_spans_that_were_chosen(view, monkeypatch):
+    """What makes it is imported only when it is asked for."""
     given = []
-    report, formats = types.ModuleType("report"), types.ModuleType("formats")
+    report = types.ModuleType("report")
     report.write_html = lambda traces, target: given.append((traces, target))
-    formats.write = lambda traces, target, stream: given.append((traces, target))
     monkeypatch.setitem(sys.modules, "enterspan._report", report)
-    monkeypatch.setitem(sys.modules, "enterspan._formats", formats)
     assert view(AS_EVENTS, "--html", "out.html", "--errors")[0] == 0
-    assert view(AS_EVENTS, "--format", "chrome", "--name", "store")[0] == 0
-    assert [target for _, target in given] == ["out.html", "chrome"]
-    assert [[c.name for c in traces.roots[0].children] for traces, _ in given] == [
-        ["load"],
-        ["store"],
-    ]
+    [(traces, target)] = given
+    assert target == "out.html"
+    assert [child.name for child in traces.roots[0].children] == ["load"]
+
+
+def test_another_format_takes_the_whole_file(view, monkeypatch):
+    """It says itself what it could not read."""
+    given = []
+    formats = types.ModuleType("formats")
+    formats.convert = lambda path, form, output: given.append((form, output)) or ["line 3"]
+    monkeypatch.setitem(sys.modules, "enterspan._formats", formats)
+    assert view(AS_EVENTS, "--format", "chrome") == (0, [], ["enterspan: line 3"])
+    assert given == [("chrome", None)]
+    code, out, err = view(AS_EVENTS, "--format", "otlp", "--errors")
+    assert (code, out, len(err)) == (2, [], 1)
+    assert "don't go with --format otlp" in err[0]
 
 
 def test_a_page_that_cant_be_written_is_said(view, monkeypatch):

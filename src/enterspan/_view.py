@@ -44,7 +44,7 @@ def add_parser(commands: Any) -> None:
         usage="enterspan view FILE [OPTION ...]",
         epilog="GLOB is a name, with * for any rest and ? for any character. TIME is such as "
         "250us, 1ms or 0.5s. --errors, --name and --min-duration choose spans for every form "
-        "of output.",
+        "of output but --format.",
         allow_abbrev=False,
     )
     parser.add_argument("file", metavar="FILE", help="a recorded trace; - is stdin")
@@ -137,6 +137,8 @@ def _show(options: argparse.Namespace, selection: Selection) -> None:
         _summarize(path, name, selection)
     elif options.slowest is not None:
         _list_slowest(path, name, selection, options.slowest)
+    elif options.format != "tree":
+        _convert(path, options.format, selection)
     else:
         traces = _read(path, name, selection)
         _output(traces, options)
@@ -213,8 +215,6 @@ def _output(traces: Traces, options: argparse.Namespace) -> None:
     """Give the traces to what makes the form that is asked for; it is imported only then."""
     if options.html is not None:
         _write_page(traces, options.html)
-    elif options.format != "tree":
-        _write_format(traces, options.format)
     else:
         _write(tree_lines(traces, screen_for(sys.stdout), unfold=options.unfold))
 
@@ -226,13 +226,22 @@ def _write_page(traces: Traces, target: str) -> None:
         raise ValueError(f"can't write {target!r}: {_reason(error)}") from None
 
 
-def _write_format(traces: Traces, form: str) -> None:
+def _convert(path: str, form: str, selection: Selection) -> None:
+    """Have a file written in another tool's format, to stdout."""
+    if not selection.takes_all:
+        raise ValueError(
+            f"--errors, --name and --min-duration don't go with --format {form}: it takes all spans"
+        )
     try:
-        import_module("enterspan._formats").write(traces, form, sys.stdout)
+        complaints: list[str] = import_module("enterspan._formats").convert(path, form, None)
     except BrokenPipeError:
         raise
     except OSError as error:
+        if error.filename is not None:
+            raise ValueError(f"can't read {path!r}: {_reason(error)}") from None
         raise _UnwritableError(f"can't write: {_reason(error)}") from None
+    for complaint in complaints:
+        _say(complaint)
 
 
 def _write(lines: Iterable[str]) -> None:
