@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -106,16 +107,16 @@ def test_events_become_a_tree():
         event("spanOpen", "r", 11, spanId="e", name="notify"),
         event("spanClose", "e", 12, outcome="canceled"),
         event("return", "r", 12, info={"type": "fetch", "statusCode": 402}),
-        event("attributes", "r", 12, info=[{"name": "user", "value": 7}]),
+        event("attributes", "r", 12, info=[{"name": "u", "value": 7}]),
         event("streamDiagnostic", "r", 12, diagnostic={"type": "droppedEvents", "count": 1}),
         outcome(time=12.5),
     ]
     assert drawn(*lines) == art("""
-        | 12.5 ms  shop  fetch GET /cart  ok  402  6 spans, 2 failed, cpu 1.50 ms  user=7
-        | 4.00 ms  ├─ load
+        | 12.5 ms  shop  fetch GET /cart  ok  402  self 4.50 ms, 6 spans, 2 failed, cpu 1.50 ms  u=7
+        | 4.00 ms  ├─ load  self 2.00 ms
         | 2.00 ms  │  ╰─ sqlite  rows=12
         | warning  │     slow
-        | 3.00 ms  ├─ ✗ pay
+        | 3.00 ms  ├─ ✗ pay  self 2.00 ms
         |   event  │  │  retry  attempt=2
         | 1.00 ms  │  ╰─ ✗ charge  Declined: no money
         |   error  │  OSError
@@ -138,8 +139,8 @@ def test_finished_spans_become_a_tree():
         span("main", "i", None, 0, 10, attributes={"user": 7}),
     ]  # fmt: skip
     assert drawn(*lines) == art("""
-        | 10.0 ms  main  ok  4 spans, 1 failed  user=7
-        | 4.00 ms  ├─ load
+        | 10.0 ms  main  ok  self 3.00 ms, 4 spans, 1 failed  user=7
+        | 4.00 ms  ├─ load  self 2.00 ms
         | 2.00 ms  │  ╰─ sqlite  rows=12
         |   event  │     retry  attempt=2
         | 3.00 ms  ╰─ ✗ charge  Declined: no money  card=4242
@@ -160,7 +161,7 @@ def test_a_span_that_was_written_twice_is_drawn_once():
         outcome(time=3),
     ]  # fmt: skip
     tree = art("""
-        | 3.00 ms  main  ok  2 spans, 1 failed, cpu 1.50 ms  n=1
+        | 3.00 ms  main  ok  self 2.00 ms, 2 spans, 1 failed, cpu 1.50 ms  n=1
         | 1.00 ms  ╰─ ✗ work  ValueError: bad
     """)
     assert drawn(*lines) == tree
@@ -189,7 +190,7 @@ def test_several_invocations_stand_in_order_of_their_onset():
         " 2.00 ms  zeroth  ok",
         " 1.00 ms  first  ok",
         "",
-        " 3.00 ms  second  ok  2 spans",
+        " 3.00 ms  second  ok  self 2.00 ms, 2 spans",
         " 1.00 ms  ╰─ below",
         "",
         " 1.00 ms  third  ok",
@@ -200,7 +201,7 @@ def test_an_invocation_inside_another_is_drawn_inside_it():
     """A parent that is in the file is a parent, whichever process wrote it."""
     lines = [onset("client"), onset("server", "s", "r", 1), outcome(span_id="s", time=2), outcome()]
     assert drawn(*lines) == art("""
-        | 1.00 ms  client  ok  cpu 1.50 ms
+        | 1.00 ms  client  ok  self 1.00 ms, cpu 1.50 ms
         | 1.00 ms  ╰─ server  ok  cpu 1.50 ms
     """)
 
@@ -215,7 +216,7 @@ def test_spans_that_are_each_others_parents_are_drawn_once(ids):
     """A file that makes no sense still ends."""
     pairs = ids.split()
     lines = [span(i + p, i, p, start=n) for n, (i, p) in enumerate(pairs)]
-    names = [line.split()[-1] for line in drawn(*lines) if line]
+    names = [re.search(r"[nm]s [ │]+(?:[╰├]─ )?(\w+)", line)[1] for line in drawn(*lines) if line]
     assert sorted(names) == sorted(pairs)
 
 
@@ -230,7 +231,7 @@ def test_a_failure_is_on_its_spans_line_only_if_it_ended_it():
         outcome("exception", time=4),
     ]
     assert drawn(*lines) == art("""
-        | 4.00 ms  ✗ main  exception  2 spans, 2 failed, cpu 1.50 ms
+        | 4.00 ms  ✗ main  exception  self 3.00 ms, 2 spans, 2 failed, cpu 1.50 ms
         |   error  │  Handled: early
         | 1.00 ms  ╰─ ✗ work  ValueError: bad
     """)
@@ -275,8 +276,10 @@ def test_what_is_recorded_is_what_is_drawn(tmp_path):
         assert [note.label for note in traces.roots[0].children[0].notes] == ["", "warning"]
         lines = tree_lines(traces, Screen(100, UNICODE, False, None))
         trees.append([line[8:] for line in lines])
-    assert trees[0][0].startswith("  GET /  fetch  ok  200  3 spans, 1 failed, cpu ")
-    assert trees[1][0] == "  GET /  ok  3 spans, 1 failed"
+    assert trees[0][0].startswith("  GET /  fetch  ok  200  self ")
+    assert ", 3 spans, 1 failed, cpu " in trees[0][0]
+    assert trees[1][0].startswith("  GET /  ok  self ")
+    assert trees[1][0].endswith(", 3 spans, 1 failed")
     assert trees[0][1:] == trees[1][1:]
     assert trees[0][1:] == art("""
         |  ├─ query  rows=3

@@ -12,13 +12,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from enterspan import _view as view
 from enterspan._listing import show, unmatched
 from enterspan._program import Program, ProgramError, hide_from_traceback, program_frames
 from enterspan._project import ProjectError, seconds_of
-from enterspan._terminal import screen_for
-from enterspan._traces import read_traces
 from enterspan._tracing import tracing
-from enterspan._tree import tree_lines
 from enterspan._version import __version__
 from enterspan._wishes import Wishes, project_wishes
 from enterspan.catalogue import command as catalogue_command
@@ -32,10 +30,8 @@ from enterspan.stubgen import command as stubs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import BinaryIO
 
     from enterspan._scope import InvocationScope
-    from enterspan._traces import Traces
     from enterspan.instrument import Instrumentation
 
 
@@ -61,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return catalogue_command.run(options)
         if options.command == "stubs":
             return stubs.run(options)
-        return _view(options.file)
+        return view.run(options)
     except RefusedError as error:
         _say(str(error))
         return 2
@@ -127,13 +123,7 @@ def _parser() -> _Parser:
     )
     run.add_argument("--output", metavar="FILE", help="write the events to FILE, as JSON lines")
     run.add_argument("--quiet", action="store_true", help="show nothing on stderr")
-    view = commands.add_parser(
-        "view",
-        help="show a recorded trace as a tree",
-        description="Show the spans of a JSON lines file as a tree.",
-        allow_abbrev=False,
-    )
-    view.add_argument("file", metavar="FILE", help="a file that --output wrote; - is stdin")
+    view.add_parser(commands)
     catalogue_command.add_parser(commands)
     stubs.add_parser(commands)
     return parser
@@ -276,46 +266,3 @@ class _Ending:
             error.__traceback__ = program_frames(error.__traceback__)
             self._scope.__exit__(type(error), error, error.__traceback__)
         self._last_words()
-
-
-# --- view -----------------------------------------------------------------------------------------
-
-
-def _view(path: str) -> int:
-    traces = _read(path)
-    try:
-        _print_trees(traces)
-        sys.stdout.flush()
-    except OSError as error:
-        # What is still in the buffer goes nowhere: at its end Python would fail on it once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            return 0  # whoever read this has seen enough
-        raise RefusedError(f"can't write: {error.strerror}") from None
-    for problem in traces.problems:
-        _say(f"{path}: line {problem.line} is {problem.reason}")
-    more = traces.problem_count - len(traces.problems)
-    if more:
-        _say(f"{path}: {more} more lines could not be read")
-    return 0
-
-
-def _read(path: str) -> Traces:
-    try:
-        with _opened(path) as file:
-            return read_traces(file, "stdin" if path == "-" else path)
-    except OSError as error:
-        raise RefusedError(f"can't read {path!r}: {error.strerror}") from None
-    except ValueError as error:
-        raise RefusedError(str(error)) from None
-
-
-def _opened(path: str) -> BinaryIO:
-    if path == "-":
-        return open(sys.stdin.fileno(), "rb", closefd=False)
-    return open(path, "rb")  # noqa: PTH123 - the caller's block closes it
-
-
-def _print_trees(traces: Traces) -> None:
-    for line in tree_lines(traces, screen_for(sys.stdout)):
-        sys.stdout.write(line + "\n")

@@ -108,8 +108,7 @@ class _Ledger(_Book):
         node = self._told_by(number, line)
         if node is None:
             return None
-        node.streamed_notes.clear()  # a log is no attribute, and there may be any number
-        node.own_notes.clear()
+        node.streamed_notes = node.own_notes = ()  # a log is no attribute; there may be any number
         if node.name is not _UNHEARD and node.outcome is None:
             return None
         del self.nodes[node.trace_id, node.span_id]
