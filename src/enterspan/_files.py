@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class File:
     """A file that lines are appended to, each write in one piece."""
 
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     _fd: int | None = None
 
     def __init__(self, path: str | os.PathLike[str], mode: Mode) -> None:
@@ -81,7 +82,7 @@ class File:
     __del__ = close
 
     def _opened(self, how: int) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | how | getattr(os, "O_BINARY", 0)
+        flags = self.flags | how | getattr(os, "O_BINARY", 0)
         self._torn = not how and _ends_inside_a_line(self._path)
         fd = os.open(self._path, flags, 0o666)
         found = os.fstat(fd)

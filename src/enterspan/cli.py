@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from enterspan._formats import FORMATS, convert
 from enterspan._listing import show, unmatched
 from enterspan._program import Program, ProgramError, hide_from_traceback, program_frames
 from enterspan._project import ProjectError, seconds_of
@@ -61,6 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return catalogue_command.run(options)
         if options.command == "stubs":
             return stubs.run(options)
+        if options.format != "tree":
+            return _convert(options)
+        if options.output is not None:
+            raise RefusedError("--output needs --format chrome or --format otlp")
         return _view(options.file)
     except RefusedError as error:
         _say(str(error))
@@ -134,6 +139,13 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     view.add_argument("file", metavar="FILE", help="a file that --output wrote; - is stdin")
+    view.add_argument(
+        "--format",
+        choices=("tree", *FORMATS),
+        default="tree",
+        help="chrome: Trace Event JSON for Perfetto and speedscope; otlp: OTLP JSON lines",
+    )
+    view.add_argument("--output", metavar="OUT", help="write chrome or otlp to OUT, not to stdout")
     catalogue_command.add_parser(commands)
     stubs.add_parser(commands)
     return parser
@@ -297,6 +309,22 @@ def _view(path: str) -> int:
     more = traces.problem_count - len(traces.problems)
     if more:
         _say(f"{path}: {more} more lines could not be read")
+    return 0
+
+
+def _convert(options: argparse.Namespace) -> int:
+    """Write the traces in the format of another tool."""
+    try:
+        for problem in convert(options.file, options.format, options.output):
+            _say(problem)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        where = "" if error.filename is None else f" {error.filename!r}"
+        what = "write" if error.filename is None or error.filename == options.output else "read"
+        raise RefusedError(f"can't {what}{where}: {error.strerror}") from None
+    except ValueError as error:
+        raise RefusedError(str(error)) from None
     return 0
 
 
