@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -12,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Final, TextIO
 
 from enterspan._files import utf8
 from enterspan._recording import Recording
-from enterspan.exporters.chrome import ChromeEvents, origin_of
+from enterspan.exporters.chrome import CLOSING, OPENING, ChromeEvents, origin_of
 from enterspan.exporters.otlpjson import otlp_line
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def _opened(path: str) -> BinaryIO:
         if file.seekable():
             return file
     else:
-        file = open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: PTH123, SIM115
+        file = open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: SIM115
     with file:
         kept: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         shutil.copyfileobj(file, kept)
@@ -73,7 +72,7 @@ def _opened(path: str) -> BinaryIO:
 
 def _is_same(path: str, output: str) -> bool:
     try:
-        return path != "-" and os.path.samefile(path, output)
+        return path != "-" and Path(path).samefile(output)
     except OSError:
         return False
 
@@ -91,7 +90,7 @@ def chrome_pieces(spans: Iterable[SpanData]) -> Iterator[str]:
     processes: dict[int, ChromeEvents] = {}
     known: list[object] = []
     origin = 0
-    head = "[\n"
+    head = OPENING
     for batch in _batches(spans, _CHROME_BATCH):
         origin = origin or origin_of(min(span.start_ns for span in batch))
         parts: dict[int, list[SpanData]] = {}
@@ -104,7 +103,7 @@ def chrome_pieces(spans: Iterable[SpanData]) -> Iterator[str]:
             for event in events.of(part):
                 yield head + event
                 head = ",\n"
-    yield "\n]\n" if head != "[\n" else "[\n]\n"
+    yield CLOSING if head != OPENING else OPENING + CLOSING
 
 
 def _process_of(span: SpanData, known: list[object]) -> int:

@@ -65,7 +65,7 @@ class Track:
         return self.earlier[at:found]
 
     def settle(self) -> None:
-        """The batch is over: keep its outermost spans, and of the earlier ones those not in them."""
+        """The batch is over: keep its outermost spans, and the earlier ones beside them."""
         if self.fresh:
             merged = sorted([*self.earlier, *self.fresh], key=lambda o: (o.start, -o.end))
             kept: list[_Outer] = []
@@ -193,7 +193,7 @@ class Tracks:
         return best
 
     def _end(self, invocation_id: str, root: SpanData) -> None:
-        """An invocation is over: what comes of it still is drawn on its tracks, if there is room."""
+        """An invocation is over: what still comes of it is drawn on its tracks, if it fits."""
         group = self._groups.pop(invocation_id, None)
         if group is None:
             return
@@ -229,7 +229,8 @@ class _Batch:
 
     def __init__(self, spans: Sequence[SpanData]) -> None:
         # Of two that begin at once, the one that came later is the parent.
-        self.in_order = sorted(reversed(spans), key=lambda s: (s.start_ns, -s.end_ns))
+        self.in_order = list(reversed(spans))
+        self.in_order.sort(key=lambda s: (s.start_ns, -s.end_ns))
         self.spans = {_key(span): span for span in spans}
         self.tracks: dict[tuple[int, int], Track] = {}
         self.groups: dict[str, _Group] = {}

@@ -1,6 +1,6 @@
 """Chrome Trace Event JSON: finished spans as Perfetto, speedscope and chrome://tracing draw them.
 
-The file is an array of events, in the JSON Array Format of the Trace Event Format
+The file is an object with an array of events, the JSON Object Format of the Trace Event Format
 (https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU). A span is a
 complete event (`X`) on a track; what happened in it are instants (`i`) on the same track; names of
 processes and tracks are metadata (`M`). Viewers draw one event below another where it lies within
@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ChromeTraceExporter"]
 
-_OPENING: Final = b"[\n"
-_CLOSING: Final = b"\n]\n"
+OPENING: Final = '{"displayTimeUnit":"ns","traceEvents":[\n'
+"""How a file begins; between the events that follow are commas and line breaks."""
+CLOSING: Final = "\n]}\n"
+"""How it ends."""
+
+_OPENING: Final = OPENING.encode()
+_CLOSING: Final = CLOSING.encode()
 
 
 class ChromeTraceExporter:
@@ -75,9 +80,9 @@ class ChromeTraceExporter:
 
 
 class _ArrayFile(File):
-    """A file that holds a JSON array, and is complete after each write.
+    """A file that holds an array of events, and is complete after each write.
 
-    The bracket at the end is written over, and written anew. Processes that share the file take
+    The brackets at the end are written over, and written anew. Processes that share the file take
     turns; should one die in the middle of a write, the next one mends the end.
     """
 
@@ -106,7 +111,7 @@ class _ArrayFile(File):
 
 
 def _end_of_elements(fd: int) -> int:
-    """Where the next element goes: before the last bracket, or after the last whole element."""
+    """Where the next element goes: before the last brackets, or after the last whole element."""
     size = os.lseek(fd, 0, os.SEEK_END)
     at = size
     tail = b""
@@ -211,8 +216,7 @@ class ChromeEvents:
             f'{{"ph":"X","name":{json_text(span.name)},"cat":{json_text(span.scope)}'
             f',"pid":{self._process},"tid":{track.number}'
             f',"ts":{_us(start)},"dur":{_us(max(span.end_ns - span.start_ns, 0))}'
-            f',"args":{json_object(_args(span))}'
-            f',"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"'
+            f'{_args_field(_args(span))},"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"'
             + (f',"parentSpanId":"{parent:016x}"}}' if parent else "}")
         )
 
@@ -221,7 +225,7 @@ class ChromeEvents:
         return (
             f'{{"ph":"i","s":"t","name":{json_text(event.name)},"cat":{json_text(span.scope)}'
             f',"pid":{self._process},"tid":{track.number},"ts":{_us(moment)}'
-            f',"args":{json_object(event.attributes)}}}'
+            f"{_args_field(event.attributes)}}}"
         )
 
 
@@ -245,6 +249,10 @@ def _us(ns: int) -> str:
     """Nanoseconds as microseconds, to the last digit."""
     sign = "-" if ns < 0 else ""
     return f"{sign}{abs(ns) // 1000}.{abs(ns) % 1000:03d}"
+
+
+def _args_field(args: Mapping[str, Any]) -> str:
+    return f',"args":{json_object(args)}' if args else ""  # speedscope shows `{}` beside the name
 
 
 def _args(span: SpanData) -> Mapping[str, Any]:
