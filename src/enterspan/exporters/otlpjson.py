@@ -100,7 +100,7 @@ def _span(span: SpanData) -> str:
     if span.links:
         parts.append(f'"links":[{",".join([_link(link) for link in span.links])}]')
     parts += _dropped("Links", span.dropped_links)
-    parts.append(f'"status":{_status(span)}')
+    parts += _status(span)
     return "{" + ",".join(parts) + "}"
 
 
@@ -131,13 +131,13 @@ def _link(link: SpanLink) -> str:
     return f'{{{_ids(context)},"attributes":{_attributes(link.attributes)},"flags":{flags}}}'
 
 
-def _status(span: SpanData) -> str:
+def _status(span: SpanData) -> list[str]:
     code = STATUSES.get(span.status, 0)
     if not code:
-        return "{}"
-    if not span.status_description:
-        return f'{{"code":{code}}}'
-    return f'{{"message":{json_text(span.status_description)},"code":{code}}}'
+        return []
+    text = span.status_description
+    message = f'"message":{json_text(text)},' if text else ""
+    return [f'"status":{{{message}"code":{code}}}']
 
 
 # --- attributes -----------------------------------------------------------------------------------
