@@ -8,6 +8,7 @@ import json
 import os
 import random
 import threading
+import time
 from types import MappingProxyType
 
 import pytest
@@ -142,6 +143,15 @@ def test_requests_one_after_the_other_share_a_track_and_concurrent_ones_dont(tmp
     assert len(set(tracks(chrome(tmp_path, together)).values())) == 3
     names = [e["args"]["name"] for e in events if e["name"] == "thread_name"]
     assert names == ["get"]
+
+
+def test_many_short_requests_in_one_batch_are_laid_out_in_linear_time(tmp_path):
+    """What `view` gives at once; two at a time, so on two tracks."""
+    spans = [span("get", i, i, i + 1.5, root=i) for i in range(1, 20_001)]
+    started = time.process_time()
+    events = chrome(tmp_path, spans)
+    assert {e["tid"] for e in events if e["ph"] == "X"} == {1, 2}
+    assert time.process_time() - started < 20
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -139,6 +140,9 @@ class Tracks:
             if len(self._groups) > _INVOCATIONS_MOST:
                 self._groups.popitem(last=False)
         batch.groups[key] = group
+        root = batch.roots.get(key)
+        if root is not None:
+            batch.leave(self._common_name(root.name), batch.last_end[key], group)
         return group
 
     def _reused(self, root: SpanData, batch: _Batch) -> _Group | None:
@@ -147,17 +151,7 @@ class Tracks:
         for at, group in enumerate(free):
             if group.free_since <= root.start_ns:
                 return free.pop(at)
-        for other, ended in batch.roots.items():  # in this batch, that is over by then
-            left = batch.groups.get(other)
-            if (
-                left is not None
-                and other not in batch.passed_on
-                and self._common_name(ended.name) == self._common_name(root.name)
-                and batch.last_end[other] <= root.start_ns
-            ):
-                batch.passed_on.add(other)
-                return left
-        return None
+        return batch.left_by(self._common_name(root.name), root.start_ns)
 
     def _common_name(self, name: str) -> str:
         if name in self._of_name or len(self._of_name) < _NAMES_MOST:
@@ -234,7 +228,7 @@ class _Batch:
         self.spans = {_key(span): span for span in spans}
         self.tracks: dict[tuple[int, int], Track] = {}
         self.groups: dict[str, _Group] = {}
-        self.passed_on: set[str] = set()
+        self._left: dict[str, list[tuple[int, int, _Group]]] = {}
         self.roots: dict[str, SpanData] = {}
         self.last_end: dict[str, int] = {}
         for span in spans:
@@ -242,6 +236,16 @@ class _Batch:
             self.last_end[key] = max(self.last_end.get(key, 0), span.end_ns)
             if f"{span.context.span_id:016x}" == key:
                 self.roots[key] = span
+
+    def leave(self, name: str, moment: int, group: _Group) -> None:
+        """Take down when an invocation of this batch leaves its tracks to others."""
+        # The number is there so that groups need not be compared.
+        heappush(self._left.setdefault(name, []), (moment, len(self.groups), group))
+
+    def left_by(self, name: str, moment: int) -> _Group | None:
+        """The tracks that were left first, if they were by then."""
+        left = self._left.get(name)
+        return heappop(left)[2] if left and left[0][0] <= moment else None
 
     def fits(self, track: Track, span: SpanData) -> bool:
         """Whether all that lies there from earlier batches is below the span."""
