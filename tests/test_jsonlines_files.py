@@ -29,8 +29,9 @@ from enterspan import (
     TailEvent,
     TailSpanContext,
 )
+from enterspan._files import open_all
 from enterspan._values import clean_all
-from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail, _open_all
+from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail
 
 RESOURCE = MappingProxyType({"service.name": "shop"})
 
@@ -518,11 +519,11 @@ def test_a_fork_is_not_disturbed_by_a_file_that_can_not_be_opened(tmp_path):
     (tmp_path / "folder").mkdir()
     exporter = JsonLinesExporter(tmp_path / "folder" / "t.jsonl")
     (tmp_path / "folder").rmdir()
-    _open_all()
+    open_all()
     with pytest.raises(FileNotFoundError):
         exporter.export([span("a")])
     (tmp_path / "folder").mkdir()
-    _open_all()
+    open_all()
     assert (tmp_path / "folder" / "t.jsonl").read_bytes() == b""
     exporter.export([span("b")])
     assert lines_of(tmp_path / "folder" / "t.jsonl") == ["b"]

@@ -68,7 +68,10 @@ def add_parser(commands: Any) -> None:
         "--format",
         choices=_FORMATS,
         default="tree",
-        help="tree (default); chrome: for Perfetto; otlp: for a collector; both go to stdout",
+        help="tree (default); chrome: for Perfetto and speedscope; otlp: for a collector",
+    )
+    parser.add_argument(
+        "--output", metavar="OUT", help="write chrome or otlp to OUT, not to stdout"
     )
 
 
@@ -114,6 +117,8 @@ def _check_together(options: argparse.Namespace) -> None:
         asked.append(f"--format {options.format}")
     if len(asked) > 1:
         raise ValueError(f"{asked[0]} and {asked[1]} are two forms of output: choose one")
+    if options.output is not None and options.format == "tree":
+        raise ValueError("--output needs --format chrome or --format otlp")
     if options.follow and asked:
         raise ValueError(f"{asked[0]} needs the whole file: it does not go with --follow")
 
@@ -138,7 +143,7 @@ def _show(options: argparse.Namespace, selection: Selection) -> None:
     elif options.slowest is not None:
         _list_slowest(path, name, selection, options.slowest)
     elif options.format != "tree":
-        _convert(path, options.format, selection)
+        _convert(path, options.format, options.output, selection)
     else:
         traces = _read(path, name, selection)
         _output(traces, options)
@@ -226,19 +231,20 @@ def _write_page(traces: Traces, target: str) -> None:
         raise ValueError(f"can't write {target!r}: {_reason(error)}") from None
 
 
-def _convert(path: str, form: str, selection: Selection) -> None:
-    """Have a file written in another tool's format, to stdout."""
+def _convert(path: str, form: str, output: str | None, selection: Selection) -> None:
+    """Have a file written in another tool's format."""
     if not selection.takes_all:
         raise ValueError(
             f"--errors, --name and --min-duration don't go with --format {form}: it takes all spans"
         )
     try:
-        complaints: list[str] = import_module("enterspan._formats").convert(path, form, None)
+        complaints: list[str] = import_module("enterspan._formats").convert(path, form, output)
     except BrokenPipeError:
         raise
     except OSError as error:
         if error.filename is not None:
-            raise ValueError(f"can't read {path!r}: {_reason(error)}") from None
+            what = "write" if error.filename == output else "read"
+            raise ValueError(f"can't {what} {error.filename!r}: {_reason(error)}") from None
         raise _UnwritableError(f"can't write: {_reason(error)}") from None
     for complaint in complaints:
         _say(complaint)

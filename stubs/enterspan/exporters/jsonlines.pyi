@@ -6,16 +6,12 @@ process is killed, nothing is written twice when it forks, and the lines of pare
 side by side. Both kinds of line may be in one file.
 """
 
-import os
 from collections.abc import Callable, Sequence
+from enterspan._files import Mode, Target
 from enterspan._records import SpanData
 from enterspan.events import Onset, TailEvent
-from typing import IO, Literal, TypeAlias
 
 __all__ = ["JsonLinesExporter", "JsonLinesTail"]
-
-_Target: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
-_Mode: TypeAlias = Literal["w", "a"]
 
 class JsonLinesTail:
     """A live tail that writes each event as a line: `TailEvent.to_dict()` as JSON.
@@ -28,7 +24,7 @@ class JsonLinesTail:
     or a path that is none.
     """
 
-    def __init__(self, path: _Target, *, mode: _Mode = "w") -> None: ...
+    def __init__(self, path: Target, *, mode: Mode = "w") -> None: ...
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None] | None:
         """Begin with an invocation; what is returned writes the rest of it."""
@@ -46,7 +42,7 @@ class JsonLinesExporter:
     or a path that is none.
     """
 
-    def __init__(self, path: _Target, *, mode: _Mode = "w") -> None: ...
+    def __init__(self, path: Target, *, mode: Mode = "w") -> None: ...
 
     def export(self, spans: Sequence[SpanData]) -> None:
         """Write spans. Raises OSError where that fails, and ValueError after `shutdown`."""

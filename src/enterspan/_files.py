@@ -1,0 +1,200 @@
+"""Files that exporters write to: opened late, replaced or continued, whole through forks.
+
+What is written goes out in one piece and unbuffered. So nothing is lost when the process is killed,
+nothing is written twice when it forks, and what parent and child write stands side by side.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from typing import IO, Literal, TypeAlias
+
+    Target: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
+    Mode: TypeAlias = Literal["w", "a"]
+
+
+class File:
+    """A file that lines are appended to, each write in one piece."""
+
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    _fd: int | None = None
+
+    def __init__(self, path: str | os.PathLike[str], mode: Mode) -> None:
+        self._path = Path(path).absolute()  # the program may change its folder
+        self.name = str(path)
+        self._mode = mode
+        self._identity: tuple[int, int] | None = None
+        self._opening = threading.RLock()
+        self._torn = False
+        self._closed = False
+        _check_writable(self._path, self.name)
+        _unopened.add(self)
+
+    def write(self, text: str) -> None:
+        """Append text. Raises OSError, and ValueError when the file was closed."""
+        data = utf8(text)
+        fd = self.open()
+        if self._torn:  # a full disk has cut a line: the next one must not continue it
+            data = b"\n" + data
+        at = 0
+        try:
+            while at < len(data):
+                at += os.write(fd, data[at:] if at else data)
+        finally:
+            if at:
+                self._torn = data[at - 1] != _NEWLINE
+
+    def open(self) -> int:
+        """Open the file if it is not open; what the program did to the descriptor is mended."""
+        fd = self._fd
+        if fd is not None and self._is_ours(fd):
+            return fd
+        with self._opening:
+            if self._closed:
+                raise ValueError(f"{self.name} was closed")
+            if self._fd is None or self._fd == fd:
+                self._fd = self._opened(os.O_TRUNC if self._mode == "w" else 0)
+                self._mode = "a"
+            return self._fd
+
+    def open_early(self) -> None:
+        """Open the file now; where that fails, the first write will say so."""
+        try:
+            self.open()
+        except (OSError, ValueError):
+            return
+
+    def close(self) -> None:
+        """Close the file for good."""
+        self._closed = True
+        fd, self._fd = self._fd, None
+        if fd is not None and self._is_ours(fd):
+            os.close(fd)
+
+    __del__ = close
+
+    def _opened(self, how: int) -> int:
+        flags = self.flags | how | getattr(os, "O_BINARY", 0)
+        self._torn = not how and _ends_inside_a_line(self._path)
+        fd = os.open(self._path, flags, 0o666)
+        found = os.fstat(fd)
+        self._identity = found.st_dev, found.st_ino
+        _unopened.discard(self)
+        return fd
+
+    def _is_ours(self, fd: int) -> bool:
+        """Whether the descriptor still is this file: a program that closes all may reuse it."""
+        try:
+            found = os.fstat(fd)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+
+_NEWLINE: Final = ord("\n")
+_unopened: weakref.WeakSet[File] = weakref.WeakSet()
+
+
+def open_all() -> None:
+    """Before a fork: else parent and child would both replace the file, and each other's lines."""
+    for file in list(_unopened):
+        file.open_early()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=open_all)
+
+
+class Stream:
+    """A stream that somebody else opened, and will close."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._closed = False
+        self._writing = threading.RLock()
+        self.name = str(getattr(stream, "name", None) or "a stream")
+        try:
+            stream.write(b"")
+            self._takes_text = False
+        except TypeError:
+            self._takes_text = True
+
+    def write(self, text: str) -> None:
+        """Write text and flush it: what a buffer holds would be written twice after a fork."""
+        if self._closed:
+            raise ValueError(f"{self.name} was closed")
+        with self._writing:
+            if self._takes_text:
+                self._stream.write(ascii_text(text))
+            else:
+                self._write_bytes(utf8(text))
+            self._stream.flush()
+
+    def _write_bytes(self, data: bytes) -> None:
+        written = self._stream.write(data)
+        while type(written) is int and 0 < written < len(data):  # unbuffered: it may stop short
+            data = data[written:]
+            written = self._stream.write(data)
+
+    def close(self) -> None:
+        """Write no more; the stream stays open."""
+        self._closed = True
+
+
+def place_of(path: Any, mode: str) -> File | Stream:
+    if mode not in ("w", "a"):
+        raise ValueError(f"mode must be 'w' or 'a', not {mode!r}")
+    if isinstance(path, (str, os.PathLike)):
+        return File(path, mode)  # type: ignore[arg-type]
+    if callable(getattr(path, "write", None)):
+        return Stream(path)
+    raise TypeError(f"path must be a path or an open stream, not {path!r:.100}")
+
+
+def _check_writable(path: Path, name: str) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", name)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "its folder does not exist", name)
+    if path.exists():
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, "the file is not writable", name)
+    elif not os.access(path.parent, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "its folder is not writable", name)
+
+
+def _ends_inside_a_line(path: Path) -> bool:
+    """Whether a file was left by a process that did not finish its last line."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:
+        return False
+
+
+def utf8(text: str) -> bytes:
+    """Encode text; surrogates that form a pair become their character, others U+FFFD."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def ascii_text(text: str) -> str:
+    """Escape what a text stream of whatever encoding might not take, or write as no UTF-8."""
+    if text.isascii():
+        return text
+    wide = utf8(text).decode().encode("utf-16-be")
+    units = [int.from_bytes(wide[i : i + 2], "big") for i in range(0, len(wide), 2)]
+    return "".join([chr(unit) if unit < 128 else f"\\u{unit:04x}" for unit in units])

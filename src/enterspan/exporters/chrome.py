@@ -1,0 +1,274 @@
+"""Chrome Trace Event JSON: finished spans as Perfetto, speedscope and chrome://tracing draw them.
+
+The file is an object with an array of events, the JSON Object Format of the Trace Event Format
+(https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU). A span is a
+complete event (`X`) on a track; what happened in it are instants (`i`) on the same track; names of
+processes and tracks are metadata (`M`). Viewers draw one event below another where it lies within
+its time, on the same track, so spans that overlap without being parent and child get tracks beside
+each other.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from datetime import datetime, timezone
+from time import time_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from enterspan._files import File, utf8
+from enterspan._json import json_object, json_text
+from enterspan._tracks import Tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from enterspan._records import SpanData, SpanEvent
+    from enterspan._tracks import Track
+
+__all__ = ["ChromeTraceExporter"]
+
+OPENING: Final = '{"displayTimeUnit":"ns","traceEvents":[\n'
+"""How a file begins; between the events that follow are commas and line breaks."""
+CLOSING: Final = "\n]}\n"
+"""How it ends."""
+
+_OPENING: Final = OPENING.encode()
+_CLOSING: Final = CLOSING.encode()
+
+
+class ChromeTraceExporter:
+    """An exporter that writes finished spans as Chrome Trace Event JSON.
+
+    `path` is a file. It is opened when there is something to write, and then replaced. After every
+    batch it is complete, so it can be opened while the program runs, and whatever became of it.
+    Parent and forked child write to the same one, each as a process of its own.
+
+    Spans that come in one batch are drawn below their parents. A span whose parent comes in a later
+    one is drawn below it too, unless others that overlap it got into the way: then it is drawn on a
+    track beside.
+
+    Raises OSError where the file can't be written, and TypeError for a path that is none.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not isinstance(path, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"path must be a path, not {path!r:.100}")
+        self._file = _ArrayFile(path)
+        self._process = os.getpid()
+        self._origin = origin_of(time_ns())
+        self._events = ChromeEvents(self._process, self._origin)
+
+    def export(self, spans: Sequence[SpanData]) -> None:
+        """Write spans. Raises OSError where that fails, and ValueError after `shutdown`."""
+        if not spans:
+            return
+        process = os.getpid()
+        if process != self._process:  # a forked child has tracks of its own
+            self._process = process
+            self._events = ChromeEvents(process, self._origin)
+            self._file.after_fork()
+        self._file.write(",\n".join(self._events.of(spans)))
+
+    def shutdown(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+# --- the file -------------------------------------------------------------------------------------
+
+
+class _ArrayFile(File):
+    """A file that holds an array of events, and is complete after each write.
+
+    The brackets at the end are written over, and written anew. Processes that share the file take
+    turns; should one die in the middle of a write, the next one mends the end.
+    """
+
+    flags = os.O_RDWR | os.O_CREAT
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(path, "w")
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """A thread of the parent may have held the lock."""
+        self._writing = threading.Lock()
+
+    def write(self, text: str) -> None:
+        """Append elements, which have commas between them already."""
+        data = utf8(text) + _CLOSING
+        fd = self.open()
+        with self._writing, _Turn(fd):
+            end = _end_of_elements(fd)
+            head = b",\n" if end > len(_OPENING) else b"" if end else _OPENING
+            try:
+                _write_at(fd, end, head + data)
+            except OSError:
+                _mend(fd, end)
+                raise
+
+
+def _end_of_elements(fd: int) -> int:
+    """Where the next element goes: before the last brackets, or after the last whole element."""
+    size = os.lseek(fd, 0, os.SEEK_END)
+    at = size
+    tail = b""
+    while at > 0:
+        step = min(at, 65_536)
+        at -= step
+        os.lseek(fd, at, os.SEEK_SET)
+        tail = os.read(fd, step) + tail
+        if tail.endswith(_CLOSING):
+            return at + len(tail) - len(_CLOSING)
+        cut = tail.rfind(b",\n")  # texts hold no line breaks: an element ends here
+        if cut >= 0:
+            return at + cut
+    return len(_OPENING) if tail.startswith(_OPENING) else 0
+
+
+def _write_at(fd: int, at: int, data: bytes) -> None:
+    os.lseek(fd, at, os.SEEK_SET)
+    done = 0
+    while done < len(data):
+        done += os.write(fd, data[done:] if done else data)
+    if os.lseek(fd, 0, os.SEEK_END) > at + len(data):
+        os.ftruncate(fd, at + len(data))
+
+
+def _mend(fd: int, end: int) -> None:
+    """After a write that failed, on a full disk: leave the file as it was."""
+    try:
+        if end >= len(_OPENING):
+            _write_at(fd, end, _CLOSING)
+        else:
+            os.ftruncate(fd, 0)
+    except OSError:
+        return
+
+
+class _Turn:
+    """A block in which no other process writes to a file; where there is no fork, none does."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __enter__(self) -> None:
+        self._lock(wanted=True)
+
+    def __exit__(self, *exc: object) -> None:
+        self._lock(wanted=False)
+
+    def _lock(self, *, wanted: bool) -> None:
+        if sys.platform == "win32":
+            return
+        import fcntl
+
+        try:
+            fcntl.lockf(self._fd, fcntl.LOCK_EX if wanted else fcntl.LOCK_UN)
+        except OSError:
+            return  # some network disks have no locks: a file that nobody shares needs none
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+class ChromeEvents:
+    """Turns spans into events, each a JSON object; `process` is the `pid` that they are drawn in.
+
+    `origin` is the moment that times are counted from, in microseconds: see `origin_of`.
+    """
+
+    def __init__(self, process: int, origin: int) -> None:
+        self._process = process
+        self._origin = origin
+        self._tracks = Tracks()
+        self._is_named = False
+
+    def of(self, spans: Sequence[SpanData]) -> list[str]:
+        """The events of a batch of spans: parents before children, and names before all."""
+        placed, named = self._tracks.place(spans)
+        events: list[str] = []
+        if not self._is_named and spans:
+            self._is_named = True
+            name = _process_name(spans[0].resource)
+            events.append(self._metadata("process_name", 0, "name", name))
+            events.append(self._metadata("process_labels", 0, "labels", _since(self._origin)))
+        events += [self._metadata("thread_name", t.number, "name", t.name) for t in named]
+        for span, track in placed:
+            events.append(self._span(span, track))
+            events += [self._instant(event, span, track) for event in span.events]
+        return events
+
+    def _metadata(self, kind: str, track: int, key: str, text: str) -> str:
+        return (
+            f'{{"ph":"M","name":"{kind}","pid":{self._process},"tid":{track},"ts":0'
+            f',"args":{{"{key}":{json_text(text)}}}}}'
+        )
+
+    def _span(self, span: SpanData, track: Track) -> str:
+        context = span.context
+        parent = span.parent_span_id
+        # The ids stand beside `args`, not in it: speedscope sums up what has equal `args`.
+        start = span.start_ns - self._origin
+        return (
+            f'{{"ph":"X","name":{json_text(span.name)},"cat":{json_text(span.scope)}'
+            f',"pid":{self._process},"tid":{track.number}'
+            f',"ts":{_us(start)},"dur":{_us(max(span.end_ns - span.start_ns, 0))}'
+            f'{_args_field(_args(span))},"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"'
+            + (f',"parentSpanId":"{parent:016x}"}}' if parent else "}")
+        )
+
+    def _instant(self, event: SpanEvent, span: SpanData, track: Track) -> str:
+        moment = event.timestamp_ns - self._origin
+        return (
+            f'{{"ph":"i","s":"t","name":{json_text(event.name)},"cat":{json_text(span.scope)}'
+            f',"pid":{self._process},"tid":{track.number},"ts":{_us(moment)}'
+            f"{_args_field(event.attributes)}}}"
+        )
+
+
+_DAY: Final = 86_400_000_000_000
+"""Nanoseconds."""
+
+
+def origin_of(moment: int) -> int:
+    """The moment that times of a file are counted from: midnight (UTC) of the day before.
+
+    Counted from 1970 they would be so large that viewers, which have floats, lose the last digits.
+    """
+    return max(moment // _DAY - 1, 0) * _DAY
+
+
+def _since(origin: int) -> str:
+    return f"times since {datetime.fromtimestamp(origin // 10**9, timezone.utc).isoformat()}"
+
+
+def _us(ns: int) -> str:
+    """Nanoseconds as microseconds, to the last digit."""
+    sign = "-" if ns < 0 else ""
+    return f"{sign}{abs(ns) // 1000}.{abs(ns) % 1000:03d}"
+
+
+def _args_field(args: Mapping[str, Any]) -> str:
+    return f',"args":{json_object(args)}' if args else ""  # speedscope shows `{}` beside the name
+
+
+def _args(span: SpanData) -> Mapping[str, Any]:
+    """What viewers show of a span when it is chosen: its attributes, and how it ended."""
+    more: dict[str, Any] = {}
+    if span.outcome != "ok":
+        more["enterspan.outcome"] = span.outcome
+    if span.status != "unset":
+        more["enterspan.status"] = span.status
+    if span.status_description:
+        more["enterspan.status_description"] = span.status_description
+    if span.kind != "internal":
+        more["enterspan.kind"] = span.kind
+    return {**span.attributes, **more} if more else span.attributes
+
+
+def _process_name(resource: Mapping[str, Any]) -> str:
+    name = resource.get("service.name")
+    return name if isinstance(name, str) and name else "python"

@@ -1,0 +1,12 @@
+# Made by `enterspan stubs` from the annotated source: don't edit it.
+"""Files that exporters write to: opened late, replaced or continued, whole through forks.
+
+What is written goes out in one piece and unbuffered. So nothing is lost when the process is killed,
+nothing is written twice when it forks, and what parent and child write stands side by side.
+"""
+
+import os
+from typing import IO, Literal, TypeAlias
+
+Target: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
+Mode: TypeAlias = Literal["w", "a"]

@@ -1,0 +1,38 @@
+# Made by `enterspan stubs` from the annotated source: don't edit it.
+"""Chrome Trace Event JSON: finished spans as Perfetto, speedscope and chrome://tracing draw them.
+
+The file is an object with an array of events, the JSON Object Format of the Trace Event Format
+(https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU). A span is a
+complete event (`X`) on a track; what happened in it are instants (`i`) on the same track; names of
+processes and tracks are metadata (`M`). Viewers draw one event below another where it lies within
+its time, on the same track, so spans that overlap without being parent and child get tracks beside
+each other.
+"""
+
+import os
+from collections.abc import Sequence
+from enterspan._records import SpanData
+
+__all__ = ["ChromeTraceExporter"]
+
+class ChromeTraceExporter:
+    """An exporter that writes finished spans as Chrome Trace Event JSON.
+
+    `path` is a file. It is opened when there is something to write, and then replaced. After every
+    batch it is complete, so it can be opened while the program runs, and whatever became of it.
+    Parent and forked child write to the same one, each as a process of its own.
+
+    Spans that come in one batch are drawn below their parents. A span whose parent comes in a later
+    one is drawn below it too, unless others that overlap it got into the way: then it is drawn on a
+    track beside.
+
+    Raises OSError where the file can't be written, and TypeError for a path that is none.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None: ...
+
+    def export(self, spans: Sequence[SpanData]) -> None:
+        """Write spans. Raises OSError where that fails, and ValueError after `shutdown`."""
+
+    def shutdown(self) -> None:
+        """Close the file."""
