@@ -16,9 +16,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+
+import enterspan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,6 +212,15 @@ def test_commands_print_what_the_page_says(block: Block, tmp_path: Path) -> None
         )
         printed = [alike(line) for line in done.stdout.splitlines()]
         assert is_as_shown(printed, [alike(line) for line in shown]), done.stdout
+
+
+def test_the_reference_has_every_public_name() -> None:
+    """What `enterspan` exports; the default instance and its decorator are in the words above it."""
+    pages = "".join(p.read_text(encoding="utf-8") for p in (DOCS / "reference").glob("*.md"))
+    listed = set(re.findall(r"^::: enterspan\.(\w+)$", pages, re.MULTILINE))
+    public = {name for name in vars(enterspan) if not name.startswith("_")}
+    modules = {n for n in public if isinstance(getattr(enterspan, n), ModuleType)}
+    assert public - modules - {"traced", "tracing"} == listed - {"sampling"}
 
 
 def test_nothing_is_left_out_by_accident() -> None:
