@@ -215,8 +215,8 @@ def test_commands_print_what_the_page_says(block: Block, tmp_path: Path) -> None
 
 
 def test_the_reference_has_every_public_name() -> None:
-    """What `enterspan` exports; the default instance and its decorator are in the words above it."""
-    pages = "".join(p.read_text(encoding="utf-8") for p in (DOCS / "reference").glob("*.md"))
+    """What `enterspan` exports; the default instance and its decorator are explained in words."""
+    pages = "\n".join(p.read_text(encoding="utf-8") for p in (DOCS / "reference").glob("*.md"))
     listed = set(re.findall(r"^::: enterspan\.(\w+)$", pages, re.MULTILINE))
     public = {name for name in vars(enterspan) if not name.startswith("_")}
     modules = {n for n in public if isinstance(getattr(enterspan, n), ModuleType)}
