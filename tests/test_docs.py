@@ -124,7 +124,8 @@ def write(files: dict[str, str], folder: Path) -> None:
 
 def environment() -> dict[str, str]:
     """One in which the commands are those of this Python, and nothing is coloured or buffered."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "PYTEST_"))}
+    others = ("COVERAGE_", "OTEL_", "PYTEST_")  # coverage and forks do not go together
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(others)}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "100"}
 
