@@ -32,6 +32,11 @@ ELSEWHERE = {
     "catalogue.md": "with its catalogue: tests/test_docs_catalogue.py",
 }
 """Pages whose examples need something around them."""
+SHOWN = {
+    "view.md": "the tests of the viewer run these commands, on files of their own",
+    "formats.md": "the tests of the formats do",
+}
+"""Pages whose terminals work on files that only the reader has."""
 REQUIRED = os.environ.get("ENTERSPAN_TEST_DOCS") == "required"
 """Whether a package that an example needs must be there: so it is in the session `docs`."""
 _FENCE = re.compile(
@@ -89,7 +94,10 @@ def chosen(language: str) -> list[object]:
     return [
         pytest.param(block, id=f"{block.page}:{block.line}")
         for block in ALL
-        if block.language == language and block.why_not is None and block.page not in ELSEWHERE
+        if block.language == language
+        and block.why_not is None
+        and block.page not in ELSEWHERE
+        and not (language == "console" and block.page in SHOWN)
     ]
 
 
