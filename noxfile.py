@@ -172,11 +172,26 @@ def package(session: nox.Session) -> None:
         session.run("enterspan", "run", "--quiet", "examples/shop")
 
 
-@nox.session(default=False)
+@nox.session
 def docs(session: nox.Session) -> None:
-    """Run the examples of the README and of `examples/`: a part of what `tests` does."""
-    install(session, "test")
-    session.run("python", "-m", "pytest", "tests/test_readme.py", "tests/test_examples.py")
+    """Build the documentation, with warnings as errors, and run every example in it; skip none."""
+    session.install("--quiet", ".[otel,otlp]", *group("test"), *group("docs"))
+    site = Path(session.create_tmp(), "site").resolve()
+    build = ["mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)]
+    session.run(*build, env={"NO_MKDOCS_2_WARNING": "1"})
+    files = ["test_readme.py", "test_examples.py", "otel/test_otel_docs.py"]
+    pages = sorted(str(path) for path in Path("tests").glob("test_docs*.py"))
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "--timeout=120",
+        *["-o", f"cache_dir={session.create_tmp()}/cache"],
+        *pages,
+        *[f"tests/{name}" for name in files],
+        *session.posargs,
+        env={"ENTERSPAN_TEST_DOCS": "required"},
+    )
 
 
 @nox.session
