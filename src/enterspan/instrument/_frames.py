@@ -1,20 +1,25 @@
 """Where a wrapper's frame says that it lies: who counts frames is to count the program's own.
 
-`warnings.warn(..., stacklevel=2)` and `logging` count the frames between them and who is to be named,
-and so would count the wrappers. They leave out frames of the import system, which they know by the
-path of the file. So a wrapper between such a count and its caller has a path through a folder that
-is named like that, to the function's own file; every other wrapper has the function's own path.
+`warnings.warn(..., stacklevel=2)` and `logging` count the frames between them and who is to be
+named, and so would count the wrappers. They leave out frames of the import system, which they know
+by the path of the file. So a wrapper between such a count and its caller has a path through a
+folder that is named like that, to the function's own file; every other one has the function's own.
+
+Which lie between is told by names: a function that gives a stacklevel, and its callers, which is as
+far as most counts go. Where a package counts further, all of its functions are taken for callers.
 """
 
 from __future__ import annotations
 
 import os
-from types import CodeType, FunctionType
+import sys
+import weakref
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._generators import drive, drive_on
 from enterspan._traced import _Kit
-from enterspan.instrument._targets import is_class, is_module, live_names_of, mro_of
+from enterspan.instrument._targets import is_class, is_module, live_names_of, mro_of, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,8 +60,10 @@ def unwrapped(code: CodeType) -> CodeType:
 
 def _counts(function: FunctionType, code: CodeType) -> bool:
     """Whether a function has frames counted, or calls one that has, as far as its names tell."""
-    return _is_counting(code) or any(
-        _is_counting(unwrapped(called.__code__)) for called in _called_by(function, code)
+    return (
+        _is_counting(code)
+        or any(_is_counting(unwrapped(called.__code__)) for called in _called_by(function, code))
+        or any(_is_counting_far(module) for module in _package_of(function))
     )
 
 
@@ -72,7 +79,7 @@ def _is_counting(code: CodeType) -> bool:
 
 
 def _called_by(function: FunctionType, code: CodeType) -> Iterator[FunctionType]:
-    """The plain functions that its names may mean: its module's, those of other modules, methods."""
+    """The plain functions that its names may mean: of its module, other modules, its class."""
     scope = function.__globals__
     owner = scope.get(function.__qualname__.partition(".")[0])
     places = [scope]
@@ -86,6 +93,47 @@ def _called_by(function: FunctionType, code: CodeType) -> Iterator[FunctionType]
                 found = found.__func__
             if type(found) is FunctionType:
                 yield found
+
+
+_FAR: Final = range(4, 100)
+"""Stack levels that pass more than a function and its caller."""
+
+_far: weakref.WeakKeyDictionary[ModuleType, bool] = weakref.WeakKeyDictionary()
+"""Whether a module that has been executed has a function that counts so far."""
+
+
+def _package_of(function: FunctionType) -> Iterator[ModuleType]:
+    """The loaded modules of the package that a function belongs to."""
+    package = str(function.__globals__.get("__name__", "")).partition(".")[0]
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == package and is_module(module):
+            yield module
+
+
+def _is_counting_far(module: ModuleType) -> bool:
+    known = _far.get(module)
+    if known is None:
+        names = live_names_of(module)
+        known = any(_counts_far(unwrapped(code)) for code in _codes_in(names_of(module)))
+        if not getattr(names.get("__spec__"), "_initializing", False):
+            _far[module] = known
+    return known
+
+
+def _codes_in(names: dict[str, Any]) -> Iterator[CodeType]:
+    for value in names.values():
+        if type(value) is FunctionType:
+            yield value.__code__
+        elif is_class(value):
+            for member in names_of(value).values():
+                if type(member) is FunctionType:
+                    yield member.__code__
+
+
+def _counts_far(code: CodeType) -> bool:
+    return _is_counting(code) and any(
+        type(const) is int and const in _FAR for const in code.co_consts
+    )
 
 
 def _copied(function: Any, **names: Any) -> Any:
