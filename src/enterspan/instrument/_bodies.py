@@ -42,17 +42,23 @@ _TEMPLATES_MOST: Final = 2_000
 _RAISE: Final = re.compile(r"^( +)raise$", re.MULTILINE)
 _CALL: Final = re.compile(r"^( +)(return .*@fn\(.*)$", re.MULTILINE)
 _UNSEEN: Final = """\
-\\1@error.__traceback__ = @error.__traceback__.tb_next
+\\1@outside(@error)
 \\1raise"""
 _GUARDED: Final = """\
 \\1try:
 \\1    \\2
 \\1except @Error as @error:
-\\1    @error.__traceback__ = @error.__traceback__.tb_next
+\\1    @outside(@error)
 \\1    raise"""
 """The frame of a wrapper stays out of tracebacks: whoever reads one sees the program's own frames.
 
 Before Python 3.11 an exception that is raised on keeps the traceback with which it was caught.
+"""
+
+_MARK: Final = " (traced)"
+"""Follows the name of a wrapper's code, or a profile would add up neither it nor the body.
+
+cProfile tells functions apart by file, line and name, of which the first two must be the body's.
 """
 
 
@@ -129,7 +135,7 @@ def traced_body(function: FunctionType, board: Switchboard, options: Options) ->
     consts = tuple([kit if const == _KIT else const for const in template.co_consts])
     changes: Any = {
         "co_consts": consts,
-        "co_name": code.co_name,
+        "co_name": unwrapped(code).co_name + _MARK,
         "co_filename": wrapper_path(function, unwrapped(code)),
         "co_firstlineno": code.co_firstlineno,
         "co_flags": template.co_flags | (code.co_flags & _KEPT_FLAGS),
