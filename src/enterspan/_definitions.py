@@ -32,7 +32,7 @@ class _Teller:
 
 def told_code(code: CodeType, loader: Any, tell: Callable[[str], None]) -> CodeType:
     """A program's code with `tell` told each name it defines; as it is without source."""
-    get_data = getattr(loader, "get_data", None)
+    get_data: Any = getattr(loader, "get_data", None)
     source = None
     if code.co_filename.endswith(".py") and get_data is not None:
         try:
@@ -41,7 +41,7 @@ def told_code(code: CodeType, loader: Any, tell: Callable[[str], None]) -> CodeT
             return code
     if source is None:
         return code
-    tree = compile(source, code.co_filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    tree: Any = compile(source, code.co_filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     _follow_definitions(tree)
     told: CodeType = compile(tree, code.co_filename, "exec", dont_inherit=True)
     teller: Any = _Teller(tell)
