@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import gc
 import os
 import threading
 import weakref
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 import wrapt
 
-from enterspan import Tracing, traced, tracing
+from enterspan import Tracing, tracing
 from enterspan.testing import capture
 
 SOURCE = """
@@ -251,7 +251,8 @@ def test_objects_as_targets(module: Any) -> None:
         assert called(module.outer) == ["f"]
         assert set(found.wrapped) == {"target:f", "target:C.m", f"{__name__}:local"}
     with tracing.instrument(module.C().m, module.g, print) as found:
-        assert set(found.wrapped) == {"target:C.m", "target:g", "builtins:print"} or found.skipped
+        assert set(found.wrapped) == {"target:C.m", "target:g"}
+        assert found.skipped["builtins:print"] == "enterspan needs it to record spans"
         assert called(module.C().m) == ["C.m"]
     assert called(local) == called(module.f) == called(module.C().m) == []
     assert type(print).__name__ == "builtin_function_or_method"
@@ -404,12 +405,12 @@ def test_nothing_is_kept_alive(modules: Any) -> None:
     assert seen() is None
 
 
-def test_with_nobody_listening_nothing_is_recorded_and_exceptions_pass(module: Any) -> None:
+def test_with_nobody_listening_results_and_exceptions_are_as_before(module: Any) -> None:
     """As if it were not there."""
-    with tracing.instrument("target"), contextlib.suppress(TypeError):
+    with tracing.instrument("target"):
         assert module.f(4) == 4
-        module.f(1, 2, 3)
-    assert traced is tracing.traced or callable(traced)
+        with pytest.raises(TypeError, match=r"f\(\) takes from 0 to 1"):
+            module.f(1, 2, 3)
 
 
 def test_importing_enterspan_brings_in_none_of_it(script: Any) -> None:
@@ -425,11 +426,93 @@ def test_importing_enterspan_brings_in_none_of_it(script: Any) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_instrumented_functions_are_cheaper_than_a_wrapt_wrapper(module: Any) -> None:
-    """With nobody listening: that is the promise, with a wide margin here."""
-    from timeit import repeat
+def test_functions_may_be_instrumented_and_removed_many_times_while_they_run(
+    module: Any,
+) -> None:
+    """Each call gives its result, each generator ends, and the code is what it was."""
+    code = module.f.__code__
+    stop = threading.Event()
+    wrong: list[Any] = []
 
-    plain = wrapt.FunctionWrapper(lambda x=1: x, lambda w, i, a, k: w(*a, **k))
-    with tracing.instrument("target"):
-        ours = min(repeat(module.f, number=20_000, repeat=5))
-    assert ours < 1.3 * min(repeat(plain, number=20_000, repeat=5))
+    def work() -> None:
+        while not stop.is_set():
+            if (module.f(2), list(module.gen()), module.C().m()) != (2, [1, 2], 1):
+                wrong.append("result")  # an exception fails the test as well: see the thread's end
+        wrong.append("ended")
+
+    thread = threading.Thread(target=work)
+    with capture():
+        thread.start()
+        for _ in range(200):
+            tracing.instrument(module.f, module.C, module.gen).remove()
+        stop.set()
+        thread.join()
+    assert wrong == ["ended"]
+    assert module.f.__code__ is code
+
+
+@pytest.mark.parametrize("how", ["close", "throw", "collect"])
+def test_a_suspended_generator_can_be_left_in_any_way(module: Any, how: str) -> None:
+    """Closed, thrown into, or forgotten; recorded or not, also after removal."""
+    for listening in (True, False):
+        for removed in (True, False):
+            with capture() if listening else nullcontext():
+                found = tracing.instrument("target")
+                body = module.gen()
+                assert next(body) == 1
+                if removed:
+                    found.remove()
+                if how == "close":
+                    body.close()
+                elif how == "throw":
+                    with pytest.raises(KeyError):
+                        body.throw(KeyError())
+                del body
+                gc.collect()
+                found.remove()
+
+
+def test_defaults_that_change_later_count(modules: Any) -> None:
+    """Positional and keyword ones, and those that are taken away."""
+    module = modules(given="def f(a, b=1, *, c=2): return a, b, c\n")
+    with tracing.instrument("given"), capture():
+        module.f.__defaults__ = (7, 8)
+        module.f.__kwdefaults__["c"] = 9
+        assert module.f() == (7, 8, 9)
+        module.f.__kwdefaults__ = {"c": 3}
+        assert module.f(1) == (1, 8, 3)
+        module.f.__defaults__ = None
+        with pytest.raises(TypeError):
+            module.f(1)
+    module.f.__kwdefaults__ = None
+    assert module.f(1, 2, c=3) == (1, 2, 3)
+
+
+def test_closures_and_class_cells_are_shared_with_the_body(modules: Any) -> None:
+    """What the body sets, others see; `super()` and `__class__` work."""
+    module = modules(
+        cells="""
+        def counter():
+            n = 0
+            def up():
+                nonlocal n
+                n += 1
+                return n
+            def now(): return n
+            return up, now
+        up, now = counter()
+        class A:
+            def who(self): return __class__.__name__
+        class B(A):
+            def who(self): return super().who() + __class__.__name__
+        def fact(n): return n * fact(n - 1) if n else 1
+        """
+    )
+    with tracing.instrument("cells", module.up, module.now), capture() as trace:
+        assert (module.up(), module.up(), module.now()) == (1, 2, 2)
+        assert module.B().who() == "AB"
+        assert module.fact(3) == 6
+    assert (module.up(), module.now()) == (3, 3)
+    assert [span.name for span in trace.spans] == [
+        "up", "up", "now", "A.who", "B.who", *["fact"] * 4,
+    ]  # fmt: skip

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,114 @@ def test_what_can_not_be_done_is_said_before_anything_runs(command: Any, words: 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("enterspan: ")
     assert "Traceback" not in done.stderr
+
+
+SCRIPT = '''
+"""What it is."""
+from __future__ import annotations
+import functools, pickle
+
+def keep(function):
+    @functools.wraps(function)
+    def inner(*given):
+        return function(*given)
+    return inner
+
+@keep
+def price(name): return len(name)
+
+if True:
+    class Till:
+        def total(self): return price("gum") + super().__hash__() * 0
+        class Drawer:
+            def open(self): return "open"
+
+for number in range(2):
+    def looped(): return number
+
+async def later(): return 1
+
+def main():
+    print(__doc__, Till().total(), Till.Drawer().open(), looped())
+    print(pickle.loads(pickle.dumps(price)) is price, __file__)
+
+if __name__ == "__main__":
+    main()
+    raise SystemExit(3)
+'''
+
+
+@pytest.mark.parametrize("pattern", ["__main__", "app", "app:*", "__main__:*"])
+@pytest.mark.parametrize("words", [["app.py"], ["-m", "app"]])
+def test_the_programs_own_functions_are_picked(
+    command: Any, tmp_path: Path, pattern: str, words: list[str]
+) -> None:
+    """As `__main__`, or by the name that the module has for others; else nothing is different."""
+    (tmp_path / "app.py").write_text(SCRIPT)
+    plain = command("run", *words)
+    done = command("run", "--instrument", pattern, *words)
+    assert (done.returncode, done.stdout) == (3, plain.stdout)
+    assert done.stdout == f"What it is. 3 open 1\nTrue {tmp_path / 'app.py'}\n"
+    assert names(done.stderr)[1:] == [
+        "keep", "main", "Till.total", "price", "Till.Drawer.open", "looped",
+    ]  # fmt: skip
+    assert "matched nothing" not in done.stderr
+
+
+def test_one_function_of_the_program_is_picked_and_others_excluded(
+    command: Any, tmp_path: Path
+) -> None:
+    """By their names."""
+    (tmp_path / "app.py").write_text(SCRIPT)
+    done = command("run", "--instrument", "__main__:Till", "app.py")
+    assert names(done.stderr)[1:] == ["Till.total", "Till.Drawer.open"]
+    done = command("run", "--instrument", "app", "--exclude", "__main__:Till", "app.py")
+    assert names(done.stderr)[1:] == ["keep", "main", "price", "looped"]
+
+
+def test_a_programs_traceback_is_its_own_with_its_functions_picked(
+    command: Any, tmp_path: Path
+) -> None:
+    """Lines and frames, at every place where it may fail."""
+    for source in (
+        "def f(): return 1 / 0\ndef main():\n    f()\nmain()\n",
+        "def f(): pass\n\n1 / 0\n",
+        "def f(): pass\n\ndef g(:\n",
+        "class A:\n    def m(self): return A.n\nA().m()\n",
+    ):
+        (tmp_path / "app.py").write_text(source)
+        plain = command("run", "--quiet", "app.py")
+        done = command("run", "--quiet", "--instrument", "__main__", "app.py")
+        assert "Error" in plain.stderr
+        if sys.version_info >= (3, 11):
+            told = done.stderr.partition("enterspan: ")[0]  # that nothing was matched
+            assert (done.returncode, told) == (plain.returncode, plain.stderr)
+
+
+def test_a_package_is_run_with_its_own_functions_picked(command: Any, tmp_path: Path) -> None:
+    """Also by a pattern for all that lies below it; and a zip archive."""
+    package = tmp_path / "pack"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text("def f(): return 1\nf()\n")
+    for pattern in ("__main__", "pack.*", "pack.__main__"):
+        done = command("run", "--instrument", pattern, "-m", "pack")
+        assert names(done.stderr)[1:] == ["f"], pattern
+    with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
+        archive.writestr("__main__.py", "import inner\ndef f(): return inner.g()\nf()\n")
+        archive.writestr("inner.py", "def g(): return 1\n")
+    done = command("run", "--instrument", "__main__", "--instrument", "inner", "app.zip")
+    assert names(done.stderr)[1:] == ["f", "g"]
+
+
+def test_what_the_program_does_not_define_is_told(command: Any, tmp_path: Path) -> None:
+    """Where a pattern for it matched nothing."""
+    (tmp_path / "app.py").write_text("def f(): pass\n")
+    done = command("run", "--quiet", "--instrument", "__main__:g", "app.py")
+    assert done.stderr == (
+        "enterspan: --instrument '__main__:g' matched nothing:"
+        " the program itself has no such function, or did not run\n"
+    )
 
 
 TABLE = """

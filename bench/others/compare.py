@@ -29,6 +29,9 @@ SUITES = {
 }
 """What pytest is told to run, for packages that bring their tests along."""
 
+MODULES = {"attrs": ("attr", "attrs")}
+"""What a distribution's modules are called, where that is not its name."""
+
 
 def main(arguments: list[str]) -> int:
     """Compare what the command line asks for."""
@@ -54,7 +57,8 @@ def is_installed(name: str) -> bool:
 def compare(name: str, suite: list[str]) -> bool:
     """Run one package's tests both ways; False if there is a difference."""
     plain = run(suite, "")
-    traced = run(suite, f"{name} {name}.*")
+    targets = " ".join([f"{module} {module}.*" for module in MODULES.get(name, (name,))])
+    traced = run(suite, targets)
     one, two = plain["outcomes"], traced["outcomes"]
     different = sorted(test for test in {**one, **two} if one.get(test) != two.get(test))
     print(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._values import DEFAULT_LIMITS, INT_MAX, INT_MIN, , clean_text, clean_value, safe_repr
+from enterspan._values import DEFAULT_LIMITS, INT_MAX, INT_MIN, clean_text, clean_value, safe_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

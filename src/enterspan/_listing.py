@@ -48,6 +48,8 @@ def _why(pattern: str) -> str:
     from enterspan.instrument import Pattern
 
     read = Pattern(pattern)
+    if read.module == "__main__":
+        return "the program itself has no such function, or did not run"
     loaded = [name for name in sorted(sys.modules) if read.names_in(name)]
     if "*" in read.module and not loaded and read.module.rpartition(".")[0] in sys.modules:
         return f"no module below {read.module.rpartition('.')[0]} was imported"

@@ -39,7 +39,7 @@ class ProgramError(Exception):
 class Program:
     """A program that was found, and has not begun."""
 
-    __slots__ = ("_arguments", "_folder", "_is_archive", "_load", "name")
+    __slots__ = ("_arguments", "_folder", "_is_archive", "_load", "module", "name")
 
     def __init__(
         self,
@@ -49,8 +49,10 @@ class Program:
         load: Callable[[], Loaded],
         *,
         is_archive: bool = False,
+        module: str | None = None,
     ) -> None:
         self.name = name
+        self.module = module or name.partition(".")[0]
         self._arguments = arguments
         self._folder = folder
         self._load = load
@@ -85,14 +87,18 @@ class Program:
         folder = str(Path.cwd())
         _enter_folder(folder)
         main = _main_module_of(name)
-        return cls(name, ["-m", *arguments], folder, lambda: _load_module(main))
+        return cls(name, ["-m", *arguments], folder, lambda: _load_module(main), module=main)
 
     def enter(self) -> None:
         """Have its modules found, as if it ran."""
         _enter_folder(self._folder, always=self._is_archive)
 
-    def run(self) -> None:
-        """Run it. What it raises comes out, SystemExit included."""
+    def run(self, defined: Callable[[ModuleType, str], None] | None = None) -> None:
+        """Run it. What it raises comes out, SystemExit included.
+
+        `defined` is called with its module and a name whenever that has defined a function or a
+        class, at its top level.
+        """
         module = ModuleType("__main__")
         if sys.version_info < (3, 14):
             module.__annotations__ = {}
@@ -107,6 +113,10 @@ class Program:
         vars(module).update(attributes)
         if self._arguments[0] == "-m":
             self._arguments[0] = attributes["__file__"]
+        if defined is not None:
+            from enterspan._definitions import told_code
+
+            code = told_code(code, attributes["__loader__"], lambda name: defined(module, name))
         exec(code, vars(module))
 
 

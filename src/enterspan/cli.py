@@ -30,6 +30,7 @@ from enterspan.stubgen import command as stubs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import ModuleType
 
     from enterspan._scope import InvocationScope
     from enterspan.instrument import Instrumentation
@@ -161,7 +162,7 @@ def _run(options: argparse.Namespace, words: list[str]) -> int:
     scope.__enter__()
     atexit.register(ending)
     try:
-        program.run()
+        program.run(_watched(program, instrumentation))
     except BaseException as error:
         ending.error = error
         hide_from_traceback()
@@ -195,6 +196,21 @@ def _instrument(wishes: Wishes) -> Instrumentation | None:
         return tracing.instrument(*wishes.instrument, **wishes.options)
     except ValueError as error:
         raise RefusedError(str(error)) from None
+
+
+def _watched(
+    program: Program, instrumentation: Instrumentation | None
+) -> Callable[[ModuleType, str], None] | None:
+    """What is done when the program itself has defined something; None if nobody asked for it."""
+    names = ("__main__", program.module)
+    if instrumentation is None or not any(map(instrumentation.wants_main, names)):
+        return None
+
+    def look(module: ModuleType, defined: str) -> None:
+        for name in names:
+            instrumentation.main_defines(name, module, defined)
+
+    return look
 
 
 def _list(wishes: Wishes, words: list[str]) -> int:

@@ -10,21 +10,24 @@ and can't be changed.
 from __future__ import annotations
 
 import ast
-import os
 import re
 import sys
 from types import CodeType, CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._enter import settle
-from enterspan._generators import drive
 from enterspan._scope import finish
-from enterspan._traced import _Kit, wrapper_of
+from enterspan._traced import Options, Recorder, _Kit, wrapper_of
+from enterspan.instrument._frames import (
+    drive_on_unseen,
+    drive_unseen,
+    unwrapped,
+    wrapper_path,
+)
 
 if TYPE_CHECKING:
     from enterspan._span import Span
     from enterspan._switchboard import Switchboard
-    from enterspan._traced import Options
 
 _KIT: Final = "<what the wrapper knows>"
 """Stands in the compiled template for the constant that differs from function to function."""
@@ -40,35 +43,28 @@ _KNOWN: Final = re.compile(r"@(\w+)")
 _RAISE: Final = re.compile(r"^( +)raise$", re.MULTILINE)
 _CALL: Final = re.compile(r"^( +)(return .*@fn\(.*)$", re.MULTILINE)
 _UNSEEN: Final = """\
-\\1@error.__traceback__ = @error.__traceback__.tb_next
+\\1@outside(@error)
 \\1raise"""
 _GUARDED: Final = """\
 \\1try:
 \\1    \\2
 \\1except @Error as @error:
-\\1    @error.__traceback__ = @error.__traceback__.tb_next
+\\1    @outside(@error)
 \\1    raise"""
 """The frame of a wrapper stays out of tracebacks: whoever reads one sees the program's own frames.
 
 Before Python 3.11 an exception that is raised on keeps the traceback with which it was caught.
 """
 
-_PASSED_OVER: Final = "importlib._bootstrap"
-"""A folder that the path of a wrapper's file goes into and comes out of again.
+_MARK: Final = " (traced)"
+"""Follows the name of a wrapper's code, or a profile would add up neither it nor the body.
 
-`warnings.warn(..., stacklevel=2)` and `logging` count the frames between them and who is to be
-named. They leave out those of the import system, which they know by these words, and so the
-wrapper's. The path leads to the function's own file, where inspect finds the source.
+cProfile tells functions apart by file, line and name, of which the first two must be the body's.
 """
 
 
 class BodyError(Exception):
     """A function's body can't be exchanged; the text says why."""
-
-
-def _beside(path: str) -> str:
-    folder, slash, name = path.rpartition(os.sep)
-    return f"{folder}{slash}{_PASSED_OVER}{os.sep}..{os.sep}{name}" if slash else path
 
 
 def settle_own(board: Switchboard, span: Span, result: Any, ends: bool) -> Any:
@@ -83,20 +79,30 @@ def settle_own(board: Switchboard, span: Span, result: Any, ends: bool) -> Any:
     return result
 
 
-def _passed_over_drive() -> Any:
-    """`drive`, whose frame lies between a generator and its consumer, made to be passed over."""
-    code = drive.__code__
-    code = code.replace(co_filename=_beside(code.co_filename))
-    return FunctionType(code, drive.__globals__, drive.__name__, drive.__defaults__)
-
-
-class _Knowledge(_Kit):
+class Knowledge(_Kit):
     """What a wrapper's text knows where it is a function's own body."""
 
     __slots__ = ()
 
     settle = staticmethod(settle_own)
-    drive = staticmethod(_passed_over_drive())
+    drive = staticmethod(drive_unseen)
+    drive_on = staticmethod(drive_on_unseen)
+
+    def __reduce__(self) -> Any:
+        """Pickle, where a function goes to another process by value: nobody traces it there."""
+        return _elsewhere, (self.fn, self.name)
+
+
+class _Nobody:
+    """A switchboard at which nobody ever listens."""
+
+    off: Final = True
+
+
+def _elsewhere(function: FunctionType, name: str) -> Knowledge:
+    board: Any = _Nobody()
+    recorder = Recorder(Options(name), ())
+    return Knowledge(function, board, name, recorder.start, recorder)
 
 
 def copy_of(function: FunctionType, code: CodeType) -> FunctionType:
@@ -120,7 +126,7 @@ def traced_body(function: FunctionType, board: Switchboard, options: Options) ->
 
     Raises BodyError where there can be none.
     """
-    text, names, kit, writable = wrapper_of(function, board, options, _Knowledge)
+    text, names, kit, writable = wrapper_of(function, board, options, Knowledge)
     code = function.__code__
     if not writable or not all(name.isidentifier() for name in code.co_freevars):
         raise BodyError("its parameters can't be written in Python")
@@ -130,8 +136,8 @@ def traced_body(function: FunctionType, board: Switchboard, options: Options) ->
     consts = tuple([kit if const == _KIT else const for const in template.co_consts])
     changes: Any = {
         "co_consts": consts,
-        "co_name": code.co_name,
-        "co_filename": _beside(code.co_filename),
+        "co_name": unwrapped(code).co_name + _MARK,
+        "co_filename": wrapper_path(function, unwrapped(code)),
         "co_firstlineno": code.co_firstlineno,
         "co_flags": template.co_flags | (code.co_flags & _KEPT_FLAGS),
     }

@@ -223,20 +223,37 @@ class Instrumentation:
 
     def arrived(self, name: str, module: ModuleType) -> None:  # internal
         """Wrap what was asked for in a module that has been executed."""
+        self._look_at(name, module, self._names_in(name))
+
+    def _look_at(
+        self, name: str, module: ModuleType, wanted: Iterable[tuple[int, Names]], only: str = ""
+    ) -> None:
         with patching:
             if self._removed:
                 return
             moves = Moves()
-            for at, names in self._names_in(name):
+            for at, names in wanted:
                 for spot, asked in _picked(name, module, names):
-                    self._take(at, spot, moves, asked)
+                    if only in ("", spot.name.partition(".")[0]):
+                        self._take(at, spot, moves, asked)
             self._carry_out(moves)
+
+    def wants_main(self, name: str) -> bool:  # internal
+        """Whether there may be something for this in a program, whose module has a name too."""
+        return any(target.names_in(name) for target in self._targets)
+
+    def main_defines(self, name: str, module: ModuleType, defined: str) -> None:  # internal
+        """Wrap what was asked for of what a program has just defined; its module has two names."""
+        self._look_at(name, module, self._targets_in(name), defined)
 
     def _names_in(self, module: str) -> Iterator[tuple[int, Names]]:
         if not module.endswith(".__main__"):  # that is executed under another name
-            for at, target in enumerate(self._targets):
-                for names in target.names_in(module):
-                    yield at, names
+            yield from self._targets_in(module)
+
+    def _targets_in(self, module: str) -> Iterator[tuple[int, Names]]:
+        for at, target in enumerate(self._targets):
+            for names in target.names_in(module):
+                yield at, names
 
     def _take(self, at: int, spot: Spot, moves: Moves, asked: Asked) -> None:
         """Wrap what lies at a spot, or say why not."""

@@ -80,6 +80,12 @@ def live_names_of(owner: Any) -> Any:
     return _class_dict(owner) if is_class(owner) else _module_dict(owner)
 
 
+def mro_of(cls: Any) -> tuple[Any, ...]:
+    """A class and its bases, in the order in which they are asked."""
+    found: tuple[Any, ...] = _class_mro(cls)
+    return found
+
+
 def names_of(owner: Any) -> dict[str, Any]:
     """A copy of a module's or a class's dictionary; nothing is looked up."""
     found = live_names_of(owner)
