@@ -14,49 +14,132 @@ price
   add up
 """
 
-from enterspan._batches import Exporter as Exporter
-from enterspan._ids import IdGenerator as IdGenerator
-from enterspan._ids import SpanContext as SpanContext
-from enterspan._invocation import Invocation as Invocation
-from enterspan._records import SpanData as SpanData
-from enterspan._records import SpanEvent as SpanEvent
-from enterspan._records import SpanLink as SpanLink
-from enterspan._scope import InvocationScope as InvocationScope
-from enterspan._scope import SpanScope as SpanScope
-from enterspan._scope import UseScope as UseScope
 from enterspan._span import Span as Span
-from enterspan._switchboard import Sampler as Sampler
 from enterspan._tracing import Tracing as Tracing
 from enterspan._tracing import traced as traced
 from enterspan._tracing import tracing as tracing
-from enterspan._values import AttributeValue as AttributeValue
-from enterspan._values import Limits as Limits
 from enterspan._version import __version__ as __version__
-from enterspan._worker import Stats as Stats
-from enterspan._worker import Subscription as Subscription
-from enterspan.events import AlarmEventInfo as AlarmEventInfo
-from enterspan.events import Attribute as Attribute
-from enterspan.events import Attributes as Attributes
-from enterspan.events import ConnectEventInfo as ConnectEventInfo
-from enterspan.events import CustomEventInfo as CustomEventInfo
-from enterspan.events import DiagnosticChannel as DiagnosticChannel
-from enterspan.events import DroppedEvents as DroppedEvents
-from enterspan.events import EmailEventInfo as EmailEventInfo
-from enterspan.events import Exception_ as Exception_
-from enterspan.events import FetchEventInfo as FetchEventInfo
-from enterspan.events import FetchResponseInfo as FetchResponseInfo
-from enterspan.events import Log as Log
-from enterspan.events import Onset as Onset
-from enterspan.events import Outcome as Outcome
-from enterspan.events import QueueEventInfo as QueueEventInfo
-from enterspan.events import Return as Return
-from enterspan.events import RpcEventInfo as RpcEventInfo
-from enterspan.events import ScheduledEventInfo as ScheduledEventInfo
-from enterspan.events import SpanClose as SpanClose
-from enterspan.events import SpanOpen as SpanOpen
-from enterspan.events import StreamDiagnostic as StreamDiagnostic
-from enterspan.events import TailEvent as TailEvent
-from enterspan.events import TailSpanContext as TailSpanContext
-from enterspan.events import TestEventInfo as TestEventInfo
-from enterspan.events import TraceEventInfo as TraceEventInfo
-from enterspan.events import WebSocketEventInfo as WebSocketEventInfo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from enterspan._ids import SpanContext as SpanContext
+    from enterspan._invocation import Invocation as Invocation
+    from enterspan._protocols import Exporter as Exporter
+    from enterspan._protocols import IdGenerator as IdGenerator
+    from enterspan._protocols import Sampler as Sampler
+    from enterspan._records import SpanData as SpanData
+    from enterspan._records import SpanEvent as SpanEvent
+    from enterspan._records import SpanLink as SpanLink
+    from enterspan._scope import InvocationScope as InvocationScope
+    from enterspan._scope import SpanScope as SpanScope
+    from enterspan._scope import UseScope as UseScope
+    from enterspan._values import AttributeValue as AttributeValue
+    from enterspan._values import Limits as Limits
+    from enterspan._worker import Stats as Stats
+    from enterspan._worker import Subscription as Subscription
+    from enterspan.events import AlarmEventInfo as AlarmEventInfo
+    from enterspan.events import Attribute as Attribute
+    from enterspan.events import Attributes as Attributes
+    from enterspan.events import ConnectEventInfo as ConnectEventInfo
+    from enterspan.events import CustomEventInfo as CustomEventInfo
+    from enterspan.events import DiagnosticChannel as DiagnosticChannel
+    from enterspan.events import DroppedEvents as DroppedEvents
+    from enterspan.events import EmailEventInfo as EmailEventInfo
+    from enterspan.events import Exception_ as Exception_
+    from enterspan.events import FetchEventInfo as FetchEventInfo
+    from enterspan.events import FetchResponseInfo as FetchResponseInfo
+    from enterspan.events import Log as Log
+    from enterspan.events import Onset as Onset
+    from enterspan.events import Outcome as Outcome
+    from enterspan.events import QueueEventInfo as QueueEventInfo
+    from enterspan.events import Return as Return
+    from enterspan.events import RpcEventInfo as RpcEventInfo
+    from enterspan.events import ScheduledEventInfo as ScheduledEventInfo
+    from enterspan.events import SpanClose as SpanClose
+    from enterspan.events import SpanOpen as SpanOpen
+    from enterspan.events import StreamDiagnostic as StreamDiagnostic
+    from enterspan.events import TailEvent as TailEvent
+    from enterspan.events import TailSpanContext as TailSpanContext
+    from enterspan.events import TestEventInfo as TestEventInfo
+    from enterspan.events import TraceEventInfo as TraceEventInfo
+    from enterspan.events import WebSocketEventInfo as WebSocketEventInfo
+    from enterspan.instrument import Instrumentation as Instrumentation
+
+__all__ = [
+    "AlarmEventInfo",
+    "Attribute",
+    "AttributeValue",
+    "Attributes",
+    "ConnectEventInfo",
+    "CustomEventInfo",
+    "DiagnosticChannel",
+    "DroppedEvents",
+    "EmailEventInfo",
+    "Exception_",
+    "Exporter",
+    "FetchEventInfo",
+    "FetchResponseInfo",
+    "IdGenerator",
+    "Instrumentation",
+    "Invocation",
+    "InvocationScope",
+    "Limits",
+    "Log",
+    "Onset",
+    "Outcome",
+    "QueueEventInfo",
+    "Return",
+    "RpcEventInfo",
+    "Sampler",
+    "ScheduledEventInfo",
+    "Span",
+    "SpanClose",
+    "SpanContext",
+    "SpanData",
+    "SpanEvent",
+    "SpanLink",
+    "SpanOpen",
+    "SpanScope",
+    "Stats",
+    "StreamDiagnostic",
+    "Subscription",
+    "TailEvent",
+    "TailSpanContext",
+    "TestEventInfo",
+    "TraceEventInfo",
+    "Tracing",
+    "UseScope",
+    "WebSocketEventInfo",
+    "__version__",
+    "traced",
+    "tracing",
+]
+
+_HOMES = (
+    "enterspan._ids",
+    "enterspan._invocation",
+    "enterspan._protocols",
+    "enterspan._records",
+    "enterspan._scope",
+    "enterspan._values",
+    "enterspan._worker",
+    "enterspan.events",
+    "enterspan.instrument",
+)
+
+
+def __getattr__(name: str) -> object:
+    """Import a name's module when somebody first asks for the name (PEP 562)."""
+    if name in __all__:
+        from importlib import import_module
+
+        for home in _HOMES:
+            found = getattr(import_module(home), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,11 +7,10 @@ read them in the source, so the source has the ParamSpec form alone and `entersp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     _F = TypeVar("_F", bound=Callable[..., Any])
 

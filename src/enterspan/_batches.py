@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import threading
 from time import sleep
-from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from enterspan._records import SpanData, record_of
 from enterspan._span import Span
 from enterspan._warnings import warn_once
 from enterspan._worker import EXIT_TIMEOUT, Stats, Subscription, Worker
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from typing import Any, Final
 
+    from enterspan._protocols import Exporter
     from enterspan._switchboard import Switchboard
 
-MAX_QUEUE: Final = 65_536
-MAX_BATCH: Final = 512
-DELAY: Final = 1.0
 _LAST_WORD: Final = 1.0
 """Seconds that an exporter has to return once it has been told to give up."""
-
-
-class Exporter(Protocol):
-    """What gets finished spans. Both methods are called on a worker thread, one at a time."""
-
-    def export(self, spans: Sequence[SpanData]) -> None:
-        """Take a batch of finished spans; what it raises is logged, and the batch has failed."""
-        ...
-
-    def shutdown(self) -> None:
-        """Let go of everything; nothing is exported after this."""
-        ...
 
 
 class ExporterSubscription(Subscription):

@@ -8,11 +8,13 @@ and what they are may be anything, so nothing here raises.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._ids import make_context, parse_traceparent, parse_tracestate
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from enterspan._ids import SpanContext
 
 _PARENT: Final = "traceparent"

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from time import perf_counter_ns as now_ns
 from time import time_ns
-from typing import Final
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["ANCHOR", "now_ns", "wall_ns"]
 

@@ -12,11 +12,12 @@ import gc
 import sys
 from collections import deque
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, Final
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+    from typing import Any, Final
 
 IS_NEEDED: Final = sys.implementation.name == "cpython" and sys.version_info < (3, 12)
 

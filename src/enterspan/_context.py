@@ -11,38 +11,49 @@ gets a `Tombstone`, which says what was current before it, and whoever looks fin
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeAlias
-
 from enterspan._span import Span
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextvars import Token
+    from typing import Any, TypeAlias
 
     from enterspan._lifeline import Lifeline
     from enterspan._switchboard import Switchboard
 
 
-class State(Enum):
-    """What a lifeline says about the spans that hold it."""
+class State:
+    """What a lifeline says about the spans that hold it: one of seven."""
 
-    LIVE = "live"
+    __slots__ = ("word",)
+
+    LIVE: State
     """The invocation is open."""
-    OVER = "over"
+    OVER: State
     """The invocation has ended; a span opened here starts a new one, linked."""
-    UNSAMPLED = "unsampled"
+    UNSAMPLED: State
     """Nobody records this invocation: the no-op span."""
-    UNHEARD = "unheard"
+    UNHEARD: State
     """Nobody listened when the invocation began: as if there were none."""
-    DEAD = "dead"
+    DEAD: State
     """The entry was left out of turn: look at what was current before it."""
-    BOOKMARK = "bookmark"
+    BOOKMARK: State
     """The entry stands for another span."""
-    QUIET = "quiet"
+    QUIET: State
     """A listener is at work: nothing is recorded here."""
 
+    def __init__(self, word: str) -> None:
+        self.word = word
 
-_DEAD = State.DEAD  # an Enum's members are slow to get
+    def __repr__(self) -> str:
+        """Show which one it is."""
+        return f"State.{self.word.upper()}"
+
+
+for _name in State.__annotations__:
+    setattr(State, _name, State(_name.lower()))
+
+_DEAD = State.DEAD
 
 
 class _Sign:

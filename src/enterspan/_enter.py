@@ -6,10 +6,7 @@ body of a coroutine or a generator has run to its end.
 
 from __future__ import annotations
 
-import functools
-from copy import copy, deepcopy
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any
 
 from enterspan._clock import now_ns
 from enterspan._context import Bookmark, State, leave
@@ -30,8 +27,10 @@ from enterspan._invocation import failure_of
 from enterspan._scope import begin, fail, finish, mark
 from enterspan._span import NOOP_SPAN
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from enterspan._span import Span
     from enterspan._switchboard import Switchboard
@@ -131,8 +130,19 @@ def _awaitable(inside: Inside, awaitable: Any) -> Any:
     return made
 
 
-@functools.cache
+_awaited_types: dict[tuple[str, ...], Any] = {}
+
+
 def _awaited_type(more: tuple[str, ...]) -> Any:
+    if more not in _awaited_types:
+        _awaited_types[more] = _make_awaited_type(more)
+    return _awaited_types[more]
+
+
+def _make_awaited_type(more: tuple[str, ...]) -> Any:
+    from copy import copy, deepcopy
+    from typing import Any
+
     from wrapt import BaseObjectProxy
 
     class Awaited(BaseObjectProxy[Any]):

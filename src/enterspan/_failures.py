@@ -7,14 +7,15 @@ exception to remember that, and nothing is kept alive by it.
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._clock import now_ns
 from enterspan._frozen import frozen
 from enterspan._values import cut, safe_str
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Any, Final
 
     from enterspan._lifeline import Lifeline
     from enterspan._values import Limits

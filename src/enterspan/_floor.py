@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._clock import now_ns
 from enterspan._telling import Telling
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Final
 
     from enterspan._failures import Failure
     from enterspan._lifeline import Lifeline

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import sys
 from types import CoroutineType, FunctionType, GeneratorType, coroutine
-from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from enterspan._clock import now_ns
 from enterspan._scope import fail, finish, mark
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Generator
+    from typing import Any, Final, TypeVar
 
     from enterspan._span import Span
     from enterspan._switchboard import Switchboard
 
+    _G = TypeVar("_G")
 
-_G = TypeVar("_G")
 
 _TOLD_BY_FRAME: Final[bool] = "cr_suspended" not in CoroutineType.__dict__
 """Before 3.11 the frame tells whether a body has started, and from then on the body itself."""

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 from _random import Random
-from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from enterspan._frozen import frozen, twin
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Final
+
+    from enterspan._protocols import IdGenerator
 
 SAMPLED: Final = 0x01
 """The trace flag that says: whoever made this span keeps it."""
@@ -34,18 +37,6 @@ def _reseed() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reseed)
-
-
-class IdGenerator(Protocol):
-    """What `configure(id_generator=...)` takes; OpenTelemetry's generators fit."""
-
-    def generate_trace_id(self) -> int:
-        """Return a new trace id: 128 bits, not zero."""
-        ...
-
-    def generate_span_id(self) -> int:
-        """Return a new span id: 64 bits, not zero."""
-        ...
 
 
 @frozen
@@ -98,7 +89,7 @@ def make_context(trace_id: int, span_id: int, flags: int, state: str, remote: bo
     return made  # type: ignore[no-any-return]
 
 
-NO_CONTEXT: Final = SpanContext(0, 0)
+NO_CONTEXT: Final = make_context(0, 0, 0, "", False)
 
 
 def bits_from(generator: IdGenerator) -> Callable[[int], int]:

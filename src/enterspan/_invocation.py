@@ -7,24 +7,24 @@ its spans is open, or its `linger` has run out; or when it is closed; or when it
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 from enterspan import _failures
 from enterspan._clock import now_ns
 from enterspan._context import State
 from enterspan._lifeline import new_root, visible
 from enterspan._span import NOOP_SPAN, Span, end_span, keep_event, rare
-from enterspan._timers import Timer, call_later
 from enterspan._values import clean_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from enterspan._ids import SpanContext
     from enterspan._lifeline import Lifeline
     from enterspan._span import Rare
     from enterspan._switchboard import Switchboard
+    from enterspan._timers import Timer
     from enterspan._tracing import Tracing
     from enterspan.events import Attribute, EventInfo, FetchResponseInfo
 
@@ -113,7 +113,7 @@ class Invocation:
 
     def __repr__(self) -> str:
         """Show the name, the id and the state."""
-        return f"<Invocation {self.name!r} {self.id} {self._lifeline.state.value}>"
+        return f"<Invocation {self.name!r} {self.id} {self._lifeline.state.word}>"
 
     def begin(  # internal
         self,
@@ -214,6 +214,8 @@ class Invocation:
         if not lifeline.open or self._linger == 0:
             self._finish(None)
         elif self._linger is not None and self._timer is None:
+            from enterspan._timers import call_later
+
             self._timer = call_later(self._linger, self._expire)
 
     def _expire(self) -> None:

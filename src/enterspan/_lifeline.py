@@ -7,20 +7,20 @@ is no more than this; one that somebody asked for has an `Invocation` beside it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from enterspan._clock import now_ns
 from enterspan._context import QUIET, State
-from enterspan._floor import Hold
 from enterspan._span import NOOP_SPAN, Span, rare
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from enterspan._ids import SpanContext
     from enterspan._span import Rare
     from enterspan._switchboard import Switchboard
     from enterspan.events import Attribute, EventInfo
 
-_LIVE, _OVER, _UNHEARD = State.LIVE, State.OVER, State.UNHEARD  # an Enum's members are slow to get
+_LIVE, _OVER, _UNHEARD = State.LIVE, State.OVER, State.UNHEARD
 
 
 class Lifeline:
@@ -236,6 +236,8 @@ def _announce(
     if board.bridge is not None:
         board.bridge.root_opened(lifeline, root, parent, link, info, given)
     elif more is not None and more.floor and (board.tails or (lifeline.kept and board.exports)):
+        from enterspan._floor import Hold
+
         lifeline.watch = Hold(
             lifeline, None, lambda: board.announce(lifeline, root, parent, info, given)
         )

@@ -5,15 +5,16 @@ from __future__ import annotations
 import functools
 import threading
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, MethodType
-from typing import TYPE_CHECKING, Any
 
 from enterspan._context import QUIET, Bookmark, State, enter, leave, look, span_at
 from enterspan._generators import Inside, as_async_generator, as_coroutine, as_generator
 from enterspan._remote import remote_span
 from enterspan._span import NOOP_SPAN
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from typing_extensions import Self
 

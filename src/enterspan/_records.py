@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._clock import ANCHOR
 from enterspan._frozen import frozen, twin
 from enterspan._ids import make_context
 from enterspan._values import cut
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, Final
 
     from enterspan._ids import SpanContext
     from enterspan._span import Span

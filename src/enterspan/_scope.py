@@ -8,18 +8,17 @@ its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from enterspan import _failures
 from enterspan._clock import now_ns
 from enterspan._context import QUIET, Bookmark, State, enter, leave, look, span_at
-from enterspan._floor import Hold
 from enterspan._invocation import Invocation, end_root, report
 from enterspan._lifeline import new_root, plain_root
 from enterspan._span import NOOP_SPAN, Rare, Span, end_span, end_watched, owed, rare
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Any
 
     from enterspan._context import Entry
     from enterspan._ids import SpanContext
@@ -108,6 +107,8 @@ def begin_with_floor(
     if board.bridge is not None:
         more.floor = 0  # what another tracer has begun can't be left out
         return begin(board, name, attributes, more, current)
+    from enterspan._floor import Hold
+
     entry = look(board)
     span = span_at(entry) if entry is not None else board.ambient_root()
     lifeline = span._lifeline.origin if span is not None else None

@@ -9,12 +9,9 @@ spans have live in `Rare`, and nothing is computed that nobody asked for. That c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
 from enterspan import _failures
 from enterspan._clock import now_ns, wall_ns
 from enterspan._ids import NO_CONTEXT, SpanContext, make_context
-from enterspan._records import SpanEvent, SpanLink
 from enterspan._values import (
     INT_MAX,
     INT_MIN,
@@ -27,14 +24,17 @@ from enterspan._values import (
     size_of,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextvars import Token
+    from typing import Any, Final
 
     from typing_extensions import Self
 
     from enterspan._context import Tombstone
     from enterspan._lifeline import Lifeline
+    from enterspan._records import SpanEvent, SpanLink
     from enterspan._values import AttributeValue, Limits
     from enterspan.events import TailSpanContext
 
@@ -248,6 +248,8 @@ class Span:
             board.restore(token)
         more = rare(self)
         if _spend(self, _EVENT_BYTES + size_of(values)):
+            from enterspan._records import SpanLink
+
             more.links.append(SpanLink(context, _closed(values)))
         else:
             more.dropped_links += 1
@@ -413,6 +415,8 @@ def keep_event(
         return
     more = rare(span)
     if always or _spend(span, _EVENT_BYTES + len(name) + size_of(attributes)):
+        from enterspan._records import SpanEvent
+
         more.events.append(SpanEvent(name, wall_ns(moment), _closed(attributes)))
     else:
         more.dropped_events += 1

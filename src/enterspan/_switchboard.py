@@ -8,87 +8,33 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 import weakref
-from collections import deque
+from _thread import RLock
 from contextvars import ContextVar
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
 
 from enterspan._clock import now_ns
-from enterspan._collector import guard
 from enterspan._context import QUIET
 from enterspan._ids import bits_from, random_bits
-from enterspan._records import SpanData, record_of
-from enterspan._tails import TailSubscription, Watch
-from enterspan._values import Limits
+from enterspan._values import DEFAULT_LIMITS, Limits
 from enterspan._warnings import warn_once
-from enterspan._worker import EXIT_TIMEOUT
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from enterspan._batches import ExporterSubscription
     from enterspan._context import Entry
-    from enterspan._ids import IdGenerator, SpanContext
+    from enterspan._ids import SpanContext
     from enterspan._lifeline import Lifeline
+    from enterspan._protocols import Bridge, IdGenerator, Sampler
+    from enterspan._records import SpanData
     from enterspan._span import Span
-    from enterspan._values import AttributeValue
+    from enterspan._tails import TailSubscription, Watch
     from enterspan._worker import Subscription
     from enterspan.events import Attribute, EventInfo
-
-
-class Sampler(Protocol):
-    """Decides, at the root of each invocation, whether exporters get its spans."""
-
-    def should_sample(
-        self,
-        parent: SpanContext | None,
-        trace_id: int,
-        name: str,
-        attributes: Mapping[str, AttributeValue],
-    ) -> bool:
-        """Return True to keep the spans."""
-        ...
-
-
-class Bridge(Protocol):
-    """What backs each span with one of another tracer; with none installed, nothing asks for it.
-
-    `get`, `set` and `reset` take the place of our variable's, so that the other tracer's idea of
-    what is current stays in step with ours, by whatever way a span becomes current.
-    """
-
-    def get(self) -> Any:
-        """Return the entry that is current."""
-        ...
-
-    def set(self, entry: Any) -> Any:
-        """Make an entry current; return what undoes that, which has an `old_value`."""
-        ...
-
-    def reset(self, token: Any) -> None:
-        """Undo a `set`, also one of our own variable; ValueError in another context."""
-        ...
-
-    def upstream(self) -> SpanContext | None:
-        """Return what is current in the other tracer, where no entry of ours is."""
-        ...
-
-    def root_opened(
-        self,
-        lifeline: Lifeline,
-        root: Span,
-        parent: SpanContext | None,
-        link: SpanContext | None,
-        info: EventInfo | None,
-        given: tuple[Attribute, ...],
-    ) -> None:
-        """Back a root that nobody knows yet: set its ids, whether it is kept, and the watch.
-
-        It announces the invocation itself, once the ids are known.
-        """
-        ...
 
 
 class Switchboard:
@@ -151,14 +97,14 @@ class Switchboard:
         self.generation = 0
         self.born = 0
         self.threads: Any = None
-        self.garbage: deque[Callable[[], None]] = deque()
+        self.garbage: list[Callable[[], None]] = []
         self._closed = False
-        self.use_limits(Limits())
+        self.use_limits(DEFAULT_LIMITS)
         _boards.add(self)
         _by_name.setdefault(name, self)
 
     @property
-    def wiring(self) -> threading.RLock:
+    def wiring(self) -> RLock:
         """The lock for changes of who listens to what."""
         return _wiring
 
@@ -240,7 +186,7 @@ class Switchboard:
             self.tails = (*self.tails, subscription)
             self._closed = self._closed or _is_ending()
             self.rewire()
-        guard()
+        _guard()
         _at_process_end()
 
     def plug_exporter(self, subscription: ExporterSubscription) -> None:
@@ -249,7 +195,7 @@ class Switchboard:
             self.exports = (*self.exports, subscription)
             self._closed = self._closed or _is_ending()
             self.rewire()
-        guard()
+        _guard()
         _at_process_end()
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -277,6 +223,8 @@ class Switchboard:
         if not exports and not collectors:
             span._attributes = span._more = None
             return
+        from enterspan._records import record_of
+
         record = record_of(span)
         span._attributes = span._more = None
         if span._start > self.born:
@@ -302,6 +250,8 @@ class Switchboard:
             return None
         if self.garbage:
             self.sweep()
+        from enterspan._tails import Watch
+
         flags = None if parent is None else parent.trace_flags
         watch = Watch(lifeline, root, flags, info, given, self.tails)
         return watch if watch.is_heard else None
@@ -347,7 +297,7 @@ class Switchboard:
         """End what has become garbage."""
         while self.garbage:
             try:
-                end = self.garbage.popleft()
+                end = self.garbage.pop()
             except IndexError:
                 return  # another thread has just taken it
             end()
@@ -382,6 +332,8 @@ class Switchboard:
                 invocation.abandon()
         self._closed = True
         self.queue = None
+        from enterspan._worker import EXIT_TIMEOUT
+
         self.flush(EXIT_TIMEOUT)
 
     @property
@@ -393,6 +345,8 @@ class Switchboard:
         """Deliver at once, while the process ends; a listener that hangs is waited for once."""
         if listener.is_late or self.is_quiet:
             return
+        from enterspan._worker import EXIT_TIMEOUT
+
         listener.is_late = not listener.flush(monotonic() + EXIT_TIMEOUT)
 
     def after_fork(self) -> None:
@@ -401,14 +355,14 @@ class Switchboard:
         self.born = now_ns()
         self.queue = None
         self._closed = False
-        self.garbage = deque()
+        self.garbage = []
         self.invocations = weakref.WeakSet()
         for subscription in (*self.tails, *self.exports):
             subscription.after_fork()
 
 
 _boards: weakref.WeakSet[Switchboard] = weakref.WeakSet()
-_wiring = threading.RLock()
+_wiring = RLock()
 _by_name: weakref.WeakValueDictionary[str, Switchboard] = weakref.WeakValueDictionary()
 
 
@@ -421,8 +375,16 @@ def board_named(name: str) -> Switchboard:
 _registered: set[str] = set()
 
 
+def _guard() -> None:
+    from enterspan._collector import guard
+
+    guard()
+
+
 def _is_ending() -> bool:
     """Whether it may be too late for anything to be called at the process's end."""
+    import threading
+
     return not threading.main_thread().is_alive()
 
 
@@ -438,7 +400,7 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     global _wiring  # noqa: PLW0603 - another thread may have held it when the process was forked
-    _wiring = threading.RLock()
+    _wiring = RLock()
     for board in list(_boards):
         board.after_fork()
 

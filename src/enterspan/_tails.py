@@ -12,7 +12,6 @@ from _thread import allocate_lock
 from collections import deque
 from time import process_time_ns
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._clock import ANCHOR, now_ns
 from enterspan._context import QUIET
@@ -39,8 +38,10 @@ from enterspan.events import (
     make_tail_event,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any, Final
 
     from enterspan._failures import Failure
     from enterspan._lifeline import Lifeline

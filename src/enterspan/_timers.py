@@ -6,10 +6,10 @@ import os
 import threading
 from heapq import heappop, heappush
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from enterspan._warnings import warn
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -7,14 +7,10 @@ begin, finish and fail, and nothing of what they do.
 
 from __future__ import annotations
 
-import functools
-import re
 import sys
 import weakref
-from keyword import iskeyword
 from types import CodeType, FunctionType
 from types import coroutine as _coroutine
-from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._enter import is_plain, settle
 from enterspan._frozen import frozen
@@ -29,10 +25,12 @@ from enterspan._generators import (
 )
 from enterspan._scope import begin, begin_with_floor, fail, finish
 from enterspan._span import Rare, put_attributes
-from enterspan._values import Limits, clean_all, clean_text
+from enterspan._values import DEFAULT_LIMITS, clean_all, clean_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, Final
 
     from enterspan._span import Span
     from enterspan._switchboard import Switchboard
@@ -95,7 +93,7 @@ def options_of(
     if not isinstance(capture_return, bool):
         raise TypeError(f"capture_return must be True or False, not {capture_return!r}")
     check_seconds("min_duration", min_duration)
-    clean = None if attributes is None else clean_all(attributes, {}, Limits())
+    clean = None if attributes is None else clean_all(attributes, {}, DEFAULT_LIMITS)
     return Options(name, clean, captured, capture_return, min_duration)
 
 
@@ -132,6 +130,8 @@ def trace(target: Any, board: Switchboard, options: Options) -> Any:
     """Return what was given, with a span around each call."""
     if isinstance(target, FunctionType):
         return _trace_function(target, board, options)
+    import functools  # what follows is rarer
+
     if isinstance(target, (classmethod, staticmethod)):
         return type(target)(trace(target.__func__, board, options))
     if isinstance(target, property):
@@ -230,7 +230,7 @@ def span_name(function: Any) -> str:
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
     if not isinstance(name, str):
         name = type(function).__qualname__
-    return clean_text(name.rpartition("<locals>.")[2], Limits().name_bytes)
+    return clean_text(name.rpartition("<locals>.")[2], DEFAULT_LIMITS.name_bytes)
 
 
 _traced: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -387,7 +387,9 @@ def _trace_function(function: FunctionType, board: Switchboard, options: Options
     )
     if writable and function.__kwdefaults__ is not None:
         wrapper.__kwdefaults__ = dict(function.__kwdefaults__)
-    functools.update_wrapper(wrapper, function)
+    from functools import update_wrapper
+
+    update_wrapper(wrapper, function)
     flags = code.co_flags
     if flags & _AWAITED and not flags & _COROUTINE:
         wrapper = _coroutine(wrapper)  # type: ignore[assignment]
@@ -405,6 +407,8 @@ def wrapper_of(
     kit = kit or _Kit
     code = function.__code__
     params, args, names = _parameters(code)
+    from keyword import iskeyword
+
     writable = all(name.isidentifier() and not iskeyword(name) for name in names)
     if not writable:  # not made by Python's own compiler
         params = args = "*args, **kwargs"
@@ -471,9 +475,6 @@ class _Kit:
         self.end = end
 
 
-_KNOWN: Final = re.compile(r"@(\w+)")
-
-
 def _make(text: str, names: tuple[str, ...]) -> Any:
     """Compile a wrapper's text to a function that makes wrappers."""
     prefix = "_"
@@ -481,7 +482,7 @@ def _make(text: str, names: tuple[str, ...]) -> Any:
         prefix += "_x"
     make = _compiled.get((text, prefix))
     if make is None:
-        used = sorted({word for word in _KNOWN.findall(text) if hasattr(_Kit, word)})
+        used = sorted({word for word in dir(_Kit) if f"@{word}" in text})
         head = "".join([f"    {prefix}{word} = kit.{word}\n" for word in used])
         whole = "def make(kit):\n" + head + text.replace("@", prefix) + "    return wrapper\n"
         scope: dict[str, Any] = {}

@@ -7,46 +7,31 @@ from __future__ import annotations
 
 from _collections_abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from enterspan import _enter
 from enterspan._arity import by_arity
-from enterspan._batches import (
-    DELAY,
-    MAX_BATCH,
-    MAX_QUEUE,
-    ExporterSubscription,
-    check_batching,
-    check_exporter,
-)
-from enterspan._carriers import extract_context, inject_context
 from enterspan._clock import now_ns
 from enterspan._context import State, look, span_at
 from enterspan._ids import SpanContext, parse_traceparent
 from enterspan._invocation import Invocation, current_invocation
-from enterspan._propagation import bind, propagate_threads
 from enterspan._scope import InvocationScope, SpanScope, UseScope, begin
 from enterspan._span import NOOP_SPAN, Span, fresh_attributes, keep_event
 from enterspan._span import Span as _Span
 from enterspan._switchboard import Switchboard
-from enterspan._tails import TailSubscription, check_tail
 from enterspan._traced import check_seconds, instrument_options, options_of, trace
-from enterspan._values import Limits, clean_all, clean_text, cut
+from enterspan._values import DEFAULT_LIMITS, Limits, clean_all, clean_text, cut
 from enterspan._warnings import warn_once
-from enterspan._worker import DEFAULT_TIMEOUT
-from enterspan.events import EVENT_INFOS, Log, make_attributes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping, Sequence
     from os import PathLike
     from types import ModuleType
-    from typing import Concatenate, Literal, ParamSpec, TypeAlias
+    from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
-    from enterspan._batches import Exporter
     from enterspan._handlers import _Tail
-    from enterspan._ids import IdGenerator
+    from enterspan._protocols import Exporter, IdGenerator, Sampler
     from enterspan._span import Rare
-    from enterspan._switchboard import Sampler
     from enterspan._values import AttributeValue
     from enterspan._worker import Subscription
     from enterspan.events import EventInfo
@@ -60,6 +45,10 @@ if TYPE_CHECKING:
     _Parent: TypeAlias = SpanContext | Span | str | _Carrier
 
 _UNSET: Any = object()
+
+_MAX_QUEUE: Final = 65_536
+_MAX_BATCH: Final = 512
+_DELAY: Final = 1.0
 
 
 class Tracing:
@@ -185,18 +174,21 @@ class Tracing:
 
     # --- the decorator ---
 
-    @overload
-    def traced(self, name: _F, /) -> _F: ...
-    @overload
-    def traced(
-        self,
-        name: str | None = None,
-        *,
-        attributes: Mapping[str, AttributeValue] | None = None,
-        capture_args: bool | Sequence[str] = False,
-        capture_return: bool = False,
-        min_duration: float | None = None,
-    ) -> Callable[[_F], _F]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def traced(self, name: _F, /) -> _F: ...
+        @overload
+        def traced(
+            self,
+            name: str | None = None,
+            *,
+            attributes: Mapping[str, AttributeValue] | None = None,
+            capture_args: bool | Sequence[str] = False,
+            capture_return: bool = False,
+            min_duration: float | None = None,
+        ) -> Callable[[_F], _F]: ...
+
     def traced(
         self,
         name: Any = None,
@@ -291,6 +283,8 @@ class Tracing:
         for spans that are still open at its end (None: without limit). With `ambient=True`, what
         carries no invocation of its own falls back to it while it is open.
         """
+        from enterspan.events import EVENT_INFOS, make_attributes
+
         check_seconds("linger", linger)
         if info is not None and not isinstance(info, EVENT_INFOS):
             raise TypeError(f"info must be an event info, such as FetchEventInfo, not {info!r}")
@@ -312,20 +306,23 @@ class Tracing:
             given=given,
         )
 
-    @overload
-    def entrypoint(self, name: _F, /) -> _F: ...
-    @overload
-    def entrypoint(
-        self,
-        name: str | None = None,
-        *,
-        info: EventInfo | Callable[..., EventInfo | None] | None = None,
-        parent: _Parent | Callable[..., _Parent | None] | None = None,
-        linger: float | None = 0.0,
-        ambient: bool = False,
-        new_trace: bool = False,
-        attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
-    ) -> Callable[[_F], _F]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def entrypoint(self, name: _F, /) -> _F: ...
+        @overload
+        def entrypoint(
+            self,
+            name: str | None = None,
+            *,
+            info: EventInfo | Callable[..., EventInfo | None] | None = None,
+            parent: _Parent | Callable[..., _Parent | None] | None = None,
+            linger: float | None = 0.0,
+            ambient: bool = False,
+            new_trace: bool = False,
+            attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
+        ) -> Callable[[_F], _F]: ...
+
     def entrypoint(
         self,
         name: Any = None,
@@ -375,6 +372,8 @@ class Tracing:
         `inline` calls it on the thread on which things happen, `background` on one of its own.
         TypeError for what can't be a tail, ValueError for another delivery.
         """
+        from enterspan._tails import TailSubscription, check_tail
+
         check_tail(tail)
         if delivery not in ("background", "inline"):
             raise ValueError(f"delivery must be 'background' or 'inline', not {delivery!r}")
@@ -386,15 +385,17 @@ class Tracing:
         self,
         exporter: Exporter,
         *,
-        max_queue: int = MAX_QUEUE,
-        max_batch: int = MAX_BATCH,
-        delay: float = DELAY,
+        max_queue: int = _MAX_QUEUE,
+        max_batch: int = _MAX_BATCH,
+        delay: float = _DELAY,
     ) -> Subscription:
         """Subscribe an exporter of finished spans, which it gets in batches on a worker thread.
 
         At most `max_queue` spans wait; what comes on top is counted as dropped. A batch has at most
         `max_batch` spans and waits at most `delay` seconds.
         """
+        from enterspan._batches import ExporterSubscription, check_batching, check_exporter
+
         check_exporter(exporter)
         check_batching(max_queue, max_batch, delay)
         subscription = ExporterSubscription(self._board, exporter, max_queue, max_batch, delay)
@@ -420,7 +421,7 @@ class Tracing:
         if sampler is not _UNSET:
             board.use_sampler(sampler)
         if limits is not _UNSET:
-            board.use_limits(limits or Limits())
+            board.use_limits(limits or DEFAULT_LIMITS)
         if id_generator is not _UNSET:
             board.use_generator(id_generator)
         if resource is not _UNSET:
@@ -460,6 +461,8 @@ class Tracing:
             event = {"log.severity": kind, "log.message": cut(text, limits.value_bytes), **values}
             keep_event(span, "log", moment, event)
         if lifeline.watch is not None:
+            from enterspan.events import Log, make_attributes
+
             pairs = make_attributes(values).info if values else ()
             lifeline.watch.logged(span, moment, Log(kind, text, pairs, truncated))
 
@@ -467,6 +470,8 @@ class Tracing:
         """Bind the current span to a callable, for a thread or callback with an empty context."""
         if not callable(fn):
             raise TypeError(f"propagate takes a callable, not {fn!r}")
+        from enterspan._propagation import bind
+
         return bind(self._board, fn)
 
     def inject(self, carrier: MutableMapping[str, str]) -> None:
@@ -480,6 +485,8 @@ class Tracing:
         if context is None:
             return
         try:
+            from enterspan._carriers import inject_context
+
             inject_context(context, carrier)
         except Exception as error:
             warn_once(type(carrier), "carrier", error, "when a trace context was written to it")
@@ -501,6 +508,8 @@ class Tracing:
         A carrier is a mapping of header names, in any case, to values; pairs of names and values,
         as text or bytes (ASGI); or the environment of a WSGI request.
         """
+        from enterspan._carriers import extract_context
+
         return extract_context(carrier)
 
     # --- the end ---
@@ -508,11 +517,15 @@ class Tracing:
     def flush(self, timeout: float | None = None) -> bool:
         """Deliver all that is finished; False if that took more than `timeout` seconds (30)."""
         check_seconds("timeout", timeout)
+        from enterspan._worker import DEFAULT_TIMEOUT
+
         return self._board.flush(DEFAULT_TIMEOUT if timeout is None else timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Flush, then end every subscription; False if it took more than `timeout` seconds (30)."""
         check_seconds("timeout", timeout)
+        from enterspan._worker import DEFAULT_TIMEOUT
+
         return self._board.shutdown(DEFAULT_TIMEOUT if timeout is None else timeout)
 
 
@@ -544,6 +557,8 @@ def _has(thing: object, method: str) -> bool:
 
 
 def _set_propagation(board: Switchboard, wanted: bool) -> None:
+    from enterspan._propagation import propagate_threads
+
     propagate_threads(board, wanted)
 
 
@@ -596,7 +611,11 @@ def _parent_context(parent: object) -> SpanContext | None:
         return parent if parent.is_valid else None
     if isinstance(parent, str):
         return parse_traceparent(parent)
-    return None if parent is None else extract_context(parent)
+    if parent is None:
+        return None
+    from enterspan._carriers import extract_context
+
+    return extract_context(parent)
 
 
 class _NoScope(SpanScope):

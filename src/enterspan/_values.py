@@ -7,12 +7,12 @@ that is not immutable is copied or turned into text at once.
 from __future__ import annotations
 
 from _collections_abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._frozen import frozen
+from enterspan._frozen import frozen, twin
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Any, Final, TypeAlias
 
 AttributeValue: TypeAlias = (
     str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
@@ -75,6 +75,17 @@ class Limits:
     def easy_count(self) -> int:  # internal
         """How many easy attributes fit into a span for certain."""
         return self.span_bytes // (self.easy_text + self.easy_key + _NUMBER_BYTES)
+
+
+def _default_limits() -> Limits:
+    made: Any = object.__new__(twin(Limits))  # by stores: `__init__` is compiled when first called
+    for name, value in Limits._defaults.items():  # type: ignore[attr-defined]
+        setattr(made, name, value)
+    made.__class__ = Limits
+    return made  # type: ignore[no-any-return]
+
+
+DEFAULT_LIMITS: Final = _default_limits()
 
 
 def cut(text: str, limit: int) -> str:

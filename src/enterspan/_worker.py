@@ -14,15 +14,16 @@ import weakref
 from _thread import allocate_lock, get_ident
 from collections import deque
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._context import QUIET
 from enterspan._frozen import frozen
 from enterspan._warnings import warn
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Any, Final
 
     from typing_extensions import Self
 

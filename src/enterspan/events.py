@@ -13,16 +13,16 @@ The vocabulary is that of workerd's streaming tail workers.
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
+from types import GenericAlias, MappingProxyType
 
 from enterspan._frozen import frozen, twin
 from enterspan._values import INT_MAX, INT_MIN, clean_text, safe_repr
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
-    from typing import TypeAlias
+    from typing import Any, Final, Generic, Literal, TypeAlias
 
     from enterspan._values import AttributeValue
 
@@ -62,7 +62,16 @@ if TYPE_CHECKING:
 
     E = DefaultTypeVar("E", covariant=True, bound="Event", default="Event")
 else:
-    E = TypeVar("E", covariant=True)
+    # `typing.Generic` without typing, which takes longer to import than the rest of the package.
+    E = None
+
+    class Generic:
+        """A class that takes types in brackets."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, item: object) -> object:
+            return cls if cls is Generic else GenericAlias(cls, item)
 
 
 # --- what an invocation is about ----------------------------------------------------------------

@@ -30,10 +30,9 @@ from enterspan._warnings import warn, warn_once
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from enterspan._batches import Exporter
     from enterspan._ids import SpanContext
+    from enterspan._protocols import Exporter, Sampler
     from enterspan._records import SpanData, SpanEvent, SpanLink
-    from enterspan._switchboard import Sampler
     from enterspan._values import AttributeValue
 
 __all__ = [

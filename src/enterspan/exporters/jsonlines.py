@@ -17,7 +17,14 @@ from json.encoder import encode_basestring
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._values import INT_MAX, INT_MIN, Limits, clean_text, clean_value, safe_repr
+from enterspan._values import (
+    DEFAULT_LIMITS,
+    INT_MAX,
+    INT_MIN,
+    clean_text,
+    clean_value,
+    safe_repr,
+)
 from enterspan._warnings import warn
 
 if TYPE_CHECKING:
@@ -259,7 +266,7 @@ def _ends_inside_a_line(path: Path) -> bool:
 # --- JSON -----------------------------------------------------------------------------------------
 
 _quote: Final[Callable[[str], str]] = encode_basestring
-_LIMITS: Final = Limits()
+_LIMITS: Final = DEFAULT_LIMITS
 _DEPTH: Final = 12
 """Deeper than this a value is written as its text; none that the core cleaned is."""
 _encode: Final = JSONEncoder(

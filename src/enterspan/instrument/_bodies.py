@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from enterspan._enter import settle
 from enterspan._generators import drive
 from enterspan._scope import finish
-from enterspan._traced import _KNOWN, _Kit, wrapper_of
+from enterspan._traced import _Kit, wrapper_of
 
 if TYPE_CHECKING:
     from enterspan._span import Span
@@ -36,6 +36,7 @@ _TEMPLATES_MOST: Final = 2_000
 """How many templates are kept; functions of like signatures share one."""
 
 
+_KNOWN: Final = re.compile(r"@(\w+)")
 _RAISE: Final = re.compile(r"^( +)raise$", re.MULTILINE)
 _CALL: Final = re.compile(r"^( +)(return .*@fn\(.*)$", re.MULTILINE)
 _UNSEEN: Final = """\

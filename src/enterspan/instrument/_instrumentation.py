@@ -7,7 +7,7 @@ from types import FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from enterspan._traced import Options, parameter_names
-from enterspan._values import Limits, clean_text
+from enterspan._values import DEFAULT_LIMITS, clean_text
 from enterspan.instrument._bodies import BodyError
 from enterspan.instrument._holders import Moves
 from enterspan.instrument._imports import finder, watch_lazy, watch_unfinished
@@ -328,7 +328,7 @@ class Instrumentation:
 
 
 def _span_name(spot: Spot) -> str:
-    return clean_text(spot.name, Limits().name_bytes)
+    return clean_text(spot.name, DEFAULT_LIMITS.name_bytes)
 
 
 def _kind(value: Any) -> str:
