@@ -148,10 +148,10 @@ class ExporterSubscription(Subscription):
         self.board.unsubscribe(self)
         if not self.worker.stop(EXIT_TIMEOUT if timeout is None else timeout):
             self._give_up()
-        left = len(self.worker.queue)
+        left = self.worker.queued
         with self._count_lock:
             self._dropped += left
-        self.worker.queue.clear()
+        self.worker.forget()
 
 
 def _let_go(item: Any) -> None:

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from enterspan._frozen import frozen
+from enterspan._routes import routed_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -282,6 +283,8 @@ def _opened(node: SpanNode, event: dict[str, Any], time_ns: int) -> None:
 
 def _attributes(node: SpanNode, event: dict[str, Any], _: int) -> None:
     node.attributes = _pairs(event, "info")
+    if node.is_invocation:
+        node.name = routed_name(node.name, node.attributes.get("http.route"))
 
 
 def _log(node: SpanNode, event: dict[str, Any], time_ns: int) -> None:
