@@ -284,6 +284,12 @@ class _Here:
             return None  # somebody has begun, or continued, another trace
         return place.entry
 
+    def is_left_over(self) -> bool:
+        """Whether OpenTelemetry has gone back to a span of ours that has ended meanwhile."""
+        place: Any = otel_context.get_current().get(self._key)
+        span = None if place is None else span_at(place.entry)
+        return span is not None and bool(span._end)
+
     def set(self, entry: Any) -> Any:
         """Make an entry current here, and its span in OpenTelemetry's context."""
         if entry is QUIET:
@@ -295,10 +301,17 @@ class _Here:
         return change
 
     def reset(self, token: Any) -> None:
-        """Undo a `set`. Raises ValueError where that was made in another context."""
+        """Undo a `set`. Raises ValueError where that is not simply possible."""
         if type(token) is not _Change:
             self._reset_own(token)
             return
+        context = otel_context.get_current()
+        place: Any = context.get(self._key)
+        if place is not None and isinstance(place.entry, Span):
+            if otel_trace.get_current_span(context) is not place.span:
+                # Somebody's span in it is current still. When that is left, OpenTelemetry will go
+                # back to this one, which has to be known as dead by then.
+                raise ValueError("left out of turn")
         self._reset_own(token.own)
         otel_context.attach(self._alive(token.before))
 
@@ -668,12 +681,11 @@ class _ForeignSpans:
         """A span has ended: its attributes, its events, and how it went."""
         own = span.get_span_context()
         shadow = self._by_ids.pop((own.trace_id, own.span_id), None)
-        if shadow is None:
-            return
         try:
-            if not shadow._end:
+            if shadow is not None and not shadow._end:
                 self._end(shadow, span)
-            look(self._bridge._board)  # one of ours that was left out of turn may be next
+            if shadow is not None or self._bridge._here.is_left_over():
+                look(self._bridge._board)  # one of ours that was left out of turn may be next
         except Exception as error:
             warn_once(self._bridge, "following a foreign span", error)
 
