@@ -99,44 +99,51 @@ def test_generators_that_are_never_closed_or_begun_end_with_their_garbage(mine, 
     assert sorted(span.name for span in trace.spans) == ["GET", "GET", "body"]
 
 
+class Body:
+    """A body that raises in one phase of its life."""
+
+    def __init__(self, phase, error):
+        self.phase = phase
+        self.error = error
+        self.pieces = ["first", "second"]
+
+    def reach(self, phase):
+        if phase == self.phase:
+            raise self.error
+
+    def __iter__(self):
+        self.reach("iter")
+        return self
+
+    def __next__(self):
+        if not self.pieces:
+            raise StopIteration
+        self.reach(self.pieces.pop(0))
+        return b"piece"
+
+    def close(self):
+        self.reach("close")
+
+
 @pytest.mark.parametrize("phase", ["call", "iter", "first", "second", "close"])
 @pytest.mark.parametrize("error", [ValueError("x"), SystemExit(3), KeyboardInterrupt()])
 def test_an_exception_of_any_phase_passes_and_leaves_nothing_current(mine, around, phase, error):
-    class Body:
-        def __init__(self):
-            self.pieces = 0
-
-        def __iter__(self):
-            if phase == "iter":
-                raise error
-            return self
-
-        def __next__(self):
-            self.pieces += 1
-            if phase == ("first", "second", "")[self.pieces - 1]:
-                raise error
-            if self.pieces == 3:
-                raise StopIteration
-            return b"piece"
-
-        def close(self):
-            if phase == "close":
-                raise error
-
     def app(environ, start_response):
         start_response("200 OK", [])
-        if phase == "call":
-            raise error
-        return Body()
+        body = Body(phase, error)
+        body.reach("call")
+        return body
+
+    def serve():
+        body = around(app)(environ_of(), start_response)
+        try:
+            list(body)
+        finally:
+            body.close()
 
     with capture(mine) as trace:
-        body = None
         with pytest.raises(type(error)) as raised:
-            body = around(app)(environ_of(), start_response)
-            try:
-                list(body)
-            finally:
-                body.close()
+            serve()
         assert raised.value is error
         assert mine.current_invocation() is None
     expected = "canceled" if isinstance(error, KeyboardInterrupt) else "exception"

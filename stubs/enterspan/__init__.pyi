@@ -15,10 +15,11 @@ price
   add up
 """
 
-from enterspan._batches import Exporter as Exporter
-from enterspan._ids import IdGenerator as IdGenerator
 from enterspan._ids import SpanContext as SpanContext
 from enterspan._invocation import Invocation as Invocation
+from enterspan._protocols import Exporter as Exporter
+from enterspan._protocols import IdGenerator as IdGenerator
+from enterspan._protocols import Sampler as Sampler
 from enterspan._records import SpanData as SpanData
 from enterspan._records import SpanEvent as SpanEvent
 from enterspan._records import SpanLink as SpanLink
@@ -26,7 +27,6 @@ from enterspan._scope import InvocationScope as InvocationScope
 from enterspan._scope import SpanScope as SpanScope
 from enterspan._scope import UseScope as UseScope
 from enterspan._span import Span as Span
-from enterspan._switchboard import Sampler as Sampler
 from enterspan._tracing import Tracing as Tracing
 from enterspan._tracing import traced as traced
 from enterspan._tracing import tracing as tracing
@@ -61,3 +61,54 @@ from enterspan.events import TailSpanContext as TailSpanContext
 from enterspan.events import TestEventInfo as TestEventInfo
 from enterspan.events import TraceEventInfo as TraceEventInfo
 from enterspan.events import WebSocketEventInfo as WebSocketEventInfo
+from enterspan.instrument import Instrumentation as Instrumentation
+
+__all__ = [
+    "AlarmEventInfo",
+    "Attribute",
+    "AttributeValue",
+    "Attributes",
+    "ConnectEventInfo",
+    "CustomEventInfo",
+    "DiagnosticChannel",
+    "DroppedEvents",
+    "EmailEventInfo",
+    "Exception_",
+    "Exporter",
+    "FetchEventInfo",
+    "FetchResponseInfo",
+    "IdGenerator",
+    "Instrumentation",
+    "Invocation",
+    "InvocationScope",
+    "Limits",
+    "Log",
+    "Onset",
+    "Outcome",
+    "QueueEventInfo",
+    "Return",
+    "RpcEventInfo",
+    "Sampler",
+    "ScheduledEventInfo",
+    "Span",
+    "SpanClose",
+    "SpanContext",
+    "SpanData",
+    "SpanEvent",
+    "SpanLink",
+    "SpanOpen",
+    "SpanScope",
+    "Stats",
+    "StreamDiagnostic",
+    "Subscription",
+    "TailEvent",
+    "TailSpanContext",
+    "TestEventInfo",
+    "TraceEventInfo",
+    "Tracing",
+    "UseScope",
+    "WebSocketEventInfo",
+    "__version__",
+    "traced",
+    "tracing",
+]

@@ -5,16 +5,6 @@ https://www.w3.org/TR/trace-context/ is the source of every rule here.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
-
-class IdGenerator(Protocol):
-    """What `configure(id_generator=...)` takes; OpenTelemetry's generators fit."""
-
-    def generate_trace_id(self) -> int:
-        """Return a new trace id: 128 bits, not zero."""
-
-    def generate_span_id(self) -> int:
-        """Return a new span id: 64 bits, not zero."""
 
 @dataclass(frozen=True)
 class SpanContext:

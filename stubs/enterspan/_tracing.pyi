@@ -5,14 +5,13 @@ Each method is a line or two over the parts that do it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from enterspan._batches import Exporter
 from enterspan._handlers import _Tail
-from enterspan._ids import IdGenerator, SpanContext
+from enterspan._ids import SpanContext
 from enterspan._invocation import Invocation
+from enterspan._protocols import Exporter, IdGenerator, Sampler
 from enterspan._scope import InvocationScope, SpanScope, UseScope
 from enterspan._span import Span
 from enterspan._span import Span as _Span
-from enterspan._switchboard import Sampler
 from enterspan._values import AttributeValue, Limits
 from enterspan._worker import Subscription
 from enterspan.events import EventInfo

@@ -15,10 +15,9 @@ were slow, or are wanted for another reason.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enterspan._batches import Exporter
 from enterspan._ids import SpanContext
+from enterspan._protocols import Exporter, Sampler
 from enterspan._records import SpanData
-from enterspan._switchboard import Sampler
 from enterspan._values import AttributeValue
 from typing import Final
 
@@ -144,7 +143,8 @@ class TailSamplingStats:
 class TailSampling:
     """An exporter that hands on to another one the invocations worth keeping, whole.
 
-    An invocation is kept if anything in it failed (`failed=True`), if it took `slower_than` seconds
+    An invocation is kept if anything in it failed or was closed with an outcome of your own
+    (`failed=True`), if it took `slower_than` seconds
     or more (None: that is no reason), or if `keep(spans)` says so, which is asked with all spans of
     it, in order of their end. It is decided when the root has ended. What is not kept then waits on
     for as long as there is room, and is kept after all if a span that ends later is a reason to; a

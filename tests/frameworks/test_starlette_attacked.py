@@ -124,8 +124,7 @@ HOSTILE = [
     b"traceparent: 00-\xff\xfe-\x80-01",
     b"traceparent: " + b"0" * 8_000,
     b"tracestate: " + b"a=b," * 4_000,
-    b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
-    b"traceparent: 00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-01",
+    b"\r\n".join([b"traceparent: 00-%032x-b7ad6b7169203331-01" % n for n in (1, 2)]),
     b"x-shop-id: \xe9\xff" + b"x" * 20_000,
     b"user-agent: \x7f\xc3\x28",
     b"host: [::1]:99999999999",

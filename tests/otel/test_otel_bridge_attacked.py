@@ -1,4 +1,4 @@
-"""Programs that are hard on the bridge: what is left open, dropped, installed and removed midway."""
+"""Programs that are hard on the bridge: spans left open, dropped, removed in the middle."""
 
 from __future__ import annotations
 
@@ -30,19 +30,17 @@ def nothing_is_current(tracing: Tracing) -> bool:
 def test_a_task_that_outlives_its_request_begins_a_trace_of_its_own(
     bridged: Tracing, sdk: Any
 ) -> None:
-    release = []
-
-    async def background() -> None:
-        while not release:
-            await asyncio.sleep(0)
+    async def background(release: asyncio.Event) -> None:
+        await release.wait()
         with bridged.span("late"), sdk.foreign.start_as_current_span("late query"):
             pass
 
     async def main() -> None:
+        release = asyncio.Event()
         with bridged.invocation("request"):
-            task = asyncio.create_task(background())
+            task = asyncio.create_task(background(release))
             await asyncio.sleep(0)
-        release.append(None)
+        release.set()
         await task
 
     asyncio.run(main())
@@ -114,7 +112,7 @@ def test_a_generator_of_foreign_spans_dropped_half_way_leaves_nothing(
         gc.collect()
         assert trace.get_current_span().name == "main"
     assert nothing_is_current(bridged)
-    assert {span.name for span in sdk.spans} >= {"main", "pieces", "theirs", "inner"} - {"pieces"}
+    assert {"main", "theirs", "inner"} <= {span.name for span in sdk.spans}
 
 
 @pytest.mark.parametrize("sampled", [True, False])
@@ -172,7 +170,9 @@ def test_a_span_of_theirs_that_is_not_recording_is_a_parent_all_the_same(
     assert nothing_is_current(bridged)
 
 
-def test_a_provider_that_was_shut_down_hurts_nobody(bridged: Tracing, sdk: Any, caplog: Any) -> None:
+def test_a_provider_that_was_shut_down_hurts_nobody(
+    bridged: Tracing, sdk: Any, caplog: Any
+) -> None:
     sdk.provider.shutdown()
     with capture(bridged) as seen, bridged.span("outer"), bridged.span("inner"):
         pass
@@ -187,7 +187,13 @@ def test_hostile_texts_and_values_reach_the_provider_or_not_but_never_raise(
         def __repr__(self) -> str:
             raise ValueError("no")
 
-    values: Any = {"\ud800": "\ud800", "": 1, "rude": Rude(), "many": ["a", 1, None], "big": 10**400}
+    values: Any = {
+        "\ud800": "\ud800",
+        "": 1,
+        "rude": Rude(),
+        "many": ["a", 1, None],
+        "big": 10**400,
+    }
     with bridged.span("\ud800" * 10, values) as span:
         span.set_attributes(values).add_event("\udcff", values).set_status("error", "\ud800")
         span.update_name("x" * 100_000)

@@ -34,8 +34,8 @@ _SECRET: Final = re.compile(
 )
 """What names a parameter of a query whose value must not be recorded: keys, passwords, signed URLs.
 
-It is looked for in one name at a time. In the whole query at once, the time that it takes would grow
-with the square of the length, and a client decides about that.
+It is looked for in one name at a time. In the whole query at once, the time that it takes would
+grow with the square of the length, and a client decides about that.
 """
 
 

@@ -307,11 +307,11 @@ class _Here:
             return
         context = otel_context.get_current()
         place: Any = context.get(self._key)
-        if place is not None and isinstance(place.entry, Span):
-            if otel_trace.get_current_span(context) is not place.span:
-                # Somebody's span in it is current still. When that is left, OpenTelemetry will go
-                # back to this one, which has to be known as dead by then.
-                raise ValueError("left out of turn")
+        is_block = place is not None and isinstance(place.entry, Span)
+        if is_block and otel_trace.get_current_span(context) is not place.span:
+            # Somebody's span in it is current still. When that is left, OpenTelemetry will go back
+            # to this one, which has to be known as dead by then.
+            raise ValueError("left out of turn")
         self._reset_own(token.own)
         otel_context.attach(self._alive(token.before))
 
