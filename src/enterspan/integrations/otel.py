@@ -228,9 +228,10 @@ class Bridge:
 class _Place:
     """What OpenTelemetry's context carries of ours: an entry, its span there, what was before."""
 
-    __slots__ = ("before", "entry", "span")
+    __slots__ = ("before", "entry", "is_left", "span")
 
     def __init__(self, entry: Any, span: Any, before: Any) -> None:
+        self.is_left = False
         self.entry = entry
         self.span = span
         self.before = before
@@ -284,11 +285,22 @@ class _Here:
             return None  # somebody has begun, or continued, another trace
         return place.entry
 
-    def is_left_over(self) -> bool:
-        """Whether OpenTelemetry has gone back to a span of ours that has ended meanwhile."""
-        place: Any = otel_context.get_current().get(self._key)
-        span = None if place is None else span_at(place.entry)
-        return span is not None and bool(span._end)
+    def heal(self) -> None:
+        """Leave a span of ours that was left already, while somebody's span in it was current.
+
+        When that one is left, OpenTelemetry goes back to what was current before it.
+        """
+        context = otel_context.get_current()
+        place: Any = context.get(self._key)
+        if (
+            place is None
+            or not place.is_left
+            or otel_trace.get_current_span(context) is not place.span
+        ):
+            return
+        span = span_at(place.entry)
+        if span is not None and span._end:
+            otel_context.attach(self._before(context))
 
     def set(self, entry: Any) -> Any:
         """Make an entry current here, and its span in OpenTelemetry's context."""
@@ -301,17 +313,14 @@ class _Here:
         return change
 
     def reset(self, token: Any) -> None:
-        """Undo a `set`. Raises ValueError where that is not simply possible."""
+        """Undo a `set`. Raises ValueError where that was made in another context."""
         if type(token) is not _Change:
             self._reset_own(token)
             return
         context = otel_context.get_current()
         place: Any = context.get(self._key)
-        is_block = place is not None and isinstance(place.entry, Span)
-        if is_block and otel_trace.get_current_span(context) is not place.span:
-            # Somebody's span in it is current still. When that is left, OpenTelemetry will go back
-            # to this one, which has to be known as dead by then.
-            raise ValueError("left out of turn")
+        if place is not None and otel_trace.get_current_span(context) is not place.span:
+            place.is_left = True  # somebody's span in it is current still: see `heal`
         self._reset_own(token.own)
         otel_context.attach(self._alive(token.before))
 
@@ -684,8 +693,10 @@ class _ForeignSpans:
         try:
             if shadow is not None and not shadow._end:
                 self._end(shadow, span)
-            if shadow is not None or self._bridge._here.is_left_over():
+            if shadow is not None:
                 look(self._bridge._board)  # one of ours that was left out of turn may be next
+            else:
+                self._bridge._here.heal()
         except Exception as error:
             warn_once(self._bridge, "following a foreign span", error)
 
