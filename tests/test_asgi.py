@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 
 import pytest
 
@@ -701,3 +702,12 @@ def test_without_a_tracing_it_is_the_default_one(trace):
 def test_it_looks_like_an_asgi_application():
     """Servers tell ASGI 3 from ASGI 2 by that."""
     assert inspect.iscoroutinefunction(TracingMiddleware(hello).__call__)
+
+
+@pytest.mark.parametrize("query", [b"token" * 20_000, b"x" * 200_000, b"&;?=" * 50_000])
+def test_a_query_takes_no_more_time_than_its_length(mine, around, query):
+    with capture(mine) as trace:
+        start = time.perf_counter()
+        call(around(hello), scope_of(query_string=query))
+        assert time.perf_counter() - start < 2
+    assert outcomes(trace) == ["ok"]

@@ -413,3 +413,17 @@ def test_a_removed_exporter_is_let_go(mine):
     del collector, subscription
     gc.collect()
     assert gone() is None
+
+
+def test_a_flush_that_waits_is_no_span(mine):
+    gate = threading.Event()
+    collector = Collector(gate)
+    subscription = mine.add_exporter(collector, max_batch=1, delay=0.01)
+    spans(mine, 3)
+    assert collector.entered.wait(10)
+    assert not mine.flush(0.05)
+    assert not mine.flush(0.05)
+    assert counts(subscription) == (3, 0, 0, 0)
+    subscription.remove(0.05)
+    assert counts(subscription) == (3, 0, 2, 0)
+    gate.set()

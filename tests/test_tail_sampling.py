@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from concurrent.futures import Future
 
 import pytest
 
@@ -409,3 +410,31 @@ def test_nothing_of_it_is_loaded_with_the_package(script):
     done = script("import sys, enterspan; print('enterspan.sampling' in sys.modules)")
     assert done.stdout == "False\n"
     assert isinstance(Tracing("x"), Tracing)
+
+
+def test_an_outcome_of_somebodys_own_is_a_failure(mine, listen, collector):
+    listen()
+    for outcome in ("ok", "canceled", "exceeded_cpu", None):
+        with mine.invocation(str(outcome)) as invocation:
+            invocation.close(outcome)
+    assert mine.flush(10)
+    assert collector.names == ["exceeded_cpu"]
+
+
+def test_an_awaitable_that_fails_before_the_roots_end_is_a_failure_of_the_root(
+    mine, listen, collector
+):
+    listen()
+    with mine.invocation("main") as invocation:
+        future = Future()
+        invocation.wait_until(future)
+        future.set_exception(ValueError("x"))
+    with mine.invocation("canceled") as invocation:
+        future = Future()
+        invocation.wait_until(future)
+        future.cancel()
+    assert mine.flush(10)
+    (span,) = collector.spans
+    assert (span.name, span.status, span.status_description) == ("main", "error", "ValueError: x")
+    assert span.outcome == "exception"
+    assert [event.name for event in span.events] == ["exception"]

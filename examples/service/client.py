@@ -2,18 +2,19 @@
 
     python examples/service/client.py http://127.0.0.1:8000
 
-Its events go to the file that SHOP_TRACE names, or, without it, live to the terminal.
+`outputs.py` says where its events go.
 """
 
 from __future__ import annotations
 
-import os
+import logging
 import sys
 
 import httpx
 from enterspan import tracing
-from enterspan.exporters.console import ConsoleTail
-from enterspan.exporters.jsonlines import JsonLinesTail
+from outputs import open_outputs
+
+log = logging.getLogger("shopper")
 
 
 def order(client: httpx.Client, sku: str, count: int) -> None:
@@ -24,16 +25,17 @@ def order(client: httpx.Client, sku: str, count: int) -> None:
         tracing.inject(headers)
         answer = client.post(f"/orders/{sku}", params={"count": count}, headers=headers)
         span.set_attribute("http.response.status_code", answer.status_code)
+        log.info("asked for %d of %s: %d", count, sku, answer.status_code)
         print(answer.status_code, answer.text)
 
 
 def main() -> None:
     """Order some tea, and something that is not sold."""
-    file = os.environ.get("SHOP_TRACE")
-    tracing.add_tail(JsonLinesTail(file) if file else ConsoleTail())
+    close_outputs = open_outputs(log)
     with tracing.invocation("shopping"), httpx.Client(base_url=sys.argv[1]) as client:
         order(client, "tea", 2)
         order(client, "unicorn", 1)
+    close_outputs()
 
 
 if __name__ == "__main__":

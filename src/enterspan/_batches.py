@@ -109,8 +109,11 @@ class ExporterSubscription(Subscription):
             self.exporter.export(records)
         except BaseException as error:
             warn_once(self.exporter, "exporter", error, "and its spans count as failed")
+            lost = getattr(error, "lost", None)  # an exporter may say how many it could not send
+            failed = lost if type(lost) is int and 0 <= lost <= len(records) else len(records)
             with self._count_lock:
-                self._failed += len(records)
+                self._failed += failed
+                self._exported += len(records) - failed
         else:
             with self._count_lock:
                 self._exported += len(records)
@@ -148,10 +151,10 @@ class ExporterSubscription(Subscription):
         self.board.unsubscribe(self)
         if not self.worker.stop(EXIT_TIMEOUT if timeout is None else timeout):
             self._give_up()
-        left = len(self.worker.queue)
+        left = self.worker.queued
         with self._count_lock:
             self._dropped += left
-        self.worker.queue.clear()
+        self.worker.forget()
 
 
 def _let_go(item: Any) -> None:

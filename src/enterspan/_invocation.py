@@ -193,9 +193,14 @@ class Invocation:
             return
         if lifeline.outcome == "ok":
             lifeline.outcome = outcome
-        if outcome == "exception" and not _failures.is_remembered(
-            lifeline, error, self._root._start
-        ):
+            if not self._root._end:
+                rare(self._root).outcome = outcome
+        if outcome != "exception":
+            return
+        if not self._root._end and (more := rare(self._root)).status != "error":
+            more.status = "error"
+            more.description = _failures.summary(error, lifeline.board.limits)
+        if not _failures.is_remembered(lifeline, error, self._root._start):
             report(self._root, lifeline, error, now_ns())
 
     def end_root(self, root: Span, moment: int) -> None:  # internal

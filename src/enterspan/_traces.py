@@ -14,6 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from enterspan._frozen import frozen
+from enterspan._routes import routed_name
 from enterspan._values import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
@@ -339,6 +340,8 @@ def _opened(node: SpanNode, event: dict[str, Any], time_ns: int, book: _Book) ->
 
 def _attributes(node: SpanNode, event: dict[str, Any], _: int, book: _Book) -> None:
     node.attributes = book.attributes(_pairs(event, "info").items())
+    if node.is_invocation:
+        node.name = routed_name(node.name, node.attributes.get("http.route"))
 
 
 def _noted(node: SpanNode, note: Note) -> None:

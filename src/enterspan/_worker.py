@@ -175,16 +175,27 @@ class Worker:
         self._in_hand = 0
         self._at_work = 0
         self._hurried: _Mark | None = None
+        self._marks: dict[_Mark, None] = {}  # those in the queue
 
     @property
     def waiting(self) -> int:
         """How many items are in the queue or being delivered."""
-        return len(self.queue) + self._in_hand
+        return self.queued + self._in_hand
+
+    @property
+    def queued(self) -> int:
+        """How many items are in the queue."""
+        return len(self.queue) - len(self._marks)
 
     @property
     def is_running(self) -> bool:
         """Whether its thread is there."""
         return self._thread is not None and self._thread.is_alive()
+
+    def forget(self) -> None:
+        """Let go of what is in the queue."""
+        self.queue.clear()
+        self._marks.clear()
 
     def start(self) -> None:
         """Start the thread; where that can't be (the interpreter is ending), items just wait."""
@@ -256,6 +267,7 @@ class Worker:
                 item = queue.popleft()
                 if type(item) is _Mark:
                     mark = item
+                    self._marks.pop(item, None)
                     break
                 batch.append(item)
                 self._in_hand = len(batch)
@@ -271,9 +283,14 @@ class Worker:
     def hurry(self) -> None:
         """Look at the queue now, without a wait for what else may come."""
         if self.queue or self._in_hand:
-            mark = self._hurried = _Mark()
-            self.queue.append(mark)
+            self._hurried = self._mark()
             self.wake()
+
+    def _mark(self) -> _Mark:
+        mark = _Mark()
+        self._marks[mark] = None
+        self.queue.append(mark)
+        return mark
 
     def flush(self, deadline: float) -> bool:
         """Wait until all that was queued before has been delivered; False inside a delivery."""
@@ -286,8 +303,7 @@ class Worker:
     def _flush_there(self, deadline: float) -> bool:
         mark, self._hurried = self._hurried, None
         if mark is None:
-            mark = _Mark()
-            self.queue.append(mark)
+            mark = self._mark()
             self._wake.ring()
         while not mark.passed.wait(max(0.0, min(deadline - monotonic(), 0.5))):
             if monotonic() >= deadline:

@@ -243,7 +243,8 @@ class _Waiting:
 class TailSampling:
     """An exporter that hands on to another one the invocations worth keeping, whole.
 
-    An invocation is kept if anything in it failed (`failed=True`), if it took `slower_than` seconds
+    An invocation is kept if anything in it failed or was closed with an outcome of your own
+    (`failed=True`), if it took `slower_than` seconds
     or more (None: that is no reason), or if `keep(spans)` says so, which is asked with all spans of
     it, in order of their end. It is decided when the root has ended. What is not kept then waits on
     for as long as there is room, and is kept after all if a span that ends later is a reason to; a
@@ -432,7 +433,12 @@ class TailSampling:
 
 
 def _has_failed(span: SpanData) -> bool:
-    return span.status == "error" or span.outcome == "exception"
+    """Whether it is an error, or was given an outcome of somebody's own, which is none of ours."""
+    return span.status == "error" or span.outcome not in _FINE
+
+
+_FINE: Final = frozenset({"ok", "canceled", "abandoned", "unknown"})
+"""Outcomes that are no failure: the caller went away, or the span was left open."""
 
 
 def _size_of(span: SpanData) -> int:

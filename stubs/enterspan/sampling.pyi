@@ -143,7 +143,8 @@ class TailSamplingStats:
 class TailSampling:
     """An exporter that hands on to another one the invocations worth keeping, whole.
 
-    An invocation is kept if anything in it failed (`failed=True`), if it took `slower_than` seconds
+    An invocation is kept if anything in it failed or was closed with an outcome of your own
+    (`failed=True`), if it took `slower_than` seconds
     or more (None: that is no reason), or if `keep(spans)` says so, which is asked with all spans of
     it, in order of their end. It is decided when the root has ended. What is not kept then waits on
     for as long as there is room, and is kept after all if a span that ends later is a reason to; a

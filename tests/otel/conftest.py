@@ -143,6 +143,8 @@ class Sink:
         self.headers: list[dict[str, str]] = []
         self.statuses: list[int] = []
         self.delay = 0.0
+        self.most = 64 * 1024 * 1024
+        """How many bytes it takes at a time."""
         sink = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -152,6 +154,8 @@ class Sink:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 time.sleep(sink.delay)
                 status = sink.statuses.pop(0) if sink.statuses else 200
+                if len(body) > sink.most:
+                    status = 413
                 if self.path != "/v1/traces":
                     status = 404
                 if status == 200:

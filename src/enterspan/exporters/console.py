@@ -15,6 +15,7 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from enterspan._routes import routed_name
 from enterspan._terminal import (
     BOLD,
     BOLD_RED,
@@ -422,6 +423,9 @@ class _Invocation:
         span.attributes = event.event.info
         if span is self._root:  # its onset has shown what it began with
             given = self._given
+            for a in span.attributes:
+                if a.name == "http.route":
+                    span.label = span.name = routed_name(span.name, a.value)
             span.attributes = tuple(
                 [a for a in span.attributes if a.name not in given or given[a.name] != a.value]
             )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from http import HTTPStatus
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,6 +61,10 @@ _COMPRESSIONS: Final = {"none": "NoCompression", "deflate": "Deflate", "gzip": "
 _PAUSE: Final = 1.0
 """Seconds between two attempts, beside those that OpenTelemetry's exporter makes of itself."""
 
+_MOST_BYTES: Final = 4_000_000
+"""How large a message may be; above, a batch is sent in parts. Receivers of gRPC take 4 MiB unless
+they are told otherwise, and answer what is larger as if trying again could help."""
+
 _RETRYABLE: Final = frozenset(
     {
         "ABORTED",
@@ -78,7 +83,18 @@ _THEIRS: Final = "opentelemetry.exporter.otlp."
 
 
 class ExportError(Exception):
-    """Spans could not be delivered; the text says to whom and why."""
+    """Spans could not be delivered; the text says to whom and why.
+
+    `lost` says how many of the batch; None for all of them.
+    """
+
+    def __init__(self, message: str, lost: int | None = None) -> None:
+        super().__init__(message)
+        self.lost = lost
+
+
+class _TooLargeError(Exception):
+    """A message is larger than a receiver can be expected to take."""
 
 
 class OTelExporter:
@@ -128,7 +144,8 @@ class OTLPExporter:
 
     While nobody answers, the batch in hand is tried again and again, and what comes waits in the
     queue of the subscription; what that can't hold is counted as dropped. A batch that the receiver
-    refuses for good counts as failed. Either is logged once.
+    refuses for good counts as failed. Either is logged once. One that is too large for a receiver
+    (over 4 MB, or where it says so) is sent in parts.
 
     Raises ValueError or TypeError for options that make no sense, and ImportError where
     OpenTelemetry's exporter of the protocol is not installed.
@@ -155,6 +172,8 @@ class OTLPExporter:
         self._given_up = threading.Event()
         self._shut_down = False
         self._told = False
+        self._message_bytes = 0
+        """How large the last message was, if it was too large to be sent."""
         self._resources = _Resources()
         self._connect()
 
@@ -183,31 +202,51 @@ class OTLPExporter:
         """Send a batch. Raises ExportError where the receiver refuses it, or at the end."""
         if self._process != os.getpid():
             self._connect()
+        parts = [spans]
+        lost, why = 0, None
+        while parts:
+            part = parts.pop()
+            failure = self._deliver(part)
+            if failure is not None and failure.is_too_large and len(part) > 1:
+                middle = len(part) // 2
+                parts += [part[middle:], part[:middle]]
+            elif failure is not None:
+                lost, why = lost + len(part), failure
+        if why is not None:
+            how = "was not reached in time:" if why.is_passing else "did not take"
+            raise ExportError(f"{self._where} {how} {lost} of {len(spans)} spans: {why.text}", lost)
+
+    def _deliver(self, spans: Sequence[SpanData]) -> _Failure | None:
+        """Send spans until somebody takes or refuses them, or the time is up."""
         batch: Any = spans
         if not self._takes_records:
             batch = [readable(span, self._resources) for span in spans]
+        why = None
         while not self._given_up.is_set():
             why = self._send(batch)
-            if why is None:
-                return
-            if self._given_up.is_set():
-                break
-            if not why.is_passing:
-                raise ExportError(f"{self._where} did not take {len(spans)} spans: {why.text}")
-            self._say_once(why.text)
-            self._given_up.wait(_PAUSE)
-        raise ExportError(f"{self._where} was not reached in time: {len(spans)} spans are lost")
+            if why is None or not why.is_passing:
+                return why
+            if not self._given_up.is_set():
+                self._say_once(why.text)
+                self._given_up.wait(_PAUSE)
+        return why or _Failure("the time was up", is_passing=True)
 
     def _send(self, batch: Any) -> _Failure | None:
         heard = self._heard
         heard.failure = None
+        self._message_bytes = 0
         with _Suppressed():
             try:
                 result = self._exporter.export(batch)
+            except _TooLargeError:
+                result = SpanExportResult.FAILURE
             except OSError as error:  # some releases let those of the connection through
                 return _Failure(f"{type(error).__name__}: {error}", is_passing=True)
         if result is SpanExportResult.SUCCESS:
             return None
+        if self._message_bytes > _MOST_BYTES:
+            text = f"{self._message_bytes} bytes are too many"
+            return _Failure(text, is_passing=False, is_too_large=True)
         return heard.why(f"it returned {_shown(result)}")
 
     def _encode(self, spans: Sequence[SpanData]) -> Any:
@@ -217,7 +256,12 @@ class OTLPExporter:
         )
 
         groups = [(self._resources.encoded(r), batch) for r, batch in _by_resource(spans)]
-        return ExportTraceServiceRequest.FromString(encode_spans(groups))
+        encoded = encode_spans(groups)
+        self._message_bytes = len(encoded)
+        if self._message_bytes > _MOST_BYTES and len(spans) > 1:
+            raise _TooLargeError
+        self._message_bytes = 0
+        return ExportTraceServiceRequest.FromString(encoded)
 
     def _say_once(self, why: str) -> None:
         if not self._told:
@@ -354,13 +398,14 @@ class _Suppressed:
 
 
 class _Failure:
-    """Why a batch was not delivered, and whether that may pass."""
+    """Why a batch was not delivered; whether that may pass, or a smaller one might be taken."""
 
-    __slots__ = ("is_passing", "text")
+    __slots__ = ("is_passing", "is_too_large", "text")
 
-    def __init__(self, text: str, *, is_passing: bool) -> None:
+    def __init__(self, text: str, *, is_passing: bool, is_too_large: bool = False) -> None:
         self.text = text
         self.is_passing = is_passing
+        self.is_too_large = is_too_large
 
 
 class _Listener(logging.Logger):
@@ -388,7 +433,9 @@ class _Listener(logging.Logger):
         text = record.getMessage()
         if self.failure is not None and "max retries" in text:
             text = self.failure.text  # what it tried again for says more
-        self.failure = _Failure(text, is_passing=_is_passing(record))
+        self.failure = _Failure(
+            text, is_passing=_is_passing(record), is_too_large=_is_too_large(record)
+        )
         if self.failure.is_passing:
             self._on_retry(text)
 
@@ -400,6 +447,13 @@ def _is_passing(record: logging.LogRecord) -> bool:
         return True
     args = record.args if isinstance(record.args, tuple) else ()
     return any(getattr(arg, "name", None) in _RETRYABLE for arg in args)
+
+
+def _is_too_large(record: logging.LogRecord) -> bool:
+    """Whether the receiver, or the exporter's own limit, would take a smaller batch."""
+    args = record.args if isinstance(record.args, tuple) else ()
+    too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value
+    return any(str(arg) == str(too_large) for arg in args) or "max_request_size" in str(record.msg)
 
 
 def _shown(result: object) -> str:

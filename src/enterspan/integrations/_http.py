@@ -11,6 +11,7 @@ from concurrent.futures import CancelledError
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from enterspan._routes import routed_name
 from enterspan._traced import check_seconds
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
@@ -27,11 +28,15 @@ _METHODS: Final = frozenset(
 )
 """What a method may be in a name: a client can make up any number of others."""
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_SEPARATOR: Final = re.compile("([?&;])")
 _SECRET: Final = re.compile(
-    r"(?i)([?&;]|^)([^=&;]*(?:token|secret|passw|signature|credential|api_?key|accesskey|auth)"
-    r"[^=&;]*|sig|code|key)=[^&;]*"
+    r"(?i)token|secret|passw|signature|credential|api_?key|accesskey|auth|^(?:sig|code|key)$"
 )
-"""Parameters of a query whose values must not be recorded: keys, passwords, signed URLs."""
+"""What names a parameter of a query whose value must not be recorded: keys, passwords, signed URLs.
+
+It is looked for in one name at a time. In the whole query at once, the time that it takes would
+grow with the square of the length, and a client decides about that.
+"""
 
 
 class DisconnectedError(CancelledError):
@@ -144,7 +149,12 @@ class Request(NamedTuple):
 
 def scrub(query: str) -> str:
     """A query without the values of what looks like a secret."""
-    return _SECRET.sub(r"\1\2=REDACTED", query)
+    return "".join(map(_scrub_parameter, _SEPARATOR.split(query)))
+
+
+def _scrub_parameter(text: str) -> str:
+    name, equals, _ = text.partition("=")
+    return f"{name}=REDACTED" if equals and _SECRET.search(name) else text
 
 
 class Exchange:
@@ -167,7 +177,9 @@ class Exchange:
         if template is not None and not self._routed:
             self._routed = True
             span = self.invocation.span
-            span.update_name(f"{self._prefix} {template}").set_attribute("http.route", template)
+            span.update_name(routed_name(self._prefix, template)).set_attribute(
+                "http.route", template
+            )
 
     def respond(self, status: Any) -> None:
         """The answer begins; what is no status is the server's to complain of."""

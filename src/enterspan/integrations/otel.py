@@ -228,9 +228,10 @@ class Bridge:
 class _Place:
     """What OpenTelemetry's context carries of ours: an entry, its span there, what was before."""
 
-    __slots__ = ("before", "entry", "span")
+    __slots__ = ("before", "entry", "is_left", "span")
 
     def __init__(self, entry: Any, span: Any, before: Any) -> None:
+        self.is_left = False
         self.entry = entry
         self.span = span
         self.before = before
@@ -284,6 +285,23 @@ class _Here:
             return None  # somebody has begun, or continued, another trace
         return place.entry
 
+    def heal(self) -> None:
+        """Leave a span of ours that was left already, while somebody's span in it was current.
+
+        When that one is left, OpenTelemetry goes back to what was current before it.
+        """
+        context = otel_context.get_current()
+        place: Any = context.get(self._key)
+        if (
+            place is None
+            or not place.is_left
+            or otel_trace.get_current_span(context) is not place.span
+        ):
+            return
+        span = span_at(place.entry)
+        if span is not None and span._end:
+            otel_context.attach(self._before(context))
+
     def set(self, entry: Any) -> Any:
         """Make an entry current here, and its span in OpenTelemetry's context."""
         if entry is QUIET:
@@ -299,6 +317,10 @@ class _Here:
         if type(token) is not _Change:
             self._reset_own(token)
             return
+        context = otel_context.get_current()
+        place: Any = context.get(self._key)
+        if place is not None and otel_trace.get_current_span(context) is not place.span:
+            place.is_left = True  # somebody's span in it is current still: see `heal`
         self._reset_own(token.own)
         otel_context.attach(self._alive(token.before))
 
@@ -668,12 +690,13 @@ class _ForeignSpans:
         """A span has ended: its attributes, its events, and how it went."""
         own = span.get_span_context()
         shadow = self._by_ids.pop((own.trace_id, own.span_id), None)
-        if shadow is None:
-            return
         try:
-            if not shadow._end:
+            if shadow is not None and not shadow._end:
                 self._end(shadow, span)
-            look(self._bridge._board)  # one of ours that was left out of turn may be next
+            if shadow is not None:
+                look(self._bridge._board)  # one of ours that was left out of turn may be next
+            else:
+                self._bridge._here.heal()
         except Exception as error:
             warn_once(self._bridge, "following a foreign span", error)
 

@@ -20,7 +20,13 @@ HTTP: Final = "http/protobuf"
 GRPC: Final = "grpc"
 
 class ExportError(Exception):
-    """Spans could not be delivered; the text says to whom and why."""
+    """Spans could not be delivered; the text says to whom and why.
+
+    `lost` says how many of the batch; None for all of them.
+    """
+
+    lost: int | None
+    def __init__(self, message: str, lost: int | None = None) -> None: ...
 
 class OTelExporter:
     """An exporter that hands finished spans to any OpenTelemetry `SpanExporter`.
@@ -53,7 +59,8 @@ class OTLPExporter:
 
     While nobody answers, the batch in hand is tried again and again, and what comes waits in the
     queue of the subscription; what that can't hold is counted as dropped. A batch that the receiver
-    refuses for good counts as failed. Either is logged once.
+    refuses for good counts as failed. Either is logged once. One that is too large for a receiver
+    (over 4 MB, or where it says so) is sent in parts.
 
     Raises ValueError or TypeError for options that make no sense, and ImportError where
     OpenTelemetry's exporter of the protocol is not installed.

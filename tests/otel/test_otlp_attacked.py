@@ -1,0 +1,235 @@
+"""Receivers that answer with garbage or not at all, and spans that nobody should have made."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+pytest.importorskip(
+    "opentelemetry.exporter.otlp.proto.http", reason="opentelemetry is not installed: nox -s otel"
+)
+
+from conftest import GrpcSink, Sink, free_port  # type: ignore[attr-defined]
+
+from enterspan.exporters.otlp import OTLPExporter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from enterspan import Tracing
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables of whoever runs the tests are not the tests'."""
+    for name in list(os.environ):
+        if name.startswith("OTEL_"):
+            monkeypatch.delenv(name)
+
+
+class Rude:
+    """A receiver that takes a request and answers with anything."""
+
+    def __init__(self, answer: bytes | None) -> None:
+        self.answer = answer
+        self.asked = 0
+        self.open: list[socket.socket] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/v1/traces"
+        self.listener.settimeout(0.02)
+        self.closed = False
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self) -> None:
+        while not self.closed:
+            with contextlib.suppress(OSError):
+                client, _ = self.listener.accept()
+                self.open.append(client)
+                client.settimeout(1)
+                client.recv(100_000)
+                self.asked += 1
+                if self.answer is not None:  # else nothing more is ever said
+                    client.sendall(self.answer)
+                    client.close()
+
+    def close(self) -> None:
+        self.closed = True
+        self.thread.join()
+        self.listener.close()
+        for client in self.open:
+            client.close()
+
+
+@contextlib.contextmanager
+def rude(answer: bytes | None) -> Iterator[Rude]:
+    made = Rude(answer)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def counts(subscription: Any) -> tuple[int, int]:
+    """How many spans were received, and what became of them."""
+    stats = subscription.stats
+    return stats.received, stats.exported + stats.dropped + stats.failed
+
+
+ANSWERS = [
+    b"",
+    b"\x00\xff\xfe garbage \r\n\r\n",
+    b"HTTP/1.1 banana\r\n\r\n",
+    b"HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nshort",
+    b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 503 Later\r\nRetry-After: banana\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 500 \xff\xfe\r\nContent-Length: 3\r\n\r\n\xff\xfe\x00",
+    b"HTTP/1.1 429 Slow\r\nRetry-After: 99999999\r\nContent-Length: 0\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=range(len(ANSWERS)))
+def test_any_answer_is_counted_and_said_and_hurts_nobody(
+    answer: bytes, mine: Tracing, caplog: Any
+) -> None:
+    with rude(answer) as receiver:
+        subscription = mine.add_exporter(OTLPExporter(receiver.url, timeout=1), delay=0.01)
+        for _ in range(10):
+            with mine.span("span"):
+                pass
+        mine.flush(1)
+        assert receiver.asked
+        start = time.perf_counter()
+        subscription.remove(1)
+        assert time.perf_counter() - start < 5
+    assert counts(subscription) == (10, 10)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) <= 2
+    assert all(record.name == "enterspan" for record in caplog.records)
+
+
+def test_a_receiver_that_hangs_holds_up_no_shutdown(mine: Tracing, caplog: Any) -> None:
+    with rude(None) as receiver:
+        subscription = mine.add_exporter(OTLPExporter(receiver.url, timeout=60), delay=0.01)
+        with mine.span("span"):
+            pass
+        deadline = time.monotonic() + 10
+        while not receiver.asked:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        start = time.perf_counter()
+        assert not mine.flush(0.2)
+        mine.shutdown(0.5)
+        assert time.perf_counter() - start < 4
+        assert subscription.stats.exported == 0
+    deadline = time.monotonic() + 10
+    while any(thread.name == "enterspan-exporter" for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+TEXTS = ["\ud800", "\x00", "\udcff" * 1_000, "\U0010ffff", "a" * 10_000_000, "\u202e\r\n"]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_any_text_arrives_in_every_place(text: str, mine: Tracing, sink: Sink, caplog: Any) -> None:
+    mine.configure(resource={"shop": text})
+    subscription = mine.add_exporter(OTLPExporter(sink.url))
+    with mine.span(text, {text: text, "list": [text, text]}) as span:
+        span.add_event(text, {text: text}).set_status("error", text)
+        span.add_link(span.context, {text: text}).record_exception(ValueError(text))
+    assert mine.flush(20)
+    assert subscription.stats.exported == 1
+    (arrived,) = sink.spans
+    assert len(arrived.attributes) >= 2  # and a warning, of what was over the limits
+    assert caplog.records == []
+
+
+NUMBERS = [2**63, -(2**63) - 1, 2**64, 10**400, float("inf"), float("-inf"), float("nan"), True]
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda n: str(n)[:20])
+def test_any_number_arrives(number: float, mine: Tracing, sink: Sink, caplog: Any) -> None:
+    subscription = mine.add_exporter(OTLPExporter(sink.url))
+    with mine.span("span", {"one": number, "many": [number, number]}):
+        pass
+    assert mine.flush(20)
+    assert subscription.stats.exported == 1
+    assert [pair.key for pair in sink.spans[0].attributes] == ["one", "many"]
+    assert caplog.records == []
+
+
+def test_a_batch_that_is_too_large_for_grpc_does_not_block_those_after_it(
+    mine: Tracing, grpc_sink: GrpcSink, caplog: Any
+) -> None:
+    """A receiver takes 4 MiB at a time, unless somebody has told it otherwise."""
+    subscription = mine.add_exporter(
+        OTLPExporter(grpc_sink.url, protocol="grpc"), max_batch=512, delay=0.01
+    )
+    for number in range(512):
+        with mine.span(f"large {number}", {"text": "x" * 16_000}):
+            pass
+    with mine.span("small"):
+        pass
+    assert mine.flush(30)
+    assert counts(subscription) == (513, 513)
+    assert sorted(span.name for span in grpc_sink.spans) == sorted(
+        ["small", *[f"large {n}" for n in range(512)]]
+    )
+
+
+def test_a_batch_that_is_too_large_for_http_is_sent_in_parts(mine: Tracing, sink: Sink) -> None:
+    sink.most = 1_000_000
+    subscription = mine.add_exporter(OTLPExporter(sink.url), max_batch=512, delay=0.01)
+    for number in range(512):
+        with mine.span(f"large {number}", {"text": "x" * 16_000}):
+            pass
+    assert mine.flush(30)
+    assert subscription.stats.exported == 512
+    assert sorted(span.name for span in sink.spans) == sorted(f"large {n}" for n in range(512))
+
+
+def test_one_span_that_is_too_large_is_the_only_one_that_fails(mine: Tracing, sink: Sink) -> None:
+    sink.most = 10_000
+    subscription = mine.add_exporter(OTLPExporter(sink.url), delay=0.01)
+    for number in range(20):
+        with mine.span(f"span {number}", {"text": "x" * (15_000 if number == 7 else 10)}):
+            pass
+    assert mine.flush(30)
+    stats = subscription.stats
+    assert (stats.received, stats.exported, stats.dropped, stats.failed) == (20, 19, 0, 1)
+    assert len(sink.spans) == 19
+
+
+def test_workers_forked_while_the_receiver_is_down_deliver_when_it_is_back(mine: Tracing) -> None:
+    if not hasattr(os, "fork"):
+        pytest.skip("there is no fork here")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/v1/traces"
+    mine.add_exporter(OTLPExporter(url, timeout=1), delay=0.01)
+    with mine.span("parent"):
+        pass
+    assert not mine.flush(0.3)
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            with mine.span("child"):
+                pass
+            status = 0 if mine.flush(30) else 2
+        finally:
+            os._exit(status)
+    sink = Sink(port)
+    try:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert mine.flush(30)
+        assert sorted(span.name for span in sink.spans) == ["child", "parent"]
+    finally:
+        sink.close()
