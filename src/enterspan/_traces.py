@@ -26,10 +26,10 @@ class Note:
     """Something that happened at one moment of a span.
 
     `kind` is `log`, `exception`, `event` or `dropped`; `label` the log's level or the exception's
-    class.
+    class, `stack` the exception's formatted traceback.
     """
 
-    __slots__ = ("attributes", "kind", "label", "text", "time_ns")
+    __slots__ = ("attributes", "kind", "label", "stack", "text", "time_ns")
 
     def __init__(
         self,
@@ -39,12 +39,23 @@ class Note:
         *,
         label: str = "",
         attributes: dict[str, Any] | None = None,
+        stack: str = "",
     ) -> None:
         self.kind = kind
         self.time_ns = time_ns
         self.text = text
         self.label = label
         self.attributes = attributes or {}
+        self.stack = stack
+
+
+@frozen
+class Link:
+    """A relation of a span to another one that is not its parent, of this file or of another."""
+
+    trace_id: str
+    span_id: str
+    attributes: dict[str, Any]
 
 
 class SpanNode:
@@ -63,6 +74,8 @@ class SpanNode:
         "info",
         "invocation_id",
         "is_invocation",
+        "kind",
+        "links",
         "name",
         "outcome",
         "own_notes",
@@ -86,6 +99,8 @@ class SpanNode:
         self.attributes: dict[str, Any] = {}
         self.children: list[SpanNode] = []
         self.is_invocation = False
+        self.kind = ""
+        self.links: list[Link] = []
         self.info: dict[str, Any] | None = None
         self.status_code: int | None = None
         self.cpu_ns: int | None = None
@@ -223,6 +238,7 @@ def _read_span(wire: dict[str, Any], book: _Book) -> None:
     name, outcome = _get(wire, "name", str), _get(wire, "outcome", str)
     parent_id = _get_or_none(wire, "parentSpanId", str)
     attributes = _get(wire, "attributes", dict)
+    links = [_link(link) for link in _objects(wire, "links")] if wire.get("links") else []
     node = book.node(_get(wire, "traceId", str), _get(wire, "spanId", str), invocation_id, start)
     node.name, node.outcome = name, outcome
     node.start_ns = start
@@ -230,6 +246,8 @@ def _read_span(wire: dict[str, Any], book: _Book) -> None:
     node.parent_id = parent_id
     node.attributes = attributes
     node.own_notes = notes
+    node.links = links
+    node.kind = str(wire.get("kind") or "")
     node.is_invocation |= node.span_id == invocation_id
 
 
@@ -240,11 +258,17 @@ def _note(wire: dict[str, Any]) -> Note:
     if name == "exception" and "exception.type" in attributes:
         label = str(attributes["exception.type"]).rpartition(".")[2]
         text = str(attributes.get("exception.message", ""))
-        return Note("exception", time_ns, text, label=label, attributes=_others(name, attributes))
+        stack, others = str(attributes.get("exception.stacktrace", "")), _others(name, attributes)
+        return Note("exception", time_ns, text, label=label, attributes=others, stack=stack)
     if name == "log" and "log.message" in attributes:
         label, text = str(attributes.get("log.severity", "info")), str(attributes["log.message"])
         return Note("log", time_ns, text, label=label, attributes=_others(name, attributes))
     return Note("event", time_ns, name, attributes=attributes)
+
+
+def _link(wire: dict[str, Any]) -> Link:
+    attributes = _get_or_none(wire, "attributes", dict)
+    return Link(_get(wire, "traceId", str), _get(wire, "spanId", str), attributes or {})
 
 
 def _others(prefix: str, attributes: dict[str, Any]) -> dict[str, Any]:
@@ -292,7 +316,8 @@ def _log(node: SpanNode, event: dict[str, Any], time_ns: int) -> None:
 
 def _exception(node: SpanNode, event: dict[str, Any], time_ns: int) -> None:
     text, label = _get(event, "message", str), _get(event, "name", str)
-    node.streamed_notes.append(Note("exception", time_ns, text, label=label))
+    stack = str(event.get("stack") or "")
+    node.streamed_notes.append(Note("exception", time_ns, text, label=label, stack=stack))
 
 
 def _diagnostic(node: SpanNode, event: dict[str, Any], time_ns: int) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from enterspan._listing import show, unmatched
 from enterspan._program import Program, ProgramError, hide_from_traceback, program_frames
 from enterspan._project import ProjectError, seconds_of
+from enterspan._report import write_html
 from enterspan._terminal import screen_for
 from enterspan._traces import read_traces
 from enterspan._tracing import tracing
@@ -61,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return catalogue_command.run(options)
         if options.command == "stubs":
             return stubs.run(options)
+        if options.html is not None:
+            return _report(options.file, options.html)
         return _view(options.file)
     except RefusedError as error:
         _say(str(error))
@@ -134,6 +137,7 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     view.add_argument("file", metavar="FILE", help="a file that --output wrote; - is stdin")
+    view.add_argument("--html", metavar="FILE", help="write a report to FILE, for a browser")
     catalogue_command.add_parser(commands)
     stubs.add_parser(commands)
     return parser
@@ -292,12 +296,29 @@ def _view(path: str) -> int:
         if isinstance(error, BrokenPipeError):
             return 0  # whoever read this has seen enough
         raise RefusedError(f"can't write: {error.strerror}") from None
+    _tell_problems(traces, path)
+    return 0
+
+
+def _report(path: str, target: str) -> int:
+    """Write a trace as a page; the trace itself must not be replaced by it."""
+    traces = _read(path)
+    if path != "-" and Path(target).exists() and Path(target).samefile(path):
+        raise RefusedError(f"can't write {target!r}: it is the trace itself")
+    try:
+        write_html(traces, target, title="stdin" if path == "-" else Path(path).name)
+    except OSError as error:
+        raise RefusedError(f"can't write {target!r}: {error.strerror}") from None
+    _tell_problems(traces, path)
+    return 0
+
+
+def _tell_problems(traces: Traces, path: str) -> None:
     for problem in traces.problems:
         _say(f"{path}: line {problem.line} is {problem.reason}")
     more = traces.problem_count - len(traces.problems)
     if more:
         _say(f"{path}: {more} more lines could not be read")
-    return 0
 
 
 def _read(path: str) -> Traces:
