@@ -131,6 +131,9 @@ class App {
     byId("previous").onclick = () => this.step(-1);
     byId("only").onclick = () => this._toggleFilter("only");
     byId("failures").onclick = () => this._toggleFilter("failures");
+    byId("zoom-in").onclick = () => this._zoom(0.5);
+    byId("zoom-out").onclick = () => this._zoom(2);
+    byId("zoom-all").onclick = () => this.waterfall.axis.showAll();
     byId("theme").onclick = () => this._turnTheme();
     byId("help").onclick = () => byId("keys").showModal();
     for (const name of ["waterfall", "flame"]) {
@@ -217,9 +220,9 @@ class App {
         this.details.showSpan(span);
         this.details.focus();
       },
-      "+": () => axis.zoom(0.7, this._pivot(span)),
-      "=": () => axis.zoom(0.7, this._pivot(span)),
-      "-": () => axis.zoom(1 / 0.7, this._pivot(span)),
+      "+": () => this._zoom(0.7),
+      "=": () => this._zoom(0.7),
+      "-": () => this._zoom(1 / 0.7),
       0: () => axis.showAll(),
       z: () => axis.showSpan(model.start[span], model.end[span]),
       a: () => axis.pan(-0.2),
@@ -229,11 +232,11 @@ class App {
     return action !== undefined;
   }
 
-  /** What zooming by keys turns around: the middle of the selected span, if that is in sight. */
-  _pivot(span) {
-    const { axis } = this.waterfall;
+  /** Zoom around the middle of the selected span, if that is in sight. */
+  _zoom(factor) {
+    const { axis, selected: span } = this.waterfall;
     const fraction = ((this.model.start[span] + this.model.end[span]) / 2 - axis.from) / axis.length;
-    return fraction > 0 && fraction < 1 ? fraction : 0.5;
+    axis.zoom(factor, fraction > 0 && fraction < 1 ? fraction : 0.5);
   }
 
   _inward(span) {

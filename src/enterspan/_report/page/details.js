@@ -51,7 +51,7 @@ class Details {
   _path(span) {
     const above = this.model.lineage(span);
     const shown = above.length > 6 ? [...above.slice(0, 2), null, ...above.slice(-3)] : above;
-    const pieces = shown.flatMap((each) => [each === null ? "…" : this._button(each), " › "]);
+    const pieces = shown.flatMap((each, at) => [at ? " › " : "in ", each === null ? "…" : this._button(each)]);
     return element("p", { className: "path" }, ...(pieces.length ? pieces : ["a root"]));
   }
 
@@ -140,7 +140,7 @@ class Details {
     const { model } = this;
     const ids = ["began", dateText(model.base, model.start[span]), "span", model.ids[span], "trace", model.traces[model.trace[span]]];
     if (more.r) ids.push("invocation", more.r);
-    return section("Identity", [this._table(ids, false)]);
+    return section("Identity", [element("div", { className: "mono" }, this._table(ids, false))]);
   }
 
   // --- the spans of one name ---

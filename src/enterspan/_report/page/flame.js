@@ -4,8 +4,9 @@ const FRAME = 23;
 const NARROWEST = 1.5;
 
 class Frame {
-  constructor(name, above) {
+  constructor(name, above, colour) {
     this.name = name;
+    this.colour = colour;
     this.above = above;
     this.depth = above ? above.depth + 1 : 0;
     this.spans = [];
@@ -35,14 +36,14 @@ class Flame {
 
   _gather() {
     const { model } = this;
-    const all = new Frame("all", null);
+    const all = new Frame("all", null, "all");
     const frames = new Array(model.count);
     const order = [all];
     for (let span = 0; span < model.count; span++) {
       const above = model.up[span] < 0 ? all : frames[model.up[span]];
       let frame = above.below.get(model.name[span]);
       if (!frame) {
-        frame = new Frame(model.nameOf(span), above);
+        frame = new Frame(model.nameOf(span), above, `c${model.colour(span)}`);
         above.below.set(model.name[span], frame);
         order.push(frame);
       }
@@ -92,7 +93,7 @@ class Flame {
   }
 
   _element(frame, left, wide, above) {
-    const classes = ["frame", frame === this.all ? "all" : `c${colourOf(frame.name)}`];
+    const classes = ["frame", frame.colour];
     if (above) classes.push("above");
     if (frame.failed) classes.push("failed");
     if (this.search.isFound && !frame.spans.some((span) => this.search.isFound[span])) classes.push("dim");

@@ -19,7 +19,7 @@ class Model {
     this._more = data.more;
     this.count = data.up.length;
     this._measure();
-    this.colours = this.names.map(colourOf);
+    this.colours = coloursOf(this.names);
     this.failures = this._all("exception").length;
   }
 
@@ -101,9 +101,12 @@ class Model {
   }
 }
 
-/** Names that begin alike (`shop.cart`, `shop.pay`) have one colour. */
-function colourOf(name) {
-  let hash = 7;
-  for (const letter of name.split(/[.:/\s]/, 1)[0]) hash = (hash * 31 + letter.codePointAt(0)) >>> 0;
-  return hash % COLOURS;
+/** Names that begin alike (`shop.cart`, `shop.pay`) have one colour; the first ones differ. */
+function coloursOf(names) {
+  const known = new Map();
+  return names.map((name) => {
+    const beginning = name.split(/[.:/\s]/, 1)[0];
+    if (!known.has(beginning)) known.set(beginning, known.size % COLOURS);
+    return known.get(beginning);
+  });
 }

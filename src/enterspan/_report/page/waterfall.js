@@ -286,6 +286,8 @@ class Waterfall {
   _drawLens() {
     const lens = byId("lens"), { axis } = this;
     lens.hidden = axis.isAll;
+    byId("range").textContent = axis.isAll ? "" : `${duration(axis.length)}, from ${duration(axis.from)} on`;
+    byId("zoom-out").disabled = byId("zoom-all").disabled = axis.isAll;
     lens.style.left = `${(axis.from / axis.total) * 100}%`;
     lens.style.width = `${(axis.length / axis.total) * 100}%`;
   }
