@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from enterspan._frozen import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import BinaryIO
 
 _LINE_BYTES: Final = 16 * 1024 * 1024
@@ -100,7 +100,7 @@ class SpanNode:
         self.children: list[SpanNode] = []
         self.is_invocation = False
         self.kind = ""
-        self.links: list[Link] = []
+        self.links: Sequence[Link] = ()
         self.info: dict[str, Any] | None = None
         self.status_code: int | None = None
         self.cpu_ns: int | None = None
@@ -238,7 +238,7 @@ def _read_span(wire: dict[str, Any], book: _Book) -> None:
     name, outcome = _get(wire, "name", str), _get(wire, "outcome", str)
     parent_id = _get_or_none(wire, "parentSpanId", str)
     attributes = _get(wire, "attributes", dict)
-    links = [_link(link) for link in _objects(wire, "links")] if wire.get("links") else []
+    links = [_link(link) for link in _objects(wire, "links")] if wire.get("links") else ()
     node = book.node(_get(wire, "traceId", str), _get(wire, "spanId", str), invocation_id, start)
     node.name, node.outcome = name, outcome
     node.start_ns = start

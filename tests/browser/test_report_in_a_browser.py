@@ -35,9 +35,7 @@ def shop():
         span("cart.total", 3, 2, 1, 20),
         span("pay", 4, 2, 20, 40),
         span("order", 5, 1, 50, 100, attributes={"number": 1002}, outcome="exception"),
-        span(
-            "pay", 6, 5, 60, 90, outcome="exception", events=[log, failure], links=[link, far]
-        ),
+        span("pay", 6, 5, 60, 90, outcome="exception", events=[log, failure], links=[link, far]),
     ]
 
 

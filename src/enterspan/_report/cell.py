@@ -70,7 +70,7 @@ def cell_html(families: Mapping[Any, Sequence[SpanData]]) -> str:
     rest = f"<p>and {more:,} more span{'s' * (more != 1)}</p>" if more else ""
     return (
         f'<div class="enterspan-trace"><style>{_STYLE}</style><p>{told}</p>'
-        f'{"".join(rows)}{rest}</div>'
+        f"{''.join(rows)}{rest}</div>"
     )
 
 

@@ -89,13 +89,18 @@ def _more(node: SpanNode, base: int) -> dict[str, Any]:
         "a": _pairs(node.attributes),
         "n": [_note(note, base) for note in node.notes],
         "l": [_link(link) for link in node.links],
+        "e": getattr(node, "status_error", None),
         "k": node.kind,
         "i": info_text(node.info, node.name),
         "s": node.status_code,
         "c": node.cpu_ns,
         "r": node.invocation_id if node.is_invocation else "",
     }
-    return {letter: value for letter, value in found.items() if value not in ([], "", None)}
+    return {
+        letter: value
+        for letter, value in found.items()
+        if value is not None and (value not in ([], "") or letter == "e")
+    }
 
 
 def _note(note: Note, base: int) -> list[Any]:

@@ -30,10 +30,10 @@ class App {
   _summarise() {
     const { model } = this;
     const parts = [`${counted(model.count, "span")} in ${duration(model.total)}`];
-    if (model.failures) parts.push(element("span", { className: "bad" }, `${model.failures.toLocaleString("en")} failed`));
+    if (model.failures.length) parts.push(element("span", { className: "bad" }, `${model.failures.length.toLocaleString("en")} failed`));
     if (model.unread) parts.push(element("span", { className: "warn" }, `${counted(model.unread, "line")} unread`));
     byId("summary").append(...parts.flatMap((each, at) => (at ? [" · ", each] : [each])));
-    byId("failures").disabled = !model.failures;
+    byId("failures").disabled = !model.failures.length;
     this._sayMatches();
   }
 
@@ -102,7 +102,7 @@ class App {
   /** Show matches only, failures only, or (null) all. */
   _filter(kind) {
     for (const each of ["only", "failures"]) byId(each).setAttribute("aria-pressed", each === kind);
-    const wanted = kind === "only" ? this.search.found : kind === "failures" ? this.model._all("exception") : null;
+    const wanted = kind === "only" ? this.search.found : kind === "failures" ? this.model.failures : null;
     this.waterfall.show(wanted && withParents(this.model, wanted));
     this._sayMatches();
   }

@@ -63,6 +63,7 @@ class Details {
     const outcome = this.model.outcomeOf(span);
     const tone = { ok: "good", exception: "bad" }[outcome] ?? "warn";
     const badges = [badge(outcome, tone)];
+    if (more.e !== undefined) badges.push(" ", badge("error", "bad"), " ", more.e);
     if (more.s !== undefined) badges.push(" ", badge(more.s, more.s >= 500 ? "bad" : more.s >= 400 ? "warn" : "good"));
     if (more.k && more.k !== "internal") badges.push(" ", badge(more.k));
     if (more.i) badges.push(" ", more.i);

@@ -51,7 +51,7 @@ class Flame {
       frame.spans.push(span);
       frame.total += model.end[span] - model.start[span];
       frame.self += model.self[span];
-      frame.failed += model.outcomeOf(span) === "exception" ? 1 : 0;
+      frame.failed += model.failed[span] ? 1 : 0;
     }
     // What ran at the same time is added up, so a frame is as wide as its own time and all below it.
     for (const frame of order.reverse()) {

@@ -20,10 +20,12 @@ class Model {
     this.count = data.up.length;
     this._measure();
     this.colours = coloursOf(this.names);
-    this.failures = this._all("exception").length;
+    this.failed = this.outcome.map((_, span) => this.outcomeOf(span) === "exception" || this.more(span).e !== undefined);
+    this.failures = this.failed.flatMap((failed, span) => (failed ? [span] : []));
   }
 
-  /** What few spans have: attributes `a`, notes `n`, links `l`, kind `k`, info `i`, status `s`, cpu `c`, root `r`. */
+  /** What few spans have: attributes `a`, notes `n`, links `l`, kind `k`, info `i`, status `s`, cpu `c`, root `r`,
+   *  and what the status says of an error `e`. */
   more(span) {
     return this._more[span] ?? {};
   }
@@ -60,11 +62,6 @@ class Model {
   find(traceId, spanId) {
     this._byId ??= new Map(this.ids.map((id, span) => [`${this.traces[this.trace[span]]}:${id}`, span]));
     return this._byId.get(`${traceId}:${spanId}`) ?? -1;
-  }
-
-  _all(outcome) {
-    const place = this.outcomes.indexOf(outcome);
-    return this.outcome.flatMap((value, span) => (value === place ? [span] : []));
   }
 
   _measure() {

@@ -37,7 +37,7 @@ class Search {
   _textsOfAll() {
     return Array.from({ length: this.model.count }, (_, span) => {
       const more = this.model.more(span);
-      const parts = [this.model.nameOf(span), this.model.outcomeOf(span), more.i ?? "", more.s ?? ""];
+      const parts = [this.model.nameOf(span), this.model.outcomeOf(span), more.i ?? "", more.s ?? "", more.e ?? ""];
       const add = (flat) => { for (const [key, value] of pairs(flat)) parts.push(`${key}=${valueText(value)}`); };
       add(more.a);
       for (const [, , label, text, attributes] of more.n ?? []) {

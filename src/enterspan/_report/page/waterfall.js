@@ -185,7 +185,7 @@ class Waterfall {
     const outcome = model.outcomeOf(span);
     const classes = ["row"];
     if (model.up[span] < 0 || model.more(span).r) classes.push("root");
-    if (outcome === "exception") classes.push("failed");
+    if (model.failed[span]) classes.push("failed");
     else if (outcome === "unfinished") classes.push("unfinished");
     else if (outcome !== "ok") classes.push("odd");
     if (search.isFound) classes.push(search.isFound[span] ? "match" : "dim");
@@ -202,7 +202,7 @@ class Waterfall {
       name.style.paddingLeft = `${6 + Math.min(model.depth[span], DEEPEST) * INDENT}px`;
       toggle.textContent = parent ? (collapsed ? "▶" : "▼") : "";
       dot.className = `dot c${model.colour(span)}`;
-      label.textContent = (outcome === "exception" ? "✗ " : "") + model.nameOf(span);
+      label.textContent = (model.failed[span] ? "✗ " : "") + model.nameOf(span);
       this._hint(hint, span, outcome, collapsed);
     }
     this._fillTrack(row, span);
@@ -217,13 +217,14 @@ class Waterfall {
     if (this.model.depth[span] > DEEPEST) words.push(`level ${this.model.depth[span]}`);
     if (outcome !== "ok" && outcome !== "exception") words.push(outcome);
     if (failure) words.push(`${failure[2]}: ${failure[3]}`);
+    else if (more.e) words.push(more.e);
     if (more.i) words.push(more.i);
     if (more.s !== undefined) words.push(more.s);
     for (const [key, value] of pairs(more.a)) {
       if (words.length > 5) break;
       words.push(`${key}=${valueText(value).slice(0, 80)}`);
     }
-    hint.className = failure ? "hint bad" : "hint";
+    hint.className = failure || more.e ? "hint bad" : "hint";
     hint.textContent = words.join("  ").slice(0, 300);
   }
 
@@ -248,7 +249,7 @@ class Waterfall {
     else if (to + room < width) took.style.left = `${to + 6}px`;
     else if (from > room) took.style.left = `${from - room + 2}px`;
     else {
-      took.style.left = `${width - room}px`;
+      took.style.left = `${Math.min(to, width) - room}px`;
       took.className = "took inside";
     }
     this._fillMarks(row, span);
@@ -310,7 +311,7 @@ class Waterfall {
     const step = Math.min((height - 8) / levels, 9);
     for (const failed of [false, true]) {
       for (let span = 0; span < model.count; span++) {
-        if (model.depth[span] >= levels || (model.outcomeOf(span) === "exception") !== failed) continue;
+        if (model.depth[span] >= levels || model.failed[span] !== failed) continue;
         pen.fillStyle = failed ? bad : colours[model.colour(span)];
         const x = (model.start[span] / model.total) * width;
         const wide = Math.max(((model.end[span] - model.start[span]) / model.total) * width, 1);
