@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = ("entry-points.md", "sampling.md", "logs.md")
+PAGES = ("entry-points.md", "sampling.md", "logs.md", "report.md")
 FOREIGN = re.compile(r"^from (starlette|flask|celery)\b", re.MULTILINE)
 """Examples with these are run in the session `frameworks`."""
 

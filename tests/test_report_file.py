@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -60,7 +61,9 @@ class Elements(HTMLParser):
 
 
 def data_of(page):
-    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    (found,) = re.findall(
+        r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL
+    )
     return json.loads(found)
 
 
@@ -153,7 +156,7 @@ def test_a_file_keeps_its_permissions_and_a_link_its_target(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="a device of POSIX")
 def test_a_device_is_written_to_and_stays_one():
     replace_file("/dev/null", b"new")
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
 # --- the page -------------------------------------------------------------------------------------

@@ -71,7 +71,9 @@ def test_hostile_texts_are_text(mine):
         "summary",
         "span",
         "i",
-        *"dl dt dd".split(),
+        "dl",
+        "dt",
+        "dd",
     }
     assert cell.attributes == {"class", "style", "title"}
     assert cell.texts.count(HOSTILE) >= 5

@@ -79,9 +79,10 @@ def test_a_click_shows_all_about_a_span(opened):
     page = opened(shop())
     page.locator(".label", has_text="✗ pay").click()
     text = page.locator("#details").inner_text()
-    for part in ("30.0 ms", "shop.Declined"[5:] + ": no money", "line 7", "busy", "attempt"):
+    for part in ("30.0 ms", "Declined: no money", "line 7", "busy", "attempt"):
         assert part in text
-    assert "cart.total" in text and "not in this report" in text
+    assert "cart.total" in text
+    assert "not in this report" in text
     page.locator("#details .note button", has_text="cart.total").click()
     assert chosen(page) == "cart.total"
     assert page.locator("#details h2").text_content() == "cart.total"
@@ -171,25 +172,27 @@ def test_search_finds_names_attributes_and_logs(opened):
         ("", ""),
     ]:
         page.locator("#search").fill(query)
-        assert page.locator("#matches").text_content() == count, query
+        expect(page.locator("#matches")).to_have_text(count)
 
 
 def test_slash_searches_enter_steps_and_escape_leaves(opened):
     page = opened(shop())
     press(page, "/")
     page.keyboard.type("pay")
+    expect(page.locator("#matches")).to_have_text("2 matches")
     press(page, "Enter")
     assert chosen(page) == "pay"
     press(page, "Enter")
     assert chosen(page) == "✗ pay"
     press(page, "Escape", "ArrowUp")
-    assert page.locator("#matches").text_content() == ""
+    expect(page.locator("#matches")).to_have_text("")
     assert chosen(page) == "✗ order"
 
 
 def test_only_matches_and_only_failures_keep_what_leads_to_them(opened):
     page = opened(shop())
     page.locator("#search").fill("cart")
+    expect(page.locator("#matches")).to_have_text("1 match")
     page.locator("#only").click()
     page.evaluate(NEXT_FRAME)
     assert names(page) == ["shop", "order", "cart.total"]
@@ -373,12 +376,12 @@ def many(count):
 def test_fifty_thousand_spans_stay_fluid(opened):
     """Drawn within seconds, and then every frame in time: scrolling, zooming and searching."""
     spans = many(50_000)
-    start = time.perf_counter()
     page = opened(spans)
-    first = page.evaluate(
-        "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? performance.now()"
-    )
-    ready = time.perf_counter() - start
+    ready = time.perf_counter()
+    page.reload()
+    page.wait_for_selector(".row:not([hidden])", state="attached")
+    ready = time.perf_counter() - ready
+    first = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     assert page.locator(".row").count() < 100
     frames = page.evaluate(
         """async () => {
@@ -406,12 +409,13 @@ def test_fifty_thousand_spans_stay_fluid(opened):
     press(page, "2")
     flame = time.perf_counter() - flame
     print(
-        f"\n50,000 spans: first paint {first:.0f} ms, written and shown {ready:.1f} s; a frame of "
+        f"\n50,000 spans: first paint {first:.0f} ms, all rows {ready:.2f} s; a frame of "
         f"scrolling p50 {frames[45]:.1f}, p95 {frames[85]:.1f}, most {frames[-1]:.1f} ms; "
         f"zoom five times {zoom:.2f} s, search {search:.2f} s, flame {flame:.2f} s"
     )
     # Generous: the machine that runs this may be busy, and has no graphics card.
     assert first < 5000
+    assert ready < 10
     assert frames[45] < 50
     assert search < 3
     assert flame < 3
