@@ -54,7 +54,7 @@ def _script() -> str:
 
 
 def _part(name: str) -> str:
-    return (files(__package__) / "page" / name).read_text(encoding="utf-8")
+    return (files("enterspan") / "_report" / "page" / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
