@@ -32,6 +32,9 @@ LANES = 2
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 CLOSING_LINE = re.compile(r"^=+ .*\b\d+ (passed|failed|error|skipped)\b.* in .*=+$", re.MULTILINE)
 
+SKIPPING_LINE = re.compile(r"^nox > Session \S+ skipped: (.*?)\.?$", re.MULTILINE)
+"""What nox says of a session that skipped itself; it counts as a success there."""
+
 
 class Session(NamedTuple):
     """One session of the noxfile: `tests-3.12` is of the group `tests`."""
@@ -48,6 +51,7 @@ class Result(NamedTuple):
     code: int | None
     seconds: float
     log: str
+    why: str = ""
 
     @property
     def word(self) -> str:
@@ -136,8 +140,9 @@ def run(
 ) -> Result:
     """Run one session, its output kept in a file, and shown where it failed."""
     if not is_here(session, environment):
-        say(f"{session.name}: SKIPPED, there is no python{session.python} on this machine")
-        return Result(session, None, 0.0, "")
+        why = f"there is no python{session.python} on this machine"
+        say(f"{session.name}: SKIPPED, {why}")
+        return Result(session, None, 0.0, "", why)
     say(f"{session.name} ...")
     start = time.monotonic()
     log = LOGS / f"{session.name}.txt"
@@ -150,6 +155,8 @@ def run(
             stderr=subprocess.STDOUT,
         )
     result = Result(session, code, time.monotonic() - start, log.read_text(errors="replace"))
+    if code == 0 and (skipped := SKIPPING_LINE.search(result.log)):
+        result = result._replace(code=None, why=skipped[1])
     said = f"{session.name}: {result.word} after {result.seconds:.0f} s"
     say(said if code == 0 else f"{said}\n{result.log}\n{said}")
     return result
@@ -161,9 +168,9 @@ def report(results: list[Result], seconds: float) -> int:
     for result in results:
         say(f"{result.session.name:14}{result.word:9}{result.seconds:4.0f} s")
     say(f"{'all':23}{seconds:4.0f} s")
-    skipped = [result.session for result in results if result.code is None]
-    for session in skipped:
-        say(f"!! {session.name} did NOT run: there is no python{session.python} on this machine")
+    for result in results:
+        if result.code is None:
+            say(f"!! {result.session.name} did NOT run: {result.why}")
     failed = [result.session.name for result in results if result.code]
     tests = [result for result in results if result.session.group == "tests"]
     ran = [result for result in tests if CLOSING_LINE.search(result.log)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -95,6 +96,42 @@ def otel(session: nox.Session) -> None:
         env={"ENTERSPAN_TEST_OTEL": "required", "ENTERSPAN_TEST_RECEIVER": str(program.resolve())},
     )
     session.run("python", "bench/otlp.py", "--rounds", "3", "--check")
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Click through the report in Chromium; skipped where there is none, and none can be had."""
+    chromium = find_chromium(session)
+    if chromium is None:
+        session.skip("there is NO chromium on this machine: the report was not looked at")
+    install(session, "browser")
+    cache = ["-o", f"cache_dir={session.create_tmp()}/cache"]
+    paths = session.posargs or ["tests/browser"]
+    # In sight: how long the 50,000 spans took.
+    pytest = ["-m", "pytest", "--timeout=100", "-s", *cache, *paths]
+    session.run("python", *pytest, env={"ENTERSPAN_TEST_CHROMIUM": chromium})
+
+
+def find_chromium(session: nox.Session) -> str | None:
+    """The system's Chromium; on Debian, root installs it. No browser is downloaded otherwise."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    may_install = hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get")
+    if not may_install or not Path("/etc/debian_version").exists():
+        return None
+    try:
+        session.run("apt-get", "-qq", "update", external=True, silent=True)
+        session.run(
+            *("apt-get", "-qq", "install", "-y", "--no-install-recommends"),
+            *("chromium", "fonts-dejavu-core"),
+            env={"DEBIAN_FRONTEND": "noninteractive"},
+            external=True,
+            silent=True,
+        )
+    except nox.command.CommandFailed:
+        return None
+    return shutil.which("chromium")
 
 
 @nox.session

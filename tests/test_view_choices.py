@@ -354,7 +354,7 @@ def test_a_page_gets_the_spans_that_were_chosen(view, monkeypatch):
     """What makes it is imported only when it is asked for."""
     given = []
     report = types.ModuleType("report")
-    report.write_html = lambda traces, target: given.append((traces, target))
+    report.write_html = lambda traces, target, title: given.append((traces, target))
     monkeypatch.setitem(sys.modules, "enterspan._report", report)
     assert view(AS_EVENTS, "--html", "out.html", "--errors")[0] == 0
     [(traces, target)] = given
@@ -376,7 +376,7 @@ def test_another_format_takes_the_whole_file(view, monkeypatch):
 
 
 def test_a_page_that_cant_be_written_is_said(view, monkeypatch):
-    def refuse(traces, target):
+    def refuse(traces, target, title):
         raise PermissionError(13, "Permission denied")
 
     report = types.ModuleType("report")

@@ -39,10 +39,10 @@ class Note:
     """Something that happened at one moment of a span.
 
     `kind` is `log`, `exception`, `event` or `dropped`; `label` the log's level or the exception's
-    class.
+    class, `stack` the exception's formatted traceback.
     """
 
-    __slots__ = ("attributes", "kind", "label", "text", "time_ns")
+    __slots__ = ("attributes", "kind", "label", "stack", "text", "time_ns")
 
     def __init__(
         self,
@@ -52,12 +52,23 @@ class Note:
         *,
         label: str = "",
         attributes: dict[str, Any] | None = None,
+        stack: str = "",
     ) -> None:
         self.kind = kind
         self.time_ns = time_ns
         self.text = text
         self.label = label
         self.attributes = attributes or {}
+        self.stack = stack
+
+
+@frozen
+class Link:
+    """A relation of a span to another one that is not its parent, of this file or of another."""
+
+    trace_id: str
+    span_id: str
+    attributes: dict[str, Any]
 
 
 class SpanNode:
@@ -77,6 +88,8 @@ class SpanNode:
         "info",
         "invocation_id",
         "is_invocation",
+        "kind",
+        "links",
         "name",
         "outcome",
         "own_notes",
@@ -101,6 +114,8 @@ class SpanNode:
         self.attributes: dict[str, Any] = _NO_ATTRIBUTES
         self.children: Sequence[SpanNode] = ()
         self.is_invocation = False
+        self.kind = ""
+        self.links: Sequence[Link] = ()
         self.info: dict[str, Any] | None = None
         self.status_code: int | None = None
         self.cpu_ns: int | None = None
@@ -279,6 +294,7 @@ def _read_span(wire: dict[str, Any], book: _Book) -> None:
     name, outcome = _get(wire, "name", str), _get(wire, "outcome", str)
     parent_id = _get_or_none(wire, "parentSpanId", str)
     attributes = _get(wire, "attributes", dict)
+    links = [_link(link) for link in _objects(wire, "links")] if wire.get("links") else ()
     node = book.node(_get(wire, "traceId", str), _get(wire, "spanId", str), invocation_id, start)
     book.name(node, name, parent_id)
     node.outcome = book.shared(outcome, outcome)
@@ -286,6 +302,9 @@ def _read_span(wire: dict[str, Any], book: _Book) -> None:
     node.end_ns = max(end, node.end_ns or end)
     node.attributes = book.attributes(attributes.items())
     node.own_notes = notes or ()
+    node.links = links
+    kind = str(wire.get("kind") or "")
+    node.kind = book.shared(kind, kind)
     if wire.get("status") == "error":
         node.status_error = str(wire.get("statusDescription") or "")
     node.is_invocation |= node.span_id == invocation_id
@@ -298,11 +317,17 @@ def _note(wire: dict[str, Any]) -> Note:
     if name == "exception" and "exception.type" in attributes:
         label = str(attributes["exception.type"]).rpartition(".")[2]
         text = str(attributes.get("exception.message", ""))
-        return Note("exception", time_ns, text, label=label, attributes=_others(name, attributes))
+        stack, others = str(attributes.get("exception.stacktrace", "")), _others(name, attributes)
+        return Note("exception", time_ns, text, label=label, attributes=others, stack=stack)
     if name == "log" and "log.message" in attributes:
         label, text = str(attributes.get("log.severity", "info")), str(attributes["log.message"])
         return Note("log", time_ns, text, label=label, attributes=_others(name, attributes))
     return Note("event", time_ns, name, attributes=attributes)
+
+
+def _link(wire: dict[str, Any]) -> Link:
+    attributes = _get_or_none(wire, "attributes", dict)
+    return Link(_get(wire, "traceId", str), _get(wire, "spanId", str), attributes or {})
 
 
 def _others(prefix: str, attributes: dict[str, Any]) -> dict[str, Any]:
@@ -359,7 +384,8 @@ def _log(node: SpanNode, event: dict[str, Any], time_ns: int, _: _Book) -> None:
 
 def _exception(node: SpanNode, event: dict[str, Any], time_ns: int, _: _Book) -> None:
     text, label = _get(event, "message", str), _get(event, "name", str)
-    _noted(node, Note("exception", time_ns, text, label=label))
+    stack = str(event.get("stack") or "")
+    _noted(node, Note("exception", time_ns, text, label=label, stack=stack))
 
 
 def _diagnostic(node: SpanNode, event: dict[str, Any], time_ns: int, _: _Book) -> None:

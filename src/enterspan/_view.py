@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._ended import EndedSpans, read_selected
@@ -219,14 +220,17 @@ def _list_slowest(path: str, name: str, selection: Selection, most: int) -> None
 def _output(traces: Traces, options: argparse.Namespace) -> None:
     """Give the traces to what makes the form that is asked for; it is imported only then."""
     if options.html is not None:
-        _write_page(traces, options.html)
+        _write_page(traces, options.file, options.html)
     else:
         _write(tree_lines(traces, screen_for(sys.stdout), unfold=options.unfold))
 
 
-def _write_page(traces: Traces, target: str) -> None:
+def _write_page(traces: Traces, path: str, target: str) -> None:
+    name = "stdin" if path == "-" else Path(path).name
+    if path != "-" and Path(target).exists() and Path(target).samefile(path):
+        raise ValueError(f"can't write {target!r}: it is the trace itself")
     try:
-        import_module("enterspan._report").write_html(traces, target)
+        import_module("enterspan._report").write_html(traces, target, title=name)
     except OSError as error:
         raise ValueError(f"can't write {target!r}: {_reason(error)}") from None
 

@@ -86,6 +86,12 @@ class Trace:
         """Show how much there is."""
         return f"<Trace of {len(self.spans)} spans, {len(self.events)} events>"
 
+    def _repr_html_(self) -> str:
+        """Show the trace in a notebook: a waterfall, without scripts."""
+        from enterspan._report import cell_html
+
+        return cell_html(self._families())
+
 
 def _id(span: SpanData) -> _Id:
     return (span.context.trace_id, span.context.span_id)

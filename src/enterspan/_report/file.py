@@ -1,0 +1,46 @@
+"""A file that is written as a whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+
+
+def replace_file(target: str | os.PathLike[str], data: bytes) -> None:
+    """Put data into a file; who reads it meanwhile sees the old one or the new one.
+
+    An existing file keeps its permissions; what is no file, such as a pipe, is written to.
+    Raises OSError where that can't be done; then an existing file is as it was.
+    """
+    path = Path(os.path.realpath(target)) if os.fspath(target) else Path()
+    mode = _mode(path, os.fspath(target))
+    if mode is not None and not stat.S_ISREG(mode):
+        with open(target, "wb") as stream:  # noqa: PTH123 - /dev/stdout is no path
+            stream.write(data)
+        return
+    new = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}")
+    try:
+        with new.open("xb") as file:
+            file.write(data)
+        if mode is not None:
+            new.chmod(stat.S_IMODE(mode))
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _mode(path: Path, name: str) -> int | None:
+    """What stands there now; None for nothing. Raises OSError for what can't be written."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", name)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "its folder does not exist", name)
+    if not path.exists():
+        return None
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, "the file is not writable", name)
+    return path.stat().st_mode
