@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from typing import IO, Literal, TypeAlias
 
-    Target: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
-    Mode: TypeAlias = Literal["w", "a"]
+    _Target: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
+    _Mode: TypeAlias = Literal["w", "a"]
 
 
 class File:
@@ -27,7 +27,7 @@ class File:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     _fd: int | None = None
 
-    def __init__(self, path: str | os.PathLike[str], mode: Mode) -> None:
+    def __init__(self, path: str | os.PathLike[str], mode: _Mode) -> None:
         self._path = Path(path).absolute()  # the program may change its folder
         self.name = str(path)
         self._mode = mode

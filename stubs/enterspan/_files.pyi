@@ -8,5 +8,5 @@ nothing is written twice when it forks, and what parent and child write stands s
 import os
 from typing import IO, Literal, TypeAlias
 
-Target: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
-Mode: TypeAlias = Literal["w", "a"]
+_Target: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
+_Mode: TypeAlias = Literal["w", "a"]

@@ -17,7 +17,7 @@ from enterspan._warnings import warn
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from enterspan._files import Mode, Target
+    from enterspan._files import _Mode, _Target
     from enterspan._records import SpanData, SpanEvent, SpanLink
     from enterspan.events import Onset, TailEvent
 
@@ -35,7 +35,7 @@ class JsonLinesTail:
     or a path that is none.
     """
 
-    def __init__(self, path: Target, *, mode: Mode = "w") -> None:
+    def __init__(self, path: _Target, *, mode: _Mode = "w") -> None:
         self._place = place_of(path, mode)
         self._failed = False
 
@@ -69,7 +69,7 @@ class JsonLinesExporter:
     or a path that is none.
     """
 
-    def __init__(self, path: Target, *, mode: Mode = "w") -> None:
+    def __init__(self, path: _Target, *, mode: _Mode = "w") -> None:
         self._place = place_of(path, mode)
 
     def export(self, spans: Sequence[SpanData]) -> None:

@@ -7,7 +7,7 @@ side by side. Both kinds of line may be in one file.
 """
 
 from collections.abc import Callable, Sequence
-from enterspan._files import Mode, Target
+from enterspan._files import _Mode, _Target
 from enterspan._records import SpanData
 from enterspan.events import Onset, TailEvent
 
@@ -24,7 +24,7 @@ class JsonLinesTail:
     or a path that is none.
     """
 
-    def __init__(self, path: Target, *, mode: Mode = "w") -> None: ...
+    def __init__(self, path: _Target, *, mode: _Mode = "w") -> None: ...
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None] | None:
         """Begin with an invocation; what is returned writes the rest of it."""
@@ -42,7 +42,7 @@ class JsonLinesExporter:
     or a path that is none.
     """
 
-    def __init__(self, path: Target, *, mode: Mode = "w") -> None: ...
+    def __init__(self, path: _Target, *, mode: _Mode = "w") -> None: ...
 
     def export(self, spans: Sequence[SpanData]) -> None:
         """Write spans. Raises OSError where that fails, and ValueError after `shutdown`."""
