@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from typing import IO, Literal, TypeAlias
+    from typing import Literal, TypeAlias
 
-    _Target: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
     _Mode: TypeAlias = Literal["w", "a"]
 
 

@@ -5,8 +5,6 @@ What is written goes out in one piece and unbuffered. So nothing is lost when th
 nothing is written twice when it forks, and what parent and child write stands side by side.
 """
 
-import os
-from typing import IO, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-_Target: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
 _Mode: TypeAlias = Literal["w", "a"]

@@ -16,10 +16,14 @@ from enterspan._warnings import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from os import PathLike
+    from typing import IO, TypeAlias
 
-    from enterspan._files import _Mode, _Target
+    from enterspan._files import _Mode
     from enterspan._records import SpanData, SpanEvent, SpanLink
     from enterspan.events import Onset, TailEvent
+
+    _Target: TypeAlias = str | PathLike[str] | IO[str] | IO[bytes]
 
 __all__ = ["JsonLinesExporter", "JsonLinesTail"]
 

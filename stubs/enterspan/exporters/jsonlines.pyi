@@ -7,11 +7,15 @@ side by side. Both kinds of line may be in one file.
 """
 
 from collections.abc import Callable, Sequence
-from enterspan._files import _Mode, _Target
+from enterspan._files import _Mode
 from enterspan._records import SpanData
 from enterspan.events import Onset, TailEvent
+from os import PathLike
+from typing import IO, TypeAlias
 
 __all__ = ["JsonLinesExporter", "JsonLinesTail"]
+
+_Target: TypeAlias = str | PathLike[str] | IO[str] | IO[bytes]
 
 class JsonLinesTail:
     """A live tail that writes each event as a line: `TailEvent.to_dict()` as JSON.
