@@ -26,10 +26,10 @@ def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PROJECT, name)
 
 
-def install(session: nox.Session, *groups: str) -> None:
-    """Install the project, as a user would, and the requirements of some groups."""
+def install(session: nox.Session, *groups: str, of: str = "") -> None:
+    """Install the project, as a user would, with extras, and the requirements of some groups."""
     requirements = [line for name in groups for line in group(name)]
-    session.install("--quiet", ".", *requirements)
+    session.install("--quiet", f".[{of}]" if of else ".", *requirements)
 
 
 def run_all(session: nox.Session, *commands: list[str]) -> None:
@@ -144,7 +144,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types: the package with mypy and pyright, what uses it with ty and pyrefly as well."""
-    install(session, "types", "test", "nox", "frameworks")
+    install(session, "types", "test", "nox", "frameworks", "otel", of="otel,otlp")
     run_all(
         session,
         ["mypy"],
