@@ -5,7 +5,7 @@
     python bench/others/compare.py click -- CLICK/tests  one whose tests lie in a folder
 
 A difference is a test that went another way, or that was not there. The exit code is 1 if there is
-one, or if no span was recorded: then nothing was tried.
+one, and if nothing was tried: no span was recorded, or more than half of the tests fail both ways.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ SUITES = {
 
 MODULES = {"attrs": ("attr", "attrs")}
 """What a distribution's modules are called, where that is not its name."""
+
+BROKEN = ("failed", "uncollected")
+"""The outcomes of a test that did not do its work."""
 
 
 def main(arguments: list[str]) -> int:
@@ -61,15 +64,30 @@ def compare(name: str, suite: list[str]) -> bool:
     traced = run(suite, targets)
     one, two = plain["outcomes"], traced["outcomes"]
     different = sorted(test for test in {**one, **two} if one.get(test) != two.get(test))
+    broken = sum(one.get(test) in BROKEN and two[test] in BROKEN for test in two)
     print(
         f"{name} {importlib.metadata.version(name)}: {traced['wrapped']} functions wrapped,"
-        f" {traced['spans']} spans, {len(two)} tests, {len(different)} differences"
+        f" {traced['spans']} spans, {traced['events']} events, {len(one)} tests without and"
+        f" {len(two)} with, {broken} fail both ways, {len(different)} differences"
     )
     for test in different:
         print(
             f"  {test}: {one.get(test)} without, {two.get(test)} with", traced["why"].get(test, "")
         )
-    return not different and len(two) > 0 and traced["spans"] > 0
+    return not different and is_tried(len(two), broken, traced["spans"])
+
+
+def is_tried(tests: int, broken: int, spans: int) -> bool:
+    """Whether a run says anything: its tests ran, and what they called was recorded."""
+    if not tests:
+        print("  not tried: no test ran")
+    elif broken * 2 > tests:
+        print(f"  not tried: {broken} of {tests} tests fail both ways")
+    elif not spans:
+        print("  not tried: no span was recorded")
+    else:
+        return True
+    return False
 
 
 def run(suite: list[str], targets: str) -> dict[str, Any]:

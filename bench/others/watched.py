@@ -72,8 +72,7 @@ _counting = Counting()
 _targets = os.environ.get("OTHERS_TARGETS", "").split()
 if _targets:
     tracing.add_exporter(_counting)
-    if "OTHERS_TAIL" in os.environ:
-        tracing.add_tail(_counting.tail, delivery="inline")
+    tracing.add_tail(_counting.tail, delivery="inline")
     _instrumentation = tracing.instrument(
         *_targets, exclude=os.environ.get("OTHERS_EXCLUDE", "").split()
     )
@@ -93,4 +92,5 @@ def _write(watched: Outcomes) -> None:
         found["wrapped"] = len(_instrumentation.wrapped)
         found["skipped"] = dict(_instrumentation.skipped)
         found["spans"] = _counting.spans
+        found["events"] = _counting.events
     Path(os.environ["OTHERS_OUTPUT"]).write_text(json.dumps(found), encoding="utf-8")
