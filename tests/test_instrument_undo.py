@@ -7,6 +7,7 @@ import functools
 import gc
 import os
 import threading
+import time
 import weakref
 from contextlib import nullcontext
 from typing import Any
@@ -345,6 +346,7 @@ def test_threads_may_call_while_others_instrument_and_remove(module: Any) -> Non
                     wrong.append("result")
             except BaseException as error:
                 wrong.append(error)
+            time.sleep(0.0005)  # let the others have the interpreter
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     with capture():
@@ -421,7 +423,8 @@ def test_importing_enterspan_brings_in_none_of_it(script: Any) -> None:
         import enterspan
         late = ("enterspan.instrument", "wrapt", "inspect")
         assert not [name for name in sys.modules if name.startswith(late)]
-        """
+        """,
+        measured=False,  # coverage brings in some of it
     )
     assert (done.returncode, done.stderr) == (0, "")
 
