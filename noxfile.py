@@ -44,6 +44,17 @@ def run_all(session: nox.Session, *commands: list[str]) -> None:
         session.error(f"failed: {', '.join(failed)}")
 
 
+def run_twice(session: nox.Session, pytest: list[str]) -> None:
+    """Run tests, and those that failed once more: a few watch the clock, and a machine may be busy.
+
+    Both runs are in the log; what fails again has failed.
+    """
+    try:
+        session.run(*pytest)
+    except nox.command.CommandFailed:
+        session.run(*pytest, "--last-failed", "--last-failed-no-failures=none")
+
+
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests on the installed package; with coverage on one Python."""
@@ -55,12 +66,12 @@ def tests(session: nox.Session) -> None:
     slow = ["--durations=10", "--durations-min=2"]
     pytest = ["-m", "pytest", "--timeout=120", *slow, *cache, *session.posargs]
     if session.python != MEASURED or session.posargs:
-        session.run("python", *pytest)
+        run_twice(session, ["python", *pytest])
         return
     # coverage starts pytest, and not the other way round: pytest imports our plugin, and with it
     # the package, before a plugin could begin to measure.
     session.run("coverage", "erase")
-    session.run("coverage", "run", *pytest)
+    run_twice(session, ["coverage", "run", *pytest])
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 
