@@ -96,9 +96,10 @@ def test_a_use_that_is_left_out_of_turn(trace: Trace) -> None:
 def test_an_exception_in_a_use_is_recorded_on_its_span(trace: Trace) -> None:
     """Once, and the same object comes out; without `end` the span goes on."""
     span = tracing.start_span("used")
-    for _ in range(2):
+    errors = [ValueError("no"), ValueError("no")]  # both alive: two at one address look like one
+    for error in errors:
         with pytest.raises(ValueError, match="no"), tracing.use_span(span):
-            raise ValueError("no")
+            raise error
     assert span.is_traced
     span.end()
     assert len(trace.find("used").events) == 2
