@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enterspan._terminal import (
+from enterspan._terminal.screen import (
     ASCII,
     UNICODE,
     Screen,

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import pytest
 
 from enterspan import SpanContext, SpanData, SpanEvent, SpanLink, Tracing, cli
-from enterspan._recording import Recording
+from enterspan._recording.spans import Recording
 from enterspan.exporters.chrome import ChromeTraceExporter
 from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail
 from enterspan.exporters.otlpjson import OTLPJsonExporter

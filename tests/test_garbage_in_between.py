@@ -14,7 +14,7 @@ import time
 import pytest
 
 from enterspan import Tracing
-from enterspan._worker import Bell
+from enterspan._pipeline.worker import Bell
 
 STRESS = """
     import gc, contextvars

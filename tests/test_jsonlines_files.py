@@ -29,8 +29,8 @@ from enterspan import (
     TailEvent,
     TailSpanContext,
 )
-from enterspan._files import open_all
-from enterspan._values import clean_all
+from enterspan._model.values import clean_all
+from enterspan.exporters._files import open_all
 from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail
 
 RESOURCE = MappingProxyType({"service.name": "shop"})

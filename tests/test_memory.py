@@ -8,10 +8,10 @@ import gc
 import tracemalloc
 from collections import Counter
 
-from enterspan._invocation import Invocation
-from enterspan._lifeline import Lifeline
-from enterspan._span import Rare, Span
-from enterspan._tails import Stream, Watch
+from enterspan._pipeline.tails import Stream, Watch
+from enterspan._span.invocation import Invocation
+from enterspan._span.lifeline import Lifeline
+from enterspan._span.span import Rare, Span
 
 
 class Nothing:

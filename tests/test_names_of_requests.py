@@ -7,10 +7,10 @@ import io
 import pytest
 
 from enterspan import FetchEventInfo
-from enterspan._routes import routed_name
-from enterspan._terminal import UNICODE, Screen
-from enterspan._traces import read_traces
-from enterspan._tree import tree_lines
+from enterspan._model.routes import routed_name
+from enterspan._recording.traces import read_traces
+from enterspan._terminal.screen import UNICODE, Screen
+from enterspan._view.tree import tree_lines
 from enterspan.exporters.console import ConsoleTail
 from enterspan.exporters.jsonlines import JsonLinesTail
 

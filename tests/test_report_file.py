@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from enterspan import _report, cli
-from enterspan._report import page_html, replace_file, write_html
-from enterspan._traces import Traces, read_traces
+from enterspan import cli
+from enterspan._recording.traces import Traces, read_traces
+from enterspan._view import report as _report
+from enterspan._view.report import page_html, replace_file, write_html
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 BASE = 1_700_000_000_000_000_000

@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec
 import pytest
 
 from enterspan import __version__, cli
-from enterspan._program import _load_spec
+from enterspan._run.program import _load_spec
 
 OUTPUT = "trace.jsonl"
 

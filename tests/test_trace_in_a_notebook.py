@@ -127,6 +127,6 @@ def test_a_deep_trace_does_not_nest_elements(mine):
 
 
 def test_capturing_does_not_import_what_a_notebook_needs():
-    code = "import sys, enterspan.testing; print('enterspan._report' in sys.modules)"
+    code = "import sys, enterspan.testing; print('enterspan._view.report' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

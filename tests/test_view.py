@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from enterspan import Tracing, cli
-from enterspan._terminal import UNICODE, Screen
-from enterspan._traces import read_traces
-from enterspan._tree import tree_lines
+from enterspan._recording.traces import read_traces
+from enterspan._terminal.screen import UNICODE, Screen
+from enterspan._view.tree import tree_lines
 from enterspan.events import FetchEventInfo, FetchResponseInfo
 from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail
 

@@ -10,8 +10,8 @@ import types
 import pytest
 
 from enterspan import cli
-from enterspan._ended import EndedSpans
-from enterspan._summary import Durations
+from enterspan._recording.ended import EndedSpans
+from enterspan._view.summary import Durations
 
 MS = 1_000_000
 BEGIN = 1_700_000_000_000_000_000
@@ -355,7 +355,7 @@ def test_a_page_gets_the_spans_that_were_chosen(view, monkeypatch):
     given = []
     report = types.ModuleType("report")
     report.write_html = lambda traces, target, title: given.append((traces, target))
-    monkeypatch.setitem(sys.modules, "enterspan._report", report)
+    monkeypatch.setitem(sys.modules, "enterspan._view.report", report)
     assert view(AS_EVENTS, "--html", "out.html", "--errors")[0] == 0
     [(traces, target)] = given
     assert target == "out.html"
@@ -367,7 +367,7 @@ def test_another_format_takes_the_whole_file(view, monkeypatch):
     given = []
     formats = types.ModuleType("formats")
     formats.convert = lambda path, form, output: given.append((form, output)) or ["line 3"]
-    monkeypatch.setitem(sys.modules, "enterspan._formats", formats)
+    monkeypatch.setitem(sys.modules, "enterspan._view.convert", formats)
     assert view(AS_EVENTS, "--format", "chrome") == (0, [], ["enterspan: line 3"])
     assert given == [("chrome", None)]
     code, out, err = view(AS_EVENTS, "--format", "otlp", "--errors")
@@ -381,7 +381,7 @@ def test_a_page_that_cant_be_written_is_said(view, monkeypatch):
 
     report = types.ModuleType("report")
     report.write_html = refuse
-    monkeypatch.setitem(sys.modules, "enterspan._report", report)
+    monkeypatch.setitem(sys.modules, "enterspan._view.report", report)
     code, out, err = view(AS_EVENTS, "--html", "out.html")
     assert (code, out, err) == (2, [], ["enterspan: can't write 'out.html': Permission denied"])
 
@@ -424,8 +424,8 @@ def drawn_bars(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich", types.ModuleType("rich"))
     monkeypatch.setitem(sys.modules, "rich.progress", progress)
     monkeypatch.setitem(sys.modules, "rich.console", console)
-    monkeypatch.setattr("enterspan._progress._PATIENCE", 0.0)
-    monkeypatch.setattr("enterspan._progress._LINES", 4)
+    monkeypatch.setattr("enterspan._view.progress._PATIENCE", 0.0)
+    monkeypatch.setattr("enterspan._view.progress._LINES", 4)
     return told
 
 
@@ -444,7 +444,7 @@ def test_there_is_no_bar_where_nobody_looks(view, drawn_bars):
 
 
 def test_there_is_no_bar_for_a_short_file(view, monkeypatch, drawn_bars):
-    monkeypatch.setattr("enterspan._progress._PATIENCE", 60.0)
+    monkeypatch.setattr("enterspan._view.progress._PATIENCE", 60.0)
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert view(AS_EVENTS)[0] == 0
     assert drawn_bars == []

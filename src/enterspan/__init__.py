@@ -14,7 +14,7 @@ price
   add up
 """
 
-from enterspan._span import Span as Span
+from enterspan._span.span import Span as Span
 from enterspan._tracing import Tracing as Tracing
 from enterspan._tracing import traced as traced
 from enterspan._tracing import tracing as tracing
@@ -22,21 +22,21 @@ from enterspan._version import __version__ as __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from enterspan._ids import SpanContext as SpanContext
-    from enterspan._invocation import Invocation as Invocation
-    from enterspan._protocols import Exporter as Exporter
-    from enterspan._protocols import IdGenerator as IdGenerator
-    from enterspan._protocols import Sampler as Sampler
-    from enterspan._records import SpanData as SpanData
-    from enterspan._records import SpanEvent as SpanEvent
-    from enterspan._records import SpanLink as SpanLink
-    from enterspan._scope import InvocationScope as InvocationScope
-    from enterspan._scope import SpanScope as SpanScope
-    from enterspan._scope import UseScope as UseScope
-    from enterspan._values import AttributeValue as AttributeValue
-    from enterspan._values import Limits as Limits
-    from enterspan._worker import Stats as Stats
-    from enterspan._worker import Subscription as Subscription
+    from enterspan._model.ids import SpanContext as SpanContext
+    from enterspan._model.protocols import Exporter as Exporter
+    from enterspan._model.protocols import IdGenerator as IdGenerator
+    from enterspan._model.protocols import Sampler as Sampler
+    from enterspan._model.records import SpanData as SpanData
+    from enterspan._model.records import SpanEvent as SpanEvent
+    from enterspan._model.records import SpanLink as SpanLink
+    from enterspan._model.values import AttributeValue as AttributeValue
+    from enterspan._model.values import Limits as Limits
+    from enterspan._pipeline.worker import Stats as Stats
+    from enterspan._pipeline.worker import Subscription as Subscription
+    from enterspan._span.invocation import Invocation as Invocation
+    from enterspan._span.scope import InvocationScope as InvocationScope
+    from enterspan._span.scope import SpanScope as SpanScope
+    from enterspan._span.scope import UseScope as UseScope
     from enterspan.events import AlarmEventInfo as AlarmEventInfo
     from enterspan.events import Attribute as Attribute
     from enterspan.events import Attributes as Attributes
@@ -116,13 +116,13 @@ __all__ = [
 ]
 
 _HOMES = (
-    "enterspan._ids",
-    "enterspan._invocation",
-    "enterspan._protocols",
-    "enterspan._records",
-    "enterspan._scope",
-    "enterspan._values",
-    "enterspan._worker",
+    "enterspan._model.ids",
+    "enterspan._span.invocation",
+    "enterspan._model.protocols",
+    "enterspan._model.records",
+    "enterspan._span.scope",
+    "enterspan._model.values",
+    "enterspan._pipeline.worker",
     "enterspan.events",
     "enterspan.instrument",
 )

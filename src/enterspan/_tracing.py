@@ -8,19 +8,19 @@ from __future__ import annotations
 from _collections_abc import Callable, Mapping
 from types import MappingProxyType
 
-from enterspan import _enter
-from enterspan._arity import by_arity
-from enterspan._clock import now_ns
-from enterspan._context import State, look, span_at
-from enterspan._ids import SpanContext, parse_traceparent
-from enterspan._invocation import Invocation, current_invocation
-from enterspan._scope import InvocationScope, SpanScope, UseScope, begin
-from enterspan._span import NOOP_SPAN, Span, fresh_attributes, keep_event
-from enterspan._span import Span as _Span
-from enterspan._switchboard import Switchboard
-from enterspan._traced import check_seconds, instrument_options, options_of, trace
-from enterspan._values import DEFAULT_LIMITS, Limits, clean_all, clean_text, cut
-from enterspan._warnings import warn_once
+from enterspan._forms import enter as _enter
+from enterspan._forms.arity import by_arity
+from enterspan._forms.traced import check_seconds, instrument_options, options_of, trace
+from enterspan._model.clock import now_ns
+from enterspan._model.diagnostics import warn_once
+from enterspan._model.ids import SpanContext, parse_traceparent
+from enterspan._model.values import DEFAULT_LIMITS, Limits, clean_all, clean_text, cut
+from enterspan._span.context import State, look, span_at
+from enterspan._span.invocation import Invocation, current_invocation
+from enterspan._span.scope import InvocationScope, SpanScope, UseScope, begin
+from enterspan._span.span import NOOP_SPAN, Span, fresh_attributes, keep_event
+from enterspan._span.span import Span as _Span
+from enterspan._span.switchboard import Switchboard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
-    from enterspan._handlers import _Tail
-    from enterspan._protocols import Exporter, IdGenerator, Sampler
-    from enterspan._span import Rare
-    from enterspan._values import AttributeValue
-    from enterspan._worker import Subscription
+    from enterspan._model.protocols import Exporter, IdGenerator, Sampler
+    from enterspan._model.values import AttributeValue
+    from enterspan._pipeline.handlers import _Tail
+    from enterspan._pipeline.worker import Subscription
+    from enterspan._span.span import Rare
     from enterspan.events import EventInfo
     from enterspan.instrument import Instrumentation
 
@@ -252,8 +252,8 @@ class Tracing:
         """
         from pathlib import Path
 
-        from enterspan._project import project_file
-        from enterspan._wishes import wishes_of
+        from enterspan.instrument.config import wishes_of
+        from enterspan.instrument.project import project_file
 
         file = project_file(Path.cwd()) if path is None else Path(path)
         if file is None or not file.is_file():
@@ -342,7 +342,7 @@ class Tracing:
         functions, coroutine functions, generators, async generators and methods, and returns what
         it was given, of the same type. What makes no sense is a TypeError or ValueError at once.
         """
-        from enterspan._entrypoint import Entry, enter_at
+        from enterspan._forms.entrypoint import Entry, enter_at
 
         if name is None or isinstance(name, str):
             entry = Entry(
@@ -372,7 +372,7 @@ class Tracing:
         `inline` calls it on the thread on which things happen, `background` on one of its own.
         TypeError for what can't be a tail, ValueError for another delivery.
         """
-        from enterspan._tails import TailSubscription, check_tail
+        from enterspan._pipeline.tails import TailSubscription, check_tail
 
         check_tail(tail)
         if delivery not in ("background", "inline"):
@@ -394,7 +394,7 @@ class Tracing:
         At most `max_queue` spans wait; what comes on top is counted as dropped. A batch has at most
         `max_batch` spans and waits at most `delay` seconds.
         """
-        from enterspan._batches import ExporterSubscription, check_batching, check_exporter
+        from enterspan._pipeline.batches import ExporterSubscription, check_batching, check_exporter
 
         check_exporter(exporter)
         check_batching(max_queue, max_batch, delay)
@@ -470,7 +470,7 @@ class Tracing:
         """Bind the current span to a callable, for a thread or callback with an empty context."""
         if not callable(fn):
             raise TypeError(f"propagate takes a callable, not {fn!r}")
-        from enterspan._propagation import bind
+        from enterspan._forms.propagate import bind
 
         return bind(self._board, fn)
 
@@ -485,7 +485,7 @@ class Tracing:
         if context is None:
             return
         try:
-            from enterspan._carriers import inject_context
+            from enterspan._model.carriers import inject_context
 
             inject_context(context, carrier)
         except Exception as error:
@@ -508,7 +508,7 @@ class Tracing:
         A carrier is a mapping of header names, in any case, to values; pairs of names and values,
         as text or bytes (ASGI); or the environment of a WSGI request.
         """
-        from enterspan._carriers import extract_context
+        from enterspan._model.carriers import extract_context
 
         return extract_context(carrier)
 
@@ -517,14 +517,14 @@ class Tracing:
     def flush(self, timeout: float | None = None) -> bool:
         """Deliver all that is finished; False if that took more than `timeout` seconds (30)."""
         check_seconds("timeout", timeout)
-        from enterspan._worker import DEFAULT_TIMEOUT
+        from enterspan._pipeline.worker import DEFAULT_TIMEOUT
 
         return self._board.flush(DEFAULT_TIMEOUT if timeout is None else timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Flush, then end every subscription; False if it took more than `timeout` seconds (30)."""
         check_seconds("timeout", timeout)
-        from enterspan._worker import DEFAULT_TIMEOUT
+        from enterspan._pipeline.worker import DEFAULT_TIMEOUT
 
         return self._board.shutdown(DEFAULT_TIMEOUT if timeout is None else timeout)
 
@@ -557,7 +557,7 @@ def _has(thing: object, method: str) -> bool:
 
 
 def _set_propagation(board: Switchboard, wanted: bool) -> None:
-    from enterspan._propagation import propagate_threads
+    from enterspan._forms.propagate import propagate_threads
 
     propagate_threads(board, wanted)
 
@@ -613,7 +613,7 @@ def _parent_context(parent: object) -> SpanContext | None:
         return parse_traceparent(parent)
     if parent is None:
         return None
-    from enterspan._carriers import extract_context
+    from enterspan._model.carriers import extract_context
 
     return extract_context(parent)
 

@@ -12,17 +12,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from enterspan import _view as view
-from enterspan._listing import show, unmatched
-from enterspan._program import Program, ProgramError, hide_from_traceback, program_frames
-from enterspan._project import ProjectError, seconds_of
+from enterspan._run.list import show, unmatched
+from enterspan._run.program import Program, ProgramError, hide_from_traceback, program_frames
 from enterspan._tracing import tracing
 from enterspan._version import __version__
-from enterspan._wishes import Wishes, project_wishes
+from enterspan._view import command as view
 from enterspan.catalogue import command as catalogue_command
 from enterspan.events import CustomEventInfo
 from enterspan.exporters.console import ConsoleTail
 from enterspan.exporters.jsonlines import JsonLinesTail
+from enterspan.instrument.config import Wishes, project_wishes
+from enterspan.instrument.project import ProjectError, seconds_of
 from enterspan.stubgen import command as stubs
 
 # All that `run` needs is imported here, before the program's folder is on the search path: it may
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import ModuleType
 
-    from enterspan._scope import InvocationScope
+    from enterspan._span.scope import InvocationScope
     from enterspan.instrument import Instrumentation
 
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from types import GenericAlias, MappingProxyType
 
-from enterspan._frozen import frozen, twin
-from enterspan._values import INT_MAX, INT_MIN, clean_text, safe_repr
+from enterspan._model.frozen import frozen, twin
+from enterspan._model.values import INT_MAX, INT_MIN, clean_text, safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any, Final, Generic, Literal, TypeAlias
 
-    from enterspan._values import AttributeValue
+    from enterspan._model.values import AttributeValue
 
 __all__ = [
     "AlarmEventInfo",

@@ -21,19 +21,19 @@ from collections import OrderedDict
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._batches import check_exporter
-from enterspan._frozen import frozen
-from enterspan._traced import check_seconds
-from enterspan._values import WARNING_MESSAGE, WARNING_TYPE, size_of
-from enterspan._warnings import warn, warn_once
+from enterspan._forms.traced import check_seconds
+from enterspan._model.diagnostics import warn, warn_once
+from enterspan._model.frozen import frozen
+from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE, size_of
+from enterspan._pipeline.batches import check_exporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from enterspan._ids import SpanContext
-    from enterspan._protocols import Exporter, Sampler
-    from enterspan._records import SpanData, SpanEvent, SpanLink
-    from enterspan._values import AttributeValue
+    from enterspan._model.ids import SpanContext
+    from enterspan._model.protocols import Exporter, Sampler
+    from enterspan._model.records import SpanData, SpanEvent, SpanLink
+    from enterspan._model.values import AttributeValue
 
 __all__ = [
     "ALWAYS",

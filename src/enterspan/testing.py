@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from enterspan._tails import TailSubscription
+from enterspan._pipeline.tails import TailSubscription
 from enterspan._tracing import tracing as default_tracing
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TypeAlias
 
-    from enterspan._records import SpanData
+    from enterspan._model.records import SpanData
     from enterspan._tracing import Tracing
     from enterspan.events import TailEvent
 
@@ -88,7 +88,7 @@ class Trace:
 
     def _repr_html_(self) -> str:
         """Show the trace in a notebook: a waterfall, without scripts."""
-        from enterspan._report import cell_html
+        from enterspan._view.report import cell_html
 
         return cell_html(self._families())
 

@@ -10,8 +10,8 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
-from enterspan._report import write_html
-from enterspan._traces import read_traces
+from enterspan._recording.traces import read_traces
+from enterspan._view.report import write_html
 
 MS = 1_000_000
 BASE = 1_700_000_000_000_000_000

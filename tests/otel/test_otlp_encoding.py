@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.resources import Resource
 
 from enterspan import SpanContext, SpanData, SpanEvent, SpanLink
-from enterspan._protobuf import encode_resource, encode_spans, varint
+from enterspan.exporters._protobuf import encode_resource, encode_spans, varint
 from enterspan.exporters.otlp import _Resources, readable
 
 text = st.text(max_size=200).map(lambda s: s.encode("utf-8", "ignore").decode())

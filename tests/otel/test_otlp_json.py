@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from enterspan import SpanContext, SpanData, SpanEvent, SpanLink
-from enterspan._protobuf import encode_resource, encode_spans
+from enterspan.exporters._protobuf import encode_resource, encode_spans
 from enterspan.exporters.otlpjson import otlp_line
 
 text = st.text(max_size=50).map(lambda s: s.encode("utf-8", "ignore").decode())

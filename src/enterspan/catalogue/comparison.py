@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._frozen import frozen
+from enterspan._model.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._frozen import frozen
+from enterspan._model.frozen import frozen
 from enterspan.catalogue.errors import CatalogueError
 from enterspan.catalogue.kinds import KINDS, SCALARS, Kind, parse_names
 from enterspan.catalogue.names import (

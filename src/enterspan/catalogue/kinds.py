@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._frozen import frozen
-from enterspan._values import INT_MAX, INT_MIN
+from enterspan._model.frozen import frozen
+from enterspan._model.values import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._frozen import frozen
-from enterspan._traces import SpanNode, _Book, _numbered_lines
+from enterspan._model.frozen import frozen
+from enterspan._recording.traces import SpanNode, _Book, _numbered_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-    from enterspan._traces import Problem
+    from enterspan._recording.traces import Problem
 
 OWN_PREFIX: Final = "enterspan."
 """Attributes that this library sets by itself, to say what it left out."""

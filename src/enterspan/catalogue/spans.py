@@ -10,13 +10,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
-from enterspan._scope import SpanScope
-from enterspan._span import Span
+from enterspan._span.scope import SpanScope
+from enterspan._span.span import Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from enterspan._switchboard import Switchboard
+    from enterspan._span.switchboard import Switchboard
     from enterspan._tracing import Tracing
 
 _P = ParamSpec("_P")

@@ -17,15 +17,15 @@ from datetime import datetime, timezone
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._files import File, utf8
-from enterspan._json import json_object, json_text
-from enterspan._tracks import Tracks
+from enterspan.exporters._files import File, utf8
+from enterspan.exporters._json import json_object, json_text
+from enterspan.exporters._tracks import Tracks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from enterspan._records import SpanData, SpanEvent
-    from enterspan._tracks import Track
+    from enterspan._model.records import SpanData, SpanEvent
+    from enterspan.exporters._tracks import Track
 
 __all__ = ["ChromeTraceExporter"]
 

@@ -15,8 +15,8 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._routes import routed_name
-from enterspan._terminal import (
+from enterspan._model.routes import routed_name
+from enterspan._terminal.screen import (
     BOLD,
     BOLD_RED,
     CYAN,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import TextIO
 
-    from enterspan._terminal import Piece, Screen
+    from enterspan._terminal.screen import Piece, Screen
     from enterspan.events import Attribute, Onset, TailEvent
 
 _PALETTE: Final = (CYAN, "35", "34", "32", "96", "95", "94", "92")

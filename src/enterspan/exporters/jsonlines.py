@@ -10,18 +10,18 @@ from __future__ import annotations
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._files import place_of
-from enterspan._json import json_object, json_text, json_value
-from enterspan._warnings import warn
+from enterspan._model.diagnostics import warn
+from enterspan.exporters._files import place_of
+from enterspan.exporters._json import json_object, json_text, json_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
     from typing import IO, TypeAlias
 
-    from enterspan._files import _Mode
-    from enterspan._records import SpanData, SpanEvent, SpanLink
+    from enterspan._model.records import SpanData, SpanEvent, SpanLink
     from enterspan.events import Onset, TailEvent
+    from enterspan.exporters._files import _Mode
 
     _Target: TypeAlias = str | PathLike[str] | IO[str] | IO[bytes]
 

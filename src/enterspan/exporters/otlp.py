@@ -18,8 +18,8 @@ from http import HTTPStatus
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._protobuf import encode_resource, encode_spans
-from enterspan._warnings import warn
+from enterspan._model.diagnostics import warn
+from enterspan.exporters._protobuf import encode_resource, encode_spans
 
 try:
     from opentelemetry import context as _context
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Literal, TypeAlias
 
-    from enterspan import _ids
-    from enterspan._records import SpanData
+    from enterspan._model import ids as _ids
+    from enterspan._model.records import SpanData
 
     _Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
 

@@ -11,15 +11,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._files import File
-from enterspan._json import json_text
-from enterspan._protobuf import KINDS, STATUSES
+from enterspan.exporters._files import File
+from enterspan.exporters._json import json_text
+from enterspan.exporters._protobuf import KINDS, STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from enterspan._ids import SpanContext
-    from enterspan._records import SpanData, SpanEvent, SpanLink
+    from enterspan._model.ids import SpanContext
+    from enterspan._model.records import SpanData, SpanEvent, SpanLink
 
 __all__ = ["OTLPJsonExporter"]
 

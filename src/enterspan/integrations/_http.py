@@ -11,8 +11,8 @@ from concurrent.futures import CancelledError
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from enterspan._routes import routed_name
-from enterspan._traced import check_seconds
+from enterspan._forms.traced import check_seconds
+from enterspan._model.routes import routed_name
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 from enterspan.events import FetchEventInfo, FetchResponseInfo
@@ -20,8 +20,8 @@ from enterspan.events import FetchEventInfo, FetchResponseInfo
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from enterspan._invocation import Invocation
-    from enterspan._scope import InvocationScope
+    from enterspan._span.invocation import Invocation
+    from enterspan._span.scope import InvocationScope
 
 _METHODS: Final = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}

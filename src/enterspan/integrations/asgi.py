@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from enterspan._warnings import warn_once
+from enterspan._model.diagnostics import warn_once
 from enterspan.events import WebSocketEventInfo
 from enterspan.integrations._http import DisconnectedError, Exchange, Options, Request
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping, Sequence
     from typing import TypeAlias
 
-    from enterspan._scope import InvocationScope
+    from enterspan._span.scope import InvocationScope
     from enterspan._tracing import Tracing
 
     _Scope: TypeAlias = MutableMapping[str, Any]

@@ -18,19 +18,19 @@ import weakref
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._clock import ANCHOR, now_ns, wall_ns
-from enterspan._context import QUIET, State, first_alive, look, span_at
-from enterspan._failures import Failure
-from enterspan._ids import SpanContext
-from enterspan._invocation import kind_of
-from enterspan._lifeline import new_root
-from enterspan._scope import begin
-from enterspan._span import NOOP_SPAN, Rare, Span, end_span, keep_event, put_attributes, rare
-from enterspan._telling import Telling
+from enterspan._model.clock import ANCHOR, now_ns, wall_ns
+from enterspan._model.diagnostics import warn, warn_once
+from enterspan._model.failures import Failure
+from enterspan._model.ids import SpanContext
+from enterspan._model.values import clean_all, clean_text
+from enterspan._span.context import QUIET, State, first_alive, look, span_at
+from enterspan._span.invocation import kind_of
+from enterspan._span.lifeline import new_root
+from enterspan._span.scope import begin
+from enterspan._span.span import NOOP_SPAN, Rare, Span, end_span, keep_event, put_attributes, rare
+from enterspan._span.telling import Telling
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
-from enterspan._values import clean_all, clean_text
-from enterspan._warnings import warn, warn_once
 
 try:
     from opentelemetry import context as otel_context
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from enterspan._lifeline import Lifeline
-    from enterspan._switchboard import Switchboard
+    from enterspan._span.lifeline import Lifeline
+    from enterspan._span.switchboard import Switchboard
     from enterspan.events import Attribute, EventInfo, Log
 
 __all__ = ["ASKED_BY", "OUTCOME", "SCOPE", "Bridge", "install", "install_if_asked"]

@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from enterspan._clock import now_ns
-from enterspan._context import leave
-from enterspan._scope import mark
-from enterspan._warnings import warn_once
+from enterspan._model.clock import now_ns
+from enterspan._model.diagnostics import warn_once
+from enterspan._span.context import leave
+from enterspan._span.scope import mark
 from enterspan.integrations._http import DisconnectedError, Exchange, Options, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeAlias
 
-    from enterspan._switchboard import Switchboard
+    from enterspan._span.switchboard import Switchboard
     from enterspan._tracing import Tracing
 
     _WSGIApp: TypeAlias = Callable[..., Iterable[bytes]]

@@ -33,10 +33,10 @@ _DROPPED: Final = frozenset({"functools.wraps", "functools.total_ordering", "bui
 _BUILTIN: Final = frozenset({"classmethod", "property", "staticmethod"})
 _PARTS: Final = frozenset({"setter", "deleter", "getter", "register"})
 
-STANDS_FOR: Final = {"enterspan._frozen.frozen": "dataclasses.dataclass(frozen=True)"}
+STANDS_FOR: Final = {"enterspan._model.frozen.frozen": "dataclasses.dataclass(frozen=True)"}
 """Our own makers of classes, and what they are to everyone who asks; see `_frozen`."""
 
-MAKES_OVERLOADS: Final = "enterspan._arity.by_arity"
+MAKES_OVERLOADS: Final = "enterspan._forms.arity.by_arity"
 
 
 def origin_of(module: Module, name: str) -> str:

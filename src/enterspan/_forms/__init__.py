@@ -1,0 +1,1 @@
+"""What users write: callbacks, decorators, entry points, propagation."""

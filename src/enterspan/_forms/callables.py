@@ -1,0 +1,96 @@
+"""Callables that are no plain functions: C functions, partials, cached functions, instances.
+
+They are wrapped with wrapt, so that everything else about them is as before.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from wrapt import FunctionWrapper
+
+from enterspan._forms.enter import is_plain, settle
+from enterspan._forms.traced import Recorder, span_name
+from enterspan._span.scope import begin, begin_with_floor, fail, finish
+
+if TYPE_CHECKING:
+    from enterspan._forms.traced import Options
+    from enterspan._span.switchboard import Switchboard
+
+
+class TracedCallable(FunctionWrapper[Any, Any]):
+    """Any callable with a span around each call; in all else the callable itself."""
+
+    def __init__(
+        self, wrapped: Any, board: Switchboard, options: Options, settle: Any = settle
+    ) -> None:
+        name = options.name or span_name(wrapped)
+        if options.capture_args and options.capture_args is not True:
+            raise ValueError(
+                f"capture_args needs a function with named parameters, not {wrapped!r}; use True"
+            )
+        captures = options.capture_args is True
+        recorder = Recorder(options, ())
+
+        open_span: Any = begin_with_floor if recorder.has_floor else begin
+        retired: list[bool] = []
+
+        def call(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+            if board.off or retired:
+                return wrapped(*args, **kwargs)
+            span = open_span(board, name, *recorder.start())
+            if span is None:
+                return wrapped(*args, **kwargs)
+            if captures:
+                given = (
+                    "[redacted]" if options.redact and args else args
+                )  # whose names nobody knows
+                recorder.arguments(span, {"args": given, "kwargs": kwargs})
+            try:
+                result = wrapped(*args, **kwargs)
+            except BaseException as error:
+                fail(span, error)
+                raise
+            if options.capture_return:
+                recorder.result(span, result)
+            if is_plain(result):
+                finish(span)
+                return result
+            return settle(board, span, result, True)
+
+        super().__init__(wrapped, call)
+        self._self_board = board
+        self._self_options = options
+        self._self_retired = retired
+
+    def retire(self) -> None:
+        """Record nothing from here on: it was taken out, but somebody may hold it for good."""
+        self._self_retired.append(True)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle by reference where that leads here, else with what is wrapped."""
+        name = getattr(self, "__qualname__", None)
+        found: Any = sys.modules.get(getattr(self, "__module__", None) or "")
+        for part in name.split(".") if isinstance(name, str) else ():
+            found = getattr(found, part, None)
+        if found is self:
+            return name
+        return trace_callable, (self.__wrapped__, self._self_board, self._self_options)
+
+    def __reduce__(self) -> Any:
+        """Pickle by reference where that leads here, else with what is wrapped."""
+        return self.__reduce_ex__(2)
+
+    def __copy__(self) -> Any:
+        """Functions are not copied, and neither is this."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Any:
+        """Functions are not copied, and neither is this."""
+        return self
+
+
+def trace_callable(target: Any, board: Switchboard, options: Options) -> Any:
+    """Return a callable with a span around each call."""
+    return TracedCallable(target, board, options)

@@ -1,0 +1,1 @@
+"""Values without behaviour: ids, attributes, limits, records, exceptions, the clock."""

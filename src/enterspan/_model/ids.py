@@ -1,0 +1,202 @@
+"""Trace and span ids, and how they travel: W3C Trace Context (`traceparent`, `tracestate`).
+
+https://www.w3.org/TR/trace-context/ is the source of every rule here.
+"""
+
+from __future__ import annotations
+
+import os
+from _random import Random
+
+from enterspan._model.frozen import frozen, twin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final
+
+    from enterspan._model.protocols import IdGenerator
+
+SAMPLED: Final = 0x01
+"""The trace flag that says: whoever made this span keeps it."""
+
+_TRACE_BITS: Final = 128
+_SPAN_BITS: Final = 64
+_TRACESTATE_MEMBERS: Final = 32
+_TRACESTATE_CHARACTERS: Final = 512
+_HEX: Final = frozenset("0123456789abcdef")
+
+_random = Random(int.from_bytes(os.urandom(32), "big"))
+random_bits: Callable[[int], int] = _random.getrandbits
+"""The default source of ids: this package's own, which `random.seed` does not touch."""
+
+
+def _reseed() -> None:
+    _random.seed(int.from_bytes(os.urandom(32), "big"))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reseed)
+
+
+@frozen
+class SpanContext:
+    """The identity of a span: all of it that leaves the process, and all that a context pins.
+
+    `trace_id` has 128 bits and `span_id` 64; zero means none. `trace_flags` are the eight bits of
+    W3C Trace Context, `trace_state` the text of its `tracestate` header. `is_remote` is True for a
+    context that was extracted from a carrier.
+    """
+
+    trace_id: int
+    span_id: int
+    trace_flags: int = 0
+    trace_state: str = ""
+    is_remote: bool = False
+
+    @property
+    def traceparent(self) -> str:
+        """The W3C header value, version 00."""
+        return f"00-{self.trace_id:032x}-{self.span_id:016x}-{self.trace_flags & 0xFF:02x}"
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether both ids are set, and all of it is what W3C Trace Context asks for."""
+        return (
+            type(self.trace_id) is int
+            and 0 < self.trace_id < 1 << _TRACE_BITS
+            and type(self.span_id) is int
+            and 0 < self.span_id < 1 << _SPAN_BITS
+            and type(self.trace_flags) is int
+            and 0 <= self.trace_flags <= 0xFF
+            and type(self.trace_state) is str
+        )
+
+
+_SpanContext = twin(SpanContext)
+_new: Any = object.__new__
+
+
+def make_context(trace_id: int, span_id: int, flags: int, state: str, remote: bool) -> SpanContext:
+    """Make a `SpanContext`, fast."""
+    made: Any = _new(_SpanContext)
+    made.trace_id = trace_id
+    made.span_id = span_id
+    made.trace_flags = flags
+    made.trace_state = state
+    made.is_remote = remote
+    made.__class__ = SpanContext
+    return made  # type: ignore[no-any-return]
+
+
+NO_CONTEXT: Final = make_context(0, 0, 0, "", False)
+
+
+def bits_from(generator: IdGenerator) -> Callable[[int], int]:
+    """Turn a user's generator into a source like `random_bits` that never fails.
+
+    An id that is no integer of the right size is replaced by a random one.
+    """
+
+    def bits(size: int) -> int:
+        try:
+            if size == _SPAN_BITS:
+                made = generator.generate_span_id()
+            else:
+                made = generator.generate_trace_id()
+            if type(made) is int and 0 < made < 1 << size:
+                return made
+        except Exception as error:
+            from enterspan._model.diagnostics import warn_once
+
+            warn_once(generator, "id generator", error)
+        return random_bits(size)
+
+    return bits
+
+
+def new_trace_id(bits: Callable[[int], int]) -> int:
+    """A trace id from a source of random bits."""
+    return bits(_TRACE_BITS)
+
+
+def _is_hex(text: str) -> bool:
+    return _HEX.issuperset(text)
+
+
+def parse_traceparent(text: object) -> SpanContext | None:
+    """Read a `traceparent` value; None where W3C says that it must be ignored.
+
+    A version above 00 is read as 00, and may have more after its flags. Surrounding spaces and
+    tabs are taken off, as HTTP does.
+    """
+    if not isinstance(text, str):
+        return None
+    text = str.__str__(text).strip(" \t")
+    version, trace, span, flags = text[:2], text[3:35], text[36:52], text[53:55]
+    if len(text) < 55 or text[2] != "-" or text[35] != "-" or text[52] != "-":
+        return None
+    if not (_is_hex(version) and _is_hex(trace) and _is_hex(span) and _is_hex(flags)):
+        return None
+    if version == "ff" or (version == "00" and len(text) != 55):
+        return None
+    if len(text) > 55 and text[55] != "-":
+        return None
+    trace_id, span_id = int(trace, 16), int(span, 16)
+    if not trace_id or not span_id:
+        return None
+    return make_context(trace_id, span_id, int(flags, 16), "", True)
+
+
+def parse_tracestate(values: list[str]) -> str:
+    """Join and check `tracestate` values; an invalid list is dropped whole, as W3C allows.
+
+    Empty members are left out. Above 32 members the list is invalid; above 512 characters,
+    members over 128 characters go first, then members from the end.
+    """
+    members: list[str] = []
+    seen: set[str] = set()
+    for part in ",".join(values).split(","):
+        member = part.strip(" \t")
+        if not member:
+            continue
+        key, equals, value = member.partition("=")
+        if not equals or not _is_state_key(key) or not _is_state_value(value) or key in seen:
+            return ""
+        seen.add(key)
+        members.append(f"{key}={value}")
+        if len(members) > _TRACESTATE_MEMBERS:
+            return ""
+    return _shorten(members)
+
+
+def _shorten(members: list[str]) -> str:
+    for limit in (128, 0):
+        index = len(members) - 1
+        while len(",".join(members)) > _TRACESTATE_CHARACTERS and index >= 0:
+            if len(members[index]) > limit:
+                del members[index]
+            index -= 1
+    return ",".join(members)
+
+
+_LOWER = frozenset("abcdefghijklmnopqrstuvwxyz")
+_KEY_START = _LOWER | frozenset("0123456789")
+_KEY_REST = _KEY_START | frozenset("_-*/")
+
+
+def _is_state_key(key: str) -> bool:
+    tenant, at, system = key.partition("@")
+    if at:
+        return _is_key_part(tenant, 241, _KEY_START) and _is_key_part(system, 14, _LOWER)
+    # The grammar of level 1 has a letter first, its prose and level 2 a letter or a digit: what one
+    # of them allows is no reason to lose everybody's state.
+    return _is_key_part(key, 256, _KEY_START)
+
+
+def _is_key_part(text: str, limit: int, first: frozenset[str]) -> bool:
+    return 0 < len(text) <= limit and text[0] in first and _KEY_REST.issuperset(text)
+
+
+def _is_state_value(value: str) -> bool:
+    return 0 < len(value) <= 256 and all(" " <= c <= "~" and c not in ",=" for c in value)

@@ -1,0 +1,329 @@
+"""What an attribute value may be, how any object becomes one, and the limits on all of it.
+
+Nothing here raises because of what it was given, and nothing here keeps what it was given: a value
+that is not immutable is copied or turned into text at once.
+"""
+
+from __future__ import annotations
+
+from _collections_abc import Iterable, Mapping, Sequence
+
+from enterspan._model.frozen import frozen, twin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final, TypeAlias
+
+AttributeValue: TypeAlias = (
+    str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
+)
+"""What an attribute holds; any other value is recorded as its `repr`."""
+
+INT_MAX: Final = (1 << 63) - 1
+"""OTLP's integers have 64 bits; a larger one is recorded as text."""
+INT_MIN: Final = -(1 << 63)
+
+EASY_KEY: Final = 64
+"""An ASCII key up to this length needs no look at the limits."""
+EASY_TEXT: Final = 256
+"""An ASCII text up to this length needs no look at the limits."""
+_REPR_DEPTH: Final = 12
+_NUMBER_BYTES: Final = 8
+_PAIRS: Final = 10_000
+"""How many pairs of a mapping are looked at: one that makes them up may have no end."""
+
+WARNING_TYPE: Final = "enterspan.warning.type"
+WARNING_MESSAGE: Final = "enterspan.warning.message"
+
+
+@frozen
+class Limits:
+    """How much is recorded, in bytes of UTF-8. What goes over is cut or counted, never raised.
+
+    `name_bytes`: a span's, an event's or an attribute's name. `value_bytes`: one attribute value.
+    `span_bytes`: all attributes, events and links of one span; what follows is left out.
+    `event_bytes`: one log message or one stack. `queue_bytes`: what a background tail may have
+    waiting; what follows is dropped and counted.
+    """
+
+    name_bytes: int = 256
+    value_bytes: int = 16_384
+    span_bytes: int = 65_536
+    event_bytes: int = 262_144
+    queue_bytes: int = 2_097_152
+
+    def __post_init__(self) -> None:
+        """Refuse limits that leave nothing."""
+        for name in type(self).__match_args__:
+            value = getattr(self, name)
+            if type(value) is not int:
+                raise TypeError(f"Limits.{name} must be an int (bytes), not {value!r}")
+            if value < 1:
+                raise ValueError(f"Limits.{name} must be at least 1 byte, not {value}")
+
+    @property
+    def easy_text(self) -> int:  # internal
+        """How long an ASCII text may be without a look at the limits."""
+        return min(EASY_TEXT, self.value_bytes)
+
+    @property
+    def easy_key(self) -> int:  # internal
+        """How long an ASCII key may be without a look at the limits."""
+        return min(EASY_KEY, self.name_bytes)
+
+    @property
+    def easy_count(self) -> int:  # internal
+        """How many easy attributes fit into a span for certain."""
+        return self.span_bytes // (self.easy_text + self.easy_key + _NUMBER_BYTES)
+
+
+def _default_limits() -> Limits:
+    made: Any = object.__new__(twin(Limits))  # by stores: `__init__` is compiled when first called
+    for name, value in Limits._defaults.items():  # type: ignore[attr-defined]
+        setattr(made, name, value)
+    made.__class__ = Limits
+    return made  # type: ignore[no-any-return]
+
+
+DEFAULT_LIMITS: Final = _default_limits()
+
+
+def cut(text: str, limit: int) -> str:
+    """Return the text as valid UTF-8 of at most `limit` bytes, never cut inside a character.
+
+    Surrogates that form a pair become their character; a lone one becomes U+FFFD.
+    """
+    text = text[:limit]
+    if text.isascii():
+        return text
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        raw = text.encode()
+    return text if len(raw) <= limit else raw[:limit].decode("utf-8", "ignore")
+
+
+def clean_text(value: object, limit: int) -> str:
+    """Turn anything that should be text into valid text of at most `limit` bytes."""
+    if type(value) is str:
+        return cut(value, limit)
+    if issubclass(type(value), str):
+        exact: Any = value
+        return cut(str.__str__(exact), limit)
+    return safe_repr(value, limit)
+
+
+def safe_str(value: object, limit: int) -> str:
+    """`str(value)`, cut; where that fails, a text that says so."""
+    try:
+        return clean_text(str(value), limit)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return cut(f"<{_type_name(value)} that can't be shown>", limit)
+
+
+def safe_repr(value: object, limit: int) -> str:
+    """`repr(value)`, cut; builtin containers are written only as far as the limit reaches."""
+    parts: list[str] = []
+    try:
+        _write(value, parts, limit, 0)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return cut(f"<{_type_name(value)} that can't be shown>", limit)
+    return cut("".join(parts), limit)
+
+
+def _type_name(value: object) -> str:
+    try:
+        return str(type(value).__name__)
+    except BaseException:
+        return "object"
+
+
+_BRACKETS: Final[dict[type, tuple[str, str]]] = {
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    set: ("{", "}"),
+    frozenset: ("frozenset({", "})"),
+    dict: ("{", "}"),
+}
+
+
+def _write(value: Any, parts: list[str], budget: int, depth: int) -> int:
+    """Append the repr of a value piece by piece; return what is left of the budget."""
+    kind = type(value)
+    brackets = _BRACKETS.get(kind)
+    if brackets is None:
+        text = _leaf(value, kind, budget)
+        parts.append(text)
+        return budget - len(text)
+    if not value and kind in (set, frozenset):
+        parts.append(kind.__name__ + "()")
+        return budget - len(parts[-1])
+    if depth >= _REPR_DEPTH:
+        parts.append("...")
+        return budget - 3
+    opening, closing = brackets
+    if kind is tuple and len(value) == 1:
+        closing = ",)"
+    parts.append(opening)
+    budget -= len(opening) + len(closing)
+    first = True
+    for item in list(value.items()) if kind is dict else value:
+        if not first:
+            parts.append(", ")
+        first = False
+        if kind is dict:
+            budget = _write(item[0], parts, budget, depth + 1)
+            parts.append(": ")
+            budget = _write(item[1], parts, budget - 2, depth + 1)
+        else:
+            budget = _write(item, parts, budget, depth + 1)
+        budget -= 2
+        if budget <= 0:
+            break
+    parts.append(closing)
+    return budget
+
+
+def _leaf(value: Any, kind: type, budget: int) -> str:
+    if kind in (str, bytes, bytearray):
+        return repr(value[: max(budget, 0)])
+    if kind is int and not INT_MIN <= value <= INT_MAX:
+        return _big_int(value)
+    text = repr(value)
+    return str.__str__(text)[: max(budget, 0)]
+
+
+def _big_int(value: int) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # more digits than sys.get_int_max_str_digits() allows
+        return f"<int of {value.bit_length()} bits>"
+
+
+def clean_value(value: Any, limits: Limits) -> tuple[Any, int]:
+    """Turn any object into an attribute value, and say how many bytes it counts for."""
+    kind = type(value)
+    if issubclass(kind, str):
+        text = cut(value if kind is str else str.__str__(value), limits.value_bytes)
+        return text, _size(text)
+    if kind is bool or kind is float:
+        return value, _NUMBER_BYTES
+    if issubclass(kind, int):
+        plain = int.__int__(value)
+        if INT_MIN <= plain <= INT_MAX:
+            return plain, _NUMBER_BYTES
+        text = cut(_big_int(plain), limits.value_bytes)
+        return text, len(text)
+    if issubclass(kind, float):
+        return float.__float__(value), _NUMBER_BYTES
+    if kind is list or kind is tuple or kind is range:  # not `in`: a class's `==` may be anything
+        found = _clean_sequence(value, limits)
+        if found is not None:
+            return found
+    text = safe_repr(value, limits.value_bytes)
+    return text, _size(text)
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _clean_sequence(values: Sequence[Any], limits: Limits) -> tuple[tuple[Any, ...], int] | None:
+    """A tuple of strings, of bools, of ints or of floats; None where it is a mixture."""
+    try:
+        kinds = {type(item) for item in values[: limits.value_bytes]}
+    except Exception:  # a class that can't be hashed
+        return None
+    if kinds == {int, float}:
+        kinds, values = {float}, [float(item) for item in values[: limits.value_bytes]]
+    if not kinds:
+        return (), 0
+    if len(kinds) != 1 or not kinds <= {str, bool, int, float}:
+        return None
+    cleaned: list[Any] = []
+    left = limits.value_bytes
+    item: Any
+    for item in values:
+        value, size = clean_value(item, limits)
+        if type(item) is int and type(value) is not int:
+            return None  # an integer that OTLP can't hold makes the whole a text
+        if size > left:
+            if left and isinstance(value, str):
+                cleaned.append(cut(value, left))
+            break
+        cleaned.append(value)
+        left -= max(size, 1)
+    return tuple(cleaned), limits.value_bytes - left
+
+
+def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
+    """The pairs of anything that was given as attributes; nothing where it is no mapping."""
+    pairs: list[tuple[Any, Any]] = []
+    try:
+        if type(attributes) is dict:
+            return list(attributes.items())
+        if isinstance(attributes, Mapping):
+            for key in attributes:
+                pairs.append((key, attributes[key]))
+                if len(pairs) >= _PAIRS:
+                    break
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return pairs
+    return pairs
+
+
+class Bag:
+    """Attributes that are being cleaned, within a budget of bytes."""
+
+    __slots__ = ("dropped", "spent", "values")
+
+    def __init__(self, values: dict[str, Any], spent: int = 0) -> None:
+        self.values = values
+        self.spent = spent
+        self.dropped = 0
+
+    def put(self, key: object, value: Any, limits: Limits) -> None:
+        """Add one attribute, cleaned; count it as dropped where the budget is spent."""
+        name = clean_text(key, limits.name_bytes)
+        cleaned, size = clean_value(value, limits)
+        size += _size(name)
+        if name in self.values:
+            self.spent -= size_of({name: self.values[name]})
+        if self.spent + size > limits.span_bytes:
+            if name in self.values:
+                self.spent += size_of({name: self.values[name]})
+            self.dropped += 1
+            return
+        self.spent += size
+        self.values[name] = cleaned
+
+
+def size_of(values: Mapping[str, Any]) -> int:
+    """How many bytes cleaned attributes count for."""
+    total = 0
+    for name, value in list(values.items()):  # another thread may add to them
+        total += _size(name)
+        if type(value) is str:
+            total += _size(value)
+        elif type(value) is tuple:
+            total += sum([_size(v) if type(v) is str else _NUMBER_BYTES for v in value])
+        else:
+            total += _NUMBER_BYTES
+    return total
+
+
+def clean_all(attributes: object, more: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
+    """Clean the attributes of something that is no span (an event, a link, a log)."""
+    bag = Bag({})
+    for source in (attributes, more):
+        for key, value in items_of(source):
+            if value is not None:
+                bag.put(key, value, limits)
+    return bag.values

@@ -1,0 +1,1 @@
+"""Delivery: live tails and batches of finished spans, on threads of their own."""

@@ -1,0 +1,190 @@
+"""Finished spans on their way to an exporter: a bounded queue, a worker, and a count of all."""
+
+from __future__ import annotations
+
+import threading
+from time import sleep
+
+from enterspan._model.diagnostics import warn_once
+from enterspan._model.records import SpanData, record_of
+from enterspan._pipeline.worker import EXIT_TIMEOUT, Stats, Subscription, Worker
+from enterspan._span.span import Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from enterspan._model.protocols import Exporter
+    from enterspan._span.switchboard import Switchboard
+
+_LAST_WORD: Final = 1.0
+"""Seconds that an exporter has to return once it has been told to give up."""
+
+
+class ExporterSubscription(Subscription):
+    """One exporter that is subscribed."""
+
+    def __init__(
+        self, board: Switchboard, exporter: Exporter, max_queue: int, max_batch: int, delay: float
+    ) -> None:
+        self.board = board
+        self.exporter = exporter
+        self.max_queue = max_queue
+        self.mark = min(max_batch, max_queue)
+        self._crowded = max(self.mark, max_queue * 3 // 4)
+        self.removed = False
+        self._count_lock = threading.RLock()
+        self._exported = 0
+        self._dropped = 0
+        self._failed = 0
+        self._sent_home = False
+        self.worker = Worker(
+            board,
+            self._export,
+            "exporter",
+            delay,
+            batch=max_batch,
+            rest=self._rest,
+            finish=self._shut_down,
+        )
+        self.worker.start()
+
+    @property
+    def background(self) -> Worker:
+        """The thread that exports."""
+        return self.worker
+
+    @property
+    def stats(self) -> Stats:
+        """Counted in spans."""
+        with self._count_lock:
+            done = self._exported + self._dropped + self._failed
+            return Stats(done + self.worker.waiting, self._exported, self._dropped, self._failed)
+
+    def offer(self, item: Span | SpanData) -> None:
+        """Queue a finished span, or count it as dropped."""
+        worker = self.worker
+        queue = worker.queue
+        waiting = len(queue)
+        if waiting >= self.max_queue or self.removed:
+            with self._count_lock:
+                self._dropped += 1
+            _let_go(item)
+        else:
+            queue.append(item)
+            if waiting < self.mark and worker.is_running:
+                return
+        worker.wake()
+        # Until the worker rests again nobody needs to wake it: the hot path appends by itself.
+        if self.board.queue is queue:
+            self.board.queue_mark = self._crowded
+        if waiting >= self._crowded:
+            # Thousands of spans wait. If that is because the worker does not get the interpreter,
+            # this gives it a turn; if it waits for something else, this takes no time.
+            sleep(0)
+
+    def _rest(self) -> None:
+        """The worker has nothing to do: from the next batch on it is woken again."""
+        if self.board.queue is self.worker.queue:
+            self.board.queue_mark = self.mark
+
+    def _export(self, batch: list[Any]) -> None:
+        born = self.board.born
+        records: list[SpanData] = []
+        for item in batch:
+            if type(item) is not Span and not isinstance(item, Span):
+                records.append(item)
+                continue
+            if item._start > born:  # what was open when this process was forked is the parent's
+                try:
+                    records.append(record_of(item))
+                except Exception as error:
+                    warn_once(self.board, "recording", error)
+                    with self._count_lock:
+                        self._failed += 1
+            _let_go(item)
+        if not records:
+            return
+        try:
+            self.exporter.export(records)
+        except BaseException as error:
+            warn_once(self.exporter, "exporter", error, "and its spans count as failed")
+            lost = getattr(error, "lost", None)  # an exporter may say how many it could not send
+            failed = lost if type(lost) is int and 0 <= lost <= len(records) else len(records)
+            with self._count_lock:
+                self._failed += failed
+                self._exported += len(records) - failed
+        else:
+            with self._count_lock:
+                self._exported += len(records)
+
+    def _shut_down(self) -> None:
+        with self._count_lock:
+            if self._sent_home:
+                return
+            self._sent_home = True
+        try:
+            self.exporter.shutdown()
+        except BaseException as error:
+            warn_once(self.exporter, "exporter", error)
+
+    def _give_up(self) -> None:
+        """The time is up: an exporter that is still trying may say so itself, by `give_up()`."""
+        give_up = getattr(self.exporter, "give_up", None)
+        if callable(give_up):
+            try:
+                give_up()
+            except Exception as error:
+                warn_once(self.exporter, "exporter", error)
+            self.worker.stop(_LAST_WORD)
+
+    def after_fork(self) -> None:
+        """The parent's counts are the parent's."""
+        self._count_lock = threading.RLock()
+        self._exported = self._dropped = self._failed = 0
+
+    def remove(self, timeout: float | None = None) -> None:
+        """Deliver what waits, shut the exporter down and let it go; a second time does nothing."""
+        if self.removed:
+            return
+        self.removed = True
+        self.board.unsubscribe(self)
+        if not self.worker.stop(EXIT_TIMEOUT if timeout is None else timeout):
+            self._give_up()
+        left = self.worker.queued
+        with self._count_lock:
+            self._dropped += left
+        self.worker.forget()
+
+
+def _let_go(item: Any) -> None:
+    if isinstance(item, Span):
+        item._attributes = item._more = None
+
+
+def check_exporter(exporter: Any) -> None:
+    """Refuse what can't be an exporter."""
+    from inspect import iscoroutinefunction
+
+    for name in ("export", "shutdown"):
+        method = getattr(exporter, name, None)
+        if isinstance(exporter, type) or not callable(method):
+            raise TypeError(
+                "an exporter is an object with the methods export(spans) and shutdown(),"
+                f" not {exporter!r}"
+            )
+        if iscoroutinefunction(method):
+            raise TypeError(f"{name} can't be a coroutine function: it runs on a worker thread")
+
+
+def check_batching(max_queue: object, max_batch: object, delay: object) -> None:
+    """Refuse sizes and times that make no sense."""
+    for name, value in (("max_queue", max_queue), ("max_batch", max_batch)):
+        if type(value) is not int:
+            raise TypeError(f"{name} must be an int (spans), not {value!r}")
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1 span, not {value}")
+    if type(delay) not in (int, float):
+        raise TypeError(f"delay must be a number of seconds, not {delay!r}")
+    if not 0 < delay < 86_400:  # type: ignore[operator]
+        raise ValueError(f"delay must be above 0 and at most a day (in seconds), not {delay}")

@@ -1,0 +1,404 @@
+"""The thread behind a subscription: it takes what waits in a queue and hands it on, in batches.
+
+Everything that calls into a listener in the background runs here, so a listener that is slow, hangs
+or raises hurts nobody else. A forked child has no threads: its workers begin anew, with an empty
+queue, when it first has something for them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from _thread import allocate_lock, get_ident
+from collections import deque
+from time import monotonic, sleep
+
+from enterspan._model.diagnostics import warn
+from enterspan._model.frozen import frozen
+from enterspan._span.context import QUIET
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Any, Final
+
+    from typing_extensions import Self
+
+    from enterspan._span.switchboard import Switchboard
+
+DEFAULT_TIMEOUT: Final = 30.0
+"""Seconds that `flush` and `shutdown` take at most when they are not told."""
+_PAUSE_TIMEOUT: Final = 0.2
+"""Seconds for which a listener may hold up a fork."""
+_THREAD_END: Final = 0.001
+"""Seconds after which a thread that was joined is gone for the system too, which 3.12 counts."""
+EXIT_TIMEOUT: Final = 5.0
+"""Seconds for which a listener may hold up the end of the process."""
+
+
+@frozen
+class Stats:
+    """What became of what a subscription was given.
+
+    `received` is the sum of the rest and of what waits.
+    """
+
+    received: int
+    exported: int
+    dropped: int
+    failed: int
+
+
+class Subscription:
+    """A tail or an exporter that is subscribed; also a block, at whose end it is removed."""
+
+    is_late = False  # internal
+    """Whether it was not done in time when it was last waited for."""
+
+    board: Switchboard  # internal
+
+    @property
+    def background(self) -> Worker | None:  # internal
+        """The worker that delivers, if one does."""
+        raise NotImplementedError
+
+    @property
+    def stats(self) -> Stats:
+        """Counts since the subscription."""
+        raise NotImplementedError
+
+    def after_fork(self) -> None:  # internal
+        """Begin anew in a forked child."""
+
+    def remove(self, timeout: float | None = None) -> None:
+        """End the subscription; a second time does nothing."""
+        raise NotImplementedError
+
+    @property
+    def is_done(self) -> bool:  # internal
+        """Whether nothing waits and nothing runs any more."""
+        return self.background is None or not self.background.is_running
+
+    def flush(self, deadline: float) -> bool:  # internal
+        """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
+        return self.background is None or self.background.flush(deadline)
+
+    def hurry(self) -> None:  # internal
+        """Begin to deliver what waits."""
+        if self.background is not None:
+            self.background.hurry()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove it."""
+        self.remove()
+
+
+class Bell:
+    """Wakes a thread, and may be rung anywhere.
+
+    It has one lock, whose release is one step; an Event has two, and a finalizer that the garbage
+    collector runs inside one of its methods would wait for itself.
+    """
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._lock.acquire()
+
+    @property
+    def is_rung(self) -> bool:
+        """Whether it was rung, and nobody has heard it yet."""
+        return not self._lock.locked()
+
+    def ring(self) -> None:
+        """Wake who waits, or who waits next."""
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # it was rung already
+
+    def wait(self, timeout: float | None) -> None:
+        """Wait until it is rung, or for so many seconds."""
+        self._lock.acquire(timeout=-1 if timeout is None else timeout)
+
+    def hush(self) -> None:
+        """Forget that it was rung."""
+        self._lock.acquire(blocking=False)
+
+
+class Worker:
+    """A daemon thread and its queue."""
+
+    def __init__(
+        self,
+        board: Switchboard,
+        deliver: Callable[[list[Any]], None],
+        name: str,
+        delay: float,
+        *,
+        batch: int = 512,
+        prompt: bool = False,
+        rest: Callable[[], None] | None = None,
+        finish: Callable[[], None] | None = None,
+    ) -> None:
+        self._board = board
+        self._deliver = deliver
+        self._rest = rest
+        self._finish = finish
+        self._name = f"enterspan-{name}"
+        self._delay = delay
+        self._batch = batch
+        self._prompt = prompt
+        self._fresh()
+        _workers.add(self)
+
+    def _fresh(self) -> None:
+        self.queue: deque[Any] = deque()
+        self._wake = Bell()
+        self._turn = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+        self._pausing = False
+        self._in_hand = 0
+        self._at_work = 0
+        self._hurried: _Mark | None = None
+        self._marks: dict[_Mark, None] = {}  # those in the queue
+
+    @property
+    def waiting(self) -> int:
+        """How many items are in the queue or being delivered."""
+        return self.queued + self._in_hand
+
+    @property
+    def queued(self) -> int:
+        """How many items are in the queue."""
+        return len(self.queue) - len(self._marks)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread is there."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def forget(self) -> None:
+        """Let go of what is in the queue."""
+        self.queue.clear()
+        self._marks.clear()
+
+    def start(self) -> None:
+        """Start the thread; where that can't be (the interpreter is ending), items just wait."""
+        if self._thread is None and not self._stopping and not sys.is_finalizing():
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread = thread
+            try:
+                # Its context is empty on purpose, whatever the thread that starts it has.
+                thread.start()
+            except RuntimeError:
+                self._thread = None
+
+    def put(self, item: Any) -> None:
+        """Queue an item."""
+        self.queue.append(item)
+        if self._prompt and not self._wake.is_rung:
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the worker look at its queue now."""
+        self._wake.ring()
+        if self._thread is None:
+            self.start()
+
+    def ring(self) -> None:
+        """Wake the worker if there is one; this may be called from a finalizer."""
+        self._wake.ring()
+
+    def _run(self) -> None:
+        self._board.set(QUIET)
+        wake = self._wake
+        while True:
+            wake.wait(None if self._prompt and not self._stopping else self._delay)
+            if self._prompt and not self._stopping and not self._wants_now():
+                sleep(self._delay)  # gather what comes with it
+            wake.hush()
+            self.drain()
+            if self._pausing:
+                return
+            if self._rest is not None:
+                self._rest()
+            self._board.sweep()
+            if self._stopping and not self.queue:
+                break
+            if wake is not self._wake:
+                return  # this thread is from before a fork
+        if self._finish is not None:
+            self._finish()
+
+    def _wants_now(self) -> bool:
+        last = self.queue[-1] if self.queue else None
+        return type(last) is _Mark
+
+    def drain(self) -> None:
+        """Deliver what waits, batch by batch; by one thread at a time."""
+        with self._turn:
+            self._at_work = get_ident()
+            try:
+                self._deliver_all()
+            finally:
+                self._at_work = 0
+
+    def _deliver_all(self) -> None:
+        queue = self.queue
+        while queue:
+            batch: list[Any] = []
+            mark = None
+            while queue and len(batch) < self._batch:
+                item = queue.popleft()
+                if type(item) is _Mark:
+                    mark = item
+                    self._marks.pop(item, None)
+                    break
+                batch.append(item)
+                self._in_hand = len(batch)
+            if batch:
+                try:
+                    self._deliver(batch)
+                except BaseException as error:
+                    warn(f"{self._name} failed", error)
+            self._in_hand = 0
+            if mark is not None:
+                mark.passed.set()
+
+    def hurry(self) -> None:
+        """Look at the queue now, without a wait for what else may come."""
+        if self.queue or self._in_hand:
+            self._hurried = self._mark()
+            self.wake()
+
+    def _mark(self) -> _Mark:
+        mark = _Mark()
+        self._marks[mark] = None
+        self.queue.append(mark)
+        return mark
+
+    def flush(self, deadline: float) -> bool:
+        """Wait until all that was queued before has been delivered; False inside a delivery."""
+        if self._at_work == get_ident():
+            return False  # the listener itself asks: it would wait for its own end
+        if not self.is_running:
+            self.start()
+        return self._flush_there(deadline) if self.is_running else self._drain_here(deadline)
+
+    def _flush_there(self, deadline: float) -> bool:
+        mark, self._hurried = self._hurried, None
+        if mark is None:
+            mark = self._mark()
+            self._wake.ring()
+        while not mark.passed.wait(max(0.0, min(deadline - monotonic(), 0.5))):
+            if monotonic() >= deadline:
+                return False
+            if not self.is_running:
+                return self._drain_here(deadline)
+        return True
+
+    def _drain_here(self, deadline: float) -> bool:
+        if not self._turn.acquire(timeout=max(0.0, deadline - monotonic())):
+            return False
+        self._turn.release()
+        token = self._board.set(QUIET)
+        try:
+            self.drain()
+        finally:
+            self._board.restore(token)
+        return True
+
+    def stop(self, timeout: float) -> bool:
+        """End the thread once its queue is empty; False if it did not end in time."""
+        self._stopping = True
+        self._wake.ring()
+        thread = self._thread
+        if thread is None:
+            self._drain_here(monotonic() + timeout)
+            if self._finish is not None:
+                self._finish()
+            return True
+        if thread is threading.current_thread():
+            return True
+        thread.join(timeout)
+        return not thread.is_alive()
+
+    def pause(self) -> None:
+        """End the thread for a moment, so that the process can be forked.
+
+        A process that forks with threads is warned by Python from 3.12 on, and with reason: its
+        child gets their locks as they are. A worker that is in a listener is not waited for long.
+        """
+        thread = self._thread
+        if thread is None or not thread.is_alive() or thread is threading.current_thread():
+            return
+        self._pausing = True
+        self._wake.ring()
+        thread.join(_PAUSE_TIMEOUT)
+
+    def resume(self) -> None:
+        """Go on after a pause; the thread starts again with the next item.
+
+        Not here: Python counts the threads after this, to warn of them.
+        """
+        self._pausing = False
+        if not self.is_running:
+            self._thread = None
+            self._wake.hush()
+
+    def after_fork(self) -> None:  # internal
+        """Begin anew in a forked child."""
+        self._fresh()
+
+
+class _Mark:
+    """A place in a queue, to know when all before it has been delivered."""
+
+    __slots__ = ("passed",)
+
+    def __init__(self) -> None:
+        self.passed = threading.Event()
+
+
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    running = [worker for worker in list(_workers) if worker.is_running]
+    for worker in running:
+        worker.pause()
+    if running and sys.version_info[:2] == (3, 12):
+        sleep(_THREAD_END)
+
+
+def _after_fork_in_parent() -> None:
+    for worker in list(_workers):
+        worker.resume()
+
+
+def _after_fork_in_child() -> None:
+    for worker in list(_workers):
+        worker.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

@@ -1,0 +1,1 @@
+"""`enterspan run`: a program, run unchanged and traced."""

@@ -1,0 +1,1 @@
+"""The lifecycle of spans and invocations, and the contract of its processors."""

@@ -1,0 +1,88 @@
+"""One daemon thread that calls functions after a while, for invocations that linger."""
+
+from __future__ import annotations
+
+import os
+import threading
+from heapq import heappop, heappush
+from time import monotonic
+
+from enterspan._model.diagnostics import warn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Timer:
+    """A call that is due at a moment; once canceled it holds on to nothing."""
+
+    __slots__ = ("call", "due")
+
+    def __init__(self, due: float, call: Callable[[], object]) -> None:
+        self.due = due
+        self.call: Callable[[], object] | None = call
+
+    def cancel(self) -> None:
+        """Forget the call."""
+        self.call = None
+
+    def __lt__(self, other: Timer) -> bool:
+        """The earlier one comes first."""
+        return self.due < other.due
+
+
+class _Clockwork:
+    """The thread and its heap."""
+
+    def __init__(self) -> None:
+        self._heap: list[Timer] = []
+        self._changed = threading.Condition(threading.RLock())
+        self._thread: threading.Thread | None = None
+
+    def add(self, seconds: float, call: Callable[[], object]) -> Timer:
+        timer = Timer(monotonic() + seconds, call)
+        with self._changed:
+            heappush(self._heap, timer)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="enterspan-timers", daemon=True
+                )
+                try:
+                    self._thread.start()
+                except RuntimeError:  # the interpreter is ending, and so do all invocations
+                    self._thread = None
+            elif self._heap[0] is timer:
+                self._changed.notify()
+        return timer
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._heap or self._heap[0].due > monotonic():
+                    pause = self._heap[0].due - monotonic() if self._heap else None
+                    self._changed.wait(pause)
+                call = heappop(self._heap).call
+            if call is not None:
+                try:
+                    call()
+                except BaseException as error:
+                    warn("a timer failed", error)
+            del call
+
+
+_clockwork = _Clockwork()
+
+
+def call_later(seconds: float, call: Callable[[], object]) -> Timer:
+    """Call a function after some seconds, on the timers' thread."""
+    return _clockwork.add(seconds, call)
+
+
+def _after_fork() -> None:
+    global _clockwork  # noqa: PLW0603 - a forked child has no threads, and needs a new one
+    _clockwork = _Clockwork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,1 @@
+"""`enterspan view`: what can be made of a recording."""

@@ -1,0 +1,62 @@
+"""Values as JSON text, whatever they are: what JSON has no form for becomes text."""
+
+from __future__ import annotations
+
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Any, Final
+
+from enterspan._model.values import (
+    DEFAULT_LIMITS,
+    INT_MAX,
+    INT_MIN,
+    clean_text,
+    clean_value,
+    safe_repr,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_quote: Final[Callable[[str], str]] = encode_basestring
+_LIMITS: Final = DEFAULT_LIMITS
+_DEPTH: Final = 12
+"""Deeper than this a value is written as its text; none that the core cleaned is."""
+
+
+def json_text(text: Any) -> str:
+    """A text in quotes."""
+    return _quote(text if type(text) is str else clean_text(text, _LIMITS.value_bytes))
+
+
+def json_object(mapping: Mapping[Any, Any], depth: int = 0) -> str:
+    """A mapping as an object; its keys become text."""
+    parts: list[str] = []
+    for key, value in list(mapping.items()):
+        if type(value) is str:
+            parts.append(f"{json_text(key)}:{_quote(value)}")
+        else:
+            parts.append(f"{json_text(key)}:{json_value(value, depth)}")
+    return "{" + ",".join(parts) + "}"
+
+
+def json_value(value: Any, depth: int = 0) -> str:
+    """Any value as JSON; what JSON has no form for becomes text."""
+    kind: object = type(value)
+    if kind is str:
+        return _quote(value)
+    if kind is int and INT_MIN <= value <= INT_MAX:
+        return repr(value)
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is float:
+        return repr(value) if value - value == 0 else _quote(repr(value))
+    if value is None:
+        return "null"
+    if depth < _DEPTH:
+        if kind is tuple or kind is list:
+            return "[" + ",".join([json_value(item, depth + 1) for item in value]) + "]"
+        if kind is dict:
+            return json_object(value, depth + 1)
+        cleaned, _ = clean_value(value, _LIMITS)
+        return json_value(cleaned, depth + 1)
+    return _quote(safe_repr(value, _LIMITS.value_bytes))

@@ -1,0 +1,198 @@
+"""Finished spans in the wire form of OTLP: the protocol buffers of an ExportTraceServiceRequest.
+
+Written out by hand, because the messages that the protobuf package makes cost several times as
+much as the span itself. The form is OTLP 1.x's, which only ever grows:
+https://github.com/open-telemetry/opentelemetry-proto (trace.proto, common.proto, resource.proto).
+
+A field is a tag, and then a number or a length with as many bytes. The tags below are named after
+the fields; a tag is the field's number times 8, plus 0 for a varint, 1 for 8 bytes, 2 for a length,
+5 for 4 bytes.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from enterspan._model.records import SpanData, SpanEvent, SpanLink
+
+KINDS: Final = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
+"""OTLP's numbers for the kinds of spans."""
+STATUSES: Final = {"unset": 0, "ok": 1, "error": 2}
+"""OTLP's numbers for what a status says."""
+
+_KNOWS_REMOTE: Final = 0x100
+"""A flag of spans and links: the next one says something (SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE)."""
+_IS_REMOTE: Final = 0x200
+"""A flag of spans and links: the parent, or what is linked to, is of another process."""
+
+_KEYS_MOST: Final = 4_096
+"""How many attribute names are kept encoded: a program has few, and a hostile one no end."""
+
+_ids = Struct(">sBQQsBQ").pack  # 1: trace_id, 2: span_id
+_parent = Struct(">sBQ").pack  # 4: parent_span_id
+_times = Struct("<sQsQ").pack  # 7: start_time_unix_nano, 8: end_time_unix_nano
+_fixed32 = Struct("<I").pack
+_fixed64 = Struct("<Q").pack
+_double = Struct("<d").pack
+
+_SIZES: Final = [bytes([size]) for size in range(128)]
+"""The varints of one byte."""
+
+
+def varint(number: int) -> bytes:
+    """A number as protocol buffers write it: seven bits a byte, the lowest first."""
+    if 0 <= number < 128:
+        return _SIZES[number]
+    number &= 0xFFFF_FFFF_FFFF_FFFF  # a negative one takes all ten bytes
+    parts = bytearray()
+    while number > 127:
+        parts.append(number & 127 | 128)
+        number >>= 7
+    parts.append(number)
+    return bytes(parts)
+
+
+def _field(tag: bytes, content: bytes) -> bytes:
+    """A field with a length: a text, bytes or another message."""
+    size = len(content)
+    return tag + (_SIZES[size] if size < 128 else varint(size)) + content
+
+
+def _text(tag: bytes, text: str) -> bytes:
+    return _field(tag, text.encode("utf-8", "replace")) if text else b""
+
+
+def _count(tag: bytes, count: int) -> bytes:
+    return tag + varint(min(count, 0xFFFF_FFFF)) if count > 0 else b""
+
+
+# --- attributes -----------------------------------------------------------------------------------
+
+_TRUE: Final = b"\x10\x01"
+_FALSE: Final = b"\x10\x00"
+
+
+def _value(value: Any) -> bytes:
+    """An AnyValue; what is of no kind that OTLP has is text."""
+    kind = type(value)
+    if kind is str:
+        return _field(b"\x0a", value.encode("utf-8", "replace"))
+    if kind is bool:
+        return _TRUE if value else _FALSE
+    if kind is int:
+        return b"\x18" + varint(value)
+    if kind is float:
+        return b"\x21" + _double(value)
+    if kind is tuple or kind is list:
+        return _field(b"\x2a", b"".join([_field(b"\x0a", _value(item)) for item in value]))
+    return _field(b"\x0a", str(value).encode("utf-8", "replace"))
+
+
+_keys: dict[str, bytes] = {}
+
+
+def _key(key: str) -> bytes:
+    encoded = _field(b"\x0a", key.encode("utf-8", "replace"))
+    if len(_keys) < _KEYS_MOST:
+        _keys[key] = encoded
+    return encoded
+
+
+def _attributes(tag: bytes, attributes: Mapping[str, Any]) -> list[bytes]:
+    """The fields of a message that are its attributes, each a KeyValue."""
+    fields = []
+    for key, value in attributes.items():
+        name = _keys.get(key) or _key(key)
+        held = _value(value)
+        size = len(held)
+        pair = name + b"\x12" + (_SIZES[size] if size < 128 else varint(size)) + held
+        size = len(pair)
+        fields.append(tag + (_SIZES[size] if size < 128 else varint(size)) + pair)
+    return fields
+
+
+# --- spans ----------------------------------------------------------------------------------------
+
+
+def _event(event: SpanEvent) -> bytes:
+    fields = [b"\x09", _fixed64(event.timestamp_ns), _text(b"\x12", event.name)]
+    return b"".join(fields + _attributes(b"\x1a", event.attributes))
+
+
+def _link(link: SpanLink) -> bytes:
+    context = link.context
+    flags = context.trace_flags | _KNOWS_REMOTE | (_IS_REMOTE if context.is_remote else 0)
+    fields = [
+        _id_fields(context.trace_id, context.span_id),
+        _text(b"\x1a", context.trace_state),
+        *_attributes(b"\x22", link.attributes),
+        b"\x35",
+        _fixed32(flags),
+    ]
+    return b"".join(fields)
+
+
+def _id_fields(trace_id: int, span_id: int) -> bytes:
+    high, low = trace_id >> 64, trace_id & 0xFFFF_FFFF_FFFF_FFFF
+    return _ids(b"\x0a", 16, high, low, b"\x12", 8, span_id)
+
+
+def encode_span(span: SpanData) -> bytes:
+    """One span: a Span message."""
+    context = span.context
+    flags = context.trace_flags | _KNOWS_REMOTE
+    if span.parent_is_remote and span.parent_span_id:
+        flags |= _IS_REMOTE
+    fields = [
+        _id_fields(context.trace_id, context.span_id),
+        _parent(b"\x22", 8, span.parent_span_id) if span.parent_span_id else b"",
+        _text(b"\x2a", span.name),
+        b"\x30",
+        _SIZES[KINDS.get(span.kind, 1)],
+        _times(b"\x39", span.start_ns, b"\x41", span.end_ns),
+    ]
+    if span.attributes:
+        fields += _attributes(b"\x4a", span.attributes)
+    if context.trace_state:
+        fields.append(_text(b"\x1a", context.trace_state))
+    if span.events:
+        fields += [_field(b"\x5a", _event(event)) for event in span.events]
+    if span.links:
+        fields += [_field(b"\x6a", _link(link)) for link in span.links]
+    if span.status != "unset":
+        status = (
+            _text(b"\x12", span.status_description) + b"\x18" + _SIZES[STATUSES.get(span.status, 0)]
+        )
+        fields.append(_field(b"\x7a", status))
+    if span.dropped_attributes or span.dropped_events or span.dropped_links:
+        fields.append(_count(b"\x50", span.dropped_attributes))
+        fields.append(_count(b"\x60", span.dropped_events))
+        fields.append(_count(b"\x70", span.dropped_links))
+    fields.append(b"\x85\x01")
+    fields.append(_fixed32(flags))
+    return b"".join(fields)
+
+
+def encode_spans(groups: Iterable[tuple[bytes, Sequence[SpanData]]]) -> bytes:
+    """A request: spans by resource, which is given encoded, and then by scope."""
+    return b"".join([_field(b"\x0a", _resource_spans(head, spans)) for head, spans in groups])
+
+
+def _resource_spans(resource: bytes, spans: Sequence[SpanData]) -> bytes:
+    scopes: dict[str, list[bytes]] = {}
+    for span in spans:
+        scopes.setdefault(span.scope, []).append(_field(b"\x12", encode_span(span)))
+    parts = [resource]
+    for scope, encoded in scopes.items():
+        parts.append(_field(b"\x12", _field(b"\x0a", _text(b"\x0a", scope)) + b"".join(encoded)))
+    return b"".join(parts)
+
+
+def encode_resource(attributes: Mapping[str, Any], schema_url: str) -> bytes:
+    """The fields of a ResourceSpans that are not its spans."""
+    resource = _field(b"\x0a", b"".join(_attributes(b"\x0a", attributes)))
+    return resource + _text(b"\x1a", schema_url)

@@ -1,0 +1,149 @@
+"""Modules to come: whoever waits for one is told when it has been executed.
+
+A finder in front of the others finds nothing itself. It asks them, and where somebody may want the
+module it puts itself between the import system and the module's loader, until the moment before the
+module is executed: the module sees its own loader and spec. While nobody waits for anything, the
+finder is not there.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from wrapt import BaseObjectProxy
+
+from enterspan._model.diagnostics import warn_once
+from enterspan.instrument.targets import is_module, live_names_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+
+class Waiting(Protocol):
+    """Somebody who waits for modules."""
+
+    def wants(self, name: str) -> bool:
+        """Whether a module of this name is waited for."""
+        ...
+
+    def arrived(self, name: str, module: ModuleType) -> None:
+        """The module has been executed."""
+        ...
+
+
+class Finder:
+    """The finder of `sys.meta_path` that has modules announced."""
+
+    def __init__(self) -> None:
+        self._waiting: tuple[Waiting, ...] = ()
+
+    def add(self, waiting: Waiting) -> None:
+        """Tell somebody of the modules that come from now on."""
+        self._waiting = (*self._waiting, waiting)
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
+
+    def remove(self, waiting: Waiting) -> None:
+        """Tell somebody no more."""
+        self._waiting = tuple([known for known in self._waiting if known is not waiting])
+        if not self._waiting and self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Ask the other finders; None where nobody waits for the module."""
+        if not any(waiting.wants(name) for waiting in self._waiting):
+            return None
+        for other in list(sys.meta_path):
+            find: Any = None if other is self else getattr(other, "find_spec", None)
+            spec: ModuleSpec | None = None if find is None else find(name, path, target)
+            if spec is not None:
+                loader: Any = spec.loader
+                if hasattr(loader, "exec_module") and type(loader) is not Announcing:
+                    spec.loader = cast("Any", Announcing(loader))
+                return spec
+        return None
+
+    def announce(self, name: str) -> None:
+        """Say that a module has been executed; what it left in `sys.modules` counts."""
+        module: Any = sys.modules.get(name)
+        if not is_module(module):
+            return
+        for waiting in self._waiting:
+            try:
+                if waiting.wants(name):
+                    waiting.arrived(name, module)
+            except Exception as error:
+                warn_once(waiting, f"import of {name}: instrumenting it for", error)
+
+
+finder = Finder()
+"""The one of this process."""
+
+_Spec: Any = type(sys.__spec__)  # importlib.machinery.ModuleSpec, which costs an import
+
+
+class Announcing(BaseObjectProxy[Any]):
+    """A loader that has the module announced when it has been executed, and is then out of it."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute the module with its own loader."""
+        loader = self.__wrapped__
+        names = live_names_of(module) if is_module(module) else vars(module)
+        spec = names.get("__spec__")
+        if spec is not None and spec.loader is self:
+            spec.loader = loader
+        if names.get("__loader__") is self:
+            names["__loader__"] = loader
+        was_lazy = is_lazy(module)
+        loader.exec_module(module)
+        if was_lazy or not watch_lazy(module):
+            finder.announce(names.get("__name__", ""))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle what is inside: in another process nobody waits."""
+        return self.__wrapped__.__reduce_ex__(protocol)
+
+
+def is_lazy(module: ModuleType) -> bool:
+    """Whether a module is one of importlib's that are executed when they are first touched."""
+    return type(module).__module__ == "importlib.util"
+
+
+def watch_lazy(module: ModuleType) -> bool:
+    """Have a module announced that is executed when it is first touched; False if it is not so."""
+    if not is_lazy(module):
+        return False
+    spec: Any = live_names_of(module)["__spec__"]
+    if type(spec.loader) is not Announcing:
+        spec.loader = Announcing(spec.loader)
+    return True
+
+
+def watch_unfinished(module: ModuleType) -> bool:
+    """Have a module announced whose import is under way; False where it is not."""
+    spec: Any = live_names_of(module).get("__spec__")
+    if type(spec) is not _Spec or not vars(spec).get("_initializing"):
+        return False
+    spec.__class__ = _Unfinished
+    if vars(spec).get("_initializing"):
+        return True
+    spec.__class__ = _Spec  # another thread has just finished it
+    return False
+
+
+class _Unfinished(_Spec):  # type: ignore[misc]
+    """The spec of a module that was being imported when somebody began to wait for it."""
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        """Notice the end of the import, and be an ordinary spec again."""
+        if key != "_initializing" or value:
+            super().__setattr__(key, value)
+            return
+        self.__class__ = _Spec
+        setattr(self, key, value)
+        finder.announce(self.name)

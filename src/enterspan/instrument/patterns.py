@@ -1,0 +1,156 @@
+"""What the patterns say: which modules, and which names in them."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from fnmatch import translate
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from enterspan.instrument.targets import pieces_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from enterspan.instrument.targets import Spot
+
+GRAMMAR: Final = """\
+a target is a module, a class, a function, or a pattern:
+  shop               the functions and methods that the module shop defines
+  shop.*             those of every module below shop
+  shop.cart:total    one function; shop.cart.total does too
+  shop.cart:Cart     the methods of a class
+  shop.cart:Cart.a*  names may have *, ? and [...]"""
+
+_GLOB: Final = re.compile(r"[*?\[]")
+_NAME_TEXT: Final = re.compile(r"[\w*?\[\]!.-]+")
+
+
+class Asked(Enum):
+    """How closely something was asked for."""
+
+    BROADLY = "broadly"
+    """As part of one of many modules."""
+    BY_MODULE = "by module"
+    """As part of a module or a class that was named."""
+    BY_NAME = "by name"
+    """Itself."""
+
+
+class Names:
+    """The name part of a pattern: which qualified names of a module it picks."""
+
+    __slots__ = ("_matches", "asked", "is_exact", "text")
+
+    def __init__(self, text: str, asked: Asked = Asked.BY_MODULE) -> None:
+        self.text = text
+        self.asked = asked
+        self.is_exact = _GLOB.search(text) is None
+        self._matches = re.compile(translate(text)).match
+
+    def pick(self, name: str) -> bool:
+        """Whether a function is picked: its own name is, or that of a class around it.
+
+        A dunder is picked by a pattern whose own last part begins with two underscores.
+        """
+        if is_dunder(name.rpartition(".")[2]) and not self._names_dunders:
+            return False
+        return self.cover(name)
+
+    def cover(self, name: str) -> bool:
+        """Whether a name, or that of a class around it, matches."""
+        while name:
+            if self._matches(name):
+                return True
+            name = name.rpartition(".")[0]
+        return False
+
+    @property
+    def _names_dunders(self) -> bool:
+        return self.text.rpartition(".")[2].startswith("__")
+
+    def __repr__(self) -> str:
+        """Show the text."""
+        return f"<names {self.text}>"
+
+
+ALL_NAMES: Final = Names("*")
+
+
+class Pattern:
+    """One pattern: pairs of modules and names, of which a plain dotted path has several."""
+
+    __slots__ = ("_pairs", "text")
+
+    def __init__(self, text: str) -> None:
+        """Read a pattern; ValueError that shows the grammar where it can't be read."""
+        self.text = text
+        self._pairs = _parse(text)
+
+    def names_in(self, module: str) -> list[Names]:
+        """Which names are meant in a module; none in a module that is not meant."""
+        return [names for matches, names in self._pairs if matches(module)]
+
+    def covers(self, spot: Spot) -> bool:
+        """Whether what lies at a spot is meant: there, or where its functions are at home."""
+        homes = [(f.__module__, f.__qualname__) for f, _ in pieces_of(spot.value) or ()]
+        return any(
+            names.cover(name)
+            for module, name in ((spot.module, spot.name), *homes)
+            for names in self.names_in(str(module))
+        )
+
+    @property
+    def module(self) -> str:
+        """The module part as it was written."""
+        return self.text.partition(":")[0]
+
+    def __repr__(self) -> str:
+        """Show the text."""
+        return f"<pattern {self.text}>"
+
+
+def is_dunder(name: str) -> bool:
+    """Whether Python itself gives a name its meaning."""
+    return len(name) > 4 and name.startswith("__") and name.endswith("__")
+
+
+def _parse(text: str) -> list[tuple[Callable[[str], Any], Names]]:
+    module, colon, name = text.partition(":")
+    if colon and not _is_name(name):
+        raise _wrong(text, "after the colon comes a qualified name")
+    if not all(part.isidentifier() for part in module.replace("*", "x").split(".")):
+        raise _wrong(text, "the module is no dotted name")
+    if not module.strip("*."):
+        raise _wrong(text, "it names no module: say which package")
+    asked = Asked.BROADLY if "*" in module else Asked.BY_MODULE
+    if colon:
+        return [(_modules(module), Names(name, asked))]
+    parts = [] if "*" in module else module.split(".")
+    return [
+        (_modules(module), Names("*", asked)),
+        *[
+            (_modules(".".join(parts[:at])), Names(".".join(parts[at:])))
+            for at in range(len(parts) - 1, 0, -1)
+        ],
+    ]
+
+
+def _is_name(name: str) -> bool:
+    return (
+        _NAME_TEXT.fullmatch(name) is not None
+        and all(name.split("."))
+        and not name[0].isdigit()
+        and name.count("[") == name.count("]")
+        and (_GLOB.search(name) is not None or all(p.isidentifier() for p in name.split(".")))
+    )
+
+
+@cache
+def _modules(text: str) -> Callable[[str], Any]:
+    return re.compile(re.escape(text).replace(r"\*", r".*")).fullmatch
+
+
+def _wrong(text: str, why: str) -> ValueError:
+    return ValueError(f"can't read the pattern {text!r}: {why}; {GRAMMAR}")
