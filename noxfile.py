@@ -227,15 +227,13 @@ def docs(session: nox.Session) -> None:
     site = Path(session.create_tmp(), "site").resolve()
     build = ["mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)]
     session.run(*build, env={"NO_MKDOCS_2_WARNING": "1"})
-    files = ["test_readme.py", "test_examples.py", "otel/test_otel_docs.py"]
-    pages = sorted(str(path) for path in Path("tests").glob("test_docs*.py"))
+    files = ["docs", "otel/test_otel_docs.py"]
     session.run(
         "python",
         "-m",
         "pytest",
         "--timeout=120",
         *["-o", f"cache_dir={session.create_tmp()}/cache"],
-        *pages,
         *[f"tests/{name}" for name in files],
         *session.posargs,
         env={"ENTERSPAN_TEST_DOCS": "required"},

@@ -9,7 +9,7 @@ import enterspan
 from enterspan.cli import main
 from enterspan.stubgen.surface import render_package
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 STUBS = ROOT / "stubs" / "enterspan"
 
 pytestmark = pytest.mark.skipif(not STUBS.is_dir(), reason="the stubs are in the checkout only")

@@ -18,7 +18,7 @@ from enterspan.testing import capture
 if TYPE_CHECKING:
     from enterspan import Tracing
 
-KIOSK = Path(__file__).resolve().parent.parent / "examples" / "kiosk" / "kiosk.py"
+KIOSK = Path(__file__).resolve().parents[2] / "examples" / "kiosk" / "kiosk.py"
 PRINTED = "paper, gum: 2.80\ncomic: 4.50\nsorry, no caviar\n7.30 in the till\n"
 
 HAS_TOML = any(importlib.util.find_spec(name) for name in ("tomllib", "tomli"))

@@ -11,7 +11,7 @@ import pytest
 
 from enterspan import Span, Tracing
 
-PAGE = (Path(__file__).parent.parent / "docs" / "migrating.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text(encoding="utf-8")
 CELLS = re.findall(r"^\| .+ \| (.+) \|$", PAGE, re.MULTILINE)
 CODE = sorted({code for cell in CELLS for code in re.findall(r"`([^`]+)`", cell)})
 METHODS = sorted({code for code in CODE if re.match(r"(with |@)?(tracing|span)\.\w", code)})

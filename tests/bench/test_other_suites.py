@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-COMPARE = Path(__file__).resolve().parents[1] / "bench/others/compare.py"
+COMPARE = Path(__file__).resolve().parents[2] / "bench/others/compare.py"
 
 
 @pytest.fixture

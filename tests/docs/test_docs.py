@@ -25,7 +25,7 @@ import enterspan
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 ELSEWHERE = {
     "opentelemetry.md": "with a receiver: tests/otel/test_otel_docs.py",
     "catalogue.md": "with its catalogue: tests/test_docs_catalogue.py",
