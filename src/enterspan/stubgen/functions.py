@@ -23,10 +23,10 @@ class Functions:
 
     def render(self, nodes: list[Function], owner: str, indent: str) -> list[str]:
         """All statements that bind one name: overloads, or the parts of a property."""
+        doc = ast.get_docstring(nodes[-1])
         if len(nodes) == 1:
             nodes = _with_overloads(nodes[0], self._scope)
         overloads = [node for node in nodes if self._is_overload(node)]
-        doc = ast.get_docstring(nodes[-1])
         lines: list[str] = []
         for node in overloads or nodes:
             text = ast.get_docstring(node) or (doc if overloads and not lines else None)
