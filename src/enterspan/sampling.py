@@ -25,7 +25,7 @@ from enterspan._forms.traced import check_seconds
 from enterspan._model.diagnostics import warn, warn_once
 from enterspan._model.ids import SpanContext
 from enterspan._model.protocols import Exporter, Sampler
-from enterspan._model.records import SpanData
+from enterspan._model.records import SpanData, SpanEvent, SpanLink
 from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE, AttributeValue, size_of
 from enterspan._pipeline.batches import check_exporter
 
@@ -438,7 +438,8 @@ _FINE: Final = frozenset({"ok", "canceled", "abandoned", "unknown"})
 
 
 def _size_of(span: SpanData) -> int:
-    more = sum([_SPAN_BYTES // 4 + size_of(p.attributes) for p in (*span.events, *span.links)])
+    parts: tuple[SpanEvent | SpanLink, ...] = (*span.events, *span.links)
+    more = sum([_SPAN_BYTES // 4 + size_of(part.attributes) for part in parts])
     return _SPAN_BYTES + len(span.name) + size_of(span.attributes) + more
 
 

@@ -160,7 +160,7 @@ BAD = {
     "[spans.a]\n[spans.'---']": (2, "span '---' makes no method: '' is not a public identifier"),
     "[spans.'']": (1, "span '' makes no method"),
     "[spans.2fa]": (1, "'2fa' is not a public identifier; say method = ..."),
-    "[spans.a]\nmethod = 'pay it'": (2, "the method 'pay it' of span 'a' is not a public identifier"),
+    "[spans.a]\nmethod = 'a b'": (2, "the method 'a b' of span 'a' is not a public identifier"),
     "[spans.a]\nmethod = '_x'": (2, "the method '_x' of span 'a' is not a public identifier"),
     "[spans.a]\nmethod = 'class'": (2, "the method 'class' of span 'a' is not a public identifier"),
     "[spans.a]\nmethod = 'str'": (2, "the method 'str' of span 'a' is reserved"),

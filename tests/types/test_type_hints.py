@@ -40,7 +40,11 @@ def annotated(module):
         if inspect.isfunction(value):
             yield name, value
         elif inspect.isclass(value):
-            yield name, value
+            # The hints of a class include those of its bases, each in its own module.
+            if {base.__module__ for base in value.__mro__ if "enterspan" in base.__module__} == {
+                module.__name__
+            }:
+                yield name, value
             for member, raw in vars(value).items():
                 method = raw.fget if isinstance(raw, property) else inspect.unwrap(raw)
                 method = getattr(method, "__func__", method)

@@ -248,7 +248,7 @@ class OTLPExporter:
         if self._message_bytes > _MOST_BYTES:
             text = f"{self._message_bytes} bytes are too many"
             return _Failure(text, is_passing=False, is_too_large=True)
-        return self._log.failure or _Failure(f"it returned {_shown(result)}", is_passing=False)
+        return self._log.why(f"it returned {_shown(result)}")
 
     def _encode(self, spans: Sequence[SpanData]) -> Any:
         """Replace OpenTelemetry's `encode_spans`: encode our records directly."""
@@ -416,6 +416,10 @@ class _Log(logging.Logger):
         super().__init__("enterspan.exporters.otlp")
         self._on_retry = on_retry
         self.failure: _Failure | None = None
+
+    def why(self, otherwise: str) -> _Failure:
+        """The failure of the last batch; without one in the log, a final one."""
+        return self.failure or _Failure(otherwise, is_passing=False)
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
         """Take warnings whatever the logging configuration of the program is."""
