@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from enterspan import cli
-from enterspan._model.toml import Document, read_toml
+from enterspan._model.toml import Document
 from enterspan.catalogue import CatalogueError
 from enterspan.catalogue.declarations import find_catalogue, read_catalogue
 
@@ -243,49 +243,7 @@ def test_without_tomli_it_says_what_to_install(write, monkeypatch):
         read_catalogue(write("[spans.a]"))
 
 
-# --- lines ----------------------------------------------------------------------------------------
-
-
-def test_lines_are_found_whatever_stands_around(write):
-    """Strings and comments that look like keys, arrays of tables, quoted and dotted keys."""
-    document = read_toml(write('''\
-# [spans.a]
-title = """
-[spans.a]
-b = 1 \\""" still
-"""
-other = \'\'\'
-x = 'y\'\'\'\'
-[ spans . "a.b" ]  # here
-"c\\u0064" . e = { f = [1, [2, {g = 3}], # ]
-  4], h = "}" }
-when = 1979-05-27 07:32:00
-[[list]]
-k = 1
-[[list]]
-k = 2
-[list.sub]
-m = 3
-[last]
-'''))  # fmt: skip
-    lines = {
-        ("title",): 2,
-        ("other",): 6,
-        ("spans", "a.b"): 8,
-        ("spans", "a.b", "cd"): 9,
-        ("spans", "a.b", "cd", "e", "f", 0): 9,
-        ("spans", "a.b", "cd", "e", "f", 1, 1, "g"): 9,
-        ("spans", "a.b", "cd", "e", "f", 2): 10,
-        ("spans", "a.b", "cd", "e", "h"): 10,
-        ("spans", "a.b", "when"): 11,
-        ("list", 0, "k"): 13,
-        ("list", 1, "k"): 15,
-        ("list", 1, "sub", "m"): 17,
-        ("last",): 18,
-        ("last", "not", "there"): 18,
-        ("nowhere",): None,
-    }
-    assert {key: document.line(key) for key in lines} == lines
+# --- cost ---------------------------------------------------------------------------------------
 
 
 def test_reading_a_good_catalogue_looks_for_no_lines(write, monkeypatch):

@@ -25,7 +25,7 @@ from enterspan.catalogue.names import (
 )
 
 TABLE: Final = ("tool", "enterspan", "catalogue")
-"""Where the catalogue stands in pyproject.toml."""
+"""The table of the catalogue in pyproject.toml."""
 
 _CATALOGUE_KEYS: Final = ("allow", "doc", "names", "output", "spans", "tracing")
 _SPAN_KEYS: Final = ("attributes", "doc", "extra", "method")

@@ -280,10 +280,10 @@ def _shown(span: SpanEntry) -> str:
 def _doc_of(span: SpanEntry) -> str:
     """The documentation of a span and of its attributes."""
     lines = [span.doc.strip() or f"The span {span.name!r}."]
-    told = [a for a in span.attributes if a.doc.strip() or a.name != a.parameter]
-    if told:
+    documented = [a for a in span.attributes if a.doc.strip() or a.name != a.parameter]
+    if documented:
         lines.append("")
-    for attribute in told:
+    for attribute in documented:
         renamed = f" ({attribute.name})" if attribute.name != attribute.parameter else ""
         doc = " ".join(attribute.doc.split())
         lines.append(f"{attribute.parameter}{renamed}{f': {doc}' if doc else ''}")

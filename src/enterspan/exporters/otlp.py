@@ -439,8 +439,8 @@ class _Log(logging.Logger):
 
 def _is_passing(record: logging.LogRecord) -> bool:
     """Whether OpenTelemetry's exporter retried, or would have had there been time."""
-    said = str(record.msg).lower()
-    if "transient" in said or "retries" in said:
+    message = str(record.msg).lower()
+    if "transient" in message or "retries" in message:
         return True
     args = record.args if isinstance(record.args, tuple) else ()
     return any(getattr(arg, "name", None) in _RETRYABLE for arg in args)

@@ -76,7 +76,7 @@ Item: TypeAlias = Imported | Definition | Branch
 
 @dataclass
 class Module:
-    """One module, as its source says."""
+    """One module, as written."""
 
     name: str
     path: Path
