@@ -7,7 +7,6 @@ lines side by side. `replace_files` writes whole files.
 
 import errno
 import os
-import secrets
 import stat
 import threading
 import weakref
@@ -180,7 +179,7 @@ def replace_files(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
                 continue
             path = Path(os.path.realpath(target)) if os.fspath(target) else Path()
             _check_writable(path, os.fspath(target))
-            new = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}")
+            new = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}")
             made[new] = path
             with new.open("xb") as file:
                 file.write(data)
