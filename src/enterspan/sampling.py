@@ -21,7 +21,7 @@ from collections import OrderedDict
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._forms.traced import check_seconds
+from enterspan._forms.options import check_seconds
 from enterspan._model.diagnostics import warn, warn_once
 from enterspan._model.frozen import frozen
 from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE, size_of

@@ -16,7 +16,7 @@ from enterspan._span.span import Span
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from enterspan._span.switchboard import Switchboard
+    from enterspan._span.tracer import Tracer
     from enterspan._tracing import Tracing
 
 _P = ParamSpec("_P")
@@ -92,7 +92,7 @@ def span_of(tracing: Tracing, name: str, renamed: Mapping[str, str] | None = Non
     span: Any = tracing.span
     start: Any = tracing.start_span
     if renamed is not None:
-        span, start = (_renaming(form, tracing._board, dict(renamed)) for form in (span, start))
+        span, start = (_renaming(form, tracing._tracer, dict(renamed)) for form in (span, start))
     # Exactly `partial`, with attributes: a subclass of it is called more slowly.
     block: Any = partial(span, name)
     block.start_span = partial(start, name)
@@ -102,12 +102,12 @@ def span_of(tracing: Tracing, name: str, renamed: Mapping[str, str] | None = Non
     return block
 
 
-def _renaming(form: Any, board: Switchboard, names: dict[str, str]) -> Any:
+def _renaming(form: Any, tracer: Tracer, names: dict[str, str]) -> Any:
     """A form that is given attributes under the names of their parameters."""
     name_of = names.get
 
     def renamed(name: str, attributes: Any = None, /, **more: Any) -> Any:
-        if board.off:
+        if tracer.off:
             return form(name)
         return form(name, attributes, **{name_of(key, key): more[key] for key in more})
 

@@ -14,6 +14,8 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from enterspan._pipeline import process
+
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
@@ -108,8 +110,7 @@ def open_all() -> None:
         file.open_early()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=open_all)
+process.at_fork(before=open_all)
 
 
 class Stream:
