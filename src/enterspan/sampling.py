@@ -21,7 +21,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from enterspan._forms.traced import check_seconds
+from enterspan._forms.options import check_seconds
 from enterspan._model.diagnostics import warn, warn_once
 from enterspan._model.ids import SpanContext
 from enterspan._model.protocols import Exporter, Sampler

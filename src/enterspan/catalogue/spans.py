@@ -98,11 +98,11 @@ def span_of(tracing: Tracing, name: str, renamed: Mapping[str, str] | None = Non
 
 def _renaming(form: Any, tracing: Tracing, names: dict[str, str]) -> Any:
     """A form that takes attributes under the names of their parameters."""
-    board = tracing._board
+    tracer = tracing._tracer
     name_of = names.get
 
     def renamed(name: str, attributes: Any = None, /, **more: Any) -> Any:
-        if board.off:
+        if tracer.off:
             return form(name)
         return form(name, attributes, **{name_of(key, key): more[key] for key in more})
 

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from enterspan._pipeline import process
+
 _Mode: TypeAlias = Literal["w", "a"]
 
 
@@ -108,8 +110,7 @@ def open_all() -> None:
         file.open_early()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=open_all)
+process.at_fork(before=open_all)
 
 
 class Stream:

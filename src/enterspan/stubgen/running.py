@@ -13,7 +13,7 @@ import traceback
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
-from enterspan._forms.traced import is_traced
+from enterspan._forms.wrapper import is_traced
 from enterspan._tracing import Tracing
 from enterspan.stubgen.package import Function, Module, decorator_name
 from enterspan.stubgen.problems import StubError, place
