@@ -43,7 +43,11 @@ def end_span(
             else:
                 tracer.detach(span)
         if error is not None and not span._end:
-            mark(span, error, moment)
+            try:
+                mark(span, error, moment)
+            except BaseException:
+                details_of(span).outcome = "exception"
+                raise
         dispatch = state.dispatch
         if dispatch is not None:
             dispatch.close(span, state, moment)
@@ -115,8 +119,9 @@ def record(
             event.update(attributes)
         # What leaves the span is kept even if its budget is spent.
         keep_event(span, "exception", moment, event, always=attributes is None)
-    if state.seen is None:
-        state.seen = SeenExceptions()
-    # Last: where the stack is too short for all of this, an outer span records it.
-    state.seen.add(error, "exception", failure.summary)
+    if issubclass(type(error), BaseException):  # the program may record anything
+        if state.seen is None:
+            state.seen = SeenExceptions()
+        # Last: where the stack is too short for all of this, an outer span records it.
+        state.seen.add(error, "exception", failure.summary)
     return failure.summary

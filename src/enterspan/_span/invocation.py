@@ -345,6 +345,7 @@ class RootSpan(Span):
     """The root of an invocation that the program asked for."""
 
     __slots__ = ()
+    _answers = False
 
     def end(self) -> None:
         """End the span, and the invocation if nothing keeps it open; again: nothing."""

@@ -264,7 +264,7 @@ class Dispatch:
         if self.generation != tracer.generation:  # the parent process reports it
             span._attributes = span._details = None
             return
-        if span._span_id == state.root_id and state.asked is None and not self.answered:
+        if span._answers and span._span_id == state.root_id and not self.answered:
             details = span._details
             if details is None or details.outcome == "ok":  # it answers by returning
                 self.answered = True
