@@ -193,7 +193,7 @@ class InvocationState:
     def _abandon(self, span: Span, moment: int, outcome: str) -> None:
         details_of(span).outcome = outcome
         if self.dispatch is not None:
-            self.dispatch.abandon(span, self, moment)
+            self.dispatch.close(span, self, moment, True)
             return
         span._end = moment
         if self.sampled:

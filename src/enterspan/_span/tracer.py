@@ -202,7 +202,7 @@ class Tracer(Current):
         if state.spans.pop(span, self) is None:
             span._end = moment
             if state.dispatch is not None:
-                state.dispatch.abandon(span, state, moment)
+                state.dispatch.close(span, state, moment, True)
             elif state.sampled:
                 self.hand_over(span)
             state.settle(moment)
