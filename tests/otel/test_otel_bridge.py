@@ -668,7 +668,7 @@ def test_what_is_no_tracing_or_no_provider_is_refused(mine: Tracing) -> None:
     for wrong in ("http://localhost", object(), trace.NoOpTracerProvider):
         with pytest.raises(TypeError, match="TracerProvider"):
             install(mine, wrong)
-    assert mine._board.bridge is None
+    assert mine._tracer.bridge is None
 
 
 def test_after_remove_nothing_is_backed(mine: Tracing, sdk: Any) -> None:
@@ -717,7 +717,7 @@ def test_the_variable_decides(value: str, installed: bool, monkeypatch: pytest.M
 
     monkeypatch.setenv("ENTERSPAN_OTEL_BRIDGE", value)
     install_if_asked()
-    bridge: Any = tracing._board.bridge
+    bridge: Any = tracing._tracer.bridge
     assert (bridge is not None) == installed
     if isinstance(bridge, Bridge):
         bridge.remove()
@@ -730,5 +730,5 @@ def test_a_value_that_means_nothing_is_said_and_leaves_it_off(
 
     monkeypatch.setenv("ENTERSPAN_OTEL_BRIDGE", "perhaps")
     install_if_asked()
-    assert tracing._board.bridge is None
+    assert tracing._tracer.bridge is None
     assert "ENTERSPAN_OTEL_BRIDGE" in caplog.text
