@@ -207,6 +207,21 @@ def test_inject_gives_the_innermost_of_both(bridged: Tracing, sdk: Any) -> None:
             assert f"{current_id():016x}" in ours["traceparent"]
 
 
+def test_without_a_subscriber_inject_gives_a_foreign_span_that_is_current(
+    bridged: Tracing, sdk: Any
+) -> None:
+    """Foreign spans have no shadow then; their ids are what is sent and logged all the same."""
+    from enterspan.integrations.logging import trace_ids
+
+    with sdk.foreign.start_as_current_span("theirs") as theirs:
+        carrier: dict[str, str] = {}
+        bridged.inject(carrier)
+        found = theirs.get_span_context()
+        assert trace_ids(bridged) == (f"{found.trace_id:032x}", f"{found.span_id:016x}")
+        assert f"{found.trace_id:032x}-{found.span_id:016x}" in carrier["traceparent"]
+    assert trace_ids(bridged) == ("", "")
+
+
 def test_baggage_goes_through_our_spans(bridged: Tracing) -> None:
     token = context.attach(baggage.set_baggage("user", "7"))
     try:

@@ -133,7 +133,8 @@ def test_the_ids_of_the_bridge_are_those_that_tails_and_exporters_see(
     assert (outer.context.span_id, inner.context.span_id) == (0x1001, 0x1002)
     assert inner.parent_span_id == 0x1001
     assert trace.events[0].invocation_id == f"{0x1001:016x}"
-    assert trace.events[1].event.span_id == f"{0x1002:016x}"
+    opened: Any = trace.events[1].event
+    assert opened.span_id == f"{0x1002:016x}"
 
 
 def test_what_the_other_tracer_has_current_is_the_parent_where_nothing_of_ours_is(

@@ -183,7 +183,7 @@ def _is_negligible(span: Span) -> bool:
 
 
 def hold_back(tracer: Any, state: Any) -> bool:
-    """Put a duration filter before the processor of an open invocation; False if it is immediate."""
+    """Put a duration filter before the processor of an invocation; False if it is immediate."""
     with tracer.wiring:
         dispatch = state.dispatch
         if dispatch is None:

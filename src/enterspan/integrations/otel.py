@@ -134,7 +134,7 @@ class Bridge:
         self._shadows = _Shadows(self, tracer)
         self._current = _BridgedCurrent(tracer, self._shadows)
         self._own = otel_context.create_key("enterspan-own")
-        self._removed = False
+        self.is_removed = False  # internal
         self.get = self._current.get  # internal
         self.set = self._current.set  # internal
         self.reset = self._current.reset  # internal
@@ -143,8 +143,8 @@ class Bridge:
     def remove(self) -> None:
         """Give no further invocation a twin; a second time does nothing."""
         with self._tracer.wiring:
-            if not self._removed:
-                self._removed = True
+            if not self.is_removed:
+                self.is_removed = True
                 _installed.pop(self._tracer, None)
                 self._tracer.use_bridge(None)
 
@@ -237,11 +237,6 @@ class Bridge:
         if not isinstance(error, Exception) or type(error) is RecursionError or is_interrupt(error):
             raise error
         warn_once(self, what, error)
-
-    @property
-    def is_removed(self) -> bool:  # internal
-        """Whether it has been removed."""
-        return self._removed
 
 
 # --- what is current ------------------------------------------------------------------------------
