@@ -129,7 +129,8 @@ class _Recording:
         self._ambient = self._tracer.ambient
         self._tracer.use_ambient(())
         self._subscribers.add_tail(self._tail, TailStream)
-        self._subscribers.add_source(self._follow)
+        self._source = self._follow
+        self._subscribers.add_source(self._source)
 
     def _accept(self, onset: TailEvent[Any]) -> Callable[[TailEvent[Any]], None]:
         self.trace._events.append(onset)
@@ -142,7 +143,7 @@ class _Recording:
         self._tracer.sweep()
         self._is_open = False
         self._tail.remove()
-        self._subscribers.remove(self._follow)
+        self._subscribers.remove(self._source)
         self._tracer.use_ambient(self._ambient)
         self._tracer.undo(self._token)
 

@@ -63,8 +63,8 @@ def test_linger_waits_for_spans_that_are_open(mine, told):
 def test_linger_is_over_at_its_time(mine, told):
     with capture(mine) as trace:
         with mine.invocation("main", linger=0.05):
-            mine.start_span("late", a=1)
-        assert outcomes(trace) == []
+            late = mine.start_span("late", a=1)
+        assert late.is_traced and outcomes(trace) == []
         until(lambda: outcomes(trace))
     assert told(trace.events)[-4:] == [
         "return None",
@@ -572,8 +572,8 @@ def test_a_task_that_never_ends_pins_nothing_but_ids(mine):
         alive = [o for o in gc.get_objects() if isinstance(o, Invocation) and o.tracing is mine]
         assert alive == []
         assert span._attributes is None
-        assert span._more is None
-        kept = gc.get_referents(span._lifeline.origin)
+        assert span._details is None
+        kept = gc.get_referents(span._state)
         assert not any(big in getattr(o, "__dict__", {}).values() for o in kept)
         forever.cancel()
         with pytest.raises(asyncio.CancelledError):

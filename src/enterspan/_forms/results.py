@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 
+from enterspan._model.classes import dict_of, full_name_of, mro_of
+from enterspan._model.interrupts import is_interrupt
 from enterspan._span.invocation import failure_of
 
 TYPE_CHECKING = False
@@ -42,7 +44,7 @@ def _subscribe_deferred(deferred: Any, ended: Ended) -> None:
 
 
 def _is_failure(kind: type) -> bool:
-    return any((_module_of(b), _name_of(b)) == _FAILURE for b in _mro_of(kind))
+    return any(full_name_of(base) == _FAILURE for base in mro_of(kind))
 
 
 _FAILURE: Final = ("twisted.python.failure", "Failure")
@@ -56,12 +58,6 @@ _FUTURES: Final[dict[tuple[Any, Any], Callable[[Any, Ended], None]]] = {
 """The types that are known to settle, by module and name, and how a callback is added to one."""
 _DECLARED: Final = "_asyncio_future_blocking"
 """The attribute by which a class declares that it is a future like asyncio's (`asyncio.isfuture`)."""
-
-# Attributes of types as `type` itself has them, past any metaclass.
-_mro_of: Any = type.__dict__["__mro__"].__get__
-_dict_of: Any = type.__dict__["__dict__"].__get__
-_module_of: Any = type.__dict__["__module__"].__get__
-_name_of: Any = type.__dict__["__name__"].__get__
 
 
 def kind_of(result: object) -> str:
@@ -82,16 +78,16 @@ def kind_of(result: object) -> str:
         return PLAIN
     if _subscribe_of(kind) is not None:
         return FUTURE
-    is_awaitable = any("__await__" in _dict_of(base) for base in _mro_of(kind))
+    is_awaitable = any("__await__" in dict_of(base) for base in mro_of(kind))
     return AWAITABLE if is_awaitable else PLAIN
 
 
 def _subscribe_of(kind: type) -> Callable[[Any, Ended], None] | None:
-    for base in _mro_of(kind):
-        subscribe = _FUTURES.get((_module_of(base), _name_of(base)))
+    for base in mro_of(kind):
+        subscribe = _FUTURES.get(full_name_of(base))
         if subscribe is not None:
             return subscribe
-        if _DECLARED in _dict_of(base):
+        if _DECLARED in dict_of(base):
             return _subscribe_future
     return None
 
@@ -99,5 +95,12 @@ def _subscribe_of(kind: type) -> Callable[[Any, Ended], None] | None:
 def when_settled(future: Any, ended: Ended) -> None:
     """Have *ended* called with the exception of a future, or None, when it settles."""
     subscribe = _subscribe_of(type(future))
-    if subscribe is not None:
+    if subscribe is None:
+        ended(None)
+        return
+    try:
         subscribe(future, ended)
+    except Exception as error:  # such as one whose event loop is closed
+        ended(None)
+        if is_interrupt(error):
+            raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 
+from enterspan._model.classes import full_name_of, module_of, mro_of, name_of
 from enterspan._model.clock import now_ns
 from enterspan._model.frozen import frozen
 from enterspan._model.interrupts import is_interrupt
@@ -66,7 +67,7 @@ def prepare() -> None:
 
 def _is_any(kind: type[BaseException], wanted: ExceptionTypes) -> bool:
     """Whether a type is, or derives from, one of *wanted*; no metaclass is asked."""
-    return any(base is one for base in kind.__mro__ for one in wanted)
+    return any(base is one for base in mro_of(kind) for one in wanted)
 
 
 def is_expected(exception: BaseException, expected: ExceptionTypes) -> bool:
@@ -82,9 +83,8 @@ def outcome_of(exception: BaseException, canceled: ExceptionTypes = ()) -> str:
     if _is_any(kind, (SystemExit,)):
         code = exception.code  # type: ignore[attr-defined]
         return "ok" if code is None or (isinstance(code, int) and not code) else "exception"
-    for base in kind.__mro__:
-        if (base.__module__, base.__name__) in CANCELLATIONS:
-            return "canceled"
+    if any(full_name_of(base) in CANCELLATIONS for base in mro_of(kind)):
+        return "canceled"
     return "canceled" if canceled and _is_any(kind, canceled) else "exception"
 
 
@@ -103,17 +103,15 @@ class Failure:
         return f"{self.name}: {self.message}" if self.message else self.name
 
 
+_qualified_name_of: Any = type.__dict__["__qualname__"].__get__
+
+
 def describe(exception: BaseException, limits: Limits) -> Failure:
     """Turn an exception into text; never raises, whatever the exception does."""
     kind = type(exception)
-    try:
-        name = cut(str(kind.__name__), limits.name_bytes)
-        module = kind.__module__
-        qualified = name if module == "builtins" else f"{module}.{kind.__qualname__}"
-    except Exception as error:
-        if is_interrupt(error):
-            raise
-        name = qualified = "exception"
+    name = cut(name_of(kind), limits.name_bytes)
+    module = module_of(kind)
+    qualified = name if module == "builtins" else f"{module}.{_qualified_name_of(kind)}"
     message = safe_str(exception, limits.value_bytes)
     try:
         stack = cut("\n".join(_stack(exception, limits)), limits.event_bytes)
@@ -152,7 +150,7 @@ def _stack(exception: BaseException, limits: Limits) -> list[str]:
         lines.append("(more exceptions before these)")
     for link, (failed, _) in enumerate(reversed(chain)):
         lines += _frames(failed.__traceback__)
-        lines.append(f"{type(failed).__name__}: {safe_str(failed, limits.value_bytes)}")
+        lines.append(f"{name_of(type(failed))}: {safe_str(failed, limits.value_bytes)}")
         lines += _members(failed, limits, 1)
         if link < len(chain) - 1:
             lines += ["", chain[len(chain) - 1 - link][1], ""]
@@ -189,7 +187,7 @@ def _members(exception: BaseException, limits: Limits, depth: int) -> list[str]:
     indent = "  | " * depth
     lines: list[str] = []
     for member in members[:_GROUP]:
-        lines.append(f"{indent}{type(member).__name__}: {safe_str(member, limits.value_bytes)}")
+        lines.append(f"{indent}{name_of(type(member))}: {safe_str(member, limits.value_bytes)}")
         lines += _members(member, limits, depth + 1)
     if len(members) > _GROUP:
         lines.append(f"{indent}... {len(members) - _GROUP} more")
@@ -252,6 +250,10 @@ class SeenExceptions:
         self._seen.append(_Seen(exception, outcome, description))
         if len(self._seen) > _REMEMBERED:
             del self._seen[0]
+
+    def forget(self, exception: BaseException) -> None:
+        """Forget an exception that could not be recorded after all."""
+        self._seen = [seen for seen in self._seen if seen.identity != id(exception)]
 
     def find(self, exception: BaseException, since: int) -> _Seen | None:
         """Return what was recorded of this exception, which leaves a span that began at *since*."""

@@ -7,6 +7,8 @@ meant for the program.
 
 from __future__ import annotations
 
+from enterspan._model.classes import full_name_of, mro_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -32,9 +34,8 @@ def is_interrupt(error: BaseException) -> bool:
     True for Ctrl-C, for the end of a greenlet, and for whatever a signal handler raises. A handler
     is the one kind of function that gets its caller's frame as an argument (`signal.signal`).
     """
-    for base in type(error).__mro__:
-        if (base.__module__, base.__name__) in _INTERRUPTS:
-            return True
+    if any(full_name_of(base) in _INTERRUPTS for base in mro_of(type(error))):
+        return True
     traceback = error.__traceback__
     caller: FrameType | None = None
     while traceback is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from _collections_abc import Iterable, Mapping, Sequence
 
+from enterspan._model.classes import name_of
 from enterspan._model.frozen import frozen, twin
 from enterspan._model.interrupts import is_interrupt
 
@@ -141,11 +142,7 @@ def _not_shown(value: object, limit: int, error: BaseException) -> str:
 
 
 def _type_name(value: object) -> str:
-    name = _name_of_type(type(value))  # not asked for: a metaclass may do anything
-    return name if type(name) is str else "object"
-
-
-_name_of_type: Any = type.__dict__["__name__"].__get__
+    return name_of(type(value))
 
 
 _BRACKETS: Final[dict[type, tuple[str, str]]] = {

@@ -221,15 +221,21 @@ class Dispatch:
                 # Another thread has ended the invocation since, and did not find this one.
                 details_of(span).outcome = "abandoned"
                 self._closed(processor, span, state, now_ns())
-        except RecursionError:  # the stack is at its end
-            spans.pop(span, None)
+        except RecursionError:  # the stack is at its end, where no call succeeds
+            try:
+                del spans[span]
+            except KeyError:
+                pass  # it was not listed yet
             return False
         except BaseException:  # it arrived from elsewhere: the caller gets no span to end
             if spans.pop(span, self) is None and processor is not None:
                 self._closed(processor, span, state, now_ns())
             raise
         finally:
-            busy.pop(span, None)
+            try:
+                del busy[span]
+            except KeyError:
+                pass
             if self.outcomes:
                 self._report()
         return True
@@ -254,7 +260,10 @@ class Dispatch:
                     spans[span] = None
                     raise
         finally:
-            busy.pop(span, None)
+            try:
+                del busy[span]
+            except KeyError:
+                pass
             if self.outcomes:
                 self._report()
         if not spans:
@@ -266,7 +275,7 @@ class Dispatch:
         if self.generation != tracer.generation:  # the parent process reports it
             span._attributes = span._details = None
             return
-        if span._span_id == state.root_id and state.asked is None and not self.answered:
+        if span._answers and span._span_id == state.root_id and not self.answered:
             details = span._details
             if details is None or details.outcome == "ok":  # it answers by returning
                 self.answered = True
@@ -301,7 +310,10 @@ class Dispatch:
             if processor is not None and not self.is_inherited:
                 getattr(processor, name)(*args)
         finally:
-            busy.pop(key, None)
+            try:
+                del busy[key]
+            except KeyError:
+                pass
             if self.outcomes:
                 self._report()
 

@@ -71,6 +71,8 @@ class Span:
         "_token",
     )
 
+    _answers = True  # where it is a root: its end is the answer of its invocation
+
     # Filled by stores in `begin` and in `invocation`, the only makers of spans.
     _name: str
     _state: Any  # the state of its invocation
