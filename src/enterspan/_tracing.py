@@ -809,7 +809,10 @@ class Tracing:
         tracer = self._tracer
         if tracer.off:
             return None
-        span = span_of(tracer.current_entry())
+        entry = tracer.current_entry()
+        if entry is None:
+            return tracer.upstream()
+        span = span_of(entry)
         if span is None or span is NOOP_SPAN or span._state.phase is DISABLED:
             return None
         return span.context  # type: ignore[no-any-return]

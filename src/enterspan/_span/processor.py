@@ -42,6 +42,8 @@ class SpanProcessor:
 
     defers = False
     """Whether it calls `Tracer.hand_over` itself, for each closed span, once it has decided."""
+    is_immediate = False
+    """Whether it must see each span before the program does: nothing is held back from it."""
 
     def on_open(self, span: Span, parent: Span) -> None:
         """A span below the root opens. It has its ids and is not yet current."""

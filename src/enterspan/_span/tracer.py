@@ -150,7 +150,8 @@ class Tracer(Current):
             if bridge is None:
                 self.get, self.set = self.variable.get, self.variable.set
             else:
-                self.get, self.set, self.reset = bridge.get, bridge.set, bridge.reset
+                # `reset` first: another thread may `set` in between.
+                self.reset, self.get, self.set = bridge.reset, bridge.get, bridge.set
             self.update()
 
     # --- questions ---
