@@ -385,7 +385,7 @@ def exit_root(root: Span, error: BaseException | None = None) -> None:
             _end_root(root, error, moment)
         else:
             state.finish()
-        tracer.detach(root)  # past the entries above it, which have ended now
+        tracer.detach(root, error is not None)  # past the entries above it, which are over now
 
 
 class Invocation:

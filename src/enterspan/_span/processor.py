@@ -260,17 +260,16 @@ class Dispatch:
             else:
                 if span._answers and span._span_id == state.root_id:
                     self._root_closes(processor, span, moment)
-                processor.on_close(span)
-                span._memo = None
-                if not processor.defers:
-                    if tracer.exporting and state.sampled:
-                        tracer.hand_over(span)
-                    else:
-                        span._attributes = span._details = None
-        except RecursionError:  # it is ended again where there is more of the stack
-            span._end = 0
-            spans[span] = None
-            raise
+                try:
+                    processor.on_close(span)
+                except RecursionError:  # it is ended again where there is more of the stack
+                    span._end = 0
+                    spans[span] = None
+                    raise
+                except BaseException:  # it arrived from elsewhere
+                    self._hand_over(processor, span, state)
+                    raise
+                self._hand_over(processor, span, state)
         finally:
             try:
                 del busy[span]
@@ -280,6 +279,15 @@ class Dispatch:
                 self._report()
         if not spans and not claimed:
             state.settle(moment)
+
+    def _hand_over(self, processor: SpanProcessor, span: Span, state: Any) -> None:
+        span._memo = None
+        if processor.defers:
+            return
+        if self.tracer.exporting and state.sampled:
+            self.tracer.hand_over(span)
+        else:
+            span._attributes = span._details = None
 
     def _root_closes(self, processor: SpanProcessor, root: Span, moment: int) -> None:
         """A root that the program has not asked for answers by its end."""
