@@ -206,43 +206,44 @@ class Tracing:
             **more: AttributeValue | None,
         ) -> SpanScope: ...
 
-    # Two keywords with defaults would cost each call a tenth: they are taken out of the rest.
-    def span(  # type: ignore[no-redef]
-        self, name: str, attributes: _Attributes | None = None, /, **more: typing.Any
-    ) -> SpanScope:
-        """Return a block, for `with` and `async with`, around which there is a span.
+    else:
+        # Two keywords with defaults would cost each call a tenth: they are taken out of the rest.
+        def span(
+            self, name: str, attributes: _Attributes | None = None, /, **more: typing.Any
+        ) -> SpanScope:
+            """Return a block, for `with` and `async with`, around which there is a span.
 
-        The block gives the `Span`.
+            The block gives the `Span`.
 
-        Args:
-            name: The name of the span.
-            attributes: Attributes as a mapping, for names that are no identifiers.
-            kind: The span's kind; one that is none is ignored, with a warning.
-            links: Spans that it is related to, or their contexts.
-            more: Attributes by keyword.
+            Args:
+                name: The name of the span.
+                attributes: Attributes as a mapping, for names that are no identifiers.
+                kind: The span's kind; one that is none is ignored, with a warning.
+                links: Spans that it is related to, or their contexts.
+                more: Attributes by keyword.
 
-        >>> from enterspan import tracing
-        >>> with tracing.span("load", user_id=7) as span:
-        ...     pass
-        """
-        tracer = self._tracer
-        if tracer.off:
-            return _NO_SCOPE
-        scope = SpanScope()
-        scope._tracer = tracer
-        scope._name = name if type(name) is str else _text(name, tracer)
-        scope._span = scope._details = None
-        scope._links = ()
-        if attributes is None and (not more or _is_easy(more, tracer)):
-            scope._attributes = more
+            >>> from enterspan import tracing
+            >>> with tracing.span("load", user_id=7) as span:
+            ...     pass
+            """
+            tracer = self._tracer
+            if tracer.off:
+                return _NO_SCOPE
+            scope = SpanScope()
+            scope._tracer = tracer
+            scope._name = name if type(name) is str else _text(name, tracer)
+            scope._span = scope._details = None
+            scope._links = ()
+            if attributes is None and (not more or _is_easy(more, tracer)):
+                scope._attributes = more
+                return scope
+            kind, links = more.pop("kind", None), more.pop("links", None)
+            scope._attributes, scope._details = _clean(attributes, more, tracer)
+            if kind is not None:
+                scope._details = _with_kind(scope._details, kind)
+            if links is not None:
+                scope._links = tuple(links)
             return scope
-        kind, links = more.pop("kind", None), more.pop("links", None)
-        scope._attributes, scope._details = _clean(attributes, more, tracer)
-        if kind is not None:
-            scope._details = _with_kind(scope._details, kind)
-        if links is not None:
-            scope._links = tuple(links)
-        return scope
 
     def start_span(
         self,

@@ -9,7 +9,7 @@ one context.
 from __future__ import annotations
 
 import sys
-from types import CoroutineType, GeneratorType, coroutine
+from types import CoroutineType, FunctionType, GeneratorType, coroutine
 
 from enterspan._forms.template import compile_template
 
@@ -206,9 +206,7 @@ def run_generator(body: Body, steps: Any) -> Generator[Any, Any, Any]:
         raise
 
 
-_run_awaited: Any = coroutine(
-    type(run_generator)(run_generator.__code__, run_generator.__globals__)
-)
+_run_awaited: Any = coroutine(FunctionType(run_generator.__code__, run_generator.__globals__))
 
 
 async def run_coroutine(body: Body, steps: Any) -> Any:

@@ -56,7 +56,7 @@ class Options:
 
 def replaced(options: Options, **changes: Any) -> Options:
     """Return options with some of them changed."""
-    values = {name: getattr(options, name) for name in Options.__match_args__}  # type: ignore[attr-defined]
+    values: dict[str, Any] = {name: getattr(options, name) for name in Options.__match_args__}
     return Options(**{**values, **changes})
 
 
@@ -85,12 +85,10 @@ def redacted_names(redact: Sequence[str]) -> tuple[str, ...]:
 
 def exception_types(option: str, given: Any) -> ExceptionTypes:
     """Return a tuple of exception types; TypeError for anything else."""
-    kinds: tuple[Any, ...] = (given,) if isinstance(given, type) else ()
-    if not kinds:
-        try:
-            kinds = tuple(given)
-        except TypeError:
-            kinds = (given,)
+    try:
+        kinds: tuple[Any, ...] = tuple(given)
+    except TypeError:  # one that is given alone
+        kinds = (given,)
     for kind in kinds:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
             raise TypeError(f"{option} must be exception types, not {kind!r}")

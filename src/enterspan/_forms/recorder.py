@@ -124,7 +124,7 @@ def recorder_for(
 ) -> Recorder:
     """Make what records the calls of a function, of which the arguments of some names."""
     make = Recorder if options.entry is None else options.entry.recorder
-    return make(tracer, options, options.name or default_name, names)  # type: ignore[no-any-return]
+    return make(tracer, options, options.name or default_name, names)
 
 
 def span_name(function: Any) -> str:

@@ -307,7 +307,10 @@ def _compile_given() -> Callable[[Body, Unstarted], Any]:
         params="", args="", start="", capture=""
     ).partition("        @step = @first(")
     line = _ASYNC_LINE + head.count("\n") - _GIVEN_HEAD.count("\n")
-    return compile_template(_GIVEN_HEAD + first + loop, "_", _Kit, __file__, line)(_Kit)
+    made: Callable[[Body, Unstarted], Any] = compile_template(
+        _GIVEN_HEAD + first + loop, "_", _Kit, __file__, line
+    )(_Kit)
+    return made
 
 
 _run_async_generator: Final = _compile_given()

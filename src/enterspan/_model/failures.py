@@ -16,6 +16,7 @@ from enterspan._model.values import cut, safe_str
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any, Final, TypeAlias
 
@@ -53,8 +54,11 @@ CANCELLATIONS: Final = frozenset(
 it isn't in use. `Tracing.configure(canceled=...)` adds to it."""
 
 
-def _getline(_filename: str, _line: int) -> str:
+def _no_source(_filename: str, _line: int) -> str:
     return ""
+
+
+_getline: Callable[[str, int], str] = _no_source
 
 
 def prepare() -> None:

@@ -36,7 +36,7 @@ class Late:
         """Return an attribute of what this stands for."""
         return getattr(self._get(), name)
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         """The class of what this stands for: `typing` looks for a ParamSpec in some places."""
         return type(self._get())

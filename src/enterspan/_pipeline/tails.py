@@ -590,7 +590,7 @@ def check_tail(tail: object) -> None:
         )
     if isinstance(tail, type) and not _is_handler_class(tail):
         raise TypeError(f"a tail is an instance: {tail.__qualname__}(...), not the class itself")
-    call = type(tail).__call__  # type: ignore[operator]
+    call = type(tail).__call__
     if iscoroutinefunction(tail) or iscoroutinefunction(call):
         raise TypeError("a tail can't be a coroutine function: it is called, and never awaited")
 

@@ -31,11 +31,11 @@ if not TYPE_CHECKING:
     typing_extensions = Late("typing_extensions")
 else:
     import typing
+
+    import typing_extensions
     from collections.abc import Mapping
     from contextvars import Token
     from typing import Any, Final
-
-    from typing_extensions import Self
 
     from enterspan._span.details import Details
 
@@ -201,8 +201,9 @@ class Span:
         """
         if self._end:
             return self
-        if type(status) is not str or status not in _STATUSES:
-            warn_misuse("set_status", status, "'ok' or 'error'")
+        given: object = status  # whatever its type says
+        if type(given) is not str or given not in _STATUSES:
+            warn_misuse("set_status", given, "'ok' or 'error'")
             return self
         details = details_of(self)
         if details.status_is_final and details.status == "ok":
@@ -255,8 +256,9 @@ class Span:
         """
         if self._end:
             return self
-        if type(kind) is not str or kind not in _KINDS:
-            warn_misuse("set_kind", kind, f"one of {', '.join(map(repr, _KINDS))}")
+        given: object = kind  # whatever its type says
+        if type(given) is not str or given not in _KINDS:
+            warn_misuse("set_kind", given, f"one of {', '.join(map(repr, _KINDS))}")
             return self
         details_of(self).kind = kind
         return self
@@ -271,11 +273,11 @@ class Span:
         state = "ended" if self._end else "open"
         return f"<Span {self._name!r} {self.context.traceparent} {state}>"
 
-    def __copy__(self) -> Self:
+    def __copy__(self) -> typing_extensions.Self:
         """Return itself: a span has an identity."""
         return self
 
-    def __deepcopy__(self, memo: object) -> Self:
+    def __deepcopy__(self, memo: object) -> typing_extensions.Self:
         """Return itself: a span has an identity."""
         return self
 
