@@ -102,7 +102,7 @@ LOOP: Final = """\
             while True:
                 @token = None
                 try:
-                    @token = @tracer.set(@entry)
+                    @token = @set(@entry)
                     if @error is not None:
                         @item = @throw(@steps, @error)
                     elif @value is None:
@@ -113,29 +113,29 @@ LOOP: Final = """\
                     @result = @stop.value
                     if @recorder is not None:
                         @recorder.result(@span, @result)
-                    if @span is not None and @tracer.get() is @span:
+                    if @span is not None and @get() is @span:
                         @span._token = @token  # its end detaches what was attached here
                     else:
                         if @body is not None:
-                            @body.entry = @tracer.get()
+                            @body.entry = @get()
                         @tracer.undo(@token)
                     @end(@span)
                     return @result
                 except @Error:
                     @value = @error = None
                     if @body is not None:
-                        @body.entry = @tracer.get()
+                        @body.entry = @get()
                     if @token is not None:
                         @tracer.undo(@token)
-                    elif @tracer.get() is @entry:
-                        @tracer.set(None)  # it arrived between the two instructions
+                    elif @get() is @entry:
+                        @set(None)  # it arrived between the two instructions
                     raise
                 @value = @error = None
-                @entry = @tracer.get()
+                @entry = @get()
                 if @body is not None:
                     @body.entry = @entry
                 try:
-                    @tracer.reset(@token)
+                    @reset(@token)
                 except @Foreign:
                     @tracer.undo(@token)
                 try:
@@ -146,6 +146,7 @@ LOOP: Final = """\
 _DRIVE: Final = """\
     def drive(@tracer, @entry, @steps, @body=None, @span=None, @end=@no_end, @recorder=None,
               @item=None, @is_begun=False):
+            @get, @set, @reset = @tracer.get, @tracer.set, @tracer.reset
             @value = @error = None
             if @is_begun:
                 try:

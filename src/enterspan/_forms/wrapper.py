@@ -95,6 +95,7 @@ _GENERATOR_FUNCTION: Final = """\
 {capture}        @recorder = {recorder}
         @entry = @span
         @body = @value = @error = None
+        @get, @set, @reset = @tracer.get, @tracer.set, @tracer.reset
         try:
             @steps = @fn({args})
 """

@@ -73,7 +73,6 @@ _CLOSED_OK: Final = SpanClose("ok")
 """What most spans end with: a frozen value can be shared."""
 _TAIL_DELAY: Final = 0.01
 """Seconds for which a background tail gathers events before it looks."""
-_new: Any = object.__new__
 _SpanOpen, _TailContext, _TailEvent = twin(SpanOpen), twin(TailSpanContext), twin(TailEvent)
 _COUNT_TIMEOUT: Final = 0.1
 """Seconds to wait for a count, which a signal handler or a finalizer may have interrupted."""
@@ -253,7 +252,6 @@ class Stream:
     """One invocation as one tail gets it."""
 
     __slots__ = (
-        "_busy",
         "_dropped",
         "_exhausted",
         "_get",
@@ -265,6 +263,7 @@ class Stream:
         "_queue",
         "_sequence",
         "_set",
+        "_turn",
         "to",
     )
 
@@ -279,9 +278,9 @@ class Stream:
         self._over = False
         self._exhausted: Any = None  # the event for which the stack was too short
         self._queue: deque[Any] = deque()
-        # Its one key is the event that is being delivered. Unlike a lock, it can be taken and given
-        # back without a moment in which an exception that arrives would leave it taken for good.
-        self._busy: dict[int, Any] = {}
+        # Empty while an event is being delivered. Unlike a lock, it is taken without a call, after
+        # which an exception that arrives could leave it taken for good.
+        self._turn: list[None] = [None]
         variable = to.tracer.variable
         self._get, self._set = variable.get, variable.set
 
@@ -296,13 +295,16 @@ class Stream:
         if handlers is None or self._queue or to.removed:
             self._put_aside(context, moment, payload, size)
             return
-        busy = self._busy
-        event = _new(_TailEvent)
-        set_, before = self._set, self._get()
+        turn = self._turn
         try:
-            if busy.setdefault(0, event) is not event:
-                self._put_aside(context, moment, payload, size)
-                return
+            del turn[0]
+        except IndexError:  # an event is being delivered
+            self._put_aside(context, moment, payload, size)
+            return
+        set_, get = self._set, self._get
+        before = get()
+        try:
+            event = _TailEvent()
             event.sequence = number = self._sequence
             self._sequence = number + 1
             handler = handlers[type(payload)]
@@ -325,8 +327,7 @@ class Stream:
             self._has_failed(error, context, moment, payload)
         finally:
             set_(before)
-            if busy.get(0) is event:
-                del busy[0]
+            turn.append(None)
         if self._queue:
             self._work_off()
 
@@ -365,15 +366,18 @@ class Stream:
 
     def _work_off(self) -> None:
         """Deliver what waits, unless another thread does, which then delivers this, too."""
-        busy = self._busy
-        key = object()
-        while self._queue and busy.setdefault(0, key) is key:
+        turn = self._turn
+        while self._queue:
+            try:
+                del turn[0]
+            except IndexError:
+                return
             try:
                 while self._queue:
                     if not self.deliver(*self._queue.popleft()):
                         return
             finally:
-                del busy[0]
+                turn.append(None)
 
     @property
     def is_waiting(self) -> bool:
@@ -498,15 +502,15 @@ class TailStream(SpanProcessor):
         limit = self._subscribers.tracer.limits.name_bytes
         if len(name) > limit or not name.isascii():
             name = cut(name, limit)
-        text = "%016x" % span._span_id  # noqa: UP031 - faster
+        text = span._span_id.to_bytes(8, "big").hex()
         # Two values, made by stores: see `frozen`.
-        own: Any = _new(_TailContext)
+        own: Any = _TailContext()
         own.trace_id = self._trace
         own.span_id = text
         own.trace_flags = self._flags
         own.__class__ = TailSpanContext
         span._memo = own
-        payload: Any = _new(_SpanOpen)
+        payload: Any = _SpanOpen()
         payload.span_id = text
         payload.name = name
         payload.__class__ = SpanOpen

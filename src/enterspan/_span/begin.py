@@ -41,7 +41,8 @@ def begin(
     """
     try:
         if parent is None:
-            parent = tracer.get()
+            get = tracer.get  # a call of an attribute takes longer where it is no method
+            parent = get()
             if parent is None:
                 if details is None and tracer.plain and make is Span:
                     root = start_plain_root(tracer, name, attributes)
@@ -64,7 +65,8 @@ def begin(
         span = make()
         span._name = name
         span._state = state
-        span._span_id = tracer.bits(64)
+        bits = tracer.bits
+        span._span_id = bits(64)
         span._parent_id = parent._span_id
         span._attributes = attributes
         span._details = details
@@ -82,7 +84,8 @@ def begin(
             return None
         if current:
             try:
-                span._token = tracer.set(span)
+                set_ = tracer.set
+                span._token = set_(span)
             except BaseException:
                 state.claim(span)
                 raise

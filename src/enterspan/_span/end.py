@@ -34,9 +34,11 @@ def end_span(
             run_deferred(tracer)
         if detach:
             # The usual case of `Current.detach`, written out.
-            if tracer.get() is span:
+            get = tracer.get  # a call of an attribute takes longer where it is no method
+            if get() is span:
                 try:
-                    tracer.reset(span._token)
+                    reset = tracer.reset
+                    reset(span._token)
                     span._token = None
                 except (ValueError, RuntimeError, LookupError, TypeError):
                     tracer.detach(span)

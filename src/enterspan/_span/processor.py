@@ -185,6 +185,7 @@ class Dispatch:
     __slots__ = (
         "answered",
         "busy",
+        "defers",
         "generation",
         "outcomes",
         "processor",
@@ -196,6 +197,7 @@ class Dispatch:
         self.processor: SpanProcessor | None = processor  # None once the outcome is known
         self.tracer = tracer
         self.generation = tracer.generation
+        self.defers = processor.defers
         self.busy: dict[object, None] = {}
         self.outcomes: list[tuple[SpanProcessor, str]] = []
         self.answered = False
@@ -258,7 +260,7 @@ class Dispatch:
             if processor is None or self.generation != tracer.generation:
                 span._attributes = span._details = None  # the parent process reports it
             else:
-                if span._answers and span._span_id == state.root_id:
+                if span._span_id == state.root_id and span._answers:
                     self._root_closes(processor, span, moment)
                 try:
                     processor.on_close(span)
@@ -267,9 +269,9 @@ class Dispatch:
                     spans[span] = None
                     raise
                 except BaseException:  # it arrived from elsewhere
-                    self._hand_over(processor, span, state)
+                    self._hand_over(span, state)
                     raise
-                self._hand_over(processor, span, state)
+                self._hand_over(span, state)
         finally:
             try:
                 del busy[span]
@@ -280,9 +282,9 @@ class Dispatch:
         if not spans and not claimed:
             state.settle(moment)
 
-    def _hand_over(self, processor: SpanProcessor, span: Span, state: Any) -> None:
+    def _hand_over(self, span: Span, state: Any) -> None:
         span._memo = None
-        if processor.defers:
+        if self.defers:
             return
         if self.tracer.exporting and state.sampled:
             self.tracer.hand_over(span)
