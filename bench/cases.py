@@ -57,6 +57,8 @@ CASES = (
     ),
     Case("generator", "generator", Mode.RECORDED, "generator of 10 items"),
     Case("exception", "exception", Mode.RECORDED, f"exception through {DEPTH} spans", spans=DEPTH),
+    Case("lone exception", "lone exception", Mode.RECORDED, "exception through 1 span"),
+    Case("entrypoint", "entrypoint", Mode.RECORDED, "entry point", nested=False),
     Case("instrumented", "instrumented", Mode.RECORDED, "instrumented call"),
     Case("off call", "call", Mode.OFF, "off: decorated call"),
     Case("off bare block", "bare block", Mode.OFF, "off: `with`"),

@@ -86,15 +86,20 @@ def walks(function: Callable[[int], Iterable[object]]) -> Run:
     return run
 
 
-def failures(function: Callable[[int], None]) -> Run:
-    def run(count: int) -> None:
-        for _ in range(count):
-            try:
-                function(DEPTH)
-            except RefusedError:
-                pass
+def failures(function: Callable[[int], None]) -> dict[str, Run]:
+    """Both forms of an exception: through many spans, and through one."""
 
-    return run
+    def through(depth: int) -> Run:
+        def run(count: int) -> None:
+            for _ in range(count):
+                try:
+                    function(depth)
+                except RefusedError:
+                    pass
+
+        return run
+
+    return {"exception": through(DEPTH), "lone exception": through(1)}
 
 
 def in_loop(body: Callable[[int], Any]) -> Run:

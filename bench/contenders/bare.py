@@ -22,5 +22,5 @@ class Peer(Idle):
             "root call": calls(add),
             "await": awaits(add_async),
             "generator": walks(numbers),
-            "exception": failures(failing(lambda function: function)),
+            **failures(failing(lambda function: function)),
         }

@@ -45,5 +45,5 @@ class Peer(Idle):
             "await": awaits(closure(add_async)),
             "async block": in_loop(async_blocks),
             "generator": walks(closure(numbers)),
-            "exception": failures(failing(closure)),
+            **failures(failing(closure)),
         }

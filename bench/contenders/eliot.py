@@ -56,7 +56,7 @@ class Peer(Contender):
             "block": blocks,
             "root block": blocks,
             "async block": in_loop(async_blocks),
-            "exception": failures(failing(trace)),
+            **failures(failing(trace)),
         }
 
     def parent(self) -> AbstractContextManager[Any]:

@@ -76,7 +76,7 @@ class Peer(Contender):
             "await": awaits(trace(add_async)),
             "async block": in_loop(async_blocks),
             "generator": walks(trace_generator(numbers)),
-            "exception": failures(failing(trace)),
+            **failures(failing(trace)),
         }
 
     def parent(self) -> AbstractContextManager[Any]:

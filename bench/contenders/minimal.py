@@ -117,12 +117,13 @@ class Peer(Contender):
         return {
             "call": calls(decorate(add)),
             "root call": calls(decorate(add)),
+            "entrypoint": calls(decorate(add)),
             "block": blocks,
             "root block": blocks,
             "await": awaits(decorate_async(add_async)),
             "async block": in_loop(async_blocks),
             "generator": walks(numbers),
-            "exception": failures(failing(decorate)),
+            **failures(failing(decorate)),
         }
 
     def parent(self) -> AbstractContextManager[Any]:

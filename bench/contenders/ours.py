@@ -86,13 +86,14 @@ class Peer(Contender):
         forms: dict[str, Run] = {
             "call": calls(traced(add)),
             "root call": calls(traced(add)),
+            "entrypoint": calls(self.tracing.entrypoint(add)),
             "block": blocks,
             "root block": blocks,
             "bare block": bare_blocks,
             "await": awaits(traced(add_async)),
             "async block": in_loop(async_blocks),
             "generator": walks(traced(numbers)),
-            "exception": failures(failing(traced)),
+            **failures(failing(traced)),
         }
         instrument: Any = getattr(self.tracing, "instrument", None)
         if instrument is not None:
