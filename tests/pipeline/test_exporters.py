@@ -327,7 +327,7 @@ def test_exporters_come_and_go_while_spans_flow(mine):
 @pytest.mark.parametrize(
     "exporter",
     [None, 1, object(), Collector, lambda spans: None, type("Half", (), {"export": print})()],
-    ids=repr,
+    ids=["None", "number", "object", "class", "function", "half"],
 )
 def test_what_is_no_exporter_is_a_type_error(mine, exporter):
     with pytest.raises(TypeError, match=r"export\(spans\) and shutdown\(\)"):
