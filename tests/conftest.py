@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytest_plugins = ["pytester"]
+
+
+def pytest_configure() -> None:
+    """Undo what was inherited as ignored: cron, `nohup` and a shell's `&` start us like that.
+
+    A child would inherit it again. A handler it does not inherit, so SIGHUP gets one that does
+    nothing: these tests go on after a hang-up, and their children have the default.
+    """
+    for name, handler in (
+        ("SIGINT", signal.default_int_handler),
+        ("SIGTERM", signal.SIG_DFL),
+        ("SIGQUIT", signal.SIG_DFL),
+        ("SIGUSR1", signal.SIG_DFL),
+        ("SIGUSR2", signal.SIG_DFL),
+        ("SIGCHLD", signal.SIG_DFL),
+        ("SIGHUP", lambda number, frame: None),
+    ):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 @pytest.fixture
