@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import enterspan
 from enterspan import Tracing
 
 if TYPE_CHECKING:
@@ -59,6 +61,30 @@ def told() -> Callable[[list[Any]], list[str]]:
         return [_line(event, names) for event in events]
 
     return tell
+
+
+@pytest.fixture
+def lines_run() -> Callable[[Callable[[], object]], int]:
+    """Call something, and count the lines of enterspan that are executed meanwhile."""
+    package = str(Path(enterspan.__file__).parent)
+
+    def count(function: Callable[[], object]) -> int:
+        executed = 0
+
+        def trace(frame: Any, what: str, argument: object) -> Any:
+            nonlocal executed
+            executed += what == "line"
+            return trace if frame.f_code.co_filename.startswith(package) else None
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            function()
+        finally:
+            sys.settrace(before)
+        return executed
+
+    return count
 
 
 def _line(tail_event: Any, names: dict[str | None, str]) -> str:

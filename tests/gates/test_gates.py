@@ -90,7 +90,9 @@ FAULTS = (
         "sampling",
     ),
     # The commands measure `enterspan --help`, which runs little of the package.
-    Fault("coverage", "code that was not run", "README.md", "", "less than fail-under=95", "report"),
+    Fault(
+        "coverage", "code that was not run", "README.md", "", "less than fail-under=95", "report"
+    ),
 )
 GATE = os.environ.get("ENTERSPAN_GATE", "")
 COMMANDS: list[list[str]] = json.loads(os.environ.get("ENTERSPAN_GATE_COMMANDS", "[]"))
