@@ -47,8 +47,12 @@ def run_all(session: nox.Session, *commands: list[str]) -> None:
 
 def check_gate(session: nox.Session, *commands: list[str], env: dict[str, str]) -> None:
     """Plant faults in a copy of the checkout, and see that these commands fail there."""
-    gate = {"ENTERSPAN_GATE": session.name.partition("-")[0]}
-    told = {**env, **gate, "ENTERSPAN_GATE_COMMANDS": json.dumps(commands)}
+    told = {
+        **env,
+        "ENTERSPAN_GATE": session.name.partition("-")[0],
+        "ENTERSPAN_GATE_COMMANDS": json.dumps(commands),
+        "TMPDIR": tempfile.gettempdir(),  # nox's own is below the checkout, whose settings apply
+    }
     pytest = ["python", "-m", "pytest", "-q", *cache(session), "--confcutdir=tests/gates"]
     session.run(*pytest, "tests/gates", env=told)
 
@@ -130,8 +134,7 @@ def browser(session: nox.Session) -> None:
         session.skip("there is NO chromium on this machine: the report was not looked at")
     install(session, "browser")
     paths = session.posargs or ["tests/browser"]
-    # In sight: how long the 50,000 spans took.
-    pytest = ["-m", "pytest", "--timeout=100", "-s", *cache(session), *paths]
+    pytest = ["-m", "pytest", "--timeout=100", *cache(session), *paths]
     session.run("python", *pytest, env={"ENTERSPAN_TEST_CHROMIUM": chromium})
 
 

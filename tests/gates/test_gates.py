@@ -101,7 +101,7 @@ COMMANDS: list[list[str]] = json.loads(os.environ.get("ENTERSPAN_GATE_COMMANDS",
 @pytest.fixture
 def copy():
     """A copy of the checkout; not below it, where tools would read the checkout's settings."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder, "copy")
         shutil.copytree(ROOT, copied, ignore=shutil.ignore_patterns(*NOT_COPIED))
         yield copied
