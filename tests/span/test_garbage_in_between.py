@@ -58,7 +58,7 @@ STRESS = """
     mine.add_exporter(Exporter())
     %s
     gc.set_threshold(3)
-    for _ in range(15_000):
+    for _ in range(5_000):
         cycle = [%s()]
         next(cycle[0])
         cycle.append(cycle)
