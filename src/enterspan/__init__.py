@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from enterspan._model.records import SpanLink as SpanLink
     from enterspan._model.values import AttributeValue as AttributeValue
     from enterspan._model.values import Limits as Limits
-    from enterspan._pipeline.worker import Stats as Stats
-    from enterspan._pipeline.worker import Subscription as Subscription
+    from enterspan._pipeline.subscription import Stats as Stats
+    from enterspan._pipeline.subscription import Subscription as Subscription
+    from enterspan._pipeline.tails import TailHandler as TailHandler
     from enterspan._span.invocation import Invocation as Invocation
     from enterspan._span.scope import InvocationScope as InvocationScope
     from enterspan._span.scope import SpanScope as SpanScope
@@ -104,6 +105,7 @@ __all__ = [
     "StreamDiagnostic",
     "Subscription",
     "TailEvent",
+    "TailHandler",
     "TailSpanContext",
     "TestEventInfo",
     "TraceEventInfo",
@@ -115,29 +117,74 @@ __all__ = [
     "tracing",
 ]
 
-_HOMES = (
-    "enterspan._model.ids",
-    "enterspan._span.invocation",
-    "enterspan._model.protocols",
-    "enterspan._model.records",
-    "enterspan._span.scope",
-    "enterspan._model.values",
-    "enterspan._pipeline.worker",
-    "enterspan.events",
-    "enterspan.instrument",
-)
+_HOMES = {
+    "_model.ids": ("SpanContext",),
+    "_model.protocols": (
+        "Exporter",
+        "IdGenerator",
+        "Sampler",
+    ),
+    "_model.records": (
+        "SpanData",
+        "SpanEvent",
+        "SpanLink",
+    ),
+    "_model.values": (
+        "AttributeValue",
+        "Limits",
+    ),
+    "_pipeline.tails": ("TailHandler",),
+    "_pipeline.subscription": (
+        "Stats",
+        "Subscription",
+    ),
+    "_span.invocation": ("Invocation",),
+    "_span.scope": (
+        "InvocationScope",
+        "SpanScope",
+        "UseScope",
+    ),
+    "events": (
+        "AlarmEventInfo",
+        "Attribute",
+        "Attributes",
+        "ConnectEventInfo",
+        "CustomEventInfo",
+        "DiagnosticChannel",
+        "DroppedEvents",
+        "EmailEventInfo",
+        "Exception_",
+        "FetchEventInfo",
+        "FetchResponseInfo",
+        "Log",
+        "Onset",
+        "Outcome",
+        "QueueEventInfo",
+        "Return",
+        "RpcEventInfo",
+        "ScheduledEventInfo",
+        "SpanClose",
+        "SpanOpen",
+        "StreamDiagnostic",
+        "TailEvent",
+        "TailSpanContext",
+        "TestEventInfo",
+        "TraceEventInfo",
+        "WebSocketEventInfo",
+    ),
+    "instrument": ("Instrumentation",),
+}
+"""Where the names are that are imported when they are first asked for (PEP 562)."""
 
 
 def __getattr__(name: str) -> object:
-    """Import a name's module when somebody first asks for the name (PEP 562)."""
-    if name in __all__:
-        from importlib import import_module
+    for home, names in _HOMES.items():
+        if name in names:
+            from importlib import import_module
 
-        for home in _HOMES:
-            found = getattr(import_module(home), name, None)
-            if found is not None:
-                globals()[name] = found
-                return found
+            found: object = getattr(import_module(f"enterspan.{home}"), name)
+            globals()[name] = found
+            return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -5,37 +5,75 @@ Each method is a line or two over the parts that do it.
 
 from __future__ import annotations
 
-from _collections_abc import Callable, Mapping
 from types import MappingProxyType
 
 from enterspan._forms import enter as _enter
 from enterspan._forms.arity import by_arity
-from enterspan._forms.traced import check_seconds, instrument_options, options_of, trace
+from enterspan._forms.options import (
+    KINDS,
+    Options,
+    check_seconds,
+    exception_types,
+    names_of,
+    redacted_names,
+)
+from enterspan._forms.traced import trace
+from enterspan._model.carriers import extract_context, inject_context
 from enterspan._model.clock import now_ns
-from enterspan._model.diagnostics import warn_once
-from enterspan._model.ids import SpanContext, parse_traceparent
-from enterspan._model.values import DEFAULT_LIMITS, Limits, clean_all, clean_text, cut
-from enterspan._span.context import State, look, span_at
-from enterspan._span.invocation import Invocation, current_invocation
-from enterspan._span.scope import InvocationScope, SpanScope, UseScope, begin
-from enterspan._span.span import NOOP_SPAN, Span, fresh_attributes, keep_event
+from enterspan._model.diagnostics import warn_keyword, warn_misuse, warn_once
+from enterspan._model.ids import SpanContext
+from enterspan._model.interrupts import is_interrupt
+from enterspan._model.late import Late
+from enterspan._model.values import (
+    DEFAULT_LIMITS,
+    AttributeValue,
+    Limits,
+    clean_all,
+    clean_text,
+    cut,
+)
+from enterspan._pipeline.subscribers import Subscribers
+from enterspan._span.begin import begin
+from enterspan._span.context import span_of
+from enterspan._span.details import Details, first_attributes, keep_event
+from enterspan._span.end import end_span
+from enterspan._span.invocation import DISABLED, LIVE, Invocation, current_invocation
+from enterspan._span.scope import InvocationScope, NoopScope, SpanScope, UseScope
+from enterspan._span.span import NOOP_SPAN, Span, StartedSpan
 from enterspan._span.span import Span as _Span
-from enterspan._span.switchboard import Switchboard
+from enterspan._span.tracer import Tracer
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, MutableMapping, Sequence
-    from os import PathLike
-    from types import ModuleType
-    from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, TypeVar, overload
+if not TYPE_CHECKING:
+    from _collections_abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 
-    from enterspan._model.protocols import Exporter, IdGenerator, Sampler
-    from enterspan._model.values import AttributeValue
-    from enterspan._pipeline.handlers import _Tail
-    from enterspan._pipeline.worker import Subscription
-    from enterspan._span.span import Rare
-    from enterspan.events import EventInfo
-    from enterspan.instrument import Instrumentation
+    typing = Late("typing")
+    os = Late("os")
+    types = Late("types")
+    events = Late("enterspan.events")
+    handlers = Late("enterspan._pipeline.handlers")
+    protocols = Late("enterspan._model.protocols")
+    subscription = Late("enterspan._pipeline.subscription")
+    instrumenting = Late("enterspan.instrument")
+    _P = Late("typing", "ParamSpec", "_P")
+    _T = Late("typing", "TypeVar", "_T")
+    _F = Late("typing", "TypeVar", "_F")
+    _Attributes = Mapping[str, AttributeValue | None]
+    _Carrier = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
+    _Parent = SpanContext | Span | str | _Carrier
+    _Expected = type[BaseException] | Sequence[type[BaseException]]
+else:
+    import os
+    import types
+    import typing
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+    from typing import Any, Final, ParamSpec, TypeAlias, TypeVar, overload
+
+    import enterspan._model.protocols as protocols
+    import enterspan._pipeline.handlers as handlers
+    import enterspan._pipeline.subscription as subscription
+    import enterspan.events as events
+    import enterspan.instrument as instrumenting
 
     _P = ParamSpec("_P")
     _T = TypeVar("_T")
@@ -43,31 +81,45 @@ if TYPE_CHECKING:
     _Attributes: TypeAlias = Mapping[str, AttributeValue | None]
     _Carrier: TypeAlias = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
     _Parent: TypeAlias = SpanContext | Span | str | _Carrier
+    _Kind: TypeAlias = typing.Literal["internal", "server", "client", "producer", "consumer"]
+    _Expected: TypeAlias = type[BaseException] | Sequence[type[BaseException]]
 
 _UNSET: Any = object()
 
 _MAX_QUEUE: Final = 65_536
 _MAX_BATCH: Final = 512
 _DELAY: Final = 1.0
+_TIMEOUT: Final = 30.0
+"""Seconds that `flush` and `shutdown` take at most unless they are told otherwise."""
 
 
 class Tracing:
     """Everything to do with tracing, in one isolated instance: `enterspan.tracing` is the default.
 
     Each instance has a context of its own: the spans of one never become parents of another's.
+
+    Args:
+        name: What it is called; the scope of its spans.
+
+    Raises:
+        TypeError: The name is no str.
+
+    >>> from enterspan import Tracing
+    >>> Tracing("billing")
+    <Tracing 'billing'>
     """
 
-    __slots__ = ("__weakref__", "_board", "name")
+    __slots__ = ("__weakref__", "_subscribers", "_tracer", "name")
 
     Span: TypeAlias = _Span  # of another name: for a checker, a class body may see itself
 
     def __init__(self, name: str = "default") -> None:
-        """Make a new instance; `name`, a str, becomes the scope of its spans."""
         if not isinstance(name, str):
             raise TypeError(f"a Tracing's name must be a str, not {name!r}")
         self.name = name
         """What it is called."""
-        self._board = Switchboard(name)
+        self._tracer = Tracer(name)
+        self._subscribers = Subscribers(self._tracer)
 
     def __repr__(self) -> str:
         """Show the name."""
@@ -79,100 +131,175 @@ class Tracing:
     def enter_span(
         self,
         name: str,
-        callback: Callable[Concatenate[Span, _P], _T],
+        callback: Callable[typing.Concatenate[Span, _P], _T],
         /,
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> _T:
         """Call `callback(span, *args, **kwargs)` with a new child of the current span.
 
-        The span is current while the callback runs, and ends when it returns or raises, or, where
-        the result is awaitable, when that settles. A future comes back as the same object; a
-        coroutine or generator comes back as one, in which the span is current at every step. With
-        nobody listening it is the call and nothing else.
+        The span is current while the callback runs, and ends when it returns or raises, or, if the
+        result is awaitable, when that settles. A future comes back as the same object; a coroutine
+        or generator comes back as one, in which the span is current at every step. Without a
+        subscriber it is the call and nothing else.
+
+        Args:
+            name: The name of the span.
+            callback: What is called with the span, and with the arguments that follow.
+            args: Passed on.
+            kwargs: Passed on.
+
+        Returns:
+            What the callback has returned.
+
+        It is `enterSpan` of workerd's user tracing.
+
+        >>> from enterspan import tracing
+        >>> tracing.enter_span("add", lambda span, a, b: a + b, 1, b=2)
+        3
         """
-        board = self._board
-        if board.off:
+        tracer = self._tracer
+        if tracer.off:
             return callback(NOOP_SPAN, *args, **kwargs)
-        result: _T = _enter.enter(board, _name(name, board), callback, args, kwargs, True)
+        result: _T = _enter.enter(tracer, _text(name, tracer), callback, args, kwargs, end_span)
         return result
 
     @by_arity(4)
     def start_active_span(
         self,
         name: str,
-        callback: Callable[Concatenate[Span, _P], _T],
+        callback: Callable[typing.Concatenate[Span, _P], _T],
         /,
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> _T:
-        """Do as `enter_span`, save that the caller ends the span, even if the callback raised."""
-        board = self._board
-        if board.off:
+        """Do as `enter_span`, but leave the span open: the caller ends it, also after an exception.
+
+        Args:
+            name: The name of the span.
+            callback: What is called with the span, and with the arguments that follow.
+            args: Passed on.
+            kwargs: Passed on.
+
+        Returns:
+            What the callback has returned.
+        """
+        tracer = self._tracer
+        if tracer.off:
             return callback(NOOP_SPAN, *args, **kwargs)
-        result: _T = _enter.enter(board, _name(name, board), callback, args, kwargs, False)
+        result: _T = _enter.enter(
+            tracer, _text(name, tracer), callback, args, kwargs, _enter.leave_open
+        )
         return result
 
     def span(
-        self, name: str, attributes: _Attributes | None = None, /, **more: AttributeValue | None
+        self,
+        name: str,
+        attributes: _Attributes | None = None,
+        /,
+        *,
+        kind: typing.Literal["internal", "server", "client", "producer", "consumer"] | None = None,
+        links: Iterable[SpanContext | Span] = (),
+        **more: AttributeValue | None,
     ) -> SpanScope:
         """Return a block, for `with` and `async with`, around which there is a span.
 
-        The block gives the `Span`. Attributes can be given as a mapping, by keyword, or both.
+        The block gives the `Span`.
+
+        Args:
+            name: The name of the span.
+            attributes: Attributes as a mapping, for names that are no identifiers.
+            kind: The span's kind; one that is none is ignored, with a warning.
+            links: Spans that it is related to, or their contexts.
+            more: Attributes by keyword.
+
+        >>> from enterspan import tracing
+        >>> with tracing.span("load", user_id=7) as span:
+        ...     pass
         """
-        board = self._board
-        if board.off:
+        tracer = self._tracer
+        if tracer.off:
             return _NO_SCOPE
         scope = SpanScope()
-        scope._board = board
-        scope._name = name if type(name) is str else _name(name, board)
-        scope._span = scope._more = None
-        if attributes is None and (not more or _easy(more, board)):
+        scope._tracer = tracer
+        scope._name = name if type(name) is str else _text(name, tracer)
+        scope._span = scope._details = None
+        scope._links = ()
+        if attributes is None and (not more or _is_easy(more, tracer)):
             scope._attributes = more
         else:
-            scope._attributes, scope._more = _clean(attributes, more, board)
+            scope._attributes, scope._details = _clean(attributes, more, tracer)
+        if kind is not None or links:
+            scope._details = _with_kind(scope._details, kind)
+            scope._links = tuple(links)
         return scope
 
     def start_span(
-        self, name: str, attributes: _Attributes | None = None, /, **more: AttributeValue | None
+        self,
+        name: str,
+        attributes: _Attributes | None = None,
+        /,
+        *,
+        kind: typing.Literal["internal", "server", "client", "producer", "consumer"] | None = None,
+        links: Iterable[SpanContext | Span] = (),
+        **more: AttributeValue | None,
     ) -> Span:
-        """Open a child of the current span that is not made current; the caller ends it."""
-        board = self._board
-        if board.off:
+        """Open a child of the current span that is not made current; the caller ends it.
+
+        One that is dropped without `end()` is ended as abandoned.
+
+        Args:
+            name: The name of the span.
+            attributes: Attributes as a mapping.
+            kind: The span's kind.
+            links: Spans that it is related to, or their contexts.
+            more: Attributes by keyword.
+        """
+        tracer = self._tracer
+        if tracer.off:
             return NOOP_SPAN
-        values, facts = _clean(attributes, more, board)
-        span = begin(board, _name(name, board), values, facts, False)
-        return NOOP_SPAN if span is None or span._end else span
+        values, details = _clean(attributes, more, tracer)
+        if kind is not None:
+            details = _with_kind(details, kind)
+        span = begin(tracer, _text(name, tracer), values, details, False, make=StartedSpan)
+        if span is None or span._end:
+            return NOOP_SPAN
+        for link in links:
+            span.add_link(link)  # type: ignore[arg-type]
+        return span
 
     def use_span(self, span: Span, *, end: bool = False) -> UseScope:
-        """Return a block in which a span made elsewhere is current; `end=True` then ends it."""
+        """Return a block in which a span made elsewhere is current.
+
+        Args:
+            span: The span. The block gives it.
+            end: Whether it ends with the block.
+
+        Raises:
+            TypeError: It is no span.
+        """
         if not isinstance(span, Span):
             raise TypeError(f"use_span takes a Span, not {span!r}")
-        return UseScope(self._board, span, bool(end))
+        return UseScope(self._tracer, span, bool(end))
 
     def current_span(self) -> Span:
-        """Return the innermost span here, or the no-op span; never None."""
-        board = self._board
-        if board.off:
+        """Return the innermost open span here, or the no-op span; never None, nor an ended span.
+
+        Inside an invocation with no other span open, it is the root.
+        """
+        tracer = self._tracer
+        if tracer.off:
             return NOOP_SPAN
-        entry = board.get()
-        if entry is not None and entry._lifeline.open is not None:
-            found: Span = entry
-            return found
-        return self._here() or NOOP_SPAN
-
-    def _here(self) -> Span | None:
-        board = self._board
-        entry = look(board)
-        if entry is None:
-            entry = board.ambient_root()
-        span = span_at(entry)
+        entry = tracer.get()
+        if entry is not None and entry._state.open is not None and not entry._end:
+            if entry._detached_to is None:
+                return entry  # type: ignore[no-any-return]
+        span = span_of(tracer.current_entry())
         if span is None or span is NOOP_SPAN:
-            return None
-        state = span._lifeline.origin.state
-        return None if state is State.UNSAMPLED or state is State.UNHEARD else span
+            return NOOP_SPAN
+        return span._state.innermost(span) or NOOP_SPAN
 
-    # --- the decorator ---
+    # --- the decorators ---
 
     if TYPE_CHECKING:
 
@@ -183,72 +310,227 @@ class Tracing:
             self,
             name: str | None = None,
             *,
-            attributes: Mapping[str, AttributeValue] | None = None,
+            attributes: Mapping[str, AttributeValue]
+            | Callable[..., _Attributes | None]
+            | None = None,
+            kind: typing.Literal["internal", "server", "client", "producer", "consumer"]
+            | None = None,
             capture_args: bool | Sequence[str] = False,
             capture_return: bool = False,
+            redact: Sequence[str] = (),
             min_duration: float | None = None,
+            expected: _Expected = (),
         ) -> Callable[[_F], _F]: ...
 
     def traced(
         self,
-        name: Any = None,
+        name: typing.Any = None,
         *,
-        attributes: Mapping[str, AttributeValue] | None = None,
-        capture_args: bool | Sequence[str] = False,
-        capture_return: bool = False,
-        min_duration: float | None = None,
-    ) -> Any:
-        """Put a span around each call of a function, a method, a property, a class's methods.
-
-        Bare, or with a name and options. `attributes` are set on each span; `capture_args` records
-        all arguments or those that are named; `capture_return` records the result as `return`;
-        a span shorter than `min_duration` seconds that did not fail is left out, and its children
-        hang on its parent. Returns what it was given, of the same type. Options that make no sense
-        are a TypeError or ValueError at once.
-        """
-        target = None
-        if name is not None and not isinstance(name, str):
-            if not (callable(name) or hasattr(name, "__get__")):
-                raise TypeError(
-                    f"traced takes a function, or a name for the span (a str), not {name!r}"
-                )
-            name, target = None, name
-        options = options_of(name, attributes, capture_args, capture_return, min_duration)
-        if target is not None:
-            return trace(target, self._board, options)
-        return lambda target: trace(target, self._board, options)
-
-    # --- functions that somebody else wrote ---
-
-    def instrument(
-        self,
-        *targets: str | ModuleType | type | Callable[..., object],
-        exclude: object = (),
-        min_duration: float | None = None,
+        attributes: typing.Any = None,
+        kind: typing.Any = None,
         capture_args: bool | Sequence[str] = False,
         capture_return: bool = False,
         redact: Sequence[str] = (),
-    ) -> Instrumentation:
-        """Trace functions that somebody else wrote: those loaded already and those to come.
+        min_duration: float | None = None,
+        expected: typing.Any = (),
+    ) -> typing.Any:
+        """Put a span around each call of a function, a method, a property, a class's methods.
 
-        A target is a pattern (`shop`, `shop.*`, `shop.cart:total`, `shop.cart:Cart.*`), a module, a
-        class or a function; so is what to `exclude`, one or a list. The other options are those of
-        `traced`, where `capture_args` may name parameters that only some functions have; arguments
-        whose names are in `redact` are recorded without their values. Nothing is imported. The
-        `Instrumentation` says what was wrapped and what not, and takes it back. What can't be
-        read is a TypeError or ValueError, and then nothing has been wrapped.
+        Bare, or with a name and options.
+
+        Args:
+            name: The name of the span; by default the function's qualified name.
+            attributes: Set on each span; a mapping, or a function of the call's arguments that
+                returns one.
+            kind: The kind of each span.
+            capture_args: Record all arguments (True), or those that are named.
+            capture_return: Record the result, as `return`.
+            redact: Names of arguments that are recorded without their values.
+            min_duration: Seconds; a span that is shorter and did not fail is left out, and its
+                children become its parent's.
+            expected: Exception types that are control flow: they are no failure of the span.
+
+        Returns:
+            What it was given, of the same type.
+
+        Raises:
+            TypeError: An option is of the wrong type.
+            ValueError: It has a value that can't be used.
+
+        >>> from enterspan import traced
+        >>> @traced("shop.price", capture_args=["cart"])
+        ... def price(cart: list[int]) -> int:
+        ...     return sum(cart)
+        >>> price([1, 2])
+        3
+        """
+        target, name = _target_of("traced", name)
+        options = Options(
+            name,
+            attributes,
+            kind,
+            names_of("capture_args", capture_args),
+            capture_return,
+            redacted_names(redact),
+            min_duration,
+            exception_types("expected", expected),
+        )
+        if target is not None:
+            return trace(target, self._tracer, options)
+        return lambda target: trace(target, self._tracer, options)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def entrypoint(self, name: _F, /) -> _F: ...
+        @overload
+        def entrypoint(
+            self,
+            name: str | None = None,
+            *,
+            info: events.EventInfo | Callable[..., events.EventInfo | None] | None = None,
+            parent: _Parent | Callable[..., _Parent | None] | None = None,
+            linger: float | None = 0.0,
+            ambient: bool = False,
+            new_trace: bool = False,
+            attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
+            expected: _Expected = (),
+            flush: bool = False,
+            kind: typing.Literal["internal", "server", "client", "producer", "consumer"]
+            | None = None,
+            capture_args: bool | Sequence[str] = False,
+            capture_return: bool = False,
+            redact: Sequence[str] = (),
+            min_duration: float | None = None,
+        ) -> Callable[[_F], _F]: ...
+
+    def entrypoint(
+        self,
+        name: typing.Any = None,
+        *,
+        info: typing.Any = None,
+        parent: typing.Any = None,
+        linger: float | None = 0.0,
+        ambient: bool = False,
+        new_trace: bool = False,
+        attributes: typing.Any = None,
+        expected: typing.Any = (),
+        flush: bool = False,
+        kind: typing.Any = None,
+        capture_args: bool | Sequence[str] = False,
+        capture_return: bool = False,
+        redact: Sequence[str] = (),
+        min_duration: float | None = None,
+    ) -> typing.Any:
+        """Make each call of a function an invocation: a job, a message, a remote call, an alarm.
+
+        It takes whatever `traced` takes, and the options of `invocation`. If a function that is
+        given as an option raises, that is warned about once, and the call goes on without it.
+
+        Args:
+            name: The name of the invocation; by default the function's qualified name.
+            info: The event info, or a function of the call's arguments that returns it.
+            parent: Whose trace it belongs to, likewise; see `invocation`.
+            linger: Seconds to wait for spans that are still open at its end.
+            ambient: Whether contexts without an invocation fall back to it while it is open.
+            new_trace: Whether it begins a trace of its own.
+            attributes: As in `traced`.
+            expected: As in `traced`.
+            flush: Deliver what is finished before the call returns.
+            kind: As in `traced`.
+            capture_args: As in `traced`.
+            capture_return: As in `traced`.
+            redact: As in `traced`.
+            min_duration: As in `traced`.
+
+        Returns:
+            What it was given, of the same type.
+
+        Raises:
+            TypeError: An option is of the wrong type.
+            ValueError: It has a value that can't be used.
+        """
+        from enterspan._forms.entrypoint import Entry
+
+        target, name = _target_of("entrypoint", name)
+        options = Options(
+            name,
+            attributes,
+            kind,
+            names_of("capture_args", capture_args),
+            capture_return,
+            redacted_names(redact),
+            min_duration,
+            exception_types("expected", expected),
+            Entry(self, info, parent, linger, ambient, new_trace, self.flush if flush else None),
+        )
+        if target is not None:
+            return trace(target, self._tracer, options)
+        return lambda target: trace(target, self._tracer, options)
+
+    # --- functions of other packages ---
+
+    def instrument(
+        self,
+        *targets: str | types.ModuleType | type | Callable[..., object],
+        exclude: typing.Any = (),
+        min_duration: float | None = None,
+        attributes: Mapping[str, AttributeValue] | Callable[..., _Attributes | None] | None = None,
+        kind: typing.Literal["internal", "server", "client", "producer", "consumer"] | None = None,
+        capture_args: bool | Sequence[str] = False,
+        capture_return: bool = False,
+        redact: Sequence[str] = (),
+        expected: _Expected = (),
+    ) -> instrumenting.Instrumentation:
+        """Trace functions of code that can't be edited: those loaded already and those to come.
+
+        Nothing is imported.
+
+        Args:
+            targets: Patterns (`shop`, `shop.*`, `shop.cart:total`, `shop.cart:Cart.*`), modules,
+                classes or functions.
+            exclude: One of these, or a list of them, to be left alone.
+            min_duration: As in `traced`.
+            attributes: As in `traced`.
+            kind: As in `traced`.
+            capture_args: As in `traced`; it may name parameters that only some functions have.
+            capture_return: As in `traced`.
+            redact: As in `traced`.
+            expected: As in `traced`.
+
+        Returns:
+            What was wrapped and what was not, and the way to undo it.
+
+        Raises:
+            TypeError: A target or an option is of the wrong type.
+            ValueError: A pattern or an option can't be used. Nothing has been wrapped then.
         """
         from enterspan.instrument import instrument
 
-        options = instrument_options(min_duration, capture_args, capture_return, redact)
-        return instrument(self._board, targets, exclude, options)
+        options = Options(
+            None,
+            attributes,
+            kind,
+            names_of("capture_args", capture_args),
+            capture_return,
+            redacted_names(redact),
+            min_duration,
+            exception_types("expected", expected),
+        )
+        return instrument(self._tracer, targets, exclude, options)
 
-    def configure_from_project(self, path: str | PathLike[str] | None = None) -> Instrumentation:
-        """Instrument what `[tool.enterspan]` in pyproject.toml says: `instrument`, `exclude`, ...
+    def configure_from_project(
+        self, path: str | os.PathLike[str] | None = None
+    ) -> instrumenting.Instrumentation:
+        """Instrument what `[tool.enterspan]` in pyproject.toml names: `instrument`, `exclude`, ...
 
-        The file is `path`, or else the nearest one in this folder or above it: FileNotFoundError
-        where there is none, ValueError where it can't be read or has nothing to instrument. The
-        keys are the arguments of `instrument`, with hyphens; `min-duration` may be as `"1ms"`.
+        Args:
+            path: The file; by default the nearest one in this folder or above it. Its keys are the
+                arguments of `instrument`, with hyphens; `min-duration` may be as `"1ms"`.
+
+        Raises:
+            FileNotFoundError: There is none.
+            ValueError: It can't be read, or has nothing to instrument.
         """
         from pathlib import Path
 
@@ -269,264 +551,314 @@ class Tracing:
         self,
         name: str = "main",
         *,
-        info: EventInfo | None = None,
+        info: events.EventInfo | None = None,
         parent: _Parent | None = None,
         linger: float | None = 0.0,
         ambient: bool = False,
         new_trace: bool = False,
         attributes: _Attributes | None = None,
+        expected: _Expected = (),
     ) -> InvocationScope:
         """Return a block, for `with` and `async with`, that is one unit of work.
 
-        The block gives the `Invocation`. `parent` may be a context, a span, a `traceparent` or a
-        carrier; None means the current span, or a new trace. `linger` is how many seconds it waits
-        for spans that are still open at its end (None: without limit). With `ambient=True`, what
-        carries no invocation of its own falls back to it while it is open.
+        The block gives the `Invocation`.
+
+        Args:
+            name: Its name, and its root span's.
+            info: What it is about: `FetchEventInfo` and the others.
+            parent: A context, a span, a `traceparent` or a carrier; by default the current span, if
+                there is one. What can't be read restarts the trace.
+            linger: Seconds to wait for spans that are still open at its end; None: without limit.
+            ambient: While it is open, contexts that carry no invocation fall back to it.
+            new_trace: Begin a trace, linked to the current span.
+            attributes: Attributes of the root span.
+            expected: Exception types that are no failure of it.
+
+        Raises:
+            TypeError: The info or the linger is of the wrong type.
+            ValueError: The linger is negative.
+
+        It is workerd's invocation of a handler.
+
+        >>> from enterspan import tracing
+        >>> with tracing.invocation("nightly", linger=5):
+        ...     pass
         """
-        from enterspan.events import EVENT_INFOS, make_attributes
+        from enterspan._forms.entrypoint import invocation_start
+        from enterspan.events import EVENT_INFOS
 
         check_seconds("linger", linger)
         if info is not None and not isinstance(info, EVENT_INFOS):
             raise TypeError(f"info must be an event info, such as FetchEventInfo, not {info!r}")
-        board = self._board
-        values, facts = (None, None) if attributes is None else _clean(attributes, {}, board)
-        given = make_attributes(values).info if values else ()
-        restart = parent is not None
-        context = _parent_context(parent)
-        made = Invocation(self, _name(name, board), info, linger)
-        return InvocationScope(
-            board,
-            made,
-            context,
-            ambient=ambient,
-            new_trace=new_trace or (restart and context is None),
-            unlinked=restart and context is None and not new_trace,
-            attributes=values,
-            more=facts,
-            given=given,
-        )
-
-    if TYPE_CHECKING:
-
-        @overload
-        def entrypoint(self, name: _F, /) -> _F: ...
-        @overload
-        def entrypoint(
+        details = None
+        if expected:
+            details = Details()
+            details.expected = exception_types("expected", expected)
+        tracer = self._tracer
+        start = invocation_start(
+            tracer,
             self,
-            name: str | None = None,
-            *,
-            info: EventInfo | Callable[..., EventInfo | None] | None = None,
-            parent: _Parent | Callable[..., _Parent | None] | None = None,
-            linger: float | None = 0.0,
-            ambient: bool = False,
-            new_trace: bool = False,
-            attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
-        ) -> Callable[[_F], _F]: ...
-
-    def entrypoint(
-        self,
-        name: Any = None,
-        *,
-        info: Any = None,
-        parent: Any = None,
-        linger: float | None = 0.0,
-        ambient: bool = False,
-        new_trace: bool = False,
-        attributes: Any = None,
-    ) -> Any:
-        """Make each call of a function an invocation: a job, a message, a remote call, an alarm.
-
-        Bare, or with a name (the function's, if none is given) and the options of `invocation`, of
-        which `info`, `parent` and `attributes` may also be functions of the call's arguments; if
-        one of those raises, that is warned about once and the call goes on without. Works for
-        functions, coroutine functions, generators, async generators and methods, and returns what
-        it was given, of the same type. What makes no sense is a TypeError or ValueError at once.
-        """
-        from enterspan._forms.entrypoint import Entry, enter_at
-
-        if name is None or isinstance(name, str):
-            entry = Entry(
-                self._board, self.invocation, name, info, parent, linger, ambient, new_trace,
-                attributes,
-            )  # fmt: skip
-            return lambda target: enter_at(target, entry)
-        return enter_at(name, Entry(self._board, self.invocation))
+            _text(name, tracer),
+            info,
+            parent,
+            linger,
+            ambient=ambient,
+            new_trace=new_trace,
+            attributes=attributes,
+            details=details,
+        )
+        return InvocationScope(start)
 
     def current_invocation(self) -> Invocation | None:
         """Return the invocation that the current span belongs to, while it lives."""
-        entry = look(self._board)
-        if entry is None:
-            entry = self._board.ambient_root()
-        return current_invocation(self, span_at(entry))
+        return current_invocation(self, span_of(self._tracer.current_entry()))
 
-    # --- who listens ---
+    # --- subscribers ---
 
     def add_tail(
         self,
-        tail: _Tail,
+        tail: handlers._Tail,
         *,
-        delivery: Literal["background", "inline"] = "background",
-    ) -> Subscription:
+        delivery: typing.Literal["background", "inline"] = "background",
+    ) -> subscription.Subscription:
         """Subscribe a live tail, from the next onset on.
 
-        `inline` calls it on the thread on which things happen, `background` on one of its own.
-        TypeError for what can't be a tail, ValueError for another delivery.
+        Args:
+            tail: Called with the onset event of each invocation, it returns a handler for the rest,
+                or None to decline.
+            delivery: `"inline"` calls it on the thread on which things happen, `"background"` on one
+                of its own.
+
+        Raises:
+            TypeError: It can't be a tail.
+            ValueError: The delivery is neither of the two.
+
+        It is workerd's streaming tail worker.
         """
-        from enterspan._pipeline.tails import TailSubscription, check_tail
+        from enterspan._pipeline.tails import TailStream, TailSubscription, check_tail
 
         check_tail(tail)
         if delivery not in ("background", "inline"):
             raise ValueError(f"delivery must be 'background' or 'inline', not {delivery!r}")
-        subscription = TailSubscription(self._board, tail, inline=delivery == "inline")
-        self._board.plug_tail(subscription)
-        return subscription
+        made = TailSubscription(self._subscribers, tail, inline=delivery == "inline")
+        self._subscribers.add_tail(made, TailStream)
+        return made
 
     def add_exporter(
         self,
-        exporter: Exporter,
+        exporter: protocols.Exporter,
         *,
         max_queue: int = _MAX_QUEUE,
         max_batch: int = _MAX_BATCH,
         delay: float = _DELAY,
-    ) -> Subscription:
+    ) -> subscription.Subscription:
         """Subscribe an exporter of finished spans, which it gets in batches on a worker thread.
 
-        At most `max_queue` spans wait; what comes on top is counted as dropped. A batch has at most
-        `max_batch` spans and waits at most `delay` seconds.
+        Args:
+            exporter: An object with `export(spans)` and `shutdown()`.
+            max_queue: Spans that may wait; what exceeds it is counted as dropped.
+            max_batch: Spans in a batch, at most.
+            delay: Seconds that a batch waits, at most.
+
+        Raises:
+            TypeError: It can't be an exporter, or a size is of the wrong type.
+            ValueError: A size or the delay can't be used.
         """
-        from enterspan._pipeline.batches import ExporterSubscription, check_batching, check_exporter
+        from enterspan._pipeline.batches import (
+            ExporterSubscription,
+            check_batching,
+            check_exporter,
+        )
 
         check_exporter(exporter)
         check_batching(max_queue, max_batch, delay)
-        subscription = ExporterSubscription(self._board, exporter, max_queue, max_batch, delay)
-        self._board.plug_exporter(subscription)
-        return subscription
+        made = ExporterSubscription(self._subscribers, exporter, max_queue, max_batch, delay)
+        self._subscribers.add_exporter(made)
+        return made
 
     def configure(
         self,
         *,
-        sampler: Sampler | None = _UNSET,
+        sampler: protocols.Sampler | None = _UNSET,
         limits: Limits | None = _UNSET,
-        id_generator: IdGenerator | None = _UNSET,
+        id_generator: protocols.IdGenerator | None = _UNSET,
         resource: _Attributes | None = _UNSET,
-        propagate_threads: bool = _UNSET,
-        enabled: bool = _UNSET,
+        propagate_threads: bool | None = None,
+        enabled: bool | None = None,
+        expected: _Expected | None = None,
+        canceled: _Expected | None = None,
+        late: float | None = None,
     ) -> None:
-        """Change what is passed and nothing else; None goes back to the default.
+        """Change what is passed and nothing else.
 
-        TypeError for a value that can't be used, and then nothing has changed.
+        Args:
+            sampler: Decides which traces exporters get; None: the default, which follows the
+                parent and samples every trace of its own.
+            limits: How much is recorded; None: the default.
+            id_generator: Makes ids; None: the default.
+            resource: Attributes of the process; None: none.
+            propagate_threads: Whether new threads and pool jobs begin with the current span.
+            enabled: Whether anything is recorded; None leaves it.
+            expected: Exception types that are control flow everywhere: no failure of any span.
+            canceled: Exception types that mean cancellation, beside those of asyncio, concurrent
+                futures, trio, gevent and Twisted.
+            late: Seconds after the end of an invocation for which spans that are opened in its
+                context stay in its trace; `inf`: without limit, 0: they begin one of their own.
+
+        Raises:
+            TypeError: A value can't be used. Nothing has changed then.
+            ValueError: Likewise.
         """
         _check_settings(sampler, limits, id_generator, resource, propagate_threads, enabled)
-        board = self._board
+        check_seconds("late", late)
+        kinds = None if expected is None else exception_types("expected", expected)
+        cancellations = None if canceled is None else exception_types("canceled", canceled)
+        tracer = self._tracer
         if sampler is not _UNSET:
-            board.use_sampler(sampler)
+            tracer.use_sampler(sampler)
         if limits is not _UNSET:
-            board.use_limits(limits or DEFAULT_LIMITS)
+            tracer.use_limits(limits or DEFAULT_LIMITS)
         if id_generator is not _UNSET:
-            board.use_generator(id_generator)
+            tracer.use_generator(id_generator)
         if resource is not _UNSET:
-            board.resource = MappingProxyType(clean_all(resource, {}, board.limits))
-        if propagate_threads is not _UNSET:
-            _set_propagation(board, propagate_threads)
-        if enabled is not _UNSET:
-            board.enabled = enabled
-            board.rewire()
+            tracer.resource = MappingProxyType(clean_all(resource, {}, tracer.limits))
+        if propagate_threads is not None:
+            from enterspan._forms.threads import propagate_threads as propagate
+
+            propagate(tracer, propagate_threads)
+        if kinds is not None:
+            tracer.expected = kinds
+        if cancellations is not None:
+            tracer.canceled = cancellations
+        if late is not None:
+            tracer.late_ns = late * 1e9
+        if enabled is not None:
+            tracer.enabled = enabled
+            tracer.update()
 
     # --- logs, and contexts that travel ---
 
     def log(self, level: str, message: str, /, **attributes: AttributeValue | None) -> None:
         """Log a line on the current span: `log` on the stream, an event to exporters.
 
-        `level` is recorded in lower case. A message over the limit is cut and marked `truncated`.
+        Args:
+            level: Recorded in lower case.
+            message: Cut if it is over the limit, and marked `truncated`.
+            attributes: Attributes of the line.
         """
-        board = self._board
-        if board.off:
+        tracer = self._tracer
+        if tracer.off:
             return
-        span = self.current_span()
-        if span is NOOP_SPAN or span._lifeline.origin.state is not State.LIVE:
+        span = span_of(tracer.current_entry())
+        if span is None or span._state.phase is not LIVE:
             return
-        limits = board.limits
-        token = board.set(board.mute)  # a `__repr__` that is traced records nothing
-        try:
-            text = clean_text(message, limits.event_bytes + 4)
-            kind = clean_text(level, limits.name_bytes).lower()
-            values = clean_all(attributes, {}, limits)
-        finally:
-            board.restore(token)
+        limits = tracer.limits
+        text = tracer.suppressed(clean_text, message, limits.event_bytes + 4)
+        kind = tracer.suppressed(clean_text, level, limits.name_bytes).lower()
+        values = tracer.suppressed(clean_all, attributes, {}, limits)
         truncated = len(text.encode()) > limits.event_bytes
         text = cut(text, limits.event_bytes)
-        lifeline = span._lifeline.origin
         moment = now_ns()
         if not span._end:
             event = {"log.severity": kind, "log.message": cut(text, limits.value_bytes), **values}
             keep_event(span, "log", moment, event)
-        if lifeline.watch is not None:
-            from enterspan.events import Log, make_attributes
+        dispatch = span._state.dispatch
+        if dispatch is not None:
+            dispatch.call("on_log", span, kind, text, values, truncated, moment)
 
-            pairs = make_attributes(values).info if values else ()
-            lifeline.watch.logged(span, moment, Log(kind, text, pairs, truncated))
+    def propagate(self, fn: _F) -> _F:
+        """Bind the current span to a callable, for a thread or callback with an empty context.
 
-    def propagate(self, fn: Callable[_P, _T]) -> Callable[_P, _T]:
-        """Bind the current span to a callable, for a thread or callback with an empty context."""
+        Args:
+            fn: Any callable.
+
+        Returns:
+            The same to everything that asks, in which the span is current.
+
+        Raises:
+            TypeError: It can't be called.
+        """
         if not callable(fn):
             raise TypeError(f"propagate takes a callable, not {fn!r}")
         from enterspan._forms.propagate import bind
 
-        return bind(self._board, fn)
+        return bind(self._tracer, fn)  # type: ignore[return-value]
 
     def inject(self, carrier: MutableMapping[str, str]) -> None:
         """Write the current span's `traceparent` and `tracestate` into a carrier of headers.
 
         Whatever context the carrier held before is replaced, in any case of its names. The no-op
         span writes nothing; inside an unsampled invocation, its root is written. A carrier that
-        can't be written to is warned about, once.
+        can't be written to is warned about, once. The format is W3C Trace Context.
+
+        Args:
+            carrier: A mutable mapping.
         """
         context = self._context_here()
         if context is None:
             return
         try:
-            from enterspan._model.carriers import inject_context
-
             inject_context(context, carrier)
         except Exception as error:
+            if is_interrupt(error):
+                raise
             warn_once(type(carrier), "carrier", error, "when a trace context was written to it")
 
     def _context_here(self) -> SpanContext | None:
-        """What others are told of the current span, recorded or not."""
-        board = self._board
-        if board.off:
+        """The identity of the current span that is sent to others, recorded or not."""
+        tracer = self._tracer
+        if tracer.off:
             return None
-        entry = look(board)
-        span = span_at(entry) if entry is not None else board.ambient_root()
-        if span is None or span is NOOP_SPAN or span._lifeline.origin.state is State.UNHEARD:
+        span = span_of(tracer.current_entry())
+        if span is None or span is NOOP_SPAN or span._state.phase is DISABLED:
             return None
-        return span.context
+        return span.context  # type: ignore[no-any-return]
 
     def extract(self, carrier: _Carrier) -> SpanContext | None:
         """Read a trace context from a carrier by the letter of W3C Trace Context, or None.
 
-        A carrier is a mapping of header names, in any case, to values; pairs of names and values,
-        as text or bytes (ASGI); or the environment of a WSGI request.
+        Args:
+            carrier: A mapping of header names, in any case, to values; pairs of names and values,
+                as text or bytes (ASGI); or the environment of a WSGI request.
         """
-        from enterspan._model.carriers import extract_context
-
         return extract_context(carrier)
 
     # --- the end ---
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Deliver all that is finished; False if that took more than `timeout` seconds (30)."""
-        check_seconds("timeout", timeout)
-        from enterspan._pipeline.worker import DEFAULT_TIMEOUT
+        """Deliver all that is finished.
 
-        return self._board.flush(DEFAULT_TIMEOUT if timeout is None else timeout)
+        Args:
+            timeout: Seconds that it may take; 30 by default.
+
+        Returns:
+            False if it took longer.
+        """
+        check_seconds("timeout", timeout)
+        return self._subscribers.flush(_TIMEOUT if timeout is None else timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:
-        """Flush, then end every subscription; False if it took more than `timeout` seconds (30)."""
-        check_seconds("timeout", timeout)
-        from enterspan._pipeline.worker import DEFAULT_TIMEOUT
+        """Flush, then end every subscription.
 
-        return self._board.shutdown(DEFAULT_TIMEOUT if timeout is None else timeout)
+        Args:
+            timeout: Seconds that it may take; 30 by default.
+
+        Returns:
+            False if it took longer.
+        """
+        check_seconds("timeout", timeout)
+        return self._subscribers.shutdown(_TIMEOUT if timeout is None else timeout)
+
+
+def _target_of(decorator: str, name: Any) -> tuple[Any, str | None]:
+    """Tell a bare decorator's target from a name: the target or None, the name or None."""
+    if name is None or isinstance(name, str):
+        return None, name
+    if not (callable(name) or hasattr(name, "__get__")):
+        raise TypeError(
+            f"{decorator} takes a function, or a name for the span (a str), not {name!r}"
+        )
+    return name, None
 
 
 def _check_settings(
@@ -548,7 +880,7 @@ def _check_settings(
     if resource is not _UNSET and resource is not None and not isinstance(resource, Mapping):
         raise wrong("resource", "a mapping of attributes", resource)
     for name, value in (("propagate_threads", threads), ("enabled", enabled)):
-        if value is not _UNSET and type(value) is not bool:
+        if value is not None and type(value) is not bool:
             raise wrong(name, "True or False", value)
 
 
@@ -556,89 +888,62 @@ def _has(thing: object, method: str) -> bool:
     return not isinstance(thing, type) and callable(getattr(thing, method, None))
 
 
-def _set_propagation(board: Switchboard, wanted: bool) -> None:
-    from enterspan._forms.propagate import propagate_threads
-
-    propagate_threads(board, wanted)
-
-
-def _name(name: object, board: Switchboard) -> str:
+def _text(name: object, tracer: Tracer) -> str:
     if type(name) is str:
         return name
-    token = board.set(board.mute)
-    try:
-        return clean_text(name, board.limits.name_bytes)
-    finally:
-        board.restore(token)
+    return tracer.suppressed(clean_text, name, tracer.limits.name_bytes)
 
 
-def _easy(values: dict[str, Any], board: Switchboard) -> bool:
+_KEYWORDS: Final = ("attributes", "parent")
+"""Keywords that are attributes, and that other tracers have as parameters."""
+
+
+def _is_easy(values: dict[str, Any], tracer: Tracer) -> bool:
     """Whether attributes given by keyword need no cleaning: short ASCII, numbers, and not many."""
-    if len(values) > board.easy_count:
+    if len(values) > tracer.easy_count:
         return False
     for key, value in values.items():
         kind = type(value)
         if kind is str:
-            if len(value) > board.easy_text or not value.isascii():
+            if len(value) > tracer.easy_text or not value.isascii():
                 return False
         elif kind is int:
             if not -0x8000_0000_0000_0000 <= value <= 0x7FFF_FFFF_FFFF_FFFF:  # constants are quick
                 return False
         elif kind is not bool and kind is not float:
             return False
-        if len(key) > board.easy_key or not key.isascii():
+        if len(key) > tracer.easy_key or not key.isascii() or key in _KEYWORDS:
             return False
     return True
 
 
 def _clean(
-    attributes: object, more: dict[str, Any], board: Switchboard
-) -> tuple[dict[str, Any] | None, Rare | None]:
+    attributes: object, more: dict[str, Any], tracer: Tracer
+) -> tuple[dict[str, Any] | None, Details | None]:
     if attributes is None and not more:
         return None, None
-    token = board.set(board.mute)
-    try:
-        return fresh_attributes(attributes, more, board.limits)
-    finally:
-        board.restore(token)
+    for name in _KEYWORDS:
+        if name in more:
+            warn_keyword(tracer, name, _HINTS[name])
+    return tracer.suppressed(first_attributes, attributes, more, tracer.limits)
 
 
-def _parent_context(parent: object) -> SpanContext | None:
-    """What a parent given in any of its forms means; None where it can't be read."""
-    if isinstance(parent, Span):
-        parent = parent.context
-    if isinstance(parent, SpanContext):
-        return parent if parent.is_valid else None
-    if isinstance(parent, str):
-        return parse_traceparent(parent)
-    if parent is None:
-        return None
-    from enterspan._model.carriers import extract_context
-
-    return extract_context(parent)
+_HINTS: Final = {
+    "attributes": "a mapping of attributes is the second argument",
+    "parent": "a parent is given to `tracing.invocation`",
+}
 
 
-class _NoScope(SpanScope):
-    """The block of those to whom nobody listens; there is one, and it can be entered at will."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> Span:
-        """Give the no-op span."""
-        return NOOP_SPAN
-
-    def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        """Do nothing."""
-
-    async def __aenter__(self) -> Span:
-        """Give the no-op span."""
-        return NOOP_SPAN
-
-    async def __aexit__(self, kind: object, error: object, traceback: object) -> None:
-        """Do nothing."""
+def _with_kind(details: Details | None, kind: Any) -> Details:
+    details = details or Details()
+    if kind in KINDS:
+        details.kind = kind
+    elif kind is not None:
+        warn_misuse("kind", kind, f"one of {', '.join(map(repr, KINDS))}")
+    return details
 
 
-_NO_SCOPE: SpanScope = _NoScope()
+_NO_SCOPE: SpanScope = NoopScope()
 
 tracing = Tracing()
 """The default instance."""

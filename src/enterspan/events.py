@@ -537,18 +537,9 @@ def make_tail_context(trace_id: str, span_id: str | None, flags: int | None) -> 
     return made  # type: ignore[no-any-return]
 
 
-def make_tail_event(
-    invocation_id: str, context: TailSpanContext, timestamp: int, sequence: int, event: Any
-) -> TailEvent[Any]:
-    """Make a `TailEvent`."""
-    made: Any = _new(_TailEvent)
-    made.invocation_id = invocation_id
-    made.span_context = context
-    made.timestamp = timestamp
-    made.sequence = sequence
-    made.event = event
-    made.__class__ = TailEvent
-    return made  # type: ignore[no-any-return]
+def unfinished_tail_event() -> Any:
+    """Make a `TailEvent` to be: its fields are to be stored, and then its class."""
+    return _new(_TailEvent)
 
 
 # --- the wire form --------------------------------------------------------------------------------

@@ -1,39 +1,33 @@
-"""Which traces are kept: samplers that decide at the beginning, and one that decides at the end.
+"""Samplers: which traces are exported, decided when they begin or when they end.
 
-At the beginning, `Tracing.configure(sampler=...)` takes a sampler. These are values: frozen,
-comparable, picklable, and made of one another.
+`Tracing.configure(sampler=...)` takes a sampler, which decides when an invocation begins. Samplers
+are values: frozen, comparable, picklable, and composed of one another.
 
 >>> from enterspan import tracing
 >>> from enterspan.sampling import ALWAYS, NEVER, ByName, ParentBased, TraceIdRatio
 >>> ByName({"GET /health": NEVER, "checkout*": ALWAYS}, default=ParentBased(TraceIdRatio(0.1)))
 ByName({'GET /health': NEVER, 'checkout*': ALWAYS}, default=ParentBased(TraceIdRatio(0.1)))
 
-At the end, `TailSampling` stands before an exporter and lets through the invocations that failed,
-were slow, or are wanted for another reason.
+`TailSampling` wraps an exporter and decides when an invocation has ended: it exports those that
+failed, were slow, or are selected by a function.
 """
-
-from __future__ import annotations
 
 import os
 import threading
-from _collections_abc import Mapping
 from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
-from enterspan._forms.traced import check_seconds
+from enterspan._forms.options import check_seconds
 from enterspan._model.diagnostics import warn, warn_once
-from enterspan._model.frozen import frozen
-from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE, size_of
+from enterspan._model.ids import SpanContext
+from enterspan._model.protocols import Exporter, Sampler
+from enterspan._model.records import SpanData, SpanEvent, SpanLink
+from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE, AttributeValue, size_of
 from enterspan._pipeline.batches import check_exporter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from enterspan._model.ids import SpanContext
-    from enterspan._model.protocols import Exporter, Sampler
-    from enterspan._model.records import SpanData, SpanEvent, SpanLink
-    from enterspan._model.values import AttributeValue
 
 __all__ = [
     "ALWAYS",
@@ -45,15 +39,17 @@ __all__ = [
     "TraceIdRatio",
 ]
 
+_Attributes: TypeAlias = Mapping[str, AttributeValue]
+
 # --- at the beginning -----------------------------------------------------------------------------
 
 _RATIO_BITS: Final = 64
-"""OpenTelemetry looks at the lower 64 bits of a trace id, for systems that have no more of it."""
+"""OpenTelemetry compares the lower 64 bits of a trace id, as some systems have no more."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Constant:
-    """A sampler with one answer: `ALWAYS` and `NEVER` are the two of them."""
+    """A sampler with a constant answer: `ALWAYS` or `NEVER`."""
 
     answer: bool
 
@@ -62,35 +58,35 @@ class Constant:
         return "ALWAYS" if self.answer else "NEVER"
 
     def should_sample(
-        self,
-        parent: SpanContext | None,
-        trace_id: int,
-        name: str,
-        attributes: Mapping[str, AttributeValue],
+        self, parent: SpanContext | None, trace_id: int, name: str, attributes: _Attributes
     ) -> bool:
-        """Give the answer."""
+        """Return the answer."""
         return self.answer
 
 
 ALWAYS: Final = Constant(True)
-"""Keeps every trace."""
+"""Samples every trace."""
 NEVER: Final = Constant(False)
-"""Keeps none; tails see them all the same."""
+"""Samples no trace; tails get the events of all."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class TraceIdRatio:
-    """Keeps a part of all traces, from 0 (none) to 1 (all), chosen by the trace id.
+    """Samples a part of all traces, from 0 (none) to 1 (all), by the trace id.
 
-    Whoever asks with the same trace id and the same ratio gets the same answer, also from
-    OpenTelemetry's `TraceIdRatioBased`; with a higher ratio, all that a lower one keeps is kept.
-    It does not look at the parent: put it into `ParentBased` for whole traces.
+    The answer depends on the trace id and the ratio only, and is the same as that of
+    OpenTelemetry's `TraceIdRatioBased`. A higher ratio samples all that a lower one does. The
+    parent is ignored: use it inside `ParentBased` to sample whole traces.
+
+    Raises:
+        TypeError: if `ratio` is not a number.
+        ValueError: if `ratio` is not from 0 to 1.
     """
 
     ratio: float
 
     def __post_init__(self) -> None:
-        """Refuse what is no ratio."""
+        """Check the ratio."""
         if isinstance(self.ratio, bool) or not isinstance(self.ratio, (int, float)):
             raise TypeError(f"ratio must be a number from 0 to 1, not {self.ratio!r}")
         if not 0 <= self.ratio <= 1:
@@ -101,23 +97,22 @@ class TraceIdRatio:
         return f"TraceIdRatio({self.ratio!r})"
 
     def should_sample(
-        self,
-        parent: SpanContext | None,
-        trace_id: int,
-        name: str,
-        attributes: Mapping[str, AttributeValue],
+        self, parent: SpanContext | None, trace_id: int, name: str, attributes: _Attributes
     ) -> bool:
-        """Whether the trace id is in the part that is kept."""
+        """Return whether the trace id is in the part that is sampled."""
         bound = round(self.ratio * (1 << _RATIO_BITS))
         return trace_id & ((1 << _RATIO_BITS) - 1) < bound
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ParentBased:
-    """Follows the parent where there is one, and asks another sampler where a trace begins.
+    """Follows the sampled flag of the parent; `root` decides about traces without a parent.
 
-    `sampled` and `unsampled` are asked about what has a parent with or without the flag; they
-    follow it unless they are told otherwise.
+    `sampled` and `unsampled` decide about a parent with and without the flag. By default they
+    follow it.
+
+    Raises:
+        TypeError: if one of them is not a sampler.
     """
 
     root: Sampler
@@ -125,24 +120,20 @@ class ParentBased:
     unsampled: Sampler = NEVER
 
     def __post_init__(self) -> None:
-        """Refuse what is no sampler."""
+        """Check the samplers."""
         for name in ("root", "sampled", "unsampled"):
             _check_sampler(f"ParentBased.{name}", getattr(self, name))
 
     def __repr__(self) -> str:
-        """Show the samplers, those that are the default left out."""
+        """Show the samplers that are not the default."""
         more = "" if self.sampled == ALWAYS else f", sampled={self.sampled!r}"
         more += "" if self.unsampled == NEVER else f", unsampled={self.unsampled!r}"
         return f"ParentBased({self.root!r}{more})"
 
     def should_sample(
-        self,
-        parent: SpanContext | None,
-        trace_id: int,
-        name: str,
-        attributes: Mapping[str, AttributeValue],
+        self, parent: SpanContext | None, trace_id: int, name: str, attributes: _Attributes
     ) -> bool:
-        """Ask the sampler whose turn it is."""
+        """Return the answer of the sampler for this parent."""
         if parent is None:
             chosen = self.root
         else:
@@ -150,20 +141,23 @@ class ParentBased:
         return chosen.should_sample(parent, trace_id, name, attributes)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ByName:
-    """Asks a sampler that is chosen by the name with which the invocation begins.
+    """Chooses a sampler by the name that the invocation has when it begins.
 
-    `rules` maps patterns (`checkout*`, case matters) to samplers; the first that fits decides, and
-    `default` where none does. A request that a middleware has taken has, at that moment, the name
-    of its method only: for paths, see the middleware's `exclude`.
+    `rules` maps patterns (`checkout*`, case-sensitive) to samplers. The first pattern that matches
+    decides, or `default` if none does. The name of a request is its method only when a middleware
+    begins its invocation: for paths, see `exclude` of the middleware.
+
+    Raises:
+        TypeError: if `rules` is not a mapping from patterns to samplers.
     """
 
     rules: Mapping[str, Sampler] | tuple[tuple[str, Sampler], ...]
     default: Sampler = ALWAYS
 
     def __post_init__(self) -> None:
-        """Refuse what are no rules; keep them as pairs, which are hashable."""
+        """Check the rules, and keep them as pairs, which are hashable."""
         rules: Any = self.rules
         if not isinstance(rules, (Mapping, tuple)):
             raise TypeError(f"rules must map name patterns to samplers, not {rules!r}")
@@ -173,8 +167,7 @@ class ByName:
                 raise TypeError(f"a rule is a name pattern and a sampler, not {pair!r}")
             _check_sampler(f"the sampler for {pair[0]!r}", pair[1])
         _check_sampler("ByName.default", self.default)
-        cls: Any = type(self)
-        cls._twin.__dict__["rules"].__set__(self, pairs)
+        object.__setattr__(self, "rules", pairs)
 
     def __repr__(self) -> str:
         """Show the rules."""
@@ -182,13 +175,9 @@ class ByName:
         return f"ByName({dict(self.rules)!r}{more})"
 
     def should_sample(
-        self,
-        parent: SpanContext | None,
-        trace_id: int,
-        name: str,
-        attributes: Mapping[str, AttributeValue],
+        self, parent: SpanContext | None, trace_id: int, name: str, attributes: _Attributes
     ) -> bool:
-        """Ask the sampler of the first pattern that fits."""
+        """Return the answer of the sampler of the first pattern that matches."""
         rules: Any = self.rules
         for pattern, sampler in rules:
             if fnmatchcase(name, pattern):
@@ -204,21 +193,21 @@ def _check_sampler(name: str, sampler: object) -> None:
 # --- at the end -----------------------------------------------------------------------------------
 
 MAX_SPANS: Final = 20_000
-"""How many spans wait for a decision: at 1 kB each, some 20 MB."""
+"""How many spans wait for a decision: about 20 MB at 1 kB each."""
 MAX_BYTES: Final = 32 * 1024 * 1024
-"""How many bytes of them wait, by their texts."""
+"""How many bytes of them wait, by the size of their strings."""
 _SPAN_BYTES: Final = 500
-"""What a span counts for, beside its texts."""
+"""The size of a span without its strings."""
 _DECIDED_MOST: Final = 10_000
-"""How many decisions are remembered, for spans that come after them."""
+"""How many decisions are kept, for spans that end after them."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class TailSamplingStats:
-    """What became of the spans that a `TailSampling` was given.
+    """Counts of the spans that a `TailSampling` was given.
 
-    `received` is the sum of `kept`, `left_out`, `over_limit` and `waiting`. What is `over_limit`
-    was dropped undecided, because there was no room for it.
+    `received` is the sum of `kept`, `left_out`, `over_limit` and `waiting`. Spans `over_limit` were
+    dropped before a decision, because the limits were reached.
     """
 
     received: int
@@ -229,7 +218,7 @@ class TailSamplingStats:
 
 
 class _Waiting:
-    """The spans of one invocation that is not decided, or not kept so far."""
+    """The spans of one invocation that is undecided, or not kept so far."""
 
     __slots__ = ("lost", "over", "size", "spans")
 
@@ -237,28 +226,36 @@ class _Waiting:
         self.spans: list[SpanData] = []
         self.size = 0
         self.lost = 0
-        self.over = False  # its root has ended, and there was no reason to keep it
+        self.over = False  # its root has ended, without a reason to keep it
 
 
 class TailSampling:
-    """An exporter that hands on to another one the invocations worth keeping, whole.
+    """An exporter that passes selected invocations, as a whole, to another exporter.
 
-    An invocation is kept if anything in it failed or was closed with an outcome of your own
-    (`failed=True`), if it took `slower_than` seconds
-    or more (None: that is no reason), or if `keep(spans)` says so, which is asked with all spans of
-    it, in order of their end. It is decided when the root has ended. What is not kept then waits on
-    for as long as there is room, and is kept after all if a span that ends later is a reason to; a
-    span that ends after its invocation was kept is handed on at once.
+    The decision about an invocation is made when its root has ended. Spans of an invocation that is
+    not kept wait while there is room: if a span that ends later is a reason to keep it, all are
+    exported. Spans that end after their invocation was kept are exported at once.
 
-    At most `max_spans` spans of `max_bytes` bytes wait. Above that, what was not kept goes first,
-    the oldest before the others, and then the oldest that is not decided: it is dropped, counted in
-    `stats.over_limit`, said once to the logger `enterspan`, and, should the invocation be kept in
-    the end, said on its root (`enterspan.warning.type`: `tail_sampling_limit_exceeded`).
+    When more than `max_spans` spans or `max_bytes` bytes wait, spans of invocations that were not
+    kept are dropped first, the oldest before the others, and then those of the oldest undecided
+    ones. These are counted in `stats.over_limit` and reported once to the logger `enterspan`. If
+    their invocation is kept later, its root span has `enterspan.warning.type` =
+    `tail_sampling_limit_exceeded`.
 
-    What is not decided at the shutdown is handed on: it was open when the process ended. Flush with
-    `Tracing.flush`, count with `stats`.
+    Undecided invocations are exported at shutdown: they were open when the process ended.
 
-    TypeError or ValueError for arguments that make no sense.
+    Args:
+        exporter: the exporter of the invocations that are kept.
+        failed: keep an invocation if a span in it has failed, or was closed with an outcome that
+            is not one of enterspan's.
+        slower_than: keep an invocation that took at least so many seconds; None for no limit.
+        keep: called with all spans of an invocation, in order of their end; keep it if this returns
+            a true value.
+        max_spans: how many spans may wait for a decision.
+        max_bytes: how many bytes of spans may wait for a decision.
+
+    Raises:
+        TypeError, ValueError: for an invalid argument.
     """
 
     def __init__(
@@ -292,16 +289,16 @@ class TailSampling:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._lock = threading.RLock()  # `keep` may ask for the stats
+        self._lock = threading.RLock()  # `keep` may read the stats
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
-        # Whether a span that comes late is handed on: of those that were kept, it is.
+        # Whether the invocation was kept: late spans of those that were are exported.
         self._decided: OrderedDict[str, bool] = OrderedDict()
         self._spans = self._bytes = 0
         self._received = self._kept = self._left_out = self._over_limit = 0
 
     @property
     def stats(self) -> TailSamplingStats:
-        """Counted in spans."""
+        """The counts, in spans."""
         self._look_at_process()
         with self._lock:
             return TailSamplingStats(
@@ -309,7 +306,7 @@ class TailSampling:
             )
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Take finished spans, and hand on those of invocations that are kept."""
+        """Export the spans of invocations that are kept; the others wait."""
         self._look_at_process()
         kept: list[SpanData] = []
         with self._lock:
@@ -322,7 +319,7 @@ class TailSampling:
             self._exporter.export(kept)
 
     def shutdown(self) -> None:
-        """Hand on what was still open, and shut the other exporter down."""
+        """Export what is undecided, and shut the other exporter down."""
         self._look_at_process()
         kept: list[SpanData] = []
         with self._lock:
@@ -339,14 +336,14 @@ class TailSampling:
             self._exporter.shutdown()
 
     def _look_at_process(self) -> None:
-        """Begin anew in a forked child: what waits is the parent's, which decides on it itself."""
+        """Start empty in a forked child: the parent decides about what waits."""
         if self._pid != os.getpid():
             self._begin()
 
     # What follows is called with the lock held.
 
     def _take(self, span: SpanData) -> list[SpanData]:
-        """Take a span; return what can be handed on because of it."""
+        """Take a span; return the spans to export now."""
         invocation_id = span.invocation_id
         decision = self._decided.get(invocation_id)
         if decision is True:
@@ -380,11 +377,11 @@ class TailSampling:
         try:
             return bool(self._keep(tuple(spans)))
         except Exception as error:
-            warn_once(self._keep, "keep", error, "and what it was asked about is kept")
+            warn_once(self._keep, "keep", error, "and the invocation is kept")
             return True
 
     def _release(self, invocation_id: str, kept: bool) -> list[SpanData]:
-        """Let go of what waits of an invocation, and remember the decision."""
+        """Remove the waiting spans of an invocation, and remember the decision."""
         waiting = self._waiting.pop(invocation_id)
         self._spans -= len(waiting.spans)
         self._bytes -= waiting.size
@@ -403,26 +400,25 @@ class TailSampling:
         if self._fits():
             return
         for invocation_id in [key for key, waiting in self._waiting.items() if waiting.over]:
-            self._left_out += len(self._release(invocation_id, False))
             if self._fits():
                 return
+            self._left_out += len(self._release(invocation_id, False))
         for waiting in self._waiting.values():
-            lost = len(waiting.spans)
-            if lost:
+            if self._fits():
+                return
+            if waiting.spans:
                 self._drop(waiting)
-                if self._fits():
-                    return
 
     def _fits(self) -> bool:
         return self._spans <= self._max_spans and self._bytes <= self._max_bytes
 
     def _drop(self, waiting: _Waiting) -> None:
-        """Drop spans that are not decided; what comes later of their invocation is still taken."""
+        """Drop undecided spans; later spans of their invocation are still taken."""
         lost = len(waiting.spans)
         if not self._over_limit:
             warn(
-                f"tail sampling: over {self._max_spans} spans or {self._max_bytes} bytes wait for"
-                " the end of their invocations; the oldest are dropped, and counted in stats"
+                f"tail sampling: more than {self._max_spans} spans or {self._max_bytes} bytes wait"
+                " for the end of their invocations; the oldest are dropped and counted in stats"
             )
         self._over_limit += lost
         self._spans -= lost
@@ -433,12 +429,12 @@ class TailSampling:
 
 
 def _has_failed(span: SpanData) -> bool:
-    """Whether it is an error, or was given an outcome of somebody's own, which is none of ours."""
+    """Whether a span is an error, or was closed with an outcome that is not one of enterspan's."""
     return span.status == "error" or span.outcome not in _FINE
 
 
 _FINE: Final = frozenset({"ok", "canceled", "abandoned", "unknown"})
-"""Outcomes that are no failure: the caller went away, or the span was left open."""
+"""Outcomes that are not a failure, although some are not `ok`."""
 
 
 def _size_of(span: SpanData) -> int:
@@ -448,11 +444,8 @@ def _size_of(span: SpanData) -> int:
 
 
 def _marked(spans: list[SpanData], invocation_id: str, lost: int) -> list[SpanData]:
-    """Say on the root how many spans of its invocation are missing."""
-    from dataclasses import replace
-    from types import MappingProxyType
-
-    message = f"{lost} spans of this invocation were dropped while it was open: there was no room"
+    """Record on the root span how many spans of its invocation are missing."""
+    message = f"{lost} spans of this invocation were dropped while it was open: no room"
     marks = {WARNING_TYPE: "tail_sampling_limit_exceeded", WARNING_MESSAGE: message}
     marked: list[Any] = list(spans)
     for n, span in enumerate(marked):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from enterspan._pipeline.tails import TailSubscription
+from enterspan._pipeline.tails import TailStream, TailSubscription
+from enterspan._span.finished import record_of
+from enterspan._span.processor import SpanProcessor
 from enterspan._tracing import tracing as default_tracing
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from enterspan._model.records import SpanData
+    from enterspan._span.span import Span
     from enterspan._tracing import Tracing
     from enterspan.events import TailEvent
 
@@ -88,7 +91,7 @@ class Trace:
 
     def _repr_html_(self) -> str:
         """Show the trace in a notebook: a waterfall, without scripts."""
-        from enterspan._view.report import cell_html
+        from enterspan._view.report import cell_html  # only a notebook needs it
 
         return cell_html(self._families())
 
@@ -97,11 +100,62 @@ def _id(span: SpanData) -> _Id:
     return (span.context.trace_id, span.context.span_id)
 
 
+class _SpanRecorder(SpanProcessor):
+    """Records the spans of one invocation as they end."""
+
+    __slots__ = ("_is_open", "_spans")
+
+    def __init__(self, spans: list[SpanData], is_open: Callable[[], bool]) -> None:
+        self._spans = spans
+        self._is_open = is_open
+
+    def on_close(self, span: Span) -> None:
+        """Record it."""
+        if self._is_open():
+            self._spans.append(record_of(span))
+
+
+class _Recording:
+    """One `with capture()`: what it has subscribed, and what it has to put back."""
+
+    def __init__(self, tracing: Tracing) -> None:
+        self._tracer = tracing._tracer
+        self._subscribers = tracing._subscribers
+        self.trace = Trace(self._tracer.sweep)
+        self._is_open = True
+        self._tail = TailSubscription(self._subscribers, self._accept, inline=True)
+        # What is current outside is out of sight inside.
+        self._token = self._tracer.set(None)
+        self._ambient = self._tracer.ambient
+        self._tracer.use_ambient(())
+        self._subscribers.add_tail(self._tail, TailStream)
+        self._source = self._follow
+        self._subscribers.add_source(self._source)
+
+    def _accept(self, onset: TailEvent[Any]) -> Callable[[TailEvent[Any]], None]:
+        self.trace._events.append(onset)
+        return self.trace._events.append
+
+    def _follow(self, *_: object) -> SpanProcessor:
+        return _SpanRecorder(self.trace._spans, lambda: self._is_open)
+
+    def end(self) -> None:
+        self._tracer.sweep()
+        self._is_open = False
+        self._tail.remove()
+        self._subscribers.remove(self._source)
+        self._tracer.use_ambient(self._ambient)
+        self._tracer.undo(self._token)
+
+
 class capture:  # noqa: N801 - it is used as a block, and reads as one
-    """A block that records everything done in it, on the spot, and gives the `Trace`.
+    """A block that records everything done in it, inline, and gives the `Trace`.
 
     What is current outside is out of sight inside, so that a test sees its own spans and no others
     as roots.
+
+    Args:
+        tracing: The instance whose spans are recorded; the default one unless given.
 
     >>> from enterspan import tracing
     >>> with capture() as trace:
@@ -112,32 +166,14 @@ class capture:  # noqa: N801 - it is used as a block, and reads as one
     """
 
     def __init__(self, tracing: Tracing | None = None) -> None:
-        """Record what is done with `tracing`, or with the default instance."""
         self._tracing = tracing if tracing is not None else default_tracing
-        self._open: list[tuple[TailSubscription, Any, Any]] = []
+        self._open: list[_Recording] = []
 
     def __enter__(self) -> Trace:
         """Begin to record."""
-        board = self._tracing._board
-        trace = Trace(board.sweep)
-
-        spans, events = trace._spans, trace._events
-
-        def tail(onset: TailEvent[Any]) -> Callable[[TailEvent[Any]], None]:
-            events.append(onset)
-            return events.append
-
-        def collect(span: SpanData) -> None:
-            if not subscription.removed:
-                spans.append(span)
-
-        subscription = TailSubscription(board, tail, inline=True, collect=collect)
-        token = board.set(None)
-        ambient = board.ambient
-        board.fall_back_to(())
-        board.plug_tail(subscription)
-        self._open.append((subscription, token, ambient))
-        return trace
+        recording = _Recording(self._tracing)
+        self._open.append(recording)
+        return recording.trace
 
     def __exit__(
         self,
@@ -145,13 +181,8 @@ class capture:  # noqa: N801 - it is used as a block, and reads as one
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End it: what is still open is left alone."""
-        subscription, token, ambient = self._open.pop()
-        board = self._tracing._board
-        board.sweep()
-        subscription.remove()
-        board.fall_back_to(ambient)
-        board.restore(token)
+        """End it; what is still open is left alone."""
+        self._open.pop().end()
 
     async def __aenter__(self) -> Trace:
         """Begin to record."""
@@ -163,5 +194,5 @@ class capture:  # noqa: N801 - it is used as a block, and reads as one
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End it: what is still open is left alone."""
+        """End it; what is still open is left alone."""
         self.__exit__(kind, error, traceback)

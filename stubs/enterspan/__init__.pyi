@@ -15,26 +15,26 @@ price
   add up
 """
 
-from enterspan._ids import SpanContext as SpanContext
-from enterspan._invocation import Invocation as Invocation
-from enterspan._protocols import Exporter as Exporter
-from enterspan._protocols import IdGenerator as IdGenerator
-from enterspan._protocols import Sampler as Sampler
-from enterspan._records import SpanData as SpanData
-from enterspan._records import SpanEvent as SpanEvent
-from enterspan._records import SpanLink as SpanLink
-from enterspan._scope import InvocationScope as InvocationScope
-from enterspan._scope import SpanScope as SpanScope
-from enterspan._scope import UseScope as UseScope
-from enterspan._span import Span as Span
+from enterspan._model.ids import SpanContext as SpanContext
+from enterspan._model.protocols import Exporter as Exporter
+from enterspan._model.protocols import IdGenerator as IdGenerator
+from enterspan._model.protocols import Sampler as Sampler
+from enterspan._model.records import SpanData as SpanData
+from enterspan._model.records import SpanEvent as SpanEvent
+from enterspan._model.records import SpanLink as SpanLink
+from enterspan._model.values import AttributeValue as AttributeValue
+from enterspan._model.values import Limits as Limits
+from enterspan._pipeline.worker import Stats as Stats
+from enterspan._pipeline.worker import Subscription as Subscription
+from enterspan._span.invocation import Invocation as Invocation
+from enterspan._span.scope import InvocationScope as InvocationScope
+from enterspan._span.scope import SpanScope as SpanScope
+from enterspan._span.scope import UseScope as UseScope
+from enterspan._span.span import Span as Span
 from enterspan._tracing import Tracing as Tracing
 from enterspan._tracing import traced as traced
 from enterspan._tracing import tracing as tracing
-from enterspan._values import AttributeValue as AttributeValue
-from enterspan._values import Limits as Limits
 from enterspan._version import __version__ as __version__
-from enterspan._worker import Stats as Stats
-from enterspan._worker import Subscription as Subscription
 from enterspan.events import AlarmEventInfo as AlarmEventInfo
 from enterspan.events import Attribute as Attribute
 from enterspan.events import Attributes as Attributes

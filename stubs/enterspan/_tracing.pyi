@@ -5,15 +5,15 @@ Each method is a line or two over the parts that do it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from enterspan._handlers import _Tail
-from enterspan._ids import SpanContext
-from enterspan._invocation import Invocation
-from enterspan._protocols import Exporter, IdGenerator, Sampler
-from enterspan._scope import InvocationScope, SpanScope, UseScope
-from enterspan._span import Span
-from enterspan._span import Span as _Span
-from enterspan._values import AttributeValue, Limits
-from enterspan._worker import Subscription
+from enterspan._model.ids import SpanContext
+from enterspan._model.protocols import Exporter, IdGenerator, Sampler
+from enterspan._model.values import AttributeValue, Limits
+from enterspan._pipeline.handlers import _Tail
+from enterspan._pipeline.worker import Subscription
+from enterspan._span.invocation import Invocation
+from enterspan._span.scope import InvocationScope, SpanScope, UseScope
+from enterspan._span.span import Span
+from enterspan._span.span import Span as _Span
 from enterspan.events import EventInfo
 from enterspan.instrument import Instrumentation
 from os import PathLike

@@ -15,7 +15,7 @@ The vocabulary is that of workerd's streaming tail workers.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enterspan._values import AttributeValue
+from enterspan._model.values import AttributeValue
 from typing import Any, Generic, Literal, TypeAlias
 from typing_extensions import TypeVar as DefaultTypeVar
 

@@ -1,25 +1,25 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""Which traces are kept: samplers that decide at the beginning, and one that decides at the end.
+"""Samplers: which traces are exported, decided when they begin or when they end.
 
-At the beginning, `Tracing.configure(sampler=...)` takes a sampler. These are values: frozen,
-comparable, picklable, and made of one another.
+`Tracing.configure(sampler=...)` takes a sampler, which decides when an invocation begins. Samplers
+are values: frozen, comparable, picklable, and composed of one another.
 
 >>> from enterspan import tracing
 >>> from enterspan.sampling import ALWAYS, NEVER, ByName, ParentBased, TraceIdRatio
 >>> ByName({"GET /health": NEVER, "checkout*": ALWAYS}, default=ParentBased(TraceIdRatio(0.1)))
 ByName({'GET /health': NEVER, 'checkout*': ALWAYS}, default=ParentBased(TraceIdRatio(0.1)))
 
-At the end, `TailSampling` stands before an exporter and lets through the invocations that failed,
-were slow, or are wanted for another reason.
+`TailSampling` wraps an exporter and decides when an invocation has ended: it exports those that
+failed, were slow, or are selected by a function.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enterspan._ids import SpanContext
-from enterspan._protocols import Exporter, Sampler
-from enterspan._records import SpanData
-from enterspan._values import AttributeValue
-from typing import Final
+from enterspan._model.ids import SpanContext
+from enterspan._model.protocols import Exporter, Sampler
+from enterspan._model.records import SpanData
+from enterspan._model.values import AttributeValue
+from typing import Final, TypeAlias
 
 __all__ = [
     "ALWAYS",
@@ -31,9 +31,11 @@ __all__ = [
     "TraceIdRatio",
 ]
 
-@dataclass(frozen=True)
+_Attributes: TypeAlias = Mapping[str, AttributeValue]
+
+@dataclass(frozen=True, slots=True)
 class Constant:
-    """A sampler with one answer: `ALWAYS` and `NEVER` are the two of them."""
+    """A sampler with a constant answer: `ALWAYS` or `NEVER`."""
 
     answer: bool
 
@@ -45,23 +47,27 @@ class Constant:
         parent: SpanContext | None,
         trace_id: int,
         name: str,
-        attributes: Mapping[str, AttributeValue],
+        attributes: _Attributes,
     ) -> bool:
-        """Give the answer."""
+        """Return the answer."""
 
 ALWAYS: Final[Constant]
-"""Keeps every trace."""
+"""Samples every trace."""
 
 NEVER: Final[Constant]
-"""Keeps none; tails see them all the same."""
+"""Samples no trace; tails get the events of all."""
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TraceIdRatio:
-    """Keeps a part of all traces, from 0 (none) to 1 (all), chosen by the trace id.
+    """Samples a part of all traces, from 0 (none) to 1 (all), by the trace id.
 
-    Whoever asks with the same trace id and the same ratio gets the same answer, also from
-    OpenTelemetry's `TraceIdRatioBased`; with a higher ratio, all that a lower one keeps is kept.
-    It does not look at the parent: put it into `ParentBased` for whole traces.
+    The answer depends on the trace id and the ratio only, and is the same as that of
+    OpenTelemetry's `TraceIdRatioBased`. A higher ratio samples all that a lower one does. The
+    parent is ignored: use it inside `ParentBased` to sample whole traces.
+
+    Raises:
+        TypeError: if `ratio` is not a number.
+        ValueError: if `ratio` is not from 0 to 1.
     """
 
     ratio: float
@@ -74,16 +80,19 @@ class TraceIdRatio:
         parent: SpanContext | None,
         trace_id: int,
         name: str,
-        attributes: Mapping[str, AttributeValue],
+        attributes: _Attributes,
     ) -> bool:
-        """Whether the trace id is in the part that is kept."""
+        """Return whether the trace id is in the part that is sampled."""
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ParentBased:
-    """Follows the parent where there is one, and asks another sampler where a trace begins.
+    """Follows the sampled flag of the parent; `root` decides about traces without a parent.
 
-    `sampled` and `unsampled` are asked about what has a parent with or without the flag; they
-    follow it unless they are told otherwise.
+    `sampled` and `unsampled` decide about a parent with and without the flag. By default they
+    follow it.
+
+    Raises:
+        TypeError: if one of them is not a sampler.
     """
 
     root: Sampler
@@ -91,24 +100,27 @@ class ParentBased:
     unsampled: Sampler = ...
 
     def __repr__(self) -> str:
-        """Show the samplers, those that are the default left out."""
+        """Show the samplers that are not the default."""
 
     def should_sample(
         self,
         parent: SpanContext | None,
         trace_id: int,
         name: str,
-        attributes: Mapping[str, AttributeValue],
+        attributes: _Attributes,
     ) -> bool:
-        """Ask the sampler whose turn it is."""
+        """Return the answer of the sampler for this parent."""
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ByName:
-    """Asks a sampler that is chosen by the name with which the invocation begins.
+    """Chooses a sampler by the name that the invocation has when it begins.
 
-    `rules` maps patterns (`checkout*`, case matters) to samplers; the first that fits decides, and
-    `default` where none does. A request that a middleware has taken has, at that moment, the name
-    of its method only: for paths, see the middleware's `exclude`.
+    `rules` maps patterns (`checkout*`, case-sensitive) to samplers. The first pattern that matches
+    decides, or `default` if none does. The name of a request is its method only when a middleware
+    begins its invocation: for paths, see `exclude` of the middleware.
+
+    Raises:
+        TypeError: if `rules` is not a mapping from patterns to samplers.
     """
 
     rules: Mapping[str, Sampler] | tuple[tuple[str, Sampler], ...]
@@ -122,16 +134,16 @@ class ByName:
         parent: SpanContext | None,
         trace_id: int,
         name: str,
-        attributes: Mapping[str, AttributeValue],
+        attributes: _Attributes,
     ) -> bool:
-        """Ask the sampler of the first pattern that fits."""
+        """Return the answer of the sampler of the first pattern that matches."""
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TailSamplingStats:
-    """What became of the spans that a `TailSampling` was given.
+    """Counts of the spans that a `TailSampling` was given.
 
-    `received` is the sum of `kept`, `left_out`, `over_limit` and `waiting`. What is `over_limit`
-    was dropped undecided, because there was no room for it.
+    `received` is the sum of `kept`, `left_out`, `over_limit` and `waiting`. Spans `over_limit` were
+    dropped before a decision, because the limits were reached.
     """
 
     received: int
@@ -141,24 +153,32 @@ class TailSamplingStats:
     waiting: int
 
 class TailSampling:
-    """An exporter that hands on to another one the invocations worth keeping, whole.
+    """An exporter that passes selected invocations, as a whole, to another exporter.
 
-    An invocation is kept if anything in it failed or was closed with an outcome of your own
-    (`failed=True`), if it took `slower_than` seconds
-    or more (None: that is no reason), or if `keep(spans)` says so, which is asked with all spans of
-    it, in order of their end. It is decided when the root has ended. What is not kept then waits on
-    for as long as there is room, and is kept after all if a span that ends later is a reason to; a
-    span that ends after its invocation was kept is handed on at once.
+    The decision about an invocation is made when its root has ended. Spans of an invocation that is
+    not kept wait while there is room: if a span that ends later is a reason to keep it, all are
+    exported. Spans that end after their invocation was kept are exported at once.
 
-    At most `max_spans` spans of `max_bytes` bytes wait. Above that, what was not kept goes first,
-    the oldest before the others, and then the oldest that is not decided: it is dropped, counted in
-    `stats.over_limit`, said once to the logger `enterspan`, and, should the invocation be kept in
-    the end, said on its root (`enterspan.warning.type`: `tail_sampling_limit_exceeded`).
+    When more than `max_spans` spans or `max_bytes` bytes wait, spans of invocations that were not
+    kept are dropped first, the oldest before the others, and then those of the oldest undecided
+    ones. These are counted in `stats.over_limit` and reported once to the logger `enterspan`. If
+    their invocation is kept later, its root span has `enterspan.warning.type` =
+    `tail_sampling_limit_exceeded`.
 
-    What is not decided at the shutdown is handed on: it was open when the process ended. Flush with
-    `Tracing.flush`, count with `stats`.
+    Undecided invocations are exported at shutdown: they were open when the process ended.
 
-    TypeError or ValueError for arguments that make no sense.
+    Args:
+        exporter: the exporter of the invocations that are kept.
+        failed: keep an invocation if a span in it has failed, or was closed with an outcome that
+            is not one of enterspan's.
+        slower_than: keep an invocation that took at least so many seconds; None for no limit.
+        keep: called with all spans of an invocation, in order of their end; keep it if this returns
+            a true value.
+        max_spans: how many spans may wait for a decision.
+        max_bytes: how many bytes of spans may wait for a decision.
+
+    Raises:
+        TypeError, ValueError: for an invalid argument.
     """
 
     def __init__(
@@ -174,10 +194,10 @@ class TailSampling:
 
     @property
     def stats(self) -> TailSamplingStats:
-        """Counted in spans."""
+        """The counts, in spans."""
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Take finished spans, and hand on those of invocations that are kept."""
+        """Export the spans of invocations that are kept; the others wait."""
 
     def shutdown(self) -> None:
-        """Hand on what was still open, and shut the other exporter down."""
+        """Export what is undecided, and shut the other exporter down."""

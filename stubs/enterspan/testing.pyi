@@ -2,7 +2,7 @@
 """Traces as test results: `capture()` records what is done in a block, at once and in order."""
 
 from collections.abc import Callable
-from enterspan._records import SpanData
+from enterspan._model.records import SpanData
 from enterspan._tracing import Tracing
 from enterspan.events import TailEvent
 from types import TracebackType

@@ -292,7 +292,7 @@ def test_check_changes_nothing(shop, tmp_path, capsys):
     assert module.read_text() == text + "\n"
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.startswith(f"enterspan: {module} is not what {shop} says: ")
+    assert said.err.startswith(f"enterspan: {module} does not match {shop}: ")
     assert said.err.count("\n") == 1
 
 
@@ -309,7 +309,7 @@ def test_a_file_that_somebody_wrote_is_never_written_over(shop, tmp_path, capsys
     module = tmp_path / "spans.py"
     module.write_text("import os\n")
     assert cli.main(["catalogue", "--generate", "--catalogue", str(shop)]) == 2
-    assert "was not generated from a catalogue, and is left as it is" in capsys.readouterr().err
+    assert "was not generated from a catalogue, and is not overwritten" in capsys.readouterr().err
     assert module.read_text() == "import os\n"
     module.write_text("")
     assert generate(shop) is True
@@ -327,9 +327,9 @@ def test_a_link_is_followed(shop, tmp_path):
 @pytest.mark.parametrize(
     "output, message",
     [
-        ("none/spans.py", "No such file or directory"),
-        ("shop.toml/spans.py", "Not a directory"),
-        ("folder.py", "it is no file"),
+        ("none/spans.py", "its folder does not exist"),
+        ("shop.toml/spans.py", "its folder does not exist"),
+        ("folder.py", "it is not a file"),
         ("spans.pyi", "the output must be a module"),
         ("a\nb.py", "the output must be a module"),
     ],
@@ -365,5 +365,5 @@ def test_a_write_that_fails_leaves_the_old_file(shop, tmp_path, monkeypatch):
 def test_nobody_said_where_it_goes(shop):
     """The message says how."""
     shop.write_text(SHOP.replace('output = "spans.py"', ""))
-    with pytest.raises(CatalogueError, match="does not say where the module goes: output = "):
+    with pytest.raises(CatalogueError, match="no output is given: add output = "):
         generate(shop)

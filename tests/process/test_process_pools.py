@@ -192,7 +192,7 @@ def test_another_tracing_finds_its_like_by_name():
     mine = Tracing("of the pool")
     with capture(mine), mine.span("outer") as outer:
         bound = there_and_back(mine.propagate(report))
-        named = bound._board.name
+        named = bound._self_tracer.name
     assert named == "of the pool"
     assert outer.context.span_id == bound._span.context.span_id
 

@@ -245,7 +245,7 @@ def test_what_is_too_big_while_it_is_open_loses_its_oldest_and_says_so(
     assert root.attributes["enterspan.warning.type"] == "tail_sampling_limit_exceeded"
     assert root.attributes["enterspan.warning.message"].startswith("22 spans")
     assert len(caplog.records) == 1
-    assert "over 10 spans" in caplog.text
+    assert "more than 10 spans" in caplog.text
 
 
 def test_bytes_are_bounded_as_well(mine, listen, collector):

@@ -33,7 +33,7 @@ class Ids:
 
 
 def settings(tracing):
-    board = tracing._board
+    board = tracing._tracer
     return (board.sampler, board.limits, board.bits, dict(board.resource), board.enabled)
 
 

@@ -15,16 +15,16 @@ def test_a_token_of_another_context_leaves_nothing_behind() -> None:
     """Not the entry that was set there, and not what was before it there."""
     mine = Tracing("mine")
     with capture(mine), mine.span("outer"):
-        token = contextvars.copy_context().run(mine._board.set, None)
-        mine._board.restore(token)
+        token = contextvars.copy_context().run(mine._tracer.set, None)
+        mine._tracer.undo(token)
         assert mine.current_span().name == ""
 
 
 def test_a_token_that_was_used_is_no_error() -> None:
     mine = Tracing("mine")
-    token = mine._board.set(None)
-    mine._board.restore(token)
-    mine._board.restore(token)
+    token = mine._tracer.set(None)
+    mine._tracer.undo(token)
+    mine._tracer.undo(token)
     assert mine.current_span().name == ""
 
 
@@ -41,10 +41,10 @@ def test_a_variable_that_is_unset_already_is_no_error() -> None:
         yield 2
 
     with capture(mine) as trace:
-        token = mine._board.set(None)
-        usual, mine._board.reset = mine._board.reset, reset
-        mine._board.restore(token)
+        token = mine._tracer.set(None)
+        usual, mine._tracer.reset = mine._tracer.reset, reset
+        mine._tracer.undo(token)
         seen = list(numbers())
-        mine._board.reset = usual
+        mine._tracer.reset = usual
     assert seen == [1, 2]
     assert trace.tree() == "numbers"

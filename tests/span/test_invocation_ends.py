@@ -570,8 +570,8 @@ def test_a_task_that_never_ends_pins_nothing_but_ids(mine):
         alive = [o for o in gc.get_objects() if isinstance(o, Invocation) and o.tracing is mine]
         assert alive == []
         assert span._attributes is None
-        assert span._more is None
-        kept = gc.get_referents(span._lifeline.origin)
+        assert span._details is None
+        kept = gc.get_referents(span._state)
         assert not any(big in getattr(o, "__dict__", {}).values() for o in kept)
         forever.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -8,10 +8,10 @@ import gc
 import tracemalloc
 from collections import Counter
 
-from enterspan._pipeline.tails import Stream, Watch
-from enterspan._span.invocation import Invocation
-from enterspan._span.lifeline import Lifeline
-from enterspan._span.span import Rare, Span
+from enterspan._pipeline.tails import Stream, TailStream
+from enterspan._span.details import Details
+from enterspan._span.invocation import Invocation, InvocationState
+from enterspan._span.span import Span
 
 
 class Nothing:
@@ -22,7 +22,7 @@ class Nothing:
         pass
 
 
-OURS = (Invocation, Lifeline, Rare, Span, Stream, Watch)
+OURS = (Invocation, InvocationState, Details, Span, Stream, TailStream)
 
 
 def ours():
@@ -83,7 +83,7 @@ def test_a_hundred_thousand_contexts_that_captured_a_span_keep_only_shells(mine)
                 kept.append(contextvars.copy_context())
         assert mine.flush(30)
         after = grown(before)
-        assert set(after) <= {"RootSpan", "Span", "Lifeline"}
+        assert set(after) <= {"RootSpan", "Span", "InvocationState"}
         tracemalloc.start()
         for _ in range(1000):
             with mine.invocation("request", attributes={"big": big}):
@@ -179,4 +179,4 @@ def test_tails_and_exporters_that_come_and_go(mine):
                 pass
         tail.worker._thread.join(10)
     assert threading.active_count() <= before
-    assert mine._board.exports == mine._board.tails == ()
+    assert mine._subscribers.exporters == mine._subscribers.tails == ()

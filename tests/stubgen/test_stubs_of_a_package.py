@@ -1,4 +1,4 @@
-"""Somebody has a package that is traced, and wants checkers to see it as it was written."""
+"""`enterspan stubs` of a traced package: type checkers see it as it is written."""
 
 import ast
 import itertools
@@ -512,6 +512,93 @@ def test_branches_on_the_version_and_the_platform_are_kept(stub):
         def read() -> int: ...
         """
     )
+
+
+# --- private modules ------------------------------------------------------------------------------
+
+
+def stubs_below(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8").splitlines()[2:]
+        for path in sorted(folder.rglob("*.pyi"))
+    }
+
+
+def test_names_of_private_packages_are_re_exported_and_their_stubs_have_nothing_else(
+    package, tmp_path
+):
+    name = package(
+        """
+        from typing import TYPE_CHECKING
+        from PKG._model.cart import Cart as Cart
+        if TYPE_CHECKING:
+            from PKG._model.ids import CartId as CartId
+        __all__ = ["Cart", "CartId"]
+        """,
+        shop="from PKG._model.cart import Cart\ndef sell(cart: Cart) -> int: ...",
+        **{
+            "_model.__init__": "x = []",
+            "_model.cart": """
+            from PKG._model.ids import CartId
+            from PKG._model.unneeded import anything
+            class Cart:
+                id: CartId
+            def helper(x): ...
+            """,
+            "_model.ids": "class CartId(int): ...\nx = []",
+            "_model.unneeded": "def anything(x): ...",
+        },
+    )
+    assert main(["stubs", name, "--output", "out"]) == 0
+    assert stubs_below(tmp_path / "out" / name) == {
+        "__init__.pyi": [
+            f"from {name}._model.cart import Cart as Cart",
+            f"from {name}._model.ids import CartId as CartId",
+            "",
+            '__all__ = ["Cart", "CartId"]',
+        ],
+        "_model/__init__.pyi": [],
+        "_model/cart.pyi": [
+            f"from {name}._model.ids import CartId",
+            "",
+            "class Cart:",
+            "    id: CartId",
+        ],
+        "_model/ids.pyi": ["class CartId(int): ..."],
+        "shop.pyi": [
+            f"from {name}._model.cart import Cart",
+            "",
+            "def sell(cart: Cart) -> int: ...",
+        ],
+    }
+
+
+@pytest.mark.parametrize("place", ["module", "package", "modules"])
+def test_a_module_that_is_marked_as_internal_is_private_whatever_its_name(package, tmp_path, place):
+    name = package(
+        "from PKG.inside import Cart as Cart\n__all__ = ['Cart']",
+        **{
+            "inside.__init__": "from PKG.inside.cart import Cart as Cart\n__all__ = ['Cart']"
+            + {"module": "", "package": "\n# internal: why", "modules": "\n# internal modules"}[
+                place
+            ],
+            "inside.cart": ("# internal\n" if place == "module" else "")
+            + "class Cart: ...\ndef helper(x): ...",
+            "inside.other": "" if place == "module" else "def other(x): ...",
+        },
+    )
+    assert main(["stubs", name, "--output", "out"]) == 0
+    found = stubs_below(tmp_path / "out" / name)
+    assert found["inside/cart.pyi"] == ["class Cart: ..."]
+    assert ("inside/other.pyi" in found) == (place == "module")
+    assert found["inside/__init__.pyi"][0] == f"from {name}.inside.cart import Cart as Cart"
+    assert len(found) == (4 if place == "module" else 3)
+
+
+def test_a_mark_below_a_definition_is_none_of_the_module(package, tmp_path, capsys):
+    name = package("", shop="def sell(x):\n    # internal\n    ...")
+    assert main(["stubs", name, "--output", "out"]) == 2
+    assert "parameter 'x' of sell() has no annotation" in capsys.readouterr().err
 
 
 # --- how it is written ----------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def refused(tmp_path, monkeypatch, capsys):
         ("import logging\nlogger = logging.getLogger()", "2: 'logger' has no annotation"),
         (
             "from typing import Final\nx: Final = [1][0]",
-            "2: 'x' is Final of no type: say of which",
+            "2: 'x' is Final without a type",
         ),
         (
             (
@@ -83,7 +83,7 @@ def refused(tmp_path, monkeypatch, capsys):
         ("__all__ = ['gone']", "1: 'gone' is exported, and nothing that can be read defines it"),
         (
             "__all__ = [name for name in 'ab']",
-            "1: __all__ must be a list of texts, written out",
+            "1: __all__ must be a list of string literals",
         ),
     ],
 )
@@ -184,16 +184,17 @@ def test_a_disk_that_is_full_leaves_the_stubs_as_they_were(fine, tmp_path, monke
     (tmp_path / fine / "__init__.py").write_text("def f() -> str: ...\n")
     (tmp_path / fine / "more.py").write_text("def g() -> str: ...\n")
     before = {path: path.read_text() for path in (tmp_path / "out").rglob("*.pyi")}
-    written = []
-    whole = type(tmp_path).write_bytes
+    opened = []
+    whole = type(tmp_path).open
 
-    def write_bytes(path, data):
-        if written:
-            raise OSError(28, "No space left on device", str(path))
-        written.append(path)
-        return whole(path, data)
+    def open_new(path, mode="r", *args, **kwargs):
+        if mode == "xb":
+            opened.append(path)
+            if len(opened) > 1:
+                raise OSError(28, "No space left on device", str(path))
+        return whole(path, mode, *args, **kwargs)
 
-    monkeypatch.setattr(type(tmp_path), "write_bytes", write_bytes)
+    monkeypatch.setattr(type(tmp_path), "open", open_new)
     capsys.readouterr()
     assert main(["stubs", fine, "--output", "out"]) == 2
     assert "No space left on device" in capsys.readouterr().err

@@ -10,62 +10,58 @@ from typing import TYPE_CHECKING, Any
 
 from wrapt import FunctionWrapper
 
-from enterspan._forms.enter import is_plain, settle
-from enterspan._forms.traced import Recorder, span_name
-from enterspan._span.scope import begin, begin_with_floor, fail, finish
+from enterspan._forms.enter import settle
+from enterspan._forms.recorder import recorder_for, span_name
+from enterspan._forms.results import PLAIN, kind_of
 
 if TYPE_CHECKING:
-    from enterspan._forms.traced import Options
-    from enterspan._span.switchboard import Switchboard
+    from enterspan._forms.options import Options
+    from enterspan._span.tracer import Tracer
 
 
 class TracedCallable(FunctionWrapper[Any, Any]):
     """Any callable with a span around each call; in all else the callable itself."""
 
     def __init__(
-        self, wrapped: Any, board: Switchboard, options: Options, settle: Any = settle
+        self, wrapped: Any, tracer: Tracer, options: Options, settle: Any = settle
     ) -> None:
-        name = options.name or span_name(wrapped)
         if options.capture_args and options.capture_args is not True:
             raise ValueError(
                 f"capture_args needs a function with named parameters, not {wrapped!r}; use True"
             )
-        captures = options.capture_args is True
-        recorder = Recorder(options, ())
-
-        open_span: Any = begin_with_floor if recorder.has_floor else begin
+        recorder = recorder_for(tracer, options, span_name(wrapped))
+        begin, end = recorder.begin, recorder.end
         retired: list[bool] = []
 
         def call(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
-            if board.off or retired:
+            if tracer.off or retired:
                 return wrapped(*args, **kwargs)
-            span = open_span(board, name, *recorder.start())
+            span = begin(tracer, recorder.name, *recorder.start(*args, **kwargs))
             if span is None:
                 return wrapped(*args, **kwargs)
-            if captures:
-                given = (
-                    "[redacted]" if options.redact and args else args
-                )  # whose names nobody knows
+            if options.capture_args:
+                # The names of positional arguments are not known.
+                given = "[redacted]" if options.redact and args else args
                 recorder.arguments(span, {"args": given, "kwargs": kwargs})
             try:
                 result = wrapped(*args, **kwargs)
             except BaseException as error:
-                fail(span, error)
+                end(span, error)
                 raise
             if options.capture_return:
                 recorder.result(span, result)
-            if is_plain(result):
-                finish(span)
+            if kind_of(result) is PLAIN:
+                end(span)
                 return result
-            return settle(board, span, result, True)
+            return settle(tracer, span, result, end)
 
         super().__init__(wrapped, call)
-        self._self_board = board
+        self._self_tracer = tracer
         self._self_options = options
         self._self_retired = retired
 
     def retire(self) -> None:
-        """Record nothing from here on: it was taken out, but somebody may hold it for good."""
+        """Record nothing from here on: it was taken out, but something may hold it for good."""
         self._self_retired.append(True)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -76,7 +72,7 @@ class TracedCallable(FunctionWrapper[Any, Any]):
             found = getattr(found, part, None)
         if found is self:
             return name
-        return trace_callable, (self.__wrapped__, self._self_board, self._self_options)
+        return trace_callable, (self.__wrapped__, self._self_tracer, self._self_options)
 
     def __reduce__(self) -> Any:
         """Pickle by reference where that leads here, else with what is wrapped."""
@@ -91,6 +87,6 @@ class TracedCallable(FunctionWrapper[Any, Any]):
         return self
 
 
-def trace_callable(target: Any, board: Switchboard, options: Options) -> Any:
+def trace_callable(target: Any, tracer: Tracer, options: Options) -> Any:
     """Return a callable with a span around each call."""
-    return TracedCallable(target, board, options)
+    return TracedCallable(target, tracer, options)

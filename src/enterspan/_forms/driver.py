@@ -1,247 +1,225 @@
-"""Generators and coroutines, stepped: the body sees its span, and whoever drives it never does.
+"""The driver: steps a generator or a coroutine with its span current, and only then.
 
-A generator has no context of its own: what it sets is seen by its consumer. So the span is made
-current for each step of the body and put away after it, together with whatever spans the body has
-opened itself. A coroutine is driven in the same way; it needs that only where two of them share a
-context, but then it needs it badly.
+A generator has no context of its own: what it sets is seen by its consumer. So the span is attached
+for each step of the body and detached after it, together with whatever spans the body has opened
+itself. A coroutine is driven in the same way; it needs that only where two of them are stepped in
+one context.
 """
 
 from __future__ import annotations
 
 import sys
-from types import CoroutineType, FunctionType, GeneratorType, coroutine
-
-from enterspan._model.clock import now_ns
-from enterspan._span.scope import fail, finish, mark
+from types import CoroutineType, GeneratorType, coroutine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine, Generator
-    from typing import Any, Final, TypeVar
+    from collections.abc import Callable, Generator
+    from typing import Any, Final, TypeAlias
 
-    from enterspan._span.span import Span
-    from enterspan._span.switchboard import Switchboard
+    from enterspan._span.tracer import Tracer
 
-    _G = TypeVar("_G")
-
-
-_TOLD_BY_FRAME: Final[bool] = "cr_suspended" not in CoroutineType.__dict__
-"""Before 3.11 the frame tells whether a body has started, and from then on the body itself."""
-
-_AWAITED = 0x100
-"""The flag of generators that are awaited (types.coroutine, PEP 492): CO_ITERABLE_COROUTINE."""
+    End: TypeAlias = Callable[[Any, BaseException | None], None]
+    """What ends a body's span: it is called with the span, and the exception that left the body."""
 
 
-class Inside:
-    """What is current inside a body while it is suspended, and what its end means for the span."""
+async def _nothing() -> None:
+    return None
 
-    __slots__ = ("board", "entry", "span")
 
-    def __init__(self, board: Switchboard, span: Span | None, entry: Any = None) -> None:
-        self.board = board
-        self.span = span  # None: it is not this body's to end
+_coroutine: Any = _nothing()
+_CLOSED: Final = (GeneratorType, type(_coroutine.__await__()))
+"""What is closed by `close()`; that of a step of an async generator does nothing before 3.13."""
+_coroutine.close()
+
+
+class Body:
+    """A body that is suspended: what is current inside it, and how its span ends."""
+
+    __slots__ = ("end", "entry", "span", "tracer")
+
+    def __init__(self, tracer: Tracer, span: Any, end: End, entry: Any = None) -> None:
+        self.tracer = tracer
+        self.span = span
+        self.end = end
         self.entry = span if entry is None else entry
 
-    def ended(self) -> None:
-        """The body has returned."""
-        if self.span is not None:
-            finish(self.span)
-
-    def failed(self, error: BaseException) -> None:
-        """The body was left by an exception."""
-        if self.span is not None:
-            fail(self.span, error)
-
-
-class InsideOnly(Inside):
-    """The same for a span that the caller ends: an exception is marked on it, no more."""
-
-    __slots__ = ()
-
-    def ended(self) -> None:
-        """The body has returned."""
-
-    def failed(self, error: BaseException) -> None:
-        """The body was left by an exception."""
-        span = self.span
-        if span is not None and not span._end:
-            mark(span, span._lifeline.origin, error, now_ns())
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function as one step of the body."""
+        tracer = self.tracer
+        token = tracer.set(self.entry)
+        try:
+            return function(*args)
+        finally:
+            self.entry = tracer.get()
+            tracer.undo(token)
 
 
-_CLOSED: Final = (GeneratorType, CoroutineType)
-"""What is closed by `close()`; that of a step of an async generator does nothing before 3.13."""
+def no_end(_span: Any, _error: BaseException | None = None) -> None:
+    """Leave the span alone: it is not this body's."""
 
 
-def _drive(  # noqa: C901, PLR0912, PLR0915 - every step of every body passes here
-    board: Switchboard,
+def _drive(  # noqa: C901, PLR0912 - each step of each body passes here: written out
+    tracer: Tracer,
     entry: Any,
-    body: Any,
-    inside: Inside | None = None,
-    span: Span | None = None,
+    steps: Any,
+    body: Body | None = None,
+    span: Any = None,
+    end: Any = no_end,
     recorder: Any = None,
     item: Any = None,
-    begun: bool = False,
+    is_begun: bool = False,
 ) -> Generator[Any, Any, Any]:
-    """Drive a generator, a coroutine or one step of an async generator, with an entry current.
+    """Drive an iterator of steps with an entry current: a generator, or what is awaited.
 
-    To its driver it behaves as `yield from body` does (PEP 380). What is current where it stops is
-    told to `inside`. A `span` ends with it, after the recorder has seen the result; an exception is
-    the caller's to deal with. If it has `begun`, the first step has been made, and gave the item.
+    To its own driver it behaves as `yield from steps` does (PEP 380). What is current where it is
+    suspended is kept in *body*. The *span* is ended when it has run to its end, after the recorder
+    has got the result; an exception is the caller's to deal with. If it *is_begun*, its first step
+    was made, and gave the item.
     """
-    get, set_, reset = board.get, board.set, board.reset
-    send = body.send
+    get, set_, reset = tracer.get, tracer.set, tracer.reset
     value: Any = None
     error: BaseException | None = None
-    if begun:
+    if is_begun:
         try:
             value = yield (item, item := None)[0]
         except BaseException as thrown:
             error = from_outside(thrown)
     while True:
-        token = set_(entry)
+        token = None
         try:
-            if error is None:
-                item = send(value)
-            elif isinstance(error, GeneratorExit) and type(body) in _CLOSED:
-                body.close()
-                raise error
+            token = set_(entry)
+            if error is not None:
+                item = _throw(steps, error)
+            elif value is None:
+                item = next(steps)
             else:
-                item = body.throw(error)
+                item = steps.send(value)
         except StopIteration as stop:
             result = stop.value
-            if span is not None:
-                if recorder is not None:
-                    recorder.result(span, result)
-                if get() is span:
-                    span._token = token  # the span's end puts away what was set here
-                    finish(span)
-                    return result
-            if inside is not None:
-                inside.entry = get()
-            board.restore(token)
-            if span is not None:
-                finish(span)
+            if recorder is not None:
+                recorder.result(span, result)
+            if span is not None and get() is span:
+                span._token = token  # the span's end detaches what was attached here
+            else:
+                if body is not None:
+                    body.entry = get()
+                tracer.undo(token)
+            end(span)
             return result
         except BaseException:
             value = error = None
-            if inside is not None:
-                inside.entry = get()
-            board.restore(token)
+            if body is not None:
+                body.entry = get()
+            if token is not None:
+                tracer.undo(token)
+            elif get() is entry:
+                set_(None)  # it arrived between the two instructions
             raise
         value = error = None
         entry = get()
-        if inside is not None:
-            inside.entry = entry
+        if body is not None:
+            body.entry = entry
         try:
             reset(token)
         except (ValueError, RuntimeError, LookupError):
-            board.restore(token)
+            tracer.undo(token)
         try:
             value = yield (item, item := None)[0]  # what passes through is not kept here
         except BaseException as thrown:
             error = from_outside(thrown)
 
 
-def from_outside(error: BaseException) -> BaseException:
-    """Take our frame off the traceback of what is passed on into a body: it will be there again."""
-    traceback = error.__traceback__
-    error.__traceback__ = None if traceback is None else traceback.tb_next
-    return error
+def _throw(steps: Any, error: BaseException) -> Any:
+    """Throw an exception into a body, as `yield from` does."""
+    if isinstance(error, GeneratorExit) and type(steps) in _CLOSED:
+        steps.close()
+        raise error
+    return steps.throw(error)
 
 
 drive: Any = coroutine(_drive)
 """`_drive`, for `await` and for `yield from` alike (types.coroutine sets a flag of its code)."""
 
 
-def drive_on(board: Switchboard, span: Span, body: Any, item: Any, recorder: Any = None) -> Any:
-    """Drive a body whose first step was made with its span current, and gave an item."""
-    entry = board.get()
-    take_away(board, span)
-    return drive(board, entry, body, None, span, recorder, item, True)
+def resume(tracer: Tracer, span: Any, steps: Any, item: Any, end: End, recorder: Any = None) -> Any:
+    """Drive a coroutine whose first step was made with its span current, and gave an item."""
+    entry = tracer.get()
+    put_away(tracer, span)
+    return drive(tracer, entry, steps, None, span, end, recorder, item, True)
 
 
-def take_away(board: Switchboard, span: Span) -> None:
-    """Put away a span that is current for a body's step, and whatever the body has left open."""
+def put_away(tracer: Tracer, span: Any) -> None:
+    """Detach a span after a step, with whatever spans the body has left open."""
     token, span._token = span._token, None
     if token is not None:
-        board.restore(token)
+        tracer.undo(token)
 
 
-def skip_frames(error: BaseException) -> None:
-    """Take the frames of this package, save the first, off a traceback just caught."""
+def drive_step(body: Body, step: Any) -> Any:
+    """Drive one step of an async generator."""
+    return drive(body.tracer, body.entry, step.__await__(), body)
+
+
+def run_generator(body: Body, steps: Any) -> Generator[Any, Any, Any]:
+    """Be a generator for another one, with a span inside."""
+    if type(steps) is Unstarted:
+        steps = steps.take()
+    try:
+        return (yield from drive(body.tracer, body.entry, steps, None, body.span, body.end))
+    except BaseException as error:
+        hide_frames(error)
+        body.end(body.span, error)
+        raise
+
+
+_run_awaited: Any = coroutine(
+    type(run_generator)(run_generator.__code__, run_generator.__globals__)
+)
+
+
+async def run_coroutine(body: Body, steps: Any) -> Any:
+    """Be a coroutine for another one, or for any awaitable, with a span inside."""
+    if type(steps) is Unstarted:
+        steps = steps.take().__await__()
+    try:
+        return await drive(body.tracer, body.entry, steps, None, body.span, body.end)
+    except BaseException as error:
+        hide_frames(error)
+        body.end(body.span, error)
+        raise
+
+
+# --- tracebacks -----------------------------------------------------------------------------------
+
+
+def from_outside(error: BaseException) -> BaseException:
+    """Remove our frame from the traceback of what is thrown into a body, where it is added again."""
     traceback = error.__traceback__
-    while (
-        traceback is not None
-        and traceback.tb_next is not None
-        and traceback.tb_next.tb_frame.f_code in _PASSING
-    ):
-        traceback.tb_next = traceback.tb_next.tb_next
+    error.__traceback__ = None if traceback is None else traceback.tb_next
+    return error
 
 
-def iterate(awaitable: Any, method: str = "", *args: Any) -> Any:
-    """What awaiting an object, or what a method of its gives, comes to."""
-    if method:
-        awaitable = getattr(type(awaitable), method)(awaitable, *args)
-    return (yield from awaitable.__await__())
+def hide_frames(error: BaseException) -> None:
+    """Remove the catching frame, and those of the driver below it, from a traceback just caught.
+
+    Before Python 3.11 an exception that is raised again keeps the traceback with which it was
+    caught: the catching frame stays there.
+    """
+    first = error.__traceback__
+    if first is None:
+        return
+    following = first.tb_next
+    while following is not None and following.tb_frame.f_code in _OURS:
+        following = following.tb_next
+    first.tb_next = following
+    error.__traceback__ = following
 
 
-_PASSING: Final = (_drive.__code__, iterate.__code__)
+# --- bodies that a call has returned --------------------------------------------------------------
 
 
-def run_generator(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
-    """Be a generator for another one."""
-    if type(body) is Unstarted:
-        body = body.take()
-    try:
-        result = yield from drive(inside.board, inside.entry, body)
-    except BaseException as error:
-        skip_frames(error)
-        inside.failed(error)
-        raise
-    inside.ended()
-    return result
-
-
-_run_awaited: Any = coroutine(FunctionType(run_generator.__code__, run_generator.__globals__))
-
-
-async def run_coroutine(inside: Inside, body: Any) -> Any:
-    """Be a coroutine for another one, or for any awaitable's iterator."""
-    if type(body) is Unstarted:
-        body = body.take()
-    try:
-        result = await drive(inside.board, inside.entry, body)
-    except BaseException as error:
-        skip_frames(error)
-        inside.failed(error)
-        raise
-    inside.ended()
-    return result
-
-
-async def run_async_generator(inside: Inside, body: Any) -> AsyncGenerator[Any, Any]:
-    """Be an async generator for another one."""
-    if type(body) is Unstarted:
-        body = body.take()
-    step = first_step(body)
-    while True:
-        try:
-            item = await drive(inside.board, inside.entry, step, inside)
-        except StopAsyncIteration:
-            inside.ended()
-            return
-        except BaseException as error:
-            skip_frames(error)
-            inside.failed(error)
-            raise
-        try:
-            step = body.asend((yield (item, item := None, step := None)[0]))
-        except BaseException as thrown:
-            step = body.athrow(from_outside(thrown))
-
-
-def first_step(body: Any) -> Any:
-    """The first step of an async generator that somebody else drives.
+def first_step(generator: Any) -> Any:
+    """Return the first step of an async generator that another one drives.
 
     An event loop is told of async generators at their first step, to close those that are left. If
     it knew of this one, it would close it while its driver does.
@@ -249,75 +227,95 @@ def first_step(body: Any) -> Any:
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
     try:
-        return body.asend(None)
+        return generator.asend(None)
     finally:
         sys.set_asyncgen_hooks(*hooks)
 
 
-def is_started(body: Any) -> bool:
+_BY_FRAME: Final[bool] = "cr_suspended" not in CoroutineType.__dict__
+"""Before 3.11 the frame tells whether a body has started, and from then on the body itself."""
+
+
+def is_started(result: Any) -> bool:
     """Whether a coroutine, a generator or an async generator has made its first step already."""
     for prefix in ("cr", "gi", "ag"):
-        frame = getattr(body, prefix + "_frame", body)
+        frame = getattr(result, prefix + "_frame", result)
         if frame is None:
             return True
-        if frame is not body:
-            if _TOLD_BY_FRAME:
+        if frame is not result:
+            if _BY_FRAME:
                 return bool(frame.f_lasti >= 0)
-            suspended = getattr(
-                body, prefix + "_suspended", False
-            )  # async generators: from 3.12 on
-            return bool(getattr(body, prefix + "_running") or suspended)
+            suspended = getattr(result, prefix + "_suspended", False)  # async: from 3.12 on
+            return bool(getattr(result, prefix + "_running") or suspended)
     return False
 
 
-_HELD_HERE_ALONE: Final = 2
-"""What sys.getrefcount says of an object that only the asking function has."""
+def _references(held: Any) -> int:
+    return sys.getrefcount(held)
+
+
+def _references_of_one() -> int:
+    """What `_references` says of an object that only a local variable of its caller refers to."""
+    body, _ = object(), None
+    return _references(body)
+
+
+_HELD_HERE_ALONE: Final = _references_of_one()
 
 
 class Unstarted:
-    """A body that waits for its first step; if that never comes, the span ends all the same."""
+    """A body that waits for its first step; if that never comes, its span ends all the same."""
 
-    __slots__ = ("_body", "_inside")
+    __slots__ = ("_body", "_steps")
 
-    def __init__(self, inside: Inside, body: Any) -> None:
-        self._inside = inside
-        self._body: Any = body
+    def __init__(self, body: Body, steps: Any) -> None:
+        self._body = body
+        self._steps: Any = steps
 
     def take(self) -> Any:
-        """Start: the body is its driver's from here on."""
-        body, self._body = self._body, None
-        return body
+        """Start: the steps are the driver's from here on."""
+        steps, self._steps = self._steps, None
+        return steps
 
     def __del__(self) -> None:
         """End the span of a body that was never started.
 
-        A coroutine that nobody else holds is closed: that it was never awaited has been said once.
+        A coroutine that nothing else refers to is closed: one warning that it was never awaited is
+        enough.
         """
-        body = self.take()
-        if body is not None:
-            if type(body) is CoroutineType and sys.getrefcount(body) <= _HELD_HERE_ALONE:
-                body.close()
-            self._inside.board.collect(self._inside.ended)
+        steps = self.take()
+        if steps is not None:
+            if type(steps) is CoroutineType and _references(steps) <= _HELD_HERE_ALONE:
+                steps.close()
+            body = self._body
+            body.tracer.collect(lambda: body.end(body.span, None))
 
 
-def as_generator(inside: Inside, body: Any) -> Generator[Any, Any, Any]:
+def as_generator(body: Body, steps: Any) -> Any:
     """Return a generator that is this one, with a span inside."""
-    run = _run_awaited if body.gi_code.co_flags & _AWAITED else run_generator
-    return _named(run(inside, Unstarted(inside, body)), body)
+    is_awaited = steps.gi_code.co_flags & 0x100  # CO_ITERABLE_COROUTINE: types.coroutine, PEP 492
+    run = _run_awaited if is_awaited else run_generator
+    return named(run(body, Unstarted(body, steps)), steps)
 
 
-def as_coroutine(inside: Inside, body: Any) -> Coroutine[Any, Any, Any]:
+def as_coroutine(body: Body, steps: Any) -> Any:
     """Return a coroutine that is this one, with a span inside."""
-    return _named(run_coroutine(inside, Unstarted(inside, body)), body)
+    return named(run_coroutine(body, Unstarted(body, steps)), steps)
 
 
-def as_async_generator(inside: Inside, body: Any) -> AsyncGenerator[Any, Any]:
-    """Return an async generator that is this one, with a span inside."""
-    return _named(run_async_generator(inside, Unstarted(inside, body)), body)
-
-
-def _named(made: _G, body: Any) -> _G:
-    named: Any = made
-    named.__name__ = body.__name__
-    named.__qualname__ = body.__qualname__
+def named(made: Any, original: Any) -> Any:
+    """Give a body the names of the one that it stands for."""
+    made.__name__ = original.__name__
+    made.__qualname__ = original.__qualname__
     return made
+
+
+def awaited(awaitable: Any, method: str = "", *args: Any) -> Any:
+    """Return the steps of awaiting an object, or what a method of its type returns."""
+    if method:
+        awaitable = getattr(type(awaitable), method)(awaitable, *args)
+    return (yield from awaitable.__await__())
+
+
+_OURS: Final = (_drive.__code__, _throw.__code__, awaited.__code__)
+"""The code of the frames that are hidden."""

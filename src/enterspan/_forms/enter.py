@@ -6,167 +6,141 @@ body of a coroutine or a generator has run to its end.
 
 from __future__ import annotations
 
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
-
 from enterspan._forms.driver import (
-    Inside,
-    InsideOnly,
+    Body,
     Unstarted,
-    as_async_generator,
     as_coroutine,
     as_generator,
-    drive,
+    awaited,
     is_started,
-    iterate,
     run_coroutine,
-    skip_frames,
 )
+from enterspan._forms.results import (
+    ASYNC_GENERATOR,
+    AWAITABLE,
+    COROUTINE,
+    FUTURE,
+    GENERATOR,
+    PLAIN,
+    kind_of,
+    when_settled,
+)
+from enterspan._forms.wrapper import as_async_generator
 from enterspan._model.clock import now_ns
-from enterspan._span.context import Bookmark, State, leave
-from enterspan._span.invocation import failure_of
-from enterspan._span.scope import begin, fail, finish, mark
+from enterspan._span.begin import begin
+from enterspan._span.context import Attachment
+from enterspan._span.end import end_span, mark
 from enterspan._span.span import NOOP_SPAN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Final
 
+    from enterspan._forms.driver import End
     from enterspan._span.span import Span
-    from enterspan._span.switchboard import Switchboard
+    from enterspan._span.tracer import Tracer
 
 
 def enter(
-    board: Switchboard, name: str, callback: Callable[..., Any], args: Any, kwargs: Any, ends: bool
+    tracer: Tracer, name: str, callback: Callable[..., Any], args: Any, kwargs: Any, end: End
 ) -> Any:
-    """Call the callback with a new span; `ends` says whether the span is ours to end."""
-    span = begin(board, name, None)
+    """Call the callback with a new span; *end* ends it."""
+    span = begin(tracer, name)
     if span is None:
         return callback(NOOP_SPAN, *args, **kwargs)
-    given = NOOP_SPAN if span._end else span  # ended: the root of what nobody records
+    given = NOOP_SPAN if span._end else span  # ended: the root of what is not recorded
     try:
         result = callback(given, *args, **kwargs)
     except BaseException as error:
-        if ends:
-            fail(span, error)
-        else:
-            _stay(board, span, error)
+        end(span, error)
         raise
-    if is_plain(result):
-        if ends:
-            finish(span)
-        else:
-            leave(board, span)
+    if kind_of(result) is PLAIN:
+        end(span, None)
         return result
-    return settle(board, span, result, ends)
+    return settle(tracer, span, result, end)
 
 
-def _stay(board: Switchboard, span: Span, error: BaseException) -> None:
-    leave(board, span)
-    if not span._end:
-        mark(span, span._lifeline.origin, error, now_ns())
+def leave_open(span: Span, error: BaseException | None = None) -> None:
+    """Detach a span that the caller ends; record what an exception means that left its callback."""
+    span._state.tracer.detach(span)
+    if error is not None and not span._end:
+        mark(span, error, now_ns())
 
 
-def is_plain(result: object) -> bool:
-    """Whether a result is done with: no coroutine, no future, no generator."""
-    kind = type(result)
-    if kind is str or kind is int or kind is bool or kind is dict or kind is list or result is None:
-        return True
-    try:
-        return (
-            kind is not GeneratorType
-            and kind is not AsyncGeneratorType
-            and not hasattr(kind, "__await__")
-            and not hasattr(kind, "add_done_callback")
-        )
-    except Exception:  # a metaclass may do anything
-        return True
+def settle(tracer: Tracer, span: Span, result: Any, end: End = end_span) -> Any:
+    """Detach the span from the caller's context, and end it when the result is done with.
 
-
-def settle(board: Switchboard, span: Span, result: Any, ends: bool) -> Any:
-    """Take the current span off the caller's context, and end it when the result is done with."""
-    leave(board, span)
-    kind = type(result)
-    if hasattr(kind, "add_done_callback"):
-        if ends:
-            _end_with(span, result)
+    Returns the result, or what stands for it: a body of the same kind, a proxy of an awaitable.
+    """
+    kind = kind_of(result)
+    if kind is PLAIN:
+        end(span, None)
         return result
-    # Left out of turn, it is dead for look-ups; the body still runs under it.
-    entry = Bookmark(span) if span._lifeline.state is State.DEAD else None
-    inside = (Inside if ends else InsideOnly)(board, span, entry)
-    if is_started(result):
-        inside.ended()  # somebody else drives it: it is no result of this call
+    tracer.detach(span)
+    if kind is FUTURE:
+        when_settled(result, lambda error: end(span, error))
         return result
-    if kind is CoroutineType:
-        return as_coroutine(inside, result)
-    if kind is GeneratorType:
-        return as_generator(inside, result)
-    if kind is AsyncGeneratorType:
-        return as_async_generator(inside, result)
-    return _awaitable(inside, result)
+    if is_started(result):  # it has a driver already: it is no result of this call
+        end(span, None)
+        return result
+    # Detached out of order, it would be skipped; the body runs under it all the same.
+    entry = Attachment(span) if span._detached_to is not None else None
+    return _BODIES[kind](Body(tracer, span, end, entry), result)
 
 
-def _end_with(span: Span, future: Any) -> None:
-    def settled(future: Any) -> None:
-        error = failure_of(future)
-        if error is None:
-            finish(span)
-        else:
-            fail(span, error)
-
-    try:
-        future.add_done_callback(settled)
-    except Exception:
-        finish(span)  # it takes no callbacks after all
+def carry(tracer: Tracer, entry: Attachment, result: Any, end: End) -> Any:
+    """Have the body that a call has returned run under an entry; other results are left alone."""
+    kind = kind_of(result)
+    if kind not in (COROUTINE, GENERATOR, ASYNC_GENERATOR):
+        return result
+    return _BODIES[kind](Body(tracer, None, end, entry), result)
 
 
-def _awaitable(inside: Inside, awaitable: Any) -> Any:
-    """The awaitable itself to everyone who looks, with a span that ends when it was awaited."""
+def _as_awaitable(body: Body, awaitable: Any) -> Any:
+    """Return a proxy of an awaitable, with a span that ends when it was awaited."""
     kind = type(awaitable)
-    more = [name for name in ("__aiter__", "__anext__") if hasattr(kind, name)]
-    made = _awaited_type(tuple(more))(awaitable)
-    made._self_inside = inside
-    made._self_unstarted = Unstarted(inside, awaitable)
+    more = tuple([name for name in ("__aiter__", "__anext__") if hasattr(kind, name)])
+    if more not in _proxies:
+        _proxies[more] = _make_proxy(more)
+    made = _proxies[more](awaitable)
+    made._self_body = body
+    made._self_unstarted = Unstarted(body, awaitable)
     return made
 
 
-_awaited_types: dict[tuple[str, ...], Any] = {}
+_proxies: Final[dict[tuple[str, ...], Any]] = {}
+_BODIES: Final[dict[str, Callable[[Body, Any], Any]]] = {
+    COROUTINE: as_coroutine,
+    GENERATOR: as_generator,
+    ASYNC_GENERATOR: as_async_generator,
+    AWAITABLE: _as_awaitable,
+}
 
 
-def _awaited_type(more: tuple[str, ...]) -> Any:
-    if more not in _awaited_types:
-        _awaited_types[more] = _make_awaited_type(more)
-    return _awaited_types[more]
-
-
-def _make_awaited_type(more: tuple[str, ...]) -> Any:
+def _make_proxy(more: tuple[str, ...]) -> Any:
     from copy import copy, deepcopy
     from typing import Any
 
     from wrapt import BaseObjectProxy
 
     class Awaited(BaseObjectProxy[Any]):
-        _self_inside: Inside
+        _self_body: Body
         _self_unstarted: Unstarted
 
         def __await__(self) -> Any:
             self._self_unstarted.take()
-            return run_coroutine(self._self_inside, iterate(self.__wrapped__)).__await__()
+            return run_coroutine(self._self_body, awaited(self.__wrapped__)).__await__()
 
         async def __aenter__(self) -> Any:
             self._self_unstarted.take()
-            inside = self._self_inside
-            try:
-                body = iterate(self.__wrapped__, "__aenter__")
-                return await drive(inside.board, inside.entry, body, inside)
-            except BaseException as error:
-                skip_frames(error)
-                inside.failed(error)
-                raise
+            body = self._self_body
+            only_entered = Body(body.tracer, body.span, _end_if_left, body.entry)
+            return await run_coroutine(only_entered, awaited(self.__wrapped__, "__aenter__"))
 
         async def __aexit__(self, *failure: object) -> Any:
             return await run_coroutine(
-                self._self_inside, iterate(self.__wrapped__, "__aexit__", *failure)
+                self._self_body, awaited(self.__wrapped__, "__aexit__", *failure)
             )
 
         def __reduce_ex__(self, protocol: Any) -> Any:
@@ -181,6 +155,12 @@ def _make_awaited_type(more: tuple[str, ...]) -> Any:
     for name in more:
         setattr(Awaited, name, _forward(name))
     return Awaited
+
+
+def _end_if_left(span: Span, error: BaseException | None = None) -> None:
+    """End a span if its block could not be entered."""
+    if error is not None:
+        end_span(span, error)
 
 
 def _forward(name: str) -> Any:

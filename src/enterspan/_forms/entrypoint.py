@@ -1,73 +1,53 @@
 """Functions at which work enters the program: each call of one is an invocation.
 
 Jobs, consumers of queues, handlers of remote calls, alarms. What the work is about, and whose trace
-it belongs to, is in the arguments, so both may be functions of these.
+it belongs to, is in the arguments, so both may be functions of these. In all else an entry point is
+a traced function: only what begins and what ends a call differs.
 """
 
 from __future__ import annotations
 
-import functools
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any, Final
-
-from enterspan._forms.driver import (
-    Inside,
-    as_async_generator,
-    as_coroutine,
-    as_generator,
-    first_step,
-    is_started,
-    run_async_generator,
-    run_generator,
-)
-from enterspan._forms.enter import is_plain
-from enterspan._forms.traced import check_seconds, span_name
+from enterspan._forms.options import check_seconds
+from enterspan._forms.recorder import Recorder, ask
+from enterspan._model.carriers import extract_context
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.frozen import frozen
+from enterspan._model.ids import SpanContext, parse_traceparent
 from enterspan._model.values import cut, safe_repr
-from enterspan._span.context import leave
-from enterspan.events import EVENT_INFOS
+from enterspan._span.details import Details, first_attributes
+from enterspan._span.invocation import exit_root
+from enterspan._span.scope import InvocationStart
+from enterspan._span.span import Span
+from enterspan.events import EVENT_INFOS, make_attributes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Any
 
-    from enterspan._span.invocation import Invocation
-    from enterspan._span.scope import InvocationScope
-    from enterspan._span.switchboard import Switchboard
+    from enterspan._forms.options import Options
+    from enterspan._span.invocation import Facade
+    from enterspan._span.tracer import Tracer
 
 
 @frozen
 class Entry:
     """What the invocations of one entry point have in common."""
 
-    board: Switchboard
-    invocation: Callable[..., InvocationScope]
-    name: str | None = None
+    facade: Facade
     info: Any = None
     parent: Any = None
     linger: float | None = 0.0
     ambient: bool = False
     new_trace: bool = False
-    attributes: Any = None
+    flush: Any = None  # called at the end of each call, if it is to be delivered there
 
     def __post_init__(self) -> None:
-        """Refuse what could not be used later, when there is nobody to tell."""
-        if self.name is not None and not isinstance(self.name, str):
-            raise TypeError(f"an entry point's name must be a str, not {self.name!r}")
-        if self.name == "":
-            raise ValueError("an entry point's name can't be empty")
+        """Refuse what can't be used, now that there is a caller to tell."""
         info = self.info
         if info is not None and not callable(info) and not isinstance(info, EVENT_INFOS):
             raise TypeError(
                 "info must be an event info, such as QueueEventInfo, or a function of the"
                 f" arguments that returns one, not {info!r}"
-            )
-        attributes = self.attributes
-        if attributes is not None and not callable(attributes) and not hasattr(attributes, "keys"):
-            raise TypeError(
-                "attributes must be a mapping, or a function of the arguments that returns one,"
-                f" not {attributes!r}"
             )
         if isinstance(self.parent, (bool, int, float, bytes)):
             raise TypeError(
@@ -76,158 +56,124 @@ class Entry:
             )
         check_seconds("linger", self.linger)
 
-    def open(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> InvocationScope:
-        """The block of one call."""
-        info = self._ask("info", args, kwargs, None)
+    def recorder(
+        self, tracer: Tracer, options: Options, name: str, names: tuple[str, ...]
+    ) -> EntryRecorder:
+        """Make what records the calls of one function."""
+        return EntryRecorder(tracer, options, name, names)
+
+
+class EntryRecorder(Recorder):
+    """Records the calls of one function as invocations."""
+
+    __slots__ = ("_entry",)
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        options: Options,
+        name: str,
+        captured: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(tracer, options, name, captured)
+        self._entry: Entry = options.entry
+
+    @staticmethod
+    def begin(
+        _tracer: Tracer, _name: str, start: Any, _details: None, current: bool = True
+    ) -> Span | None:
+        """Begin an invocation; its root is the span of the call."""
+        return start.begin(current)  # type: ignore[no-any-return]
+
+    @property
+    def end(self) -> Any:  # type: ignore[override]
+        """What ends the invocation, when the body has run to its end."""
+        flush = self._entry.flush
+        if flush is None:
+            return exit_root
+
+        def end(root: Span, error: BaseException | None = None) -> None:
+            exit_root(root, error)
+            flush()
+
+        return end
+
+    @property
+    def starts(self) -> bool:
+        """Each has a start of its own."""
+        return True
+
+    def start(self, /, *args: Any, **kwargs: Any) -> tuple[InvocationStart, None]:
+        """Return what is needed to begin the invocation of a call."""
+        entry, tracer = self._entry, self.tracer
+        info = ask(tracer, "info", entry.info, args, kwargs)
         if info is not None and not isinstance(info, EVENT_INFOS):
             shown = cut(safe_repr(info, 200), 200)
-            warn_once(self.info, "info", TypeError(f"{shown} is no event info"))
+            warn_once(entry.info, "info", TypeError(f"{shown} is no event info"))
             info = None
-        return self.invocation(
-            name,
-            info=info,
-            parent=self._ask("parent", args, kwargs, {}),
-            linger=self.linger,
-            ambient=self.ambient,
-            new_trace=self.new_trace,
-            attributes=self._ask("attributes", args, kwargs, None),
+        start = invocation_start(
+            tracer,
+            entry.facade,
+            self.name,
+            info,
+            ask(tracer, "parent", entry.parent, args, kwargs, {}),
+            entry.linger,
+            ambient=entry.ambient,
+            new_trace=entry.new_trace,
+            attributes=ask(tracer, "attributes", self._options.attributes, args, kwargs),
+            details=self.details() if self._details else None,
         )
-
-    def _ask(self, what: str, args: tuple[Any, ...], kwargs: dict[str, Any], failed: Any) -> Any:
-        """A value that was given, or what a function says of the arguments."""
-        given = getattr(self, what)
-        if not callable(given):
-            return given
-        board = self.board
-        token = board.set(board.mute)  # there is no invocation yet that its spans could be in
-        try:
-            return given(*args, **kwargs)
-        except Exception as error:
-            warn_once(given, what, error)
-            return failed
-        finally:
-            board.restore(token)
+        return start, None
 
 
-class Held(Inside):
-    """A body that runs step by step inside an invocation that is open, and ends it."""
-
-    __slots__ = ("_scope",)
-
-    def __init__(self, board: Switchboard, scope: InvocationScope, invocation: Invocation) -> None:
-        super().__init__(board, None, board.get())
-        self._scope = scope
-        leave(board, invocation._root)
-
-    def ended(self) -> None:
-        """The body has returned."""
-        self._scope.__exit__(None, None, None)
-
-    def failed(self, error: BaseException) -> None:
-        """The body was left by an exception."""
-        self._scope.__exit__(type(error), error, error.__traceback__)
-
-
-def enter_at(target: Any, entry: Entry) -> Any:
-    """Return what was given, with an invocation around each call."""
-    if isinstance(target, (classmethod, staticmethod)):
-        return type(target)(enter_at(target.__func__, entry))
-    if isinstance(target, type) or not callable(target):
-        raise TypeError(f"entrypoint takes a function or a method, not {target!r}")
-    name = entry.name or span_name(target)
-    if isasyncgenfunction(target):
-        wrapper = _around_async_generator(target, entry, name)
-    elif isgeneratorfunction(target):
-        wrapper = _around_generator(target, entry, name)
-    elif iscoroutinefunction(target):
-        wrapper = _around_coroutine(target, entry, name)
-    else:
-        wrapper = _around_function(target, entry, name)
-    return functools.update_wrapper(wrapper, target)
-
-
-def _around_function(function: Any, entry: Entry, name: str) -> Any:
-    board = entry.board
-
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if board.off:
-            return function(*args, **kwargs)
-        scope = entry.open(name, args, kwargs)
-        invocation = scope.__enter__()
-        try:
-            result = function(*args, **kwargs)
-        except BaseException as error:
-            scope.__exit__(type(error), error, error.__traceback__)
-            raise
-        if is_plain(result):
-            scope.__exit__(None, None, None)
-            return result
-        return _settle(board, scope, invocation, result)
-
-    return wrapper
+def invocation_start(
+    tracer: Tracer,
+    facade: Facade,
+    name: str,
+    info: Any,
+    parent: Any,
+    linger: float | None,
+    *,
+    ambient: bool,
+    new_trace: bool,
+    attributes: Any,
+    details: Details | None,
+) -> InvocationStart:
+    """Prepare an invocation: a parent in any of its forms is read, attributes are cleaned."""
+    values = None
+    given: tuple[Any, ...] = ()
+    if attributes is not None:
+        values, cleaned = tracer.suppressed(first_attributes, attributes, {}, tracer.limits)
+        if details is not None:
+            cleaned.kind = details.kind
+            cleaned.expected = details.expected
+            cleaned.min_duration = details.min_duration
+        details = cleaned
+        given = make_attributes(values).info if values else ()
+    context = parent_context(parent)
+    restarts = parent is not None and context is None
+    return InvocationStart(
+        tracer,
+        facade,
+        name,
+        info=info,
+        parent=context,
+        linger=linger,
+        ambient=ambient,
+        new_trace=new_trace or restarts,
+        unlinked=restarts and not new_trace,
+        attributes=values,
+        details=details,
+        given=given,
+    )
 
 
-def _settle(board: Switchboard, scope: InvocationScope, invocation: Invocation, result: Any) -> Any:
-    """Hold the invocation open for a result that is not done with; the rest is as `enter_span`."""
-    if hasattr(type(result), "add_done_callback"):
-        invocation.wait_until(result)
-    elif not is_started(result):
-        for kind, wrap in _BODIES:
-            if isinstance(result, kind):
-                return wrap(Held(board, scope, invocation), result)
-    scope.__exit__(None, None, None)
-    return result
-
-
-_BODIES: Final[Any] = (
-    (CoroutineType, as_coroutine),
-    (GeneratorType, as_generator),
-    (AsyncGeneratorType, as_async_generator),
-)
-
-
-def _around_coroutine(function: Any, entry: Entry, name: str) -> Any:
-    board = entry.board
-
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if board.off:
-            return await function(*args, **kwargs)
-        async with entry.open(name, args, kwargs):
-            return await function(*args, **kwargs)
-
-    return wrapper
-
-
-def _around_generator(function: Any, entry: Entry, name: str) -> Any:
-    board = entry.board
-
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        body = function(*args, **kwargs)
-        if board.off:
-            return (yield from body)
-        scope = entry.open(name, args, kwargs)
-        return (yield from run_generator(Held(board, scope, scope.__enter__()), body))
-
-    return wrapper
-
-
-def _around_async_generator(function: Any, entry: Entry, name: str) -> Any:
-    board = entry.board
-
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        body = function(*args, **kwargs)
-        if not board.off:
-            scope = entry.open(name, args, kwargs)
-            body = run_async_generator(Held(board, scope, scope.__enter__()), body)
-        step = first_step(body)
-        while True:
-            try:
-                item = await step
-            except StopAsyncIteration:
-                return
-            try:
-                step = body.asend((yield item))
-            except BaseException as thrown:
-                step = body.athrow(thrown)
-
-    return wrapper
+def parent_context(parent: object) -> SpanContext | None:
+    """Return what a parent means, given in any of its forms; None if it can't be read."""
+    if isinstance(parent, Span):
+        parent = parent.context
+    if isinstance(parent, SpanContext):
+        return parent if parent.is_valid else None
+    if isinstance(parent, str):
+        return parse_traceparent(parent)
+    return None if parent is None else extract_context(parent)

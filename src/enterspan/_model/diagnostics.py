@@ -1,49 +1,87 @@
-"""What goes wrong beside the program is said once, to the logger `enterspan`."""
+"""Warnings about subscribers, settings and misuse: each is logged once, to the logger `enterspan`."""
 
 from __future__ import annotations
 
 import weakref
+from sys import is_finalizing
+
+from enterspan._model.interrupts import is_interrupt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from logging import Logger
     from typing import Any
 
+_logger: Logger | None = None
 _said: dict[tuple[int, str], Any] = {}
 _SAID_MOST = 1000
-"""How many culprits are remembered: a new one a second must not pile up."""
+"""How many culprits are remembered; a program may make new ones without end."""
 
 
 def warn_once(
     culprit: object, what: str, error: BaseException, so: str = "and is left out"
 ) -> None:
     """Log that `culprit` failed, the first time that it does; never raises."""
+    if _is_new(culprit, what):
+        warn(f"{what} {_name(culprit)} raised {type(error).__name__} {so}", error)
+
+
+def _is_new(culprit: object, what: str) -> bool:
+    """Whether this was not said of *culprit* before."""
     key = (id(culprit), what)
     if key in _said:
         known = _said[key]
         if known is None or known() is culprit:
-            return
+            return False
     if len(_said) >= _SAID_MOST:
         _said.clear()
     try:
         _said[key] = weakref.ref(culprit)
     except TypeError:
         _said[key] = None  # known by its address alone
-    warn(f"{what} {_name(culprit)} raised {type(error).__name__} {so}", error)
+    return True
+
+
+def prepare() -> None:
+    """Import logging. Nothing may be imported where something is recorded."""
+    global _logger  # noqa: PLW0603 - once, when the first subscriber is added
+    if _logger is None:
+        import logging
+
+        _logger = logging.getLogger("enterspan")
 
 
 def warn(message: str, error: BaseException | None = None) -> None:
     """Log one warning; never raises."""
+    if is_finalizing():
+        return
+    exc_info = (type(error), error, error.__traceback__) if error is not None else None
     try:
-        import logging
-
-        exc_info = (type(error), error, error.__traceback__) if error is not None else None
-        logging.getLogger("enterspan").warning(message, exc_info=exc_info)
-    except Exception:
-        return  # a logging set-up that raises must not reach the program
+        prepare()
+        _logger.warning(message, exc_info=exc_info)  # type: ignore[union-attr]
+    except Exception as failure:
+        if is_interrupt(failure):
+            raise
+        # A logging set-up that raises must not reach the program.
 
 
 def _name(thing: object) -> str:
     try:
         return str(getattr(thing, "__qualname__", None) or type(thing).__qualname__)
     except Exception:
-        return "a listener"
+        return "a subscriber"
+
+
+def warn_misuse(what: str, given: object, wanted: str) -> None:
+    """Log once that a call was ignored because of an argument."""
+    key = (0, f"{what} {given!r:.60}" if type(given) is str else what)
+    if key not in _said:
+        _said[key] = None
+        shown = repr(given)[:60] if type(given) is str else f"a {type(given).__name__}"
+        warn(f"{what} takes {wanted}, not {shown}; the call is ignored")
+
+
+def warn_keyword(tracer: object, name: str, hint: str) -> None:
+    """Log once for each tracer that a keyword is recorded as an attribute."""
+    if _is_new(tracer, f"keyword {name}"):
+        warn(f"the keyword {name}= is recorded as an attribute of that name; {hint}")

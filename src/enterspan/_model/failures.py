@@ -1,4 +1,4 @@
-"""Exceptions: what they mean for a span, how they are described, and that each is described once.
+"""Exceptions: what they mean for a span, how they are described, and that each is recorded once.
 
 An exception that passes through ten spans is one event, on the innermost. Nothing is written on the
 exception to remember that, and nothing is kept alive by it.
@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import weakref
 
+from enterspan._model.classes import full_name_of, module_of, mro_of, name_of
 from enterspan._model.clock import now_ns
 from enterspan._model.frozen import frozen
+from enterspan._model.interrupts import is_interrupt
 from enterspan._model.values import cut, safe_str
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Final
+    from typing import Any, Final, TypeAlias
 
     from enterspan._model.values import Limits
-    from enterspan._span.lifeline import Lifeline
+
+    ExceptionTypes: TypeAlias = tuple[type[BaseException], ...]
 
 _FRAMES_FIRST: Final = 20
 _FRAMES_LAST: Final = 40
@@ -26,19 +29,63 @@ _FRAMES_LAST: Final = 40
 _CHAIN: Final = 4
 """How many causes of an exception are shown."""
 _GROUP: Final = 8
-"""How many members of an exception group are shown."""
+"""How many members of an exception group are shown, at each level."""
+_GROUP_DEPTH: Final = 8
+"""How deeply nested groups are shown."""
 _REMEMBERED: Final = 32
 """How many exceptions in flight an invocation remembers; more at once is one event too many."""
 
 _OK: Final = (GeneratorExit, StopIteration, StopAsyncIteration)
-_CANCELED: Final = frozenset(
+
+CANCELLATIONS: Final = frozenset(
     {
         ("asyncio.exceptions", "CancelledError"),
+        ("builtins", "KeyboardInterrupt"),
         ("concurrent.futures._base", "CancelledError"),
+        ("gevent", "GreenletExit"),
+        ("greenlet", "GreenletExit"),
         ("trio", "Cancelled"),
         ("trio._core._exceptions", "Cancelled"),
+        ("twisted.internet.defer", "CancelledError"),
     }
 )
+"""Cancellation in every framework, by module and name, so that none has to be imported to know that
+it isn't in use. `Tracing.configure(canceled=...)` adds to it."""
+
+
+def _getline(_filename: str, _line: int) -> str:
+    return ""
+
+
+def prepare() -> None:
+    """Import what descriptions need. Nothing may be imported where an exception is recorded."""
+    global _getline  # noqa: PLW0603 - once, when the first subscriber is added
+    from linecache import getline
+
+    _getline = getline
+
+
+def _is_any(kind: type[BaseException], wanted: ExceptionTypes) -> bool:
+    """Whether a type is, or derives from, one of *wanted*; no metaclass is asked."""
+    return any(base is one for base in mro_of(kind) for one in wanted)
+
+
+def is_expected(exception: BaseException, expected: ExceptionTypes) -> bool:
+    """Whether an exception was declared to be control flow."""
+    return _is_any(type(exception), expected)
+
+
+def outcome_of(exception: BaseException, canceled: ExceptionTypes = ()) -> str:
+    """Return `ok`, `exception` or `canceled`: what an exception says about what it ended."""
+    kind = type(exception)  # not isinstance: an exception's `__class__` may be anything
+    if _is_any(kind, _OK):
+        return "ok"
+    if _is_any(kind, (SystemExit,)):
+        code = exception.code  # type: ignore[attr-defined]
+        return "ok" if code is None or (isinstance(code, int) and not code) else "exception"
+    if any(full_name_of(base) in CANCELLATIONS for base in mro_of(kind)):
+        return "canceled"
+    return "canceled" if canceled and _is_any(kind, canceled) else "exception"
 
 
 @frozen
@@ -50,42 +97,27 @@ class Failure:
     message: str
     stack: str
 
-
-def outcome_of(exception: BaseException) -> str:
-    """Return `ok`, `exception` or `canceled`: what an exception says about what it ended."""
-    kind = type(exception)  # not isinstance: an exception's `__class__` may be anything
-    if issubclass(kind, Exception) and not issubclass(kind, _OK):
-        return "canceled" if _is_cancellation(exception) else "exception"
-    if issubclass(kind, _OK):
-        return "ok"
-    if issubclass(kind, SystemExit):
-        code = exception.code  # type: ignore[attr-defined]
-        return "ok" if code is None or (isinstance(code, int) and not code) else "exception"
-    if issubclass(kind, KeyboardInterrupt) or _is_cancellation(exception):
-        return "canceled"
-    return "exception"
+    @property
+    def summary(self) -> str:
+        """One line: the class's name and the message."""
+        return f"{self.name}: {self.message}" if self.message else self.name
 
 
-def _is_cancellation(exception: BaseException) -> bool:
-    # By name: asyncio and trio need not be imported to know that theirs isn't at work.
-    return any((c.__module__, c.__name__) in _CANCELED for c in type(exception).__mro__)
+_qualified_name_of: Any = type.__dict__["__qualname__"].__get__
 
 
 def describe(exception: BaseException, limits: Limits) -> Failure:
     """Turn an exception into text; never raises, whatever the exception does."""
     kind = type(exception)
-    try:
-        name = cut(str(kind.__name__), limits.name_bytes)
-        module = kind.__module__
-        qualified = name if module == "builtins" else f"{module}.{kind.__qualname__}"
-    except Exception:
-        name = qualified = "exception"
+    name = cut(name_of(kind), limits.name_bytes)
+    module = module_of(kind)
+    qualified = name if module == "builtins" else f"{module}.{_qualified_name_of(kind)}"
     message = safe_str(exception, limits.value_bytes)
     try:
         stack = cut("\n".join(_stack(exception, limits)), limits.event_bytes)
-    except RecursionError:
-        stack = f"{name}: {message}"
-    except Exception:
+    except Exception as error:
+        if is_interrupt(error):
+            raise
         stack = f"{name}: {message}"
     return Failure(name, cut(str(qualified), limits.name_bytes), message, stack)
 
@@ -118,8 +150,8 @@ def _stack(exception: BaseException, limits: Limits) -> list[str]:
         lines.append("(more exceptions before these)")
     for link, (failed, _) in enumerate(reversed(chain)):
         lines += _frames(failed.__traceback__)
-        lines.append(f"{type(failed).__name__}: {safe_str(failed, limits.value_bytes)}")
-        lines += _members(failed, limits)
+        lines.append(f"{name_of(type(failed))}: {safe_str(failed, limits.value_bytes)}")
+        lines += _members(failed, limits, 1)
         if link < len(chain) - 1:
             lines += ["", chain[len(chain) - 1 - link][1], ""]
     return lines
@@ -128,8 +160,6 @@ def _stack(exception: BaseException, limits: Limits) -> list[str]:
 def _frames(traceback: TracebackType | None) -> list[str]:
     if traceback is None:
         return []
-    from linecache import getline
-
     entries: list[tuple[Any, int]] = []
     left_out = 0
     while traceback is not None:
@@ -143,85 +173,91 @@ def _frames(traceback: TracebackType | None) -> list[str]:
         if index == _FRAMES_FIRST and left_out:
             lines.append(f"  ... {left_out} more frames ...")
         lines.append(f'  File "{code.co_filename}", line {line}, in {code.co_name}')
-        source = getline(code.co_filename, line).strip()
+        source = _getline(code.co_filename, line).strip()
         if source:
             lines.append(f"    {source}")
     return lines
 
 
-def _members(exception: BaseException, limits: Limits) -> list[str]:
-    members = getattr(exception, "exceptions", None)  # of an exception group, from 3.11 on
-    if type(members) is not tuple:
+def _members(exception: BaseException, limits: Limits, depth: int) -> list[str]:
+    """The members of an exception group, from Python 3.11 on, and theirs, each indented."""
+    members = getattr(exception, "exceptions", None)
+    if type(members) is not tuple or depth > _GROUP_DEPTH:
         return []
-    lines = [f"  | {type(e).__name__}: {safe_str(e, limits.value_bytes)}" for e in members[:_GROUP]]
-    return lines + ([f"  | ... {len(members) - _GROUP} more"] if len(members) > _GROUP else [])
+    indent = "  | " * depth
+    lines: list[str] = []
+    for member in members[:_GROUP]:
+        lines.append(f"{indent}{name_of(type(member))}: {safe_str(member, limits.value_bytes)}")
+        lines += _members(member, limits, depth + 1)
+    if len(members) > _GROUP:
+        lines.append(f"{indent}... {len(members) - _GROUP} more")
+    return lines
 
 
-def _mark(exception: BaseException, limits: Limits) -> object:
-    """Something to know an exception by, later, that does not keep it alive.
+class _Seen:
+    """An exception that was recorded, and what is needed to know it again."""
 
-    Builtin exceptions can't be referred to weakly. Two of them are taken for the same when they lie
-    at the same address and the newer one's traceback has, at the same address, the entry that the
-    older one's began with, at the same instruction: a new exception can't have come that way
-    without leaving a span there as well. One that was recorded before it was raised is known by
-    its text instead.
-    """
-    try:
-        return weakref.ref(exception)
-    except TypeError:
+    __slots__ = ("description", "identity", "moment", "outcome", "reference", "where")
+
+    def __init__(self, exception: BaseException, outcome: str, description: str) -> None:
+        self.outcome = outcome
+        self.description = description
+        self.moment = now_ns()
+        self.identity = id(exception)
+        self.reference: Any = None
+        self.where: tuple[int, int, int] | None = None
+        try:
+            self.reference = weakref.ref(exception)
+        except TypeError:  # a builtin exception
+            if exception.__traceback__ is not None:
+                self.where = _position(exception.__traceback__)
+
+    def is_same(self, exception: BaseException, since: int) -> bool:
+        """Whether this is the exception, which leaves a span that began at *since*."""
+        if self.reference is not None:
+            return self.reference() is exception
+        if self.identity != id(exception):
+            return False
+        if self.where is None:  # recorded before it was raised
+            return since < self.moment
         traceback = exception.__traceback__
-        where = summary(exception, limits) if traceback is None else _position(traceback)
-        return id(exception), now_ns(), where
+        if since >= self.moment and traceback is not None:
+            # The span was not open yet, so its own entry, the newest, can't be the one that was
+            # seen: it is that of a new exception, at the address of the old one.
+            traceback = traceback.tb_next
+        while traceback is not None:
+            if _position(traceback) == self.where:
+                return True
+            traceback = traceback.tb_next
+        return False
+
+
+class SeenExceptions:
+    """The exceptions that have been recorded in an invocation, to record each once.
+
+    Builtin exceptions can't be referred to weakly. One is known by its address together with a
+    traceback entry, by address and instruction, that it had when it was recorded: an exception with
+    the same entry has left the same span, which would have recorded it.
+    """
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen: list[_Seen] = []
+
+    def add(self, exception: BaseException, outcome: str, description: str) -> None:
+        """Remember an exception that was just recorded."""
+        self._seen.append(_Seen(exception, outcome, description))
+        if len(self._seen) > _REMEMBERED:
+            del self._seen[0]
+
+    def find(self, exception: BaseException, since: int) -> _Seen | None:
+        """Return what was recorded of this exception, which leaves a span that began at *since*."""
+        for seen in reversed(self._seen):
+            if seen.is_same(exception, since):
+                return seen
+        return None
 
 
 def _position(traceback: TracebackType) -> tuple[int, int, int]:
-    return (id(traceback), id(traceback.tb_frame.f_code), traceback.tb_lasti)
-
-
-def remember(lifeline: Lifeline, exception: BaseException) -> None:
-    """Remember that this exception has been recorded in this invocation."""
-    marks = lifeline.failures
-    if marks is None:
-        marks = lifeline.failures = []
-    marks.append(_mark(exception, lifeline.board.limits))
-    if len(marks) > _REMEMBERED:
-        del marks[0]
-
-
-def is_remembered(lifeline: Lifeline, exception: BaseException, since: int) -> bool:
-    """Whether this very exception, which leaves a span that began then, has been recorded."""
-    marks = lifeline.failures
-    if not marks:
-        return False
-    for mark in reversed(marks):
-        if isinstance(mark, weakref.ref):
-            if mark() is exception:
-                return True
-        elif isinstance(mark, tuple) and mark[0] == id(exception):
-            _, moment, where = mark
-            if isinstance(where, str):
-                return since < moment and where == summary(exception, lifeline.board.limits)
-            return _came_by(exception.__traceback__, where, since < moment)
-    return False
-
-
-def _came_by(traceback: TracebackType | None, position: tuple[int, ...], was_open: bool) -> bool:
-    """Whether a traceback has the entry of a mark.
-
-    If the span was not yet open when the mark was made, then the newest entry can't be it: whoever
-    raises an exception again adds an entry. It is a new exception's, at the addresses of the old.
-    """
-    if traceback is not None and not was_open:
-        traceback = traceback.tb_next
-    while traceback is not None:
-        if _position(traceback) == position:
-            return True
-        traceback = traceback.tb_next
-    return False
-
-
-def summary(exception: BaseException, limits: Limits) -> str:
-    """One line: the class's name and the message."""
-    text = safe_str(exception, limits.value_bytes)
-    name = cut(str(type(exception).__name__), limits.name_bytes)
-    return f"{name}: {text}" if text else name
+    return id(traceback), id(traceback.tb_frame.f_code), traceback.tb_lasti

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from _random import Random
 
+from enterspan._model.diagnostics import warn_once
 from enterspan._model.frozen import frozen, twin
+from enterspan._model.interrupts import is_interrupt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,12 +33,9 @@ random_bits: Callable[[int], int] = _random.getrandbits
 """The default source of ids: this package's own, which `random.seed` does not touch."""
 
 
-def _reseed() -> None:
+def reseed() -> None:
+    """Begin another sequence of ids, in a forked child."""
     _random.seed(int.from_bytes(os.urandom(32), "big"))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reseed)
 
 
 @frozen
@@ -92,32 +91,29 @@ def make_context(trace_id: int, span_id: int, flags: int, state: str, remote: bo
 NO_CONTEXT: Final = make_context(0, 0, 0, "", False)
 
 
-def bits_from(generator: IdGenerator) -> Callable[[int], int]:
+def bits_from(
+    generator: IdGenerator, suppressed: Callable[[Callable[[], object]], object]
+) -> Callable[[int], int]:
     """Turn a user's generator into a source like `random_bits` that never fails.
 
-    An id that is no integer of the right size is replaced by a random one.
+    It is called with nothing recorded. An id that is no integer of the right size, or that can't be
+    had, is replaced by a random one.
     """
 
     def bits(size: int) -> int:
+        generate = generator.generate_span_id if size == _SPAN_BITS else generator.generate_trace_id
         try:
-            if size == _SPAN_BITS:
-                made = generator.generate_span_id()
-            else:
-                made = generator.generate_trace_id()
+            made = suppressed(generate)
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
+            warn_once(generator, "id generator", error)
+        else:
             if type(made) is int and 0 < made < 1 << size:
                 return made
-        except Exception as error:
-            from enterspan._model.diagnostics import warn_once
-
-            warn_once(generator, "id generator", error)
         return random_bits(size)
 
     return bits
-
-
-def new_trace_id(bits: Callable[[int], int]) -> int:
-    """A trace id from a source of random bits."""
-    return bits(_TRACE_BITS)
 
 
 def _is_hex(text: str) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from _collections_abc import Iterable, Mapping, Sequence
 
+from enterspan._model.classes import name_of
 from enterspan._model.frozen import frozen, twin
+from enterspan._model.interrupts import is_interrupt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,10 +120,8 @@ def safe_str(value: object, limit: int) -> str:
     """`str(value)`, cut; where that fails, a text that says so."""
     try:
         return clean_text(str(value), limit)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        return cut(f"<{_type_name(value)} that can't be shown>", limit)
+    except BaseException as error:
+        return _not_shown(value, limit, error)
 
 
 def safe_repr(value: object, limit: int) -> str:
@@ -129,18 +129,20 @@ def safe_repr(value: object, limit: int) -> str:
     parts: list[str] = []
     try:
         _write(value, parts, limit, 0)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        return cut(f"<{_type_name(value)} that can't be shown>", limit)
+    except BaseException as error:
+        return _not_shown(value, limit, error)
     return cut("".join(parts), limit)
 
 
+def _not_shown(value: object, limit: int, error: BaseException) -> str:
+    """Return what is recorded of a value that raises; raise what merely arrived in the meantime."""
+    if is_interrupt(error):
+        raise error
+    return cut(f"<{_type_name(value)} that can't be shown>", limit)
+
+
 def _type_name(value: object) -> str:
-    try:
-        return str(type(value).__name__)
-    except BaseException:
-        return "object"
+    return name_of(type(value))
 
 
 _BRACKETS: Final[dict[type, tuple[str, str]]] = {
@@ -237,7 +239,9 @@ def _clean_sequence(values: Sequence[Any], limits: Limits) -> tuple[tuple[Any, .
     """A tuple of strings, of bools, of ints or of floats; None where it is a mixture."""
     try:
         kinds = {type(item) for item in values[: limits.value_bytes]}
-    except Exception:  # a class that can't be hashed
+    except Exception as error:  # a class that can't be hashed
+        if is_interrupt(error):
+            raise
         return None
     if kinds == {int, float}:
         kinds, values = {float}, [float(item) for item in values[: limits.value_bytes]]
@@ -272,10 +276,9 @@ def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
                 pairs.append((key, attributes[key]))
                 if len(pairs) >= _PAIRS:
                     break
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        return pairs
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
     return pairs
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from inspect import iscoroutinefunction
 from time import sleep
 
 from enterspan._model.diagnostics import warn_once
-from enterspan._model.records import SpanData, record_of
-from enterspan._pipeline.worker import EXIT_TIMEOUT, Stats, Subscription, Worker
+from enterspan._model.records import SpanData
+from enterspan._pipeline.subscribers import EXIT_TIMEOUT
+from enterspan._pipeline.subscription import Stats, Subscription
+from enterspan._pipeline.worker import Worker
+from enterspan._span.finished import record_of
 from enterspan._span.span import Span
 
 TYPE_CHECKING = False
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from enterspan._model.protocols import Exporter
-    from enterspan._span.switchboard import Switchboard
+    from enterspan._pipeline.subscribers import Subscribers
 
 _LAST_WORD: Final = 1.0
 """Seconds that an exporter has to return once it has been told to give up."""
@@ -24,22 +28,28 @@ _LAST_WORD: Final = 1.0
 class ExporterSubscription(Subscription):
     """One exporter that is subscribed."""
 
+    worker: Worker
+
     def __init__(
-        self, board: Switchboard, exporter: Exporter, max_queue: int, max_batch: int, delay: float
+        self,
+        subscribers: Subscribers,
+        exporter: Exporter,
+        max_queue: int,
+        max_batch: int,
+        delay: float,
     ) -> None:
-        self.board = board
+        self.tracer = tracer = subscribers.tracer
         self.exporter = exporter
         self.max_queue = max_queue
         self.mark = min(max_batch, max_queue)
         self._crowded = max(self.mark, max_queue * 3 // 4)
-        self.removed = False
         self._count_lock = threading.RLock()
         self._exported = 0
         self._dropped = 0
         self._failed = 0
-        self._sent_home = False
-        self.worker = Worker(
-            board,
+        self._is_shut_down = False
+        worker = Worker(
+            tracer.suppressed,
             self._export,
             "exporter",
             delay,
@@ -47,12 +57,7 @@ class ExporterSubscription(Subscription):
             rest=self._rest,
             finish=self._shut_down,
         )
-        self.worker.start()
-
-    @property
-    def background(self) -> Worker:
-        """The thread that exports."""
-        return self.worker
+        super().__init__(subscribers, worker)
 
     @property
     def stats(self) -> Stats:
@@ -66,7 +71,7 @@ class ExporterSubscription(Subscription):
         worker = self.worker
         queue = worker.queue
         waiting = len(queue)
-        if waiting >= self.max_queue or self.removed:
+        if waiting >= self.max_queue or self.removed or self.tracer.is_finalizing():
             with self._count_lock:
                 self._dropped += 1
             _let_go(item)
@@ -75,21 +80,22 @@ class ExporterSubscription(Subscription):
             if waiting < self.mark and worker.is_running:
                 return
         worker.wake()
-        # Until the worker rests again nobody needs to wake it: the hot path appends by itself.
-        if self.board.queue is queue:
-            self.board.queue_mark = self._crowded
+        # It is awake until it rests again: meanwhile, the hot path appends by itself.
+        if self.tracer.queue is queue:
+            self.tracer.queue_mark = self._crowded
         if waiting >= self._crowded:
-            # Thousands of spans wait. If that is because the worker does not get the interpreter,
-            # this gives it a turn; if it waits for something else, this takes no time.
+            # Thousands of spans wait. If the worker does not get the interpreter, this gives it a
+            # turn; if it waits for something else, this takes no time.
             sleep(0)
 
     def _rest(self) -> None:
         """The worker has nothing to do: from the next batch on it is woken again."""
-        if self.board.queue is self.worker.queue:
-            self.board.queue_mark = self.mark
+        self.tracer.sweep()
+        if self.tracer.queue is self.worker.queue:
+            self.tracer.queue_mark = self.mark
 
     def _export(self, batch: list[Any]) -> None:
-        born = self.board.born
+        born = self.subscribers.born
         records: list[SpanData] = []
         for item in batch:
             if type(item) is not Span and not isinstance(item, Span):
@@ -99,7 +105,7 @@ class ExporterSubscription(Subscription):
                 try:
                     records.append(record_of(item))
                 except Exception as error:
-                    warn_once(self.board, "recording", error)
+                    warn_once(self.tracer, "recording", error)
                     with self._count_lock:
                         self._failed += 1
             _let_go(item)
@@ -120,9 +126,9 @@ class ExporterSubscription(Subscription):
 
     def _shut_down(self) -> None:
         with self._count_lock:
-            if self._sent_home:
+            if self._is_shut_down:
                 return
-            self._sent_home = True
+            self._is_shut_down = True
         try:
             self.exporter.shutdown()
         except BaseException as error:
@@ -148,7 +154,7 @@ class ExporterSubscription(Subscription):
         if self.removed:
             return
         self.removed = True
-        self.board.unsubscribe(self)
+        self.subscribers.remove(self)
         if not self.worker.stop(EXIT_TIMEOUT if timeout is None else timeout):
             self._give_up()
         left = self.worker.queued
@@ -159,13 +165,11 @@ class ExporterSubscription(Subscription):
 
 def _let_go(item: Any) -> None:
     if isinstance(item, Span):
-        item._attributes = item._more = None
+        item._attributes = item._details = None
 
 
 def check_exporter(exporter: Any) -> None:
     """Refuse what can't be an exporter."""
-    from inspect import iscoroutinefunction
-
     for name in ("export", "shutdown"):
         method = getattr(exporter, name, None)
         if isinstance(exporter, type) or not callable(method):
@@ -178,7 +182,7 @@ def check_exporter(exporter: Any) -> None:
 
 
 def check_batching(max_queue: object, max_batch: object, delay: object) -> None:
-    """Refuse sizes and times that make no sense."""
+    """Refuse sizes and times that can't be used."""
     for name, value in (("max_queue", max_queue), ("max_batch", max_batch)):
         if type(value) is not int:
             raise TypeError(f"{name} must be an int (spans), not {value!r}")

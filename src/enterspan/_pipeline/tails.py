@@ -1,25 +1,27 @@
 """Live tails: who is subscribed, and the stream that each of them gets of each invocation.
 
-An invocation has a `Watch` while some tail listens to it. The watch turns what happens into events,
-and puts each on the `Stream` of every tail that took the invocation. Whoever puts an event on an
-inline stream delivers what waits there, unless somebody is at it already, who then delivers this
-one too: so events stay in order, and no thread ever waits for a tail that another one is in.
+`TailStream` is the span processor that turns what happens in an invocation into events, and puts
+each on the `Stream` of every tail that accepted the invocation. The thread that puts an event on an
+inline stream delivers what waits there, unless another one is delivering, which then delivers this
+event, too: events stay in order, and no thread waits for a tail that another one has called.
 """
 
 from __future__ import annotations
 
-from _thread import RLock, allocate_lock
+from _thread import RLock
 from collections import deque
+from inspect import iscoroutinefunction
 from time import process_time_ns
 from types import MappingProxyType
 
 from enterspan._model.clock import ANCHOR, now_ns
 from enterspan._model.diagnostics import warn_once
+from enterspan._model.interrupts import is_interrupt
 from enterspan._model.values import cut, safe_repr, size_of
-from enterspan._pipeline.worker import Stats, Subscription, Worker
-from enterspan._span.context import QUIET
-from enterspan._span.span import Span
-from enterspan._span.telling import Telling
+from enterspan._pipeline.subscription import Stats, Subscription
+from enterspan._pipeline.worker import Worker
+from enterspan._span.context import SUPPRESSED
+from enterspan._span.processor import SpanProcessor
 from enterspan.events import (
     Attributes,
     DiagnosticChannel,
@@ -32,25 +34,27 @@ from enterspan.events import (
     SpanClose,
     SpanOpen,
     StreamDiagnostic,
+    TailEvent,
     make_attributes,
     make_span_open,
     make_tail_context,
-    make_tail_event,
+    unfinished_tail_event,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, Final
+    from typing import Any, Final, TypeAlias
 
     from enterspan._model.failures import Failure
-    from enterspan._model.records import SpanData
-    from enterspan._span.lifeline import Lifeline
-    from enterspan._span.switchboard import Switchboard
-    from enterspan.events import Attribute, TailEvent, TailSpanContext
+    from enterspan._model.ids import SpanContext
+    from enterspan._pipeline.subscribers import Subscribers
+    from enterspan._span.invocation import InvocationState
+    from enterspan._span.span import Span
+    from enterspan.events import Attribute, EventInfo, TailSpanContext
 
-    _Handlers = Mapping[type, Callable[[Any], Any] | None]
-    """The handlers of the kinds of events."""
+    Handlers: TypeAlias = Mapping[type, Callable[[Any], Any] | None]
+    """The handlers by kind of event."""
 
 _METHODS: Final = {
     SpanOpen: "span_open",
@@ -63,44 +67,77 @@ _METHODS: Final = {
     StreamDiagnostic: "stream_diagnostic",
     Outcome: "outcome",
 }
+_NEVER_DROPPED: Final = (Return, Outcome)
 _EVENT_BYTES: Final = 200
 """What an event in a queue counts for, beside its texts."""
-_CLOSED_WELL: Final = SpanClose("ok")
+_CLOSED_OK: Final = SpanClose("ok")
 """What most spans end with: a frozen value can be shared."""
 _TAIL_DELAY: Final = 0.01
 """Seconds for which a background tail gathers events before it looks."""
+_COUNT_TIMEOUT: Final = 0.1
+"""Seconds to wait for a count, which a signal handler or a finalizer may have interrupted."""
+
+
+class TailHandler:
+    """The base class of handlers that are objects: each method does nothing unless overridden.
+
+    A method whose name is misspelt is then an error to type checkers.
+    """
+
+    def span_open(self, event: TailEvent[SpanOpen], /) -> None:
+        """A span below the root opens."""
+
+    def attributes(self, event: TailEvent[Attributes], /) -> None:
+        """The attributes of a span that closes."""
+
+    def log(self, event: TailEvent[Log], /) -> None:
+        """A line was logged."""
+
+    def exception(self, event: TailEvent[Exception_], /) -> None:
+        """An exception left a span, or was recorded on it."""
+
+    def diagnostic_channel(self, event: TailEvent[DiagnosticChannel], /) -> None:
+        """A span has an event."""
+
+    def span_close(self, event: TailEvent[SpanClose], /) -> None:
+        """A span has ended."""
+
+    def return_(self, event: TailEvent[Return], /) -> None:
+        """The handler has answered."""
+
+    def stream_diagnostic(self, event: TailEvent[StreamDiagnostic], /) -> None:
+        """The stream itself has something to report."""
+
+    def outcome(self, event: TailEvent[Outcome], /) -> None:
+        """The invocation has ended; nothing follows."""
 
 
 class TailSubscription(Subscription):
     """One tail that is subscribed."""
 
     def __init__(
-        self,
-        board: Switchboard,
-        tail: Callable[[TailEvent[Onset]], Any],
-        *,
-        inline: bool,
-        collect: Callable[[SpanData], None] | None = None,
+        self, subscribers: Subscribers, tail: Callable[[TailEvent[Onset]], Any], *, inline: bool
     ) -> None:
-        self.board = board
+        self.tracer = subscribers.tracer
         self.tail = tail
-        self.collect = collect
-        self.removed = False
         self._lock = RLock()  # a signal handler may come back to it
         self.delivered = 0
         self._dropped = 0
         self._failed = 0
         self._waiting_bytes = 0
         self._taken_bytes = 0
-        self.worker: Worker | None = None
+        worker = None
         if not inline:
-            self.worker = Worker(board, self._deliver_batch, "tail", _TAIL_DELAY, prompt=True)
-            self.worker.start()
-
-    @property
-    def background(self) -> Worker | None:
-        """The thread that delivers, if that isn't done inline."""
-        return self.worker
+            tracer = self.tracer
+            worker = Worker(
+                tracer.suppressed,
+                self._deliver_batch,
+                "tail",
+                _TAIL_DELAY,
+                rest=tracer.sweep,
+                prompt=True,
+            )
+        super().__init__(subscribers, worker)
 
     @property
     def stats(self) -> Stats:
@@ -109,18 +146,15 @@ class TailSubscription(Subscription):
         done = self.delivered + self._failed
         return Stats(done + self._dropped + waiting, self.delivered, self._dropped, self._failed)
 
-    def accept(self, onset: TailEvent[Onset]) -> _Handlers | None:
+    def accept(self, onset: TailEvent[Onset]) -> Handlers | None:
         """Ask the tail about an invocation: its handlers, or None."""
-        token = self.board.set(QUIET)
         try:
-            return self._handlers(self.tail(onset))
+            return self._handlers(self.tracer.suppressed(self.tail, onset))
         except BaseException as error:
             self.has_raised(error)
             return None
-        finally:
-            self.board.restore(token)
 
-    def _handlers(self, handler: Any) -> _Handlers | None:
+    def _handlers(self, handler: Any) -> Handlers | None:
         self.delivered += 1
         if handler is None:
             return None
@@ -135,14 +169,17 @@ class TailSubscription(Subscription):
         return methods
 
     def has_raised(self, error: BaseException) -> None:
-        """Count and tell what the tail has raised; it is stopped for this invocation."""
-        if isinstance(error, KeyboardInterrupt) and self.worker is None:
-            raise error  # it is meant for the program, on whose thread this is
+        """Count and report what the tail has raised; it is stopped for this invocation.
+
+        What arrived for the program, on whose thread an inline tail runs, is raised there.
+        """
+        if self.worker is None and is_interrupt(error):
+            raise error
         self._failed += 1
         warn_once(self.tail, "tail", error, "and is stopped for this invocation")
 
     def has_to_await(self, result: object) -> bool:
-        """Whether a handler returned what would have to be awaited: nobody will."""
+        """Whether a handler returned an awaitable, which is never awaited."""
         if not _close_if_awaitable(result):
             return False
         warn_once(self.tail, "tail", TypeError("a handler must not be a coroutine function"))
@@ -153,17 +190,18 @@ class TailSubscription(Subscription):
         worker = self.worker
         if worker is None or self.removed:
             return True
-        with self._lock_or_not():
+        held = self._lock.acquire(timeout=_COUNT_TIMEOUT)
+        try:
             waiting = self._waiting_bytes - self._taken_bytes
-            if not always and waiting + size > self.board.limits.queue_bytes:
+            if not always and waiting + size > self.tracer.limits.queue_bytes:
                 self._dropped += 1
                 return False
             self._waiting_bytes += size
+        finally:
+            if held:
+                self._lock.release()
         worker.put(item)
         return True
-
-    def _lock_or_not(self) -> _Guard:
-        return _Guard(self._lock)
 
     def _deliver_batch(self, batch: list[Any]) -> None:
         for stream, context, moment, payload, size in batch:
@@ -179,43 +217,33 @@ class TailSubscription(Subscription):
     def remove(self, timeout: float | None = None) -> None:
         """Stop delivery at once; a second time does nothing."""
         self.removed = True
-        self.board.unsubscribe(self)
+        self.subscribers.remove(self)
         if self.worker is not None:
             self.worker.stop(0.0 if timeout is None else timeout)
 
 
-class _Guard:
-    """A lock that is never waited for long: the collector may call anything anywhere."""
-
-    __slots__ = ("_held", "_lock")
-
-    def __init__(self, lock: Any) -> None:
-        self._lock = lock
-
-    def __enter__(self) -> None:
-        self._held = self._lock.acquire(timeout=0.1)
-
-    def __exit__(self, *exc: object) -> None:
-        if self._held:
-            self._lock.release()
-
-
 def _method(handler: object, name: str) -> Callable[[Any], Any] | None:
+    if getattr(type(handler), name, None) is getattr(TailHandler, name):
+        return None  # it does nothing: it need not be called
     try:
         found = getattr(handler, name, None)
-    except Exception:
+    except Exception as error:
+        if is_interrupt(error):
+            raise
         return None
     return found if callable(found) else None
 
 
 def _close_if_awaitable(result: Any) -> bool:
-    """Whether a tail gave something to be awaited; nobody will, so it is closed."""
+    """Whether a tail returned an awaitable; it is closed, so that Python does not complain."""
     try:
         if not hasattr(result, "__await__"):
             return False
         if hasattr(result, "close"):
             result.close()
-    except Exception:
+    except Exception as error:
+        if is_interrupt(error):
+            raise
         return False
     return True
 
@@ -224,54 +252,95 @@ class Stream:
     """One invocation as one tail gets it."""
 
     __slots__ = (
-        "_acquire",
+        "_busy",
         "_dropped",
+        "_exhausted",
+        "_get",
         "_handlers",
         "_id",
         "_inline",
         "_last",
         "_over",
         "_queue",
-        "_release",
         "_sequence",
+        "_set",
         "to",
     )
 
     def __init__(self, to: TailSubscription, invocation_id: str) -> None:
         self.to = to
         self._id = invocation_id
-        self._handlers: _Handlers | None = None
-        self._inline: _Handlers | None = None  # the same, if they are called inline
+        self._handlers: Handlers | None = None
+        self._inline: Handlers | None = None  # the same, if they are called inline
         self._sequence = 0
         self._last = 0
         self._dropped = 0
         self._over = False
+        self._exhausted: Any = None  # the event for which the stack was too short
         self._queue: deque[Any] = deque()
-        busy = allocate_lock()
-        self._acquire = busy.acquire
-        self._release = busy.release
+        # Its one key is the event that is being delivered. Unlike a lock, it can be taken and given
+        # back without a moment in which an exception that arrives would leave it taken for good.
+        self._busy: dict[int, Any] = {}
+        variable = to.tracer.variable
+        self._get, self._set = variable.get, variable.set
 
     def put(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:
-        """Add an event, and see to it that it is delivered.
+        """Add an event, and see to its delivery.
 
-        Inline, if nobody is at it and nothing waits, which is the usual case, it is delivered here.
+        Inline, unless another event is being delivered or waits, it is delivered right here. This
+        is the hot path of live tails, and written out: one call for each event and tail.
         """
         handlers = self._inline
-        if handlers is None or self._queue or not self._acquire(False):
+        if handlers is None or self._queue:
             self._put_aside(context, moment, payload, size)
             return
+        busy = self._busy
+        event = unfinished_tail_event()
+        set_, before = self._set, self._get()
         try:
+            if busy.setdefault(0, event) is not event:
+                self._put_aside(context, moment, payload, size)
+                return
             kind = type(payload)
-            if handlers[kind] is not None:
-                self._deliver(handlers[kind], context, moment, payload)
-            else:
-                self._sequence += 1
+            number = self._sequence
+            self._sequence = number + 1
+            handler = handlers[kind]
+            if handler is not None and not self.to.removed:
+                # Between two threads, the moment may be earlier than that of the event before.
+                self._last = moment = max(moment, self._last)
+                event.invocation_id = self._id
+                event.span_context = context
+                event.timestamp = ANCHOR + moment
+                event.sequence = number
+                event.event = payload
+                event.__class__ = TailEvent
+                set_(SUPPRESSED)
+                result = handler(event)
+                self.to.delivered += 1
+                if result is not None and self.to.has_to_await(result):
+                    self._stop()
             if kind is Outcome:
                 self._stop()
+        except BaseException as error:
+            self._failed(error, context, moment, payload)
         finally:
-            self._release()
+            set_(before)
+            if busy.get(0) is event:
+                del busy[0]
         if self._queue:
             self._work_off()
+
+    def _failed(
+        self, error: BaseException, context: TailSpanContext, moment: int, payload: Any
+    ) -> None:
+        """Stop a tail that has raised; at the end of the stack, try again where there is more."""
+        if isinstance(error, RecursionError) and self._exhausted is not payload:
+            self._exhausted = payload
+            self._sequence -= 1
+            self._queue.appendleft((context, moment, payload))
+            return
+        self._stop()
+        self.to.has_raised(error)
 
     def _put_aside(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:
         if self._over or self.to.removed:
@@ -282,21 +351,25 @@ class Stream:
             return
         kind = type(payload)
         if kind is Onset:
-            size += 2 * _EVENT_BYTES  # room for the outcome, which must not be dropped
+            size += 4 * _EVENT_BYTES  # room for what is never dropped
         item = (self, context, moment, payload, size)
-        if not self.to.offer(item, size, always=kind is Outcome):
+        if not self.to.offer(item, size, always=kind in _NEVER_DROPPED):
             if kind is Onset:
                 self._over = True
             self._dropped += 1
 
     def _work_off(self) -> None:
-        """Deliver what waits, unless another thread is at it, which then delivers this too."""
-        while self._queue and self._acquire(False):
+        """Deliver what waits, unless another thread does, which then delivers this, too."""
+        busy = self._busy
+        key = object()
+        while self._queue and busy.setdefault(0, key) is key:
             try:
                 while self._queue:
                     self.deliver(*self._queue.popleft())
+                    if self._exhausted is not None and self._queue:
+                        return  # it was put back: later
             finally:
-                self._release()
+                del busy[0]
 
     @property
     def declined(self) -> bool:
@@ -304,239 +377,202 @@ class Stream:
         return self._over or self.to.removed
 
     def deliver(self, context: TailSpanContext, moment: int, payload: Any) -> None:
-        """Hand what has waited to the tail; by one thread at a time."""
+        """Deliver what has waited; by one thread at a time."""
         kind = type(payload)
         if self._handlers is None:
             if kind is Onset and not self._over:
-                self._begin(make_tail_event(self._id, context, ANCHOR + moment, 0, payload))
-                self._last = moment
+                self._begin(context, moment, payload)
             return
         if kind is Outcome and self._dropped:
             dropped, self._dropped = self._dropped, 0
             self.deliver(context, moment, StreamDiagnostic(DroppedEvents(dropped)))
             self.deliver(context, moment, payload)
             return
+        number = self._sequence
+        self._sequence = number + 1
         handler = self._handlers[kind]
-        if handler is not None:
-            self._deliver(handler, context, moment, payload)
-        else:
-            self._sequence += 1
-        if kind is Outcome:
+        to = self.to
+        if handler is not None and not to.removed:
+            self._last = moment = max(moment, self._last)
+            event = TailEvent(self._id, context, ANCHOR + moment, number, payload)
+            try:
+                result = to.tracer.suppressed(handler, event)
+                to.delivered += 1
+                if result is not None and to.has_to_await(result):
+                    self._stop()
+            except BaseException as error:
+                self._failed(error, context, moment, payload)
+        if kind is Outcome and self._exhausted is not payload:
             self._stop()
 
-    def _begin(self, onset: TailEvent[Onset]) -> None:
+    def _begin(self, context: TailSpanContext, moment: int, onset: Onset) -> None:
         self._sequence = 1
-        self._handlers = handlers = self.to.accept(onset)
+        self._last = moment
+        event: Any = TailEvent(self._id, context, ANCHOR + moment, 0, onset)
+        self._handlers = handlers = self.to.accept(event)
         self._over = handlers is None
         if self.to.worker is None:
             self._inline = handlers
-
-    def _deliver(self, handler: Any, context: TailSpanContext, moment: int, payload: Any) -> None:
-        """Make the event, and call the handler with tracing off."""
-        to = self.to
-        if to.removed:
-            return
-        # A moment is taken before its event is queued; between two threads that may be too early.
-        if moment < self._last:
-            moment = self._last
-        else:
-            self._last = moment
-        number = self._sequence
-        self._sequence = number + 1
-        event = make_tail_event(self._id, context, ANCHOR + moment, number, payload)
-        board = to.board
-        token = board.set(QUIET)
-        try:
-            result = handler(event)
-            to.delivered += 1
-            if result is not None and to.has_to_await(result):
-                self._stop()
-        except BaseException as error:
-            self._stop()
-            to.has_raised(error)
-        finally:
-            try:
-                board.reset(token)
-            except (LookupError, ValueError, RuntimeError):
-                board.restore(token)
 
     def _stop(self) -> None:
         self._over = True
         self._handlers = self._inline = None
 
 
-class Watch(Telling):
-    """What happens in one invocation, told to every tail that listens to it."""
+class TailStream(SpanProcessor):
+    """What happens in one invocation, as events for every tail that has accepted it."""
 
     __slots__ = (
-        "_board",
-        "_collectors",
         "_cpu",
         "_flags",
         "_is_queued",
-        "_lifeline",
-        "_returned",
         "_root_attributes",
         "_root_context",
+        "_root_id",
         "_started",
         "_streams",
+        "_subscribers",
         "_trace",
-        "generation",
     )
 
     def __init__(
         self,
-        lifeline: Lifeline,
+        subscribers: Subscribers,
+        state: InvocationState,
         root: Span,
-        upstream_flags: int | None,
-        info: Any,
+        parent: SpanContext | None,
+        info: EventInfo | None,
         given: tuple[Attribute, ...],
-        subscriptions: tuple[TailSubscription, ...],
     ) -> None:
-        super().__init__()
-        self._lifeline = lifeline
-        self._board = lifeline.board
-        self.generation = lifeline.board.generation
-        self._flags = upstream_flags
-        self._trace = f"{lifeline.trace_id:032x}"
+        self._subscribers = subscribers
+        self._flags = None if parent is None else parent.trace_flags
+        self._trace = f"{state.trace_id:032x}"
+        self._root_id = root._span_id
         self._started = root._start
         self._cpu = process_time_ns()
-        self._returned = False
         self._root_attributes: Attributes | None = None
-        limits = lifeline.board.limits
-        name = cut(root._name, limits.name_bytes)
+        name = cut(root._name, subscribers.tracer.limits.name_bytes)
         onset = Onset(f"{root._span_id:016x}", name, info, given)
-        parent = f"{root._parent_id:016x}" if root._parent_id else None
-        above = make_tail_context(self._trace, parent, upstream_flags)
-        self._root_context = make_tail_context(self._trace, onset.span_id, upstream_flags)
-        root._tail_context = self._root_context
-        size = _EVENT_BYTES + len(name)
-        streams = []
-        for subscription in subscriptions:
-            stream = Stream(subscription, lifeline.id)
-            stream.put(above, root._start, onset, size)
-            if not stream.declined:
-                streams.append(stream)
-        self._streams = tuple(streams)
-        self._collectors = tuple([s.to.collect for s in streams if s.to.collect is not None])
-        self._is_queued = any(s.to.worker is not None for s in streams)
+        above = f"{root._parent_id:016x}" if root._parent_id else None
+        self._root_context = make_tail_context(self._trace, onset.span_id, self._flags)
+        root._memo = self._root_context
+        context = make_tail_context(self._trace, above, self._flags)
+        streams = [Stream(tail, state.id) for tail in subscribers.tails]
+        for stream in streams:
+            stream.put(context, root._start, onset, _EVENT_BYTES + len(name))
+        self._streams = tuple([stream for stream in streams if not stream.declined])
+        self._is_queued = any(stream.to.worker is not None for stream in self._streams)
 
     @property
-    def is_heard(self) -> bool:
-        """Whether any tail has taken the invocation, or may yet."""
+    def is_wanted(self) -> bool:
+        """Whether any tail has accepted the invocation, or may yet."""
         return bool(self._streams)
 
-    def _say(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:
+    def _put(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:
         for stream in self._streams:
             stream.put(context, moment, payload, size)
 
     def _context_of(self, span: Span) -> TailSpanContext:
-        context = span._tail_context
+        context: TailSpanContext | None = span._memo
         if context is None:
-            context = span._tail_context = self._context(span._span_id)
+            context = span._memo = self._context(span._span_id)
         return context
 
     def _context(self, span_id: int) -> TailSpanContext:
         return make_tail_context(self._trace, f"{span_id:016x}", self._flags)
 
-    @property
-    def is_inherited(self) -> bool:
-        """Whether the invocation belongs to the process that this one was forked from."""
-        return self.generation != self._board.generation
-
-    def opened(self, span: Span, parent: Span) -> None:
-        """A span below the root was opened."""
+    def on_open(self, span: Span, parent: Span) -> None:
+        """Put a `spanOpen` event."""
         name = span._name
-        limit = self._board.limits.name_bytes
+        limit = self._subscribers.tracer.limits.name_bytes
         if len(name) > limit or not name.isascii():
             name = cut(name, limit)
         text = "%016x" % span._span_id  # noqa: UP031 - faster
-        span._tail_context = make_tail_context(self._trace, text, self._flags)
-        above = parent._tail_context or self._context(span._parent_id)
+        span._memo = make_tail_context(self._trace, text, self._flags)
+        context = parent._memo or self._context(span._parent_id)
         payload = make_span_open(text, name)
         for stream in self._streams:
-            stream.put(above, span._start, payload, _EVENT_BYTES + len(name))
+            stream.put(context, span._start, payload, _EVENT_BYTES + len(name))
 
-    def closed(self, span: Span) -> None:
-        """A span has ended: its attributes, its close, and the record for the exporters."""
-        board = self._board
-        if self.generation != board.generation:
-            span._attributes = span._more = None
-            return
+    def on_close(self, span: Span) -> None:
+        """Put the span's `attributes` and its `spanClose`; the root's attributes come at the end."""
         attributes = span._attributes
-        outcome = span._more.outcome if span._more is not None else "ok"
-        if span._span_id == self._lifeline.root_id:
+        if span._span_id == self._root_id:
             if attributes:
                 self._root_attributes = make_attributes(attributes)
-            self._root_closed(span, outcome)
-        else:
-            context = span._tail_context or self._context_of(span)
-            if attributes:
-                size = _EVENT_BYTES + (size_of(attributes) if self._is_queued else 0)
-                self._say(context, span._end, make_attributes(attributes), size)
-            payload = _CLOSED_WELL if outcome == "ok" else SpanClose(outcome)
-            for stream in self._streams:
-                stream.put(context, span._end, payload, _EVENT_BYTES)
-        if self._collectors or board.exports:
-            board.hand_over(span, self._collectors, kept=self._lifeline.kept)
-        else:
-            span._attributes = span._more = None
-        span._tail_context = None
-
-    def _root_closed(self, root: Span, outcome: str) -> None:
-        if outcome == "ok" and type(root) is Span:  # nobody asked for it, so nobody answers
-            self.returned(None, root._end)
-
-    def returned(self, info: Any, moment: int) -> None:
-        """The handler has answered; only the first answer counts."""
-        if not self._returned and not self.is_inherited:
-            self._returned = True
-            self._say(self._root_context, moment, Return(info), _EVENT_BYTES)
-
-    def exception(self, span: Span, failure: Failure, moment: int) -> None:
-        """An exception has left a span, or was recorded on it."""
-        if not self.is_inherited:
-            payload = Exception_(failure.name, failure.message, failure.stack)
-            size = _EVENT_BYTES + len(failure.message) + len(failure.stack)
-            self._say(self._context_of(span), moment, payload, size)
-
-    def diagnostic(self, span: Span, channel: str, message: dict[str, Any], moment: int) -> None:
-        """Somebody recorded an event on a span."""
-        if not self.is_inherited:
-            payload = DiagnosticChannel(channel, MappingProxyType(message))
-            size = _EVENT_BYTES + len(channel) + size_of(message)
-            self._say(self._context_of(span), moment, payload, size)
-
-    def logged(self, span: Span, moment: int, line: Log) -> None:
-        """Somebody logged under a span."""
-        if not self.is_inherited:
-            size = _EVENT_BYTES + len(line.message) + 64 * len(line.attributes)
-            self._say(self._context_of(span), moment, line, size)
-
-    def finished(self, outcome: str) -> None:
-        """The invocation is over: nothing comes after this."""
-        if self.is_inherited:
             return
+        details = span._details
+        outcome = "ok" if details is None else details.outcome
+        context = span._memo or self._context_of(span)
+        if attributes:
+            size = _EVENT_BYTES + (size_of(attributes) if self._is_queued else 0)
+            self._put(context, span._end, make_attributes(attributes), size)
+        payload = _CLOSED_OK if outcome == "ok" else SpanClose(outcome)
+        for stream in self._streams:
+            stream.put(context, span._end, payload, _EVENT_BYTES)
+
+    def on_return(self, info: Any, moment: int) -> None:
+        """Put the `return` event."""
+        self._put(self._root_context, moment, Return(info), _EVENT_BYTES)
+
+    def on_exception(self, span: Span, failure: Failure, moment: int) -> None:
+        """Put an `exception` event."""
+        payload = Exception_(failure.name, failure.message, failure.stack)
+        size = _EVENT_BYTES + len(failure.message) + len(failure.stack)
+        self._put(self._context_of(span), moment, payload, size)
+
+    def on_event(self, span: Span, name: str, attributes: Mapping[str, Any], moment: int) -> None:
+        """Put a `diagnosticChannel` event."""
+        payload = DiagnosticChannel(name, MappingProxyType(dict(attributes)))
+        size = _EVENT_BYTES + len(name) + size_of(attributes)
+        self._put(self._context_of(span), moment, payload, size)
+
+    def on_log(
+        self,
+        span: Span,
+        level: str,
+        message: str,
+        attributes: Mapping[str, Any],
+        truncated: bool,
+        moment: int,
+    ) -> None:
+        """Put a `log` event."""
+        pairs = make_attributes(attributes).info if attributes else ()
+        size = _EVENT_BYTES + len(message) + 64 * len(pairs)
+        payload = Log(level, message, pairs, truncated)
+        self._put(self._context_of(span), moment, payload, size)
+
+    def on_end(self, outcome: str) -> None:
+        """Put the root's attributes and the `outcome`."""
         moment = now_ns()
         given = self._root_attributes
         if given is not None:
             size = _EVENT_BYTES + sum([len(a.name) + 64 for a in given.info])
-            self._say(self._root_context, moment, given, size)
-        wall = moment - self._started
-        payload = Outcome(outcome, max(process_time_ns() - self._cpu, 0), wall)
-        self._say(self._root_context, moment, payload, _EVENT_BYTES)
-        if self._lifeline.board.is_closed:
-            for stream in self._streams:
-                self._lifeline.board.see_off(stream.to)
+            self._put(self._root_context, moment, given, size)
+        cpu = max(process_time_ns() - self._cpu, 0)
+        self._put(
+            self._root_context,
+            moment,
+            Outcome(outcome, cpu, moment - self._started),
+            _EVENT_BYTES,
+        )
+        for stream in self._streams:
+            self._subscribers.see_off(stream.to)
 
 
 def check_tail(tail: object) -> None:
     """Refuse what can't be a tail."""
-    from inspect import iscoroutinefunction
-
     if not callable(tail):
         raise TypeError(
             f"a tail is a callable that takes the onset event and returns a handler, not {tail!r}"
         )
-    if iscoroutinefunction(tail) or iscoroutinefunction(getattr(type(tail), "__call__", None)):  # noqa: B004 - of an object that is called
+    if isinstance(tail, type) and not _is_handler_class(tail):
+        raise TypeError(f"a tail is an instance: {tail.__qualname__}(...), not the class itself")
+    call = type(tail).__call__  # type: ignore[operator]
+    if iscoroutinefunction(tail) or iscoroutinefunction(call):
         raise TypeError("a tail can't be a coroutine function: it is called, and never awaited")
+
+
+def _is_handler_class(tail: type) -> bool:
+    """Whether a class makes handlers: called with the onset, it gives one for each invocation."""
+    return any(callable(getattr(tail, name, None)) for name in _METHODS.values())

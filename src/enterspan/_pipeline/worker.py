@@ -7,7 +7,6 @@ queue, when it first has something for them.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import weakref
@@ -16,93 +15,18 @@ from collections import deque
 from time import monotonic, sleep
 
 from enterspan._model.diagnostics import warn
-from enterspan._model.frozen import frozen
-from enterspan._span.context import QUIET
+from enterspan._pipeline import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
     from typing import Any, Final
 
-    from typing_extensions import Self
 
-    from enterspan._span.switchboard import Switchboard
-
-DEFAULT_TIMEOUT: Final = 30.0
-"""Seconds that `flush` and `shutdown` take at most when they are not told."""
 _PAUSE_TIMEOUT: Final = 0.2
 """Seconds for which a listener may hold up a fork."""
 _THREAD_END: Final = 0.001
 """Seconds after which a thread that was joined is gone for the system too, which 3.12 counts."""
-EXIT_TIMEOUT: Final = 5.0
-"""Seconds for which a listener may hold up the end of the process."""
-
-
-@frozen
-class Stats:
-    """What became of what a subscription was given.
-
-    `received` is the sum of the rest and of what waits.
-    """
-
-    received: int
-    exported: int
-    dropped: int
-    failed: int
-
-
-class Subscription:
-    """A tail or an exporter that is subscribed; also a block, at whose end it is removed."""
-
-    is_late = False  # internal
-    """Whether it was not done in time when it was last waited for."""
-
-    board: Switchboard  # internal
-
-    @property
-    def background(self) -> Worker | None:  # internal
-        """The worker that delivers, if one does."""
-        raise NotImplementedError
-
-    @property
-    def stats(self) -> Stats:
-        """Counts since the subscription."""
-        raise NotImplementedError
-
-    def after_fork(self) -> None:  # internal
-        """Begin anew in a forked child."""
-
-    def remove(self, timeout: float | None = None) -> None:
-        """End the subscription; a second time does nothing."""
-        raise NotImplementedError
-
-    @property
-    def is_done(self) -> bool:  # internal
-        """Whether nothing waits and nothing runs any more."""
-        return self.background is None or not self.background.is_running
-
-    def flush(self, deadline: float) -> bool:  # internal
-        """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
-        return self.background is None or self.background.flush(deadline)
-
-    def hurry(self) -> None:  # internal
-        """Begin to deliver what waits."""
-        if self.background is not None:
-            self.background.hurry()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Remove it."""
-        self.remove()
 
 
 class Bell:
@@ -140,21 +64,25 @@ class Bell:
 
 
 class Worker:
-    """A daemon thread and its queue."""
+    """A daemon thread and its queue.
+
+    Everything that it calls is called through `suppressed`, so that nothing is recorded of it:
+    `deliver` with each batch, `rest` when the queue is empty, and `finish` once, at the end.
+    """
 
     def __init__(
         self,
-        board: Switchboard,
+        suppressed: Callable[..., Any],
         deliver: Callable[[list[Any]], None],
         name: str,
         delay: float,
         *,
+        rest: Callable[[], None],
+        finish: Callable[[], None] | None = None,
         batch: int = 512,
         prompt: bool = False,
-        rest: Callable[[], None] | None = None,
-        finish: Callable[[], None] | None = None,
     ) -> None:
-        self._board = board
+        self._suppressed = suppressed
         self._deliver = deliver
         self._rest = rest
         self._finish = finish
@@ -162,10 +90,11 @@ class Worker:
         self._delay = delay
         self._batch = batch
         self._prompt = prompt
-        self._fresh()
+        self.begin_anew()
         _workers.add(self)
 
-    def _fresh(self) -> None:
+    def begin_anew(self) -> None:
+        """Begin with an empty queue and no thread, as in a forked child."""
         self.queue: deque[Any] = deque()
         self._wake = Bell()
         self._turn = threading.Lock()
@@ -200,10 +129,11 @@ class Worker:
     def start(self) -> None:
         """Start the thread; where that can't be (the interpreter is ending), items just wait."""
         if self._thread is None and not self._stopping and not sys.is_finalizing():
-            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            thread = threading.Thread(
+                target=self._suppressed, args=(self._run,), name=self._name, daemon=True
+            )
             self._thread = thread
             try:
-                # Its context is empty on purpose, whatever the thread that starts it has.
                 thread.start()
             except RuntimeError:
                 self._thread = None
@@ -225,7 +155,6 @@ class Worker:
         self._wake.ring()
 
     def _run(self) -> None:
-        self._board.set(QUIET)
         wake = self._wake
         while True:
             wake.wait(None if self._prompt and not self._stopping else self._delay)
@@ -235,9 +164,7 @@ class Worker:
             self.drain()
             if self._pausing:
                 return
-            if self._rest is not None:
-                self._rest()
-            self._board.sweep()
+            self._rest()
             if self._stopping and not self.queue:
                 break
             if wake is not self._wake:
@@ -316,11 +243,7 @@ class Worker:
         if not self._turn.acquire(timeout=max(0.0, deadline - monotonic())):
             return False
         self._turn.release()
-        token = self._board.set(QUIET)
-        try:
-            self.drain()
-        finally:
-            self._board.restore(token)
+        self._suppressed(self.drain)
         return True
 
     def stop(self, timeout: float) -> bool:
@@ -361,10 +284,6 @@ class Worker:
             self._thread = None
             self._wake.hush()
 
-    def after_fork(self) -> None:  # internal
-        """Begin anew in a forked child."""
-        self._fresh()
-
 
 class _Mark:
     """A place in a queue, to know when all before it has been delivered."""
@@ -393,12 +312,7 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     for worker in list(_workers):
-        worker.after_fork()
+        worker.begin_anew()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )
+process.at_fork(before=_before_fork, in_parent=_after_fork_in_parent, in_child=_after_fork_in_child)

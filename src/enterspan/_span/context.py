@@ -1,159 +1,170 @@
-"""Which span is current here: the only ContextVar of a Tracing, and all that goes into it.
+"""What is current: one context variable for each Tracing, and everything that changes it.
 
-What the variable holds is an entry: a span, or a `Bookmark` (a span made elsewhere, or the sign
-that nothing is to be recorded here). Every entry has a `_lifeline`, and one look at
-`entry._lifeline.open` tells the usual case, a span of a live invocation, from all others; those
-are sorted out here, off the hot path.
-
-An entry that was left out of turn, or in another context, may still be what some context holds. It
-gets a `Tombstone`, which says what was current before it, and whoever looks finds that instead.
+The variable holds an *entry*: a span, an `Attachment` (a span that was opened elsewhere), or
+`SUPPRESSED`. An entry that is detached out of order, or in another context, may still be what some
+context holds. It remembers what was current before it, and `Current.entry` finds that instead.
 """
 
 from __future__ import annotations
 
-from enterspan._span.span import Span
+from contextvars import ContextVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextvars import Token
-    from typing import Any, TypeAlias
+    from typing import Any, Final, Protocol, TypeVar
 
-    from enterspan._span.lifeline import Lifeline
-    from enterspan._span.switchboard import Switchboard
+    _T = TypeVar("_T")
 
+    class Entry(Protocol):
+        """What the variable may hold."""
 
-class State:
-    """What a lifeline says about the spans that hold it: one of seven."""
-
-    __slots__ = ("word",)
-
-    LIVE: State
-    """The invocation is open."""
-    OVER: State
-    """The invocation has ended; a span opened here starts a new one, linked."""
-    UNSAMPLED: State
-    """Nobody records this invocation: the no-op span."""
-    UNHEARD: State
-    """Nobody listened when the invocation began: as if there were none."""
-    DEAD: State
-    """The entry was left out of turn: look at what was current before it."""
-    BOOKMARK: State
-    """The entry stands for another span."""
-    QUIET: State
-    """A listener is at work: nothing is recorded here."""
-
-    def __init__(self, word: str) -> None:
-        self.word = word
-
-    def __repr__(self) -> str:
-        """Show which one it is."""
-        return f"State.{self.word.upper()}"
+        _detached_to: Any
+        _token: Any
+        _end: int
 
 
-for _name in State.__annotations__:
-    setattr(State, _name, State(_name.lower()))
-
-_DEAD = State.DEAD
+NOTHING: Final = object()
+"""What `_detached_to` holds where nothing was current before."""
 
 
-class _Sign:
-    """The lifeline of an entry that is no span."""
+class _NoState:
+    """The invocation state of an entry that is no span: nothing can be opened in it."""
 
-    __slots__ = ("state",)
+    __slots__ = ()
     open = None
-    watch = None
-
-    def __init__(self, state: State) -> None:
-        self.state = state
 
 
-_BOOKMARK = _Sign(State.BOOKMARK)
-
-
-class Bookmark:
+class Attachment:
     """An entry that makes a span current that was opened elsewhere."""
 
-    __slots__ = ("_lifeline", "_token", "span")
+    __slots__ = ("_detached_to", "_token", "span")
+    _state = _NoState()
 
-    def __init__(self, span: Span | None, sign: Any = _BOOKMARK) -> None:
-        self._lifeline: Any = sign
+    def __init__(self, span: Any) -> None:
+        self._detached_to: Any = None
         self._token: Token[Any] | None = None
         self.span = span
 
-
-class Tombstone:
-    """The lifeline of an entry that was left out of turn."""
-
-    __slots__ = ("board", "origin", "previous")
-    open = None
-    state = State.DEAD
-
-    def __init__(self, origin: Any, previous: Entry | None) -> None:
-        self.origin: Lifeline = origin
-        self.board: Any = getattr(origin, "board", None)
-        self.previous = previous
-
     @property
-    def watch(self) -> Any:
-        """The listeners of the invocation that the span belongs to."""
-        return self.origin.watch
+    def _end(self) -> int:
+        """Nonzero once the span has ended."""
+        return self.span._end  # type: ignore[no-any-return]
 
 
-Entry: TypeAlias = Span | Bookmark
-
-QUIET = Bookmark(None, _Sign(State.QUIET))
-"""The entry under which nothing is recorded: a listener, or a `__repr__`, is at work."""
+SUPPRESSED: Final = Attachment(None)
+"""The entry under which nothing is recorded: a subscriber, or a `__repr__`, is running."""
 
 
-def first_alive(entry: Entry | None) -> Entry | None:
-    """Follow tombstones to the innermost entry that was not left out of turn."""
-    while entry is not None and entry._lifeline.state is _DEAD:
-        entry = entry._lifeline.previous  # type: ignore[union-attr]
+def first_attached(entry: Any) -> Any:
+    """Return the innermost entry at or before *entry* that was not detached out of order."""
+    while entry is not None and entry._detached_to is not None:
+        entry = entry._detached_to
+        if entry is NOTHING:
+            return None
     return entry
 
 
-def look(board: Switchboard) -> Entry | None:
-    """The entry that counts here; what is dead is put aside for the next look."""
-    entry: Entry | None = board.get()
-    if entry is None or entry._lifeline.state is not _DEAD:
-        return entry
-    alive = first_alive(entry)
-    board.set(alive)
-    return alive
+def span_of(entry: Any) -> Any:
+    """Return the span that an entry stands for; None for no entry, and while suppressed."""
+    return entry.span if type(entry) is Attachment else entry
 
 
-def span_at(entry: Entry | None) -> Span | None:
-    """The span that an entry stands for; None for none at all, or where recording is off."""
-    return entry.span if type(entry) is Bookmark else entry  # type: ignore[return-value]
-
-
-def enter(board: Switchboard, entry: Entry) -> None:
-    """Make an entry current."""
-    entry._token = board.set(entry)
-
-
-def leave(board: Switchboard, entry: Entry) -> None:
-    """Make current what was current before an entry, wherever and in whatever order."""
-    token = entry._token
-    entry._token = None
-    if token is None:
-        return
-    if board.get() is entry:
-        try:
-            board.reset(token)
-            return
-        except (ValueError, RuntimeError, LookupError):
-            pass  # the token is of another context than this one
-        board.set(_before(token))
-    bury(entry, token)
-
-
-def bury(entry: Entry, token: Token[Any]) -> None:
-    """Mark an entry as left, for every context that still holds it."""
-    origin = entry._lifeline.origin if isinstance(entry, Span) else None
-    entry._lifeline = Tombstone(origin, _before(token))
-
-
-def _before(token: Token[Any]) -> Entry | None:
+def _before(token: Token[Any]) -> Any:
     old = token.old_value
-    return first_alive(old) if isinstance(old, (Span, Bookmark)) else None
+    return None if old is token.MISSING else first_attached(old)
+
+
+class Current:
+    """The context variable of one Tracing, and how entries are attached and detached.
+
+    A bridge to another tracer replaces `get`, `set` and `reset`, to keep that tracer's idea of what
+    is current in step with this one.
+    """
+
+    __slots__ = ("get", "reset", "set", "variable")
+
+    def __init__(self, name: str) -> None:
+        # A variable of its own: the spans of one Tracing never parent another's.
+        variable: ContextVar[Any] = ContextVar(f"enterspan.{name}", default=None)
+        self.variable = variable
+        self.get: Callable[[], Any] = variable.get
+        self.set: Callable[[Any], Any] = variable.set
+        self.reset: Callable[[Any], None] = variable.reset
+
+    @property
+    def is_suppressed(self) -> bool:
+        """Whether nothing is recorded in this context."""
+        return self.variable.get() is SUPPRESSED
+
+    def entry(self) -> Any:
+        """Return the current entry; detached entries are skipped, and forgotten by this context."""
+        entry = self.get()
+        if entry is None or entry._detached_to is None:
+            return entry
+        attached = first_attached(entry)
+        self.set(attached)
+        return attached
+
+    def attach(self, entry: Any) -> None:
+        """Make *entry* current."""
+        entry._token = self.set(entry)
+
+    def detach(self, entry: Any) -> None:
+        """Make current what was current before *entry*, wherever and in whatever order.
+
+        What was attached after it stays current while it is open. Entries above it that have ended,
+        such as spans that their invocation has abandoned, are detached with it.
+        """
+        token = entry._token
+        if token is None:
+            return
+        current = self.get()
+        if current is entry:
+            self.undo(token, entry)
+        elif current is SUPPRESSED or _has_ended_down_to(entry, current):
+            try:
+                self.reset(token)
+            except (ValueError, RuntimeError, LookupError):
+                pass  # of another context: what is current here is not ours to change
+            entry._detached_to = _before(token) or NOTHING
+        else:
+            entry._detached_to = _before(token) or NOTHING
+        entry._token = None
+
+    def undo(self, token: Any, entry: Any = None) -> None:
+        """Undo a `set`, in whatever context this is; never raises."""
+        try:
+            self.reset(token)
+        except LookupError:
+            return  # it was unset in between
+        except (ValueError, RuntimeError):  # set in another context
+            before = None
+            if entry is not None:
+                before = _before(token)
+                entry._detached_to = before or NOTHING
+            self.set(before)
+
+    def suppressed(self, function: Callable[..., _T], *args: Any) -> _T:
+        """Call *function* with nothing recorded.
+
+        An exception may arrive between any two instructions. So the variable is set inside of
+        `try`, and one call that is written in C undoes it.
+        """
+        variable = self.variable
+        set_, before = variable.set, variable.get()
+        try:
+            set_(SUPPRESSED)
+            return function(*args)
+        finally:
+            set_(before)
+
+
+def _has_ended_down_to(entry: Any, current: Any) -> bool:
+    """Whether *entry* lies below *current* here, and everything above it has ended."""
+    while current is not None and current is not entry:
+        if not current._end or current._token is None:
+            return False
+        current = _before(current._token)
+    return current is entry

@@ -1,40 +1,66 @@
-"""One unit of work that somebody asked for: a request, a job, a message, a test.
+"""One unit of work: a request, a job, a message, a test; or what a single span began by itself.
 
 It is over when its root span has ended, what it was told to wait for has settled, and then none of
 its spans is open, or its `linger` has run out; or when it is closed; or when it is garbage.
+
+Its spans hold the `InvocationState`, and a context that captured a span holds it with it. So it is
+emptied when the invocation is over: from then on it is a few numbers. `Invocation` is what a user
+holds of it.
 """
 
 from __future__ import annotations
 
 import sys
+import weakref
 
-from enterspan._model import failures as _failures
 from enterspan._model.clock import now_ns
+from enterspan._model.ids import SpanContext
+from enterspan._model.late import Late
 from enterspan._model.values import clean_text
-from enterspan._span.context import State
-from enterspan._span.lifeline import new_root, visible
-from enterspan._span.span import NOOP_SPAN, Span, end_span, keep_event, rare
+from enterspan._span.context import SUPPRESSED
+from enterspan._span.details import Details, details_of
+from enterspan._span.end import end_span, mark
+from enterspan._span.min_duration import DurationFilter
+from enterspan._span.processor import Dispatch, SpanProcessor
+from enterspan._span.span import NOOP_SPAN, Span, StartedSpan
+from enterspan._span.timers import call_later
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from typing import Any, Protocol
+if not TYPE_CHECKING:
+    from _collections_abc import Awaitable
 
-    from enterspan._model.ids import SpanContext
-    from enterspan._span.lifeline import Lifeline
-    from enterspan._span.span import Rare
-    from enterspan._span.switchboard import Switchboard
+    typing = Late("typing")
+    events = Late("enterspan.events")
+else:
+    import typing
+    from collections.abc import Awaitable
+    from typing import Any, Final, Literal, Protocol, TypeAlias
+
+    import enterspan.events as events
     from enterspan._span.timers import Timer
-    from enterspan._tracing import Tracing
-    from enterspan.events import Attribute, EventInfo, FetchResponseInfo
+    from enterspan._span.tracer import Tracer
+    from enterspan.events import Attribute, EventInfo
 
-    class _Settles(Protocol):
-        """A future of any kind."""
+    Phase: TypeAlias = Literal["live", "ended", "unsampled", "disabled", "remote"]
 
-        def add_done_callback(self, fn: Callable[[object], object], /) -> object: ...
+    class Facade(Protocol):
+        """The `Tracing` that made an invocation."""
+
+        name: str
 
 
-_KINDS = {
+LIVE: Final = "live"
+ENDED: Final = "ended"
+UNSAMPLED: Final = "unsampled"
+"""Neither a tail nor an exporter records the invocation."""
+DISABLED: Final = "disabled"
+"""Nobody was subscribed when it began: as if there were no invocation."""
+REMOTE: Final = "remote"
+"""It lives in another process; spans that are opened under it are roots here."""
+
+_OUTCOME_BYTES: Final = 256
+
+_KINDS: Final = {
     "fetch": "server",
     "connect": "server",
     "rpc": "server",
@@ -45,124 +71,374 @@ _KINDS = {
 
 
 def kind_of(info: EventInfo | None) -> str:
-    """The kind of the root span of an invocation that is about this."""
+    """Return the kind of the root span of an invocation with this info."""
     return _KINDS.get(getattr(info, "type", ""), "internal")
 
 
-class RootSpan(Span):
-    """The root of an invocation that somebody asked for: its end says so to the invocation."""
+class Asked:
+    """What keeps an invocation open that the program asked for."""
 
-    __slots__ = ()
+    __slots__ = ("linger", "timer", "waits")
 
-    def end(self) -> None:
-        """End the span; a second time does nothing."""
-        if not self._end:
-            end_root(self, self._lifeline.origin, now_ns())
-
-
-def end_root(root: Span, lifeline: Lifeline, moment: int) -> None:
-    """End the root, and with it, if nothing holds it up, the invocation."""
-    invocation = lifeline.invocation
-    if invocation is None:
-        end_span(root, lifeline, moment)
-    else:
-        invocation.end_root(root, moment)
+    def __init__(self, linger: float | None) -> None:
+        self.linger = linger
+        self.timer: Timer | None = None
+        self.waits: dict[_Wait, None] = {}
 
 
-class Invocation:
-    """One unit of work, from its onset to its outcome."""
+class InvocationState:
+    """The state that the spans of an invocation share."""
 
     __slots__ = (
         "__weakref__",
-        "_lifeline",
-        "_linger",
-        "_returned",
-        "_root",
-        "_timer",
-        "_waits",
-        "info",
-        "name",
-        "tracing",
+        "asked",
+        "dispatch",
+        "handle",
+        "id_text",
+        "late_since",
+        "open",
+        "outcome",
+        "phase",
+        "root",
+        "root_id",
+        "sampled",
+        "seen",
+        "spans",
+        "started",
+        "trace_flags",
+        "trace_id",
+        "trace_state",
+        "tracer",
     )
 
-    def __init__(  # internal
-        self, tracing: Tracing, name: str, info: EventInfo | None, linger: float | None
-    ) -> None:
-        self.tracing = tracing
-        """The Tracing that made it."""
-        self.name = name
-        """What it is called; the root span's first name."""
-        self.info = info
-        """What it is about, if it was told."""
-        self._linger = linger
-        self._returned = False
-        self._timer: Timer | None = None
-        self._waits: dict[_Wait, None] = {}
-        self._root: Span
-        self._lifeline: Lifeline
+    # Filled by stores in the functions below, the only makers of states.
+    asked: Asked | None  # None for one that a span began by itself
+    dispatch: Dispatch | None  # None if only exporters record it
+    handle: Invocation | None  # what the user holds, while it lives
+    id_text: str | None  # made when it is first needed
+    late_since: int  # the end of the invocation that a chain of late ones began with
+    open: dict[Span, None] | None  # `spans`; None once nothing can be opened
+    outcome: str
+    phase: Phase
+    root: Span | None  # while it lives
+    root_id: int
+    sampled: bool  # exporters get its spans
+    seen: Any  # the exceptions that were recorded, if any
+    spans: dict[Span, None]  # the open ones, in order of their opening
+    started: dict[int, weakref.ref[Span]] | None  # those that `start_span` gave, by address
+    trace_flags: int
+    trace_id: int
+    trace_state: str
+    tracer: Tracer
 
     @property
     def id(self) -> str:
-        """What names it in every event and every finished span."""
-        return self._lifeline.id
+        """The invocation's id: its root span's, which no other invocation has."""
+        if self.id_text is None:
+            self.id_text = f"{self.root_id:016x}"
+        return self.id_text
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it belongs to the process that this one was forked from."""
+        return self.dispatch is not None and self.dispatch.is_inherited
+
+    # --- its spans ---
+
+    def innermost(self, span: Span) -> Span | None:
+        """Return the innermost open span at or above one of its spans."""
+        if not span._end:
+            return span
+        if self.phase is not LIVE:
+            return None
+        for other in list(self.spans):
+            if other._span_id == span._parent_id:
+                return other
+        return None if self.root is None or self.root._end else self.root
+
+    def list_started(self, span: StartedSpan) -> None:
+        """List an open span weakly: it is the caller's."""
+        self.spans.pop(span, None)
+        if self.started is None:
+            self.started = {}
+        self.started[id(span)] = weakref.ref(span)
+
+    def claim_unlisted(self, span: Span) -> bool:
+        """Take a span that is not in `spans` off the list; False if it has ended already."""
+        if self.started and self.started.pop(id(span), None) is not None:
+            return True
+        if self.phase is UNSAMPLED:
+            self.phase = ENDED  # only its root can end here: no other span was ever recorded
+        return False
+
+    def drop(self, span: Span) -> None:
+        """End a span that the caller has dropped."""
+        details_of(span).outcome = "abandoned"
+        end_span(span)
+
+    def abandon_below(self, root: Span | None, moment: int) -> None:
+        """End all spans that are open, innermost first, but not the root."""
+        spans = list(self.spans)
+        if self.started:
+            spans += [span for ref in list(self.started.values()) if (span := ref()) is not None]
+            spans.sort(key=_start_of)
+        for span in reversed(spans):
+            if span is not root and self.claim(span):
+                self._abandon(span, moment, "abandoned")
+
+    def claim(self, span: Span) -> bool:
+        """Take a span off the list of open ones; False if it has ended already."""
+        return self.spans.pop(span, self) is None or self.claim_unlisted(span)
+
+    def _abandon(self, span: Span, moment: int, outcome: str) -> None:
+        details_of(span).outcome = outcome
+        if self.dispatch is not None:
+            self.dispatch.abandon(span, self, moment)
+            return
+        span._end = moment
+        if self.sampled:
+            self.tracer.hand_over(span)
+
+    # --- its end ---
+
+    def settle(self, moment: int) -> None:
+        """End the invocation if nothing keeps it open any more."""
+        if self.phase is not LIVE:
+            return
+        asked = self.asked
+        if asked is None:
+            if self.spans or self.started:
+                return
+            if self.dispatch is not None:
+                self.finish()
+                return
+            # What `finish` does if there is nothing to report: the usual case, in short.
+            self.phase = ENDED
+            self.late_since = self.late_since or moment
+            self.open = self.root = self.seen = self.handle = None
+            return
+        root = self.root
+        if root is None or not root._end or asked.waits:
+            return
+        if asked.linger == 0 or not (self.spans or self.started):
+            self.finish()
+        elif asked.linger is not None and asked.timer is None:
+            asked.timer = call_later(asked.linger, self._expire)
+
+    def _expire(self) -> None:
+        asked = self.asked
+        if asked is not None:
+            asked.timer = None
+            if not asked.waits:
+                self.finish()
+
+    def finish(self, outcome: str | None = None) -> None:
+        """End the invocation: abandon what is open, report the outcome, let go of everything."""
+        if self.phase is not LIVE:
+            if self.phase is UNSAMPLED:
+                self.phase = ENDED
+            self._release()
+            return
+        moment = now_ns()
+        self.phase = ENDED
+        self.late_since = self.late_since or moment
+        self.open = None
+        root = self.root
+        if outcome is not None:
+            self.outcome = outcome
+        elif root is not None and not root._end:
+            self.outcome = "abandoned"
+        try:
+            self.abandon_below(root, moment)
+            if root is not None and not root._end and self.claim(root):
+                self._abandon(root, moment, self.outcome)
+            self.abandon_below(None, moment)
+        finally:
+            dispatch, self.dispatch = self.dispatch, None
+            self._release()
+            if dispatch is not None:
+                dispatch.end(self.outcome)
+
+    def _release(self) -> None:
+        asked, self.asked = self.asked, None
+        if asked is not None:
+            for wait in list(asked.waits):
+                wait.state = None
+            if asked.timer is not None:
+                asked.timer.cancel()
+        self.root = self.seen = self.handle = self.started = None
+
+    def __del__(self) -> None:
+        """An invocation that can't be ended any more is over."""
+        if getattr(self, "phase", None) is LIVE:
+            self.tracer.collect(self.finish)
+
+    # --- what it waits for ---
+
+    def wait_for(self, future: Any) -> None:
+        """Hold the outcome back until a future has settled."""
+        if self.phase is LIVE:
+            self.asked = self.asked or Asked(None)
+            wait = _Wait(self)
+            self.asked.waits[wait] = None
+            future.add_done_callback(wait)
+
+    def settled(self, wait: _Wait, future: Any) -> None:
+        """A future that the invocation waits for has settled."""
+        asked = self.asked
+        if asked is None or asked.waits.pop(wait, self) is self:
+            return
+        error = failure_of(future)
+        moment = now_ns()
+        root = self.root
+        if error is not None and root is not None:
+            outcome = self.outcome
+            mark(root, error, moment)
+            if outcome != "ok":
+                self.outcome = outcome  # the first failure wins
+        self.settle(moment)
+
+    def place_of_late(self, span: Span) -> tuple[SpanContext | None, SpanContext | None]:
+        """Where a span belongs that is opened under one of an invocation that has ended.
+
+        It is a child for `late` seconds, and linked from then on: the context of its parent, and
+        one to be linked to.
+        """
+        context = span.context
+        if now_ns() - self.late_since < self.tracer.late_ns:
+            return context, None
+        return None, context
+
+
+def _start_of(span: Span) -> int:
+    return span._start
+
+
+class _Wait:
+    """The callback of a future; one that never settles holds no invocation."""
+
+    __slots__ = ("state",)
+
+    def __init__(self, state: InvocationState) -> None:
+        self.state: InvocationState | None = state
+
+    def __call__(self, future: Any) -> None:
+        """Settle, if the invocation is still open."""
+        state, self.state = self.state, None
+        if state is not None:
+            state.settled(self, future)
+
+
+def failure_of(future: Any) -> BaseException | None:
+    """Return the exception of a future that is done, which asyncio does not count as retrieved."""
+    if future.cancelled():
+        module = sys.modules.get("asyncio") or sys.modules["concurrent.futures"]
+        return module.CancelledError()  # type: ignore[no-any-return]
+    missing = object()
+    error = getattr(future, "_exception", missing)
+    if error is missing:
+        error = future.exception()
+    return error if isinstance(error, BaseException) else None
+
+
+class RootSpan(Span):
+    """The root of an invocation that the program asked for."""
+
+    __slots__ = ()
+    _answers = False
+
+    def end(self) -> None:
+        """End the span, and the invocation if nothing keeps it open; again: nothing."""
+        if not self._end:
+            _end_root(self, None, now_ns())
+
+
+def _end_root(root: Span, error: BaseException | None, moment: int) -> None:
+    """End a root; with `linger=0` and nothing to wait for, all below it is ended before it."""
+    state: InvocationState = root._state
+    asked = state.asked
+    try:
+        if error is not None and not root._end:
+            mark(root, error, moment)
+        if asked is not None and asked.linger == 0 and not asked.waits:
+            state.abandon_below(root, moment)
+    finally:
+        end_span(root, None, False, moment)
+        state.settle(moment)
+
+
+def exit_root(root: Span, error: BaseException | None = None) -> None:
+    """Leave the block or the body of an invocation: make current what was before it, and end it."""
+    state: InvocationState = root._state
+    tracer = state.tracer
+    moment = now_ns()
+    try:
+        if root in tracer.ambient:
+            with tracer.wiring:
+                tracer.use_ambient(tuple([r for r in tracer.ambient if r is not root]))
+        tracer.detach(root)
+        if error is None and state.dispatch is not None:
+            state.dispatch.answer(None, moment)
+    finally:
+        if state.phase is LIVE:
+            _end_root(root, error, moment)
+        else:
+            state.finish()
+
+
+class Invocation:
+    """One unit of work, from its onset to its outcome. `Tracing.invocation` makes it."""
+
+    __slots__ = ("__weakref__", "_root", "_state", "info", "name", "tracing")
+
+    def __init__(  # internal
+        self, tracing: Facade, name: str, info: EventInfo | None, root: Span
+    ) -> None:
+        self.tracing: typing.Any = tracing
+        """The Tracing that made it."""
+        self.name: str = name
+        """Its name: the root span's first one."""
+        self.info: events.EventInfo | None = info
+        """The event info that it was given."""
+        self._root = root
+        self._state: InvocationState = root._state
+
+    @property
+    def id(self) -> str:
+        """The id that every event and every finished span of it carries."""
+        return self._state.id
 
     @property
     def span(self) -> Span:
-        """The root span; the no-op span where nothing is recorded."""
-        return visible(self._root)
+        """The root span; the no-op span if the invocation is not recorded."""
+        return self._root if self._root._start else NOOP_SPAN
 
     def __repr__(self) -> str:
-        """Show the name, the id and the state."""
-        return f"<Invocation {self.name!r} {self.id} {self._lifeline.state.word}>"
+        """Show the name, the id and the phase."""
+        return f"<Invocation {self.name!r} {self.id} {self._state.phase}>"
 
-    def begin(  # internal
-        self,
-        board: Switchboard,
-        attributes: dict[str, Any] | None,
-        more: Rare | None,
-        parent: SpanContext | None,
-        link: SpanContext | None,
-        given: tuple[Attribute, ...],
-    ) -> Span:
-        """Open the root span."""
-        kind = kind_of(self.info)
-        root = new_root(
-            board, self.name, attributes, more, parent, link, self.info, given, self, RootSpan
-        )
-        self._root = root
-        self._returned = False
-        self._lifeline = root._lifeline.origin
-        if self._lifeline.state is State.LIVE:
-            if kind != "internal":
-                rare(root).kind = kind
-            board.invocations.add(self)
-        else:
-            self._lifeline.invocation = self
-        return root
+    def set_return(self, info: events.FetchResponseInfo | None = None) -> None:
+        """Report that the handler has answered; the invocation may live on. The first one counts.
 
-    def adopt(self, lifeline: Lifeline, root: Span) -> Invocation:  # internal
-        """Become the invocation that a span began by itself."""
-        self._lifeline = lifeline
-        self._root = root
-        lifeline.invocation = self
-        return self
+        Args:
+            info: What it answered.
+        """
+        dispatch = self._state.dispatch
+        if dispatch is not None:
+            dispatch.answer(info, now_ns())
 
-    # --- the end ---
+    def wait_until(self, awaitable: Awaitable[object] | typing.Any) -> None:
+        """Hold the outcome back until *awaitable* has settled. Nothing else waits for it.
 
-    def set_return(self, info: FetchResponseInfo | None = None) -> None:
-        """Say that the handler has answered; the invocation may live on. Only the first counts."""
-        watch = self._lifeline.watch
-        if not self._returned:
-            self._returned = True
-            if watch is not None:
-                watch.returned(info, now_ns())
+        If it fails, the outcome is `exception`, and the exception is recorded on the root.
 
-    def wait_until(self, awaitable: Awaitable[object] | _Settles) -> None:
-        """Hold the outcome back until this has settled; nobody else waits for it.
+        Args:
+            awaitable: A future of asyncio or `concurrent.futures`, or something to await, which is
+                run as a task of the running event loop.
 
-        If it fails, that is the invocation's outcome, and the exception is reported on its root. A
-        coroutine is run as a task of the running event loop (RuntimeError without one); what can't
-        be waited for is a TypeError.
+        Raises:
+            TypeError: It is neither.
+            RuntimeError: It has to be awaited, and no event loop is running.
         """
         future: Any = awaitable
         if not hasattr(future, "add_done_callback"):
@@ -170,141 +446,181 @@ class Invocation:
                 raise TypeError(f"wait_until takes an awaitable or a future, not {awaitable!r}")
             from asyncio import ensure_future, get_running_loop
 
-            future = ensure_future(awaitable, loop=get_running_loop())  # type: ignore[arg-type]
-        if self._lifeline.state is not State.LIVE:
-            return
-        wait = _Wait(self)
-        self._waits[wait] = None
-        future.add_done_callback(wait)
-
-    def settled(self, wait: _Wait, future: Any) -> None:  # internal
-        """What it was told to wait for has settled."""
-        if self._waits.pop(wait, self) is self:
-            return
-        error = failure_of(future)
-        if error is not None:
-            self._failed_late(error)
-        self.settle()
-
-    def _failed_late(self, error: BaseException) -> None:
-        lifeline = self._lifeline
-        outcome = _failures.outcome_of(error)
-        if outcome == "ok" or lifeline.state is not State.LIVE:
-            return
-        if lifeline.outcome == "ok":
-            lifeline.outcome = outcome
-            if not self._root._end:
-                rare(self._root).outcome = outcome
-        if outcome != "exception":
-            return
-        if not self._root._end and (more := rare(self._root)).status != "error":
-            more.status = "error"
-            more.description = _failures.summary(error, lifeline.board.limits)
-        if not _failures.is_remembered(lifeline, error, self._root._start):
-            report(self._root, lifeline, error, now_ns())
-
-    def end_root(self, root: Span, moment: int) -> None:  # internal
-        """The root is at its end; with `linger=0` and nothing to wait for, so is all below it."""
-        lifeline = self._lifeline
-        if self._linger == 0 and not self._waits:
-            lifeline.close_below(root, moment)
-        end_span(root, lifeline, moment)
-        self.settle()
-
-    def settle(self) -> None:  # internal
-        """See whether it is over."""
-        lifeline = self._lifeline
-        if not self._root._end or self._waits or lifeline.state is not State.LIVE:
-            return
-        if not lifeline.open or self._linger == 0:
-            self._finish(None)
-        elif self._linger is not None and self._timer is None:
-            from enterspan._span.timers import call_later
-
-            self._timer = call_later(self._linger, self._expire)
-
-    def _expire(self) -> None:
-        self._timer = None
-        if not self._waits:
-            self._finish(None)
-
-    def abandon(self) -> None:  # internal
-        """End it because nobody can any more."""
-        self._finish(None)
-
-    def _finish(self, outcome: str | None) -> None:
-        for wait in list(self._waits):
-            wait.invocation = None
-        self._waits.clear()
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
-        lifeline = self._lifeline
-        if lifeline.state is State.LIVE:
-            lifeline.finish(outcome)
-        else:
-            if lifeline.state is State.UNSAMPLED:
-                lifeline.state = State.OVER
-            lifeline.invocation = None
+            future = ensure_future(future, loop=get_running_loop())
+        self._state.wait_for(future)
 
     def close(self, outcome: str | None = None) -> None:
-        """End it now, with an outcome of your own or the one that it would have had."""
-        text = None if outcome is None else clean_text(outcome, 256)
-        self._finish(text or self._lifeline.outcome)
+        """End it now.
+
+        Args:
+            outcome: An outcome of your own; by default the one that it would have had.
+        """
+        text = None if outcome is None else clean_text(outcome, _OUTCOME_BYTES)
+        self._state.finish(text or self._state.outcome)
 
 
-class _Wait:
-    """What a future calls when it has settled; one that never does holds no invocation."""
-
-    __slots__ = ("invocation",)
-
-    def __init__(self, invocation: Invocation) -> None:
-        self.invocation: Invocation | None = invocation
-
-    def __call__(self, future: Any) -> None:
-        """Tell the invocation, if it is still open."""
-        invocation, self.invocation = self.invocation, None
-        if invocation is not None:
-            invocation.settled(self, future)
+# --- the beginning --------------------------------------------------------------------------------
 
 
-def report(span: Span, lifeline: Lifeline, error: BaseException, moment: int) -> None:
-    """Put an exception on a span as an event of a moment.
+def start_root(
+    tracer: Tracer,
+    name: str,
+    attributes: dict[str, Any] | None,
+    details: Details | None,
+    parent: SpanContext | None,
+    link: SpanContext | None = None,
+    late_since: int = 0,
+    info: EventInfo | None = None,
+    given: tuple[Attribute, ...] = (),
+    asked: Asked | None = None,
+    make: type[Span] = Span,
+) -> Span:
+    """Begin an invocation: its state and its root span, which is not yet current.
 
-    It is remembered last: where the stack is too short for all of this, an outer span will do it.
+    If it is not recorded, the root has ended before it began, and its state says so.
     """
-    failure = _failures.describe(error, lifeline.board.limits)
-    if lifeline.watch is not None:
-        lifeline.watch.exception(span, failure, moment)
-    if not span._end:
-        keep_event(span, "exception", moment, _failures.semantic(failure), always=True)
-    _failures.remember(lifeline, error)
+    bits = tracer.bits
+    state = InvocationState()
+    state.tracer = tracer
+    state.seen = state.started = state.id_text = state.dispatch = state.handle = None
+    state.late_since = late_since
+    state.outcome = "ok"
+    state.asked = asked
+    root = make()
+    root._name = name
+    root._state = state
+    root._attributes = attributes
+    root._details = details
+    root._token = root._detached_to = root._memo = None
+    state.root_id = root._span_id = bits(64)
+    if parent is None:
+        state.trace_id = bits(128)
+        state.trace_state = ""
+        root._parent_id = 0
+        flags = 0
+    else:
+        state.trace_id = parent.trace_id
+        state.trace_state = parent.trace_state
+        root._parent_id = parent.span_id
+        flags = parent.trace_flags & ~1
+    state.sampled = tracer.is_sampled(parent, state.trace_id, name, attributes)
+    state.trace_flags = flags | state.sampled
+    state.root = root
+    state.spans = {}
+    if tracer.off or (asked is not None and tracer.get() is SUPPRESSED):
+        return _unrecorded(root, state, DISABLED)
+    root._end = 0
+    root._start = now_ns()
+    state.open = state.spans
+    state.spans[root] = None
+    state.phase = LIVE
+    processor = _processor_of(tracer, state, root, parent, link, info, given)
+    if processor is not None:
+        state.dispatch = Dispatch(processor, tracer)
+        tracer.invocations.add(state)  # a stream has an outcome, whatever becomes of its spans
+    elif not (state.sampled and tracer.exporting):
+        return _unrecorded(root, state, UNSAMPLED)
+    elif asked is not None:
+        tracer.invocations.add(state)
+    if link is not None:
+        root.add_link(link)
+    if parent is not None and parent.is_remote:
+        details_of(root).parent_is_remote = True
+    if make is StartedSpan:
+        state.list_started(root)  # type: ignore[arg-type]
+    return root
 
 
-def failure_of(future: Any) -> BaseException | None:
-    """The exception of a future that is done, without telling asyncio that somebody saw it."""
-    try:
-        if future.cancelled():
-            module = sys.modules.get("asyncio") or sys.modules["concurrent.futures"]
-            return module.CancelledError()  # type: ignore[no-any-return]
-        missing = object()
-        error = getattr(future, "_exception", missing)
-        if error is missing:
-            error = future.exception()
-        return error if isinstance(error, BaseException) else None
-    except Exception:
-        return None
+def _processor_of(
+    tracer: Tracer,
+    state: InvocationState,
+    root: Span,
+    parent: SpanContext | None,
+    link: SpanContext | None,
+    info: EventInfo | None,
+    given: tuple[Attribute, ...],
+) -> SpanProcessor | None:
+    """Make the processor that follows an invocation; None if only exporters record it, or none."""
+    if tracer.bridge is not None:
+        return tracer.bridge.processor_for(state, root, parent, link, info, given)  # type: ignore[no-any-return]
+    details = root._details
+    if details is not None and details.min_duration and not tracer.off:
+        return DurationFilter(
+            state, lambda: tracer.processor_for(state, root, parent, info, given), root
+        )
+    return tracer.processor_for(state, root, parent, info, given)  # type: ignore[no-any-return]
 
 
-def current_invocation(tracing: Tracing, span: Span | None) -> Invocation | None:
-    """The invocation of the current span, while it lives."""
+def start_plain_root(tracer: Tracer, name: str, attributes: dict[str, Any] | None) -> Span:
+    """Do as `start_root` where a new trace begins and only exporters record it: the usual case."""
+    state = InvocationState()
+    root = Span()
+    bits = tracer.bits
+    state.tracer = tracer
+    state.seen = state.started = state.id_text = None
+    state.dispatch = state.handle = state.asked = None
+    state.late_since = 0
+    state.outcome = "ok"
+    state.root_id = root._span_id = bits(64)
+    state.trace_id = bits(128)
+    state.trace_state = ""
+    state.trace_flags = 1
+    state.sampled = True
+    state.root = root
+    root._name = name
+    root._state = state
+    root._attributes = attributes
+    root._parent_id = root._end = 0
+    root._details = root._detached_to = root._memo = None
+    state.open = state.spans = {root: None}
+    state.phase = LIVE
+    root._start = now_ns()
+    return root
+
+
+def _unrecorded(root: Span, state: InvocationState, phase: Phase) -> Span:
+    state.open = state.root = None
+    state.spans.clear()
+    state.phase = phase
+    root._start = 0
+    root._end = 1
+    root._attributes = root._details = None
+    return root
+
+
+def remote_span(tracer: Tracer, context: SpanContext) -> Span:
+    """Make a span that stands for one of another process: spans opened under it are its children.
+
+    It has ended before it began, and is recorded in its own process only.
+    """
+    state = InvocationState()
+    state.tracer = tracer
+    state.seen = state.started = state.id_text = state.dispatch = state.handle = None
+    state.asked = state.root = state.open = None
+    state.late_since = 0
+    state.outcome = "ok"
+    state.sampled = False
+    state.root_id = context.span_id
+    state.trace_id = context.trace_id
+    state.trace_flags = context.trace_flags
+    state.trace_state = context.trace_state
+    state.spans = {}
+    state.phase = REMOTE
+    span = Span()
+    span._name = "remote"
+    span._state = state
+    span._span_id = context.span_id
+    span._parent_id = span._start = 0
+    span._end = 1
+    span._attributes = span._details = span._token = span._detached_to = span._memo = None
+    return span
+
+
+def current_invocation(tracing: Facade, span: Span | None) -> Invocation | None:
+    """Return the invocation of the current span, while it lives."""
     if span is None or span is NOOP_SPAN:
         return None
-    lifeline = span._lifeline.origin
-    found: Invocation | None = lifeline.invocation
-    if found is not None or lifeline.state is not State.LIVE:
-        return found
-    root = lifeline.root
-    if root is None:
-        return None
-    return Invocation(tracing, root._name, None, None).adopt(lifeline, root)
+    state: InvocationState = span._state
+    if state.handle is None and state.phase is LIVE and state.root is not None:
+        state.handle = Invocation(tracing, state.root._name, None, state.root)
+    return state.handle

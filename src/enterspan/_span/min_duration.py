@@ -1,10 +1,10 @@
-"""Spans with a `min_duration`: left out when they were short and nothing happened in them.
+"""The duration filter: spans with a `min_duration` are left out if they were short and uneventful.
 
-While it is open and not yet old enough, nobody knows whether such a span will be kept. So what
-happens in its invocation waits until that is decided, and is then told in order, as if it had just
-happened. The children of a span that is left out hang on its parent. A span is kept whatever its
-duration if it did not end well, if something was logged or recorded under it, or if its ids have
-been read, for whoever read them may have told somebody.
+While such a span is open and not yet old enough, it is undecided. What happens in its invocation
+meanwhile is held back, and then dispatched in order, as if it had just happened. The children of a
+span that is left out become its parent's. A span is kept whatever its duration if it did not end
+well, if something was logged or recorded under it, or if its ids have been read, because they may
+have been sent elsewhere.
 """
 
 from __future__ import annotations
@@ -13,166 +13,181 @@ import threading
 from collections import deque
 
 from enterspan._model.clock import now_ns
-from enterspan._span.telling import Telling
+from enterspan._span.processor import Dispatch, SpanProcessor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any, Final
 
     from enterspan._model.failures import Failure
-    from enterspan._pipeline.tails import Watch
-    from enterspan._span.lifeline import Lifeline
     from enterspan._span.span import Span
-    from enterspan.events import Log
 
-_WAITING_MOST: Final = 10_000
-"""How many events wait for a decision; with more, everything undecided is kept."""
+_HELD_MOST: Final = 10_000
+"""How many calls are held back; with more, every undecided span is kept."""
 
 
-class Hold(Telling):
-    """Stands before a `Watch`, or where there is none, and keeps things until all is decided."""
+class DurationFilter(SpanProcessor):
+    """Stands before another processor, or before the exporters alone, and holds calls back."""
+
+    defers = True
 
     def __init__(
-        self, lifeline: Lifeline, watch: Watch | None, announce: Callable[[], Watch | None] | None
+        self,
+        state: Any,
+        make_inner: Callable[[], SpanProcessor | None],
+        root: Span | None = None,
     ) -> None:
-        super().__init__()
-        self._lifeline = lifeline
-        self._watch = watch
-        self._announce = announce
-        self.generation = lifeline.board.generation
-        self._waiting: deque[tuple[str, Span | None, tuple[Any, ...]]] = deque()
-        self._undecided: dict[Span, None] = {}
-        self._void = False
+        self._state = state
+        self._make_inner: Callable[[], SpanProcessor | None] | None = make_inner
+        self._inner: SpanProcessor | None = None
+        self._is_new = root is not None  # the onset is held back, too
+        self._held: deque[tuple[str, Span | None, tuple[Any, ...]]] = deque()
+        self._undecided: dict[Span, None] = {} if root is None else {root: None}
+        self._left_out = False
         self._lock = threading.RLock()
         self._busy = threading.Lock()
 
-    @property
-    def is_inherited(self) -> bool:
-        """Whether the invocation belongs to the process that this one was forked from."""
-        return self.generation != self._lifeline.board.generation
+    def on_open(self, span: Span, parent: Span) -> None:
+        """Hold it back; the span may be undecided."""
+        if span._details is not None and span._details.min_duration:
+            with self._lock:
+                self._undecided[span] = None
+        self._add("on_open", span, parent)
 
-    def undecided(self, span: Span) -> None:
-        """Wait for this span."""
+    def on_close(self, span: Span) -> None:
+        """Hold it back; if the span was undecided, decide."""
         with self._lock:
-            self._undecided[span] = None
-
-    # What a Watch is told.
-
-    def opened(self, span: Span, parent: Span) -> None:
-        """A span below the root was opened."""
-        if span._more is not None and span._more.floor:
-            self.undecided(span)
-        self._add("opened", span, parent)
-
-    def closed(self, span: Span) -> None:
-        """A span has ended: if it is one of those, that decides."""
-        with self._lock:
-            self._waiting.append(("closed", span, (span,)))
+            self._held.append(("on_close", span, (span,)))
             if span in self._undecided:
                 del self._undecided[span]
                 if _is_negligible(span):
                     self._leave_out(span)
         self._go_on()
 
-    def returned(self, info: Any, moment: int) -> None:
-        """The handler has answered."""
-        self._add("returned", None, info, moment)
+    def on_return(self, info: Any, moment: int) -> None:
+        """Hold it back."""
+        self._add("on_return", None, info, moment)
 
-    def exception(self, span: Span, failure: Failure, moment: int) -> None:
-        """An exception has left a span, or was recorded on it."""
+    def on_exception(self, span: Span, failure: Failure, moment: int) -> None:
+        """Keep the span."""
         self._keep(span)
-        self._add("exception", span, failure, moment)
+        self._add("on_exception", span, failure, moment)
 
-    def diagnostic(self, span: Span, channel: str, message: dict[str, Any], moment: int) -> None:
-        """Somebody recorded an event on a span."""
+    def on_event(self, span: Span, name: str, attributes: Mapping[str, Any], moment: int) -> None:
+        """Keep the span."""
         self._keep(span)
-        self._add("diagnostic", span, channel, message, moment)
+        self._add("on_event", span, name, attributes, moment)
 
-    def logged(self, span: Span, moment: int, line: Log) -> None:
-        """Somebody logged under a span."""
+    def on_log(
+        self,
+        span: Span,
+        level: str,
+        message: str,
+        attributes: Mapping[str, Any],
+        truncated: bool,
+        moment: int,
+    ) -> None:
+        """Keep the span."""
         self._keep(span)
-        self._add("logged", span, moment, line)
+        self._add("on_log", span, level, message, attributes, truncated, moment)
 
-    def finished(self, outcome: str) -> None:
-        """The invocation is over."""
+    def on_end(self, outcome: str) -> None:
+        """Decide everything."""
         with self._lock:
             self._undecided.clear()
-        self._add("finished", None, outcome)
+        self._add("on_end", None, outcome)
 
-    # How it decides.
+    # --- how it decides ---
 
     def _keep(self, span: Span) -> None:
         with self._lock:
             self._undecided.pop(span, None)
 
-    def _add(self, what: str, span: Span | None, *arguments: Any) -> None:
+    def _add(self, method: str, span: Span | None, *arguments: Any) -> None:
         whole = arguments if span is None else (span, *arguments)
         with self._lock:
-            self._waiting.append((what, span, whole))
-            if len(self._waiting) > _WAITING_MOST:
+            self._held.append((method, span, whole))
+            if len(self._held) > _HELD_MOST:
                 self._undecided.clear()
         self._go_on()
 
     def _leave_out(self, span: Span) -> None:
-        """Take a span out of what waits; its children become its parent's."""
+        """Remove a span from what is held back; its children become its parent's."""
         own = span._span_id
-        others = [item for item in self._waiting if item[1] is not span]
-        if own == self._lifeline.root_id:
-            if others or self._announce is None:
+        others = [item for item in self._held if item[1] is not span]
+        if own == self._state.root_id:
+            # An answer alone does not make an invocation worth reporting.
+            if not self._is_new or any(item[0] != "on_return" for item in others):
                 return  # a trace needs its root
-            self._void = True
+            self._left_out = True
         else:
-            for what, child, _ in others:
-                if what == "opened" and child is not None and child._parent_id == own:
+            for method, child, _ in others:
+                if method == "on_open" and child is not None and child._parent_id == own:
                     child._parent_id = span._parent_id
             span._span_id = span._parent_id  # for children that are opened under it later
-        self._waiting = deque(others)
-        span._attributes = span._more = None
+        self._held = deque(others)
+        span._attributes = span._details = None
 
     def _go_on(self) -> None:
-        """Tell what waits, if all is decided; by one thread at a time."""
+        """Dispatch what is held back if everything is decided; by one thread at a time."""
         while self._is_ready() and self._busy.acquire(blocking=False):
             try:
                 while (item := self._next()) is not None:
-                    self._tell(item[0], item[2])
+                    self._dispatch(item[0], item[2])
             finally:
                 self._busy.release()
 
     def _next(self) -> tuple[str, Span | None, tuple[Any, ...]] | None:
         with self._lock:
-            return self._waiting.popleft() if self._is_ready() else None
+            return self._held.popleft() if self._is_ready() else None
 
     def _is_ready(self) -> bool:
         with self._lock:
-            if not self._waiting:
+            if not self._held:
                 return False
             moment = now_ns()
             for span in list(self._undecided):
-                more = span._more
-                if more is None or not more.floor or moment - span._start >= more.floor:
+                details = span._details
+                least = 0 if details is None else details.min_duration
+                if moment - span._start >= least:
                     del self._undecided[span]
             return not self._undecided
 
-    def _tell(self, what: str, arguments: tuple[Any, ...]) -> None:
-        if self._void:
+    def _dispatch(self, method: str, arguments: tuple[Any, ...]) -> None:
+        if self._left_out:
             return
-        if self._announce is not None:
-            announce, self._announce = self._announce, None
-            self._watch = announce()
-        if self._watch is not None:
-            getattr(self._watch, what)(*arguments)
-        elif what == "closed":
-            self._lifeline.board.hand_over(arguments[0], kept=self._lifeline.kept)
+        if self._make_inner is not None:
+            make, self._make_inner = self._make_inner, None
+            self._inner = make()
+        if self._inner is not None:
+            getattr(self._inner, method)(*arguments)
+        if method == "on_close":
+            span = arguments[0]
+            if self._state.sampled:
+                self._state.tracer.hand_over(span)
+            else:
+                span._attributes = span._details = None
 
 
 def _is_negligible(span: Span) -> bool:
-    more = span._more
+    details = span._details
     return (
-        more is not None
-        and span._end - span._start < more.floor
-        and more.outcome == "ok"
-        and more.status == "unset"
-        and not more.events
-        and not more.links
+        details is not None
+        and span._end - span._start < details.min_duration
+        and details.outcome == "ok"
+        and details.status == "unset"
+        and not details.events
+        and not details.links
     )
+
+
+def hold_back(tracer: Any, state: Any) -> None:
+    """Put a duration filter before the processor of an invocation that is open."""
+    with tracer.wiring:
+        dispatch = state.dispatch
+        if dispatch is None:
+            state.dispatch = Dispatch(DurationFilter(state, lambda: None), tracer)
+        elif type(dispatch.processor) is not DurationFilter:
+            inner = dispatch.processor
+            dispatch.processor = DurationFilter(state, lambda: inner)

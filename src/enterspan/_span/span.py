@@ -1,81 +1,46 @@
-"""One operation, open to closed: what a user holds, and what is left of it afterwards.
+"""One operation, from its beginning to its end: what a user holds, and what remains of it.
 
-A span that has ended is a light shell: its name and its ids. What it recorded went to those who
-listen, and the shell lets go of it.
+A span that has ended keeps its name and its ids. What it recorded went to the subscribers.
 
-The hot path is here, in `_scope` and in `_traced`: fields are filled by stores, facts that few
-spans have live in `Rare`, and nothing is computed that nobody asked for. That costs some beauty.
+The hot path is here, in `begin`, in `end` and in the compiled wrapper of `_forms`: fields are filled
+by stores, fields that few spans use are in `Details`, and nothing is computed before it is needed.
 """
 
 from __future__ import annotations
 
-from enterspan._model import failures as _failures
-from enterspan._model.clock import now_ns, wall_ns
+from enterspan._model.clock import now_ns
+from enterspan._model.diagnostics import warn_misuse
 from enterspan._model.ids import NO_CONTEXT, SpanContext, make_context
+from enterspan._model.late import Late
 from enterspan._model.values import (
     INT_MAX,
     INT_MIN,
-    WARNING_MESSAGE,
-    WARNING_TYPE,
-    Bag,
+    AttributeValue,
     clean_all,
     clean_text,
     items_of,
-    size_of,
 )
+from enterspan._span.details import details_of, keep_event, keep_link, put_attributes
+from enterspan._span.end import end_span, record
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
+if not TYPE_CHECKING:
+    from _collections_abc import Mapping
+
+    typing = Late("typing")
+    typing_extensions = Late("typing_extensions")
+else:
+    import typing
     from collections.abc import Mapping
     from contextvars import Token
     from typing import Any, Final
 
     from typing_extensions import Self
 
-    from enterspan._model.records import SpanEvent, SpanLink
-    from enterspan._model.values import AttributeValue, Limits
-    from enterspan._span.context import Tombstone
-    from enterspan._span.lifeline import Lifeline
-    from enterspan.events import TailSpanContext
+    from enterspan._span.details import Details
 
-_KINDS: Final = frozenset({"internal", "server", "client", "producer", "consumer"})
-_EVENT_BYTES: Final = 32
-"""What an event or a link counts for, beside its texts."""
-
-
-class Rare:
-    """What most spans never have."""
-
-    __slots__ = (
-        "description",
-        "dropped_attributes",
-        "dropped_events",
-        "dropped_links",
-        "events",
-        "floor",
-        "kind",
-        "links",
-        "outcome",
-        "parent_is_remote",
-        "spent",
-        "status",
-        "warned",
-    )
-
-    def __init__(self) -> None:
-        self.events: list[SpanEvent] = []
-        self.links: list[SpanLink] = []
-        self.status = "unset"
-        self.description = ""
-        self.outcome = "ok"
-        self.kind = "internal"
-        self.dropped_attributes = 0
-        self.dropped_events = 0
-        self.dropped_links = 0
-        self.parent_is_remote = False
-        self.spent: int | None = None
-        self.warned = False
-        self.floor = 0
+_KINDS: Final = ("internal", "server", "client", "producer", "consumer")
+_STATUSES: Final = ("ok", "error")
 
 
 class Span:
@@ -83,47 +48,57 @@ class Span:
 
     Spans come from a `Tracing`. No method raises because of what it was given, and after the end
     none does anything.
+
+    >>> from enterspan import tracing
+    >>> from enterspan.testing import capture
+    >>> with capture() as trace, tracing.span("load") as span:
+    ...     span.set_attribute("rows", 12).set_status("ok")
+    <Span 'load' ...>
     """
 
     __slots__ = (
         "__weakref__",
         "_attributes",
+        "_details",
+        "_detached_to",
         "_end",
-        "_lifeline",
-        "_more",
+        "_memo",
         "_name",
         "_parent_id",
         "_span_id",
         "_start",
-        "_tail_context",
+        "_state",
         "_token",
     )
 
-    # Filled by stores in `_scope`, which is the only maker of spans.
+    _answers = True  # where it is a root: its end is the answer of its invocation
+
+    # Filled by stores in `begin` and in `invocation`, the only makers of spans.
     _name: str
-    _lifeline: Lifeline | Tombstone
+    _state: Any  # the state of its invocation
     _span_id: int
     _parent_id: int
     _start: int  # of the monotonic clock
     _end: int  # 0 while it is open
     _attributes: dict[str, Any] | None
-    _more: Rare | None
-    _token: Token[Any] | None  # while it is current where it was entered
-    _tail_context: TailSpanContext | None
+    _details: Details | None
+    _token: Token[Any] | None  # while it is current where it was attached
+    _detached_to: Any  # set once it was detached out of order: see `context`
+    _memo: Any  # for the processor: what the tail stream keeps of an open span
 
     @property
     def name(self) -> str:
-        """What the operation is called."""
+        """The name of the operation."""
         return self._name
 
     @property
     def context(self) -> SpanContext:
         """The span's identity."""
-        lifeline = self._lifeline.origin
-        if self._more is not None:
-            self._more.floor = 0  # whoever knows its ids may tell somebody: it is kept
+        state = self._state
+        if self._details is not None:
+            self._details.min_duration = 0  # its ids may have been sent elsewhere: it is kept
         return make_context(
-            lifeline.trace_id, self._span_id, lifeline.trace_flags, lifeline.trace_state, False
+            state.trace_id, self._span_id, state.trace_flags, state.trace_state, False
         )
 
     @property
@@ -131,20 +106,29 @@ class Span:
         """True while the span is recorded; False once it has ended."""
         return not self._end
 
-    def set_attribute(self, key: str, value: AttributeValue | None) -> Self:
-        """Record an attribute; None leaves it unset. A value of another type becomes its repr."""
+    def set_attribute(self, key: str, value: AttributeValue | None) -> typing_extensions.Self:
+        """Record an attribute.
+
+        Args:
+            key: Its name.
+            value: A string, number, bool or a sequence of one of these; None leaves it unset, and
+                any other value is recorded as its `repr`.
+
+        Returns:
+            The span.
+        """
         if self._end:
             return self
         attributes = self._attributes
         if attributes is None:
             attributes = self._attributes = {}
-        board = self._lifeline.board
-        # An easy attribute can't cross a limit, so nothing is measured: ASCII, short, not many.
-        if self._more is None and type(key) is str and len(key) <= board.easy_key:
+        tracer = self._state.tracer
+        # A short ASCII attribute can't cross a limit while there are few: nothing is measured.
+        if self._details is None and type(key) is str and len(key) <= tracer.easy_key:
             kind = type(value)
-            if len(attributes) < board.easy_count and key.isascii():
+            if len(attributes) < tracer.easy_count and key.isascii():
                 if kind is str:
-                    if len(value) <= board.easy_text and value.isascii():  # type: ignore[arg-type, union-attr]
+                    if len(value) <= tracer.easy_text and value.isascii():  # type: ignore[arg-type, union-attr]
                         attributes[key] = value
                         return self
                 elif (
@@ -161,8 +145,8 @@ class Span:
         attributes: Mapping[str, AttributeValue | None] | None = None,
         /,
         **more: AttributeValue | None,
-    ) -> Self:
-        """Record several attributes."""
+    ) -> typing_extensions.Self:
+        """Record several attributes, given as a mapping, by keyword, or both."""
         if not self._end:
             put_attributes(self, [*items_of(attributes), *more.items()])
         return self
@@ -173,58 +157,60 @@ class Span:
         attributes: Mapping[str, AttributeValue | None] | None = None,
         /,
         **more: AttributeValue | None,
-    ) -> Self:
+    ) -> typing_extensions.Self:
         """Record that something happened now.
 
         Live tails get it at once as a `diagnosticChannel` event, exporters with the span.
         """
-        if self._end or self._lifeline.board.is_quiet:
+        state = self._state
+        tracer = state.tracer
+        if self._end or tracer.is_suppressed:
             return self
-        lifeline = self._lifeline
-        board = lifeline.board
-        limits = board.limits
-        token = board.set(board.mute)
-        try:
-            text = clean_text(name, limits.name_bytes)
-            message = clean_all(attributes, more, limits)
-        finally:
-            board.restore(token)
+        limits = tracer.limits
+        text = tracer.suppressed(clean_text, name, limits.name_bytes)
+        values = tracer.suppressed(clean_all, attributes, more, limits)
         moment = now_ns()
-        keep_event(self, text, moment, message)
-        if lifeline.watch is not None:
-            lifeline.watch.diagnostic(self, text, message, moment)
+        keep_event(self, text, moment, values)
+        if state.dispatch is not None:
+            state.dispatch.call("on_event", self, text, values, moment)
         return self
 
     def record_exception(
         self, exception: BaseException, /, **attributes: AttributeValue | None
-    ) -> Self:
+    ) -> typing_extensions.Self:
         """Record an exception that the program handled, with its traceback."""
-        if self._end or self._lifeline.board.is_quiet:
-            return self
-        lifeline = self._lifeline
-        board = lifeline.board
-        limits = board.limits
-        token = board.set(board.mute)
-        try:
-            failure = _failures.describe(exception, limits)
-            if issubclass(type(exception), BaseException):
-                _failures.remember(lifeline.origin, exception)
-            extra = clean_all(attributes, {}, limits)
-        finally:
-            board.restore(token)
-        moment = now_ns()
-        keep_event(self, "exception", moment, {**_failures.semantic(failure), **extra})
-        if lifeline.watch is not None:
-            lifeline.watch.exception(self, failure, moment)
+        tracer = self._state.tracer
+        if not self._end and not tracer.is_suppressed:
+            more = tracer.suppressed(clean_all, attributes, {}, tracer.limits)
+            record(self, exception, now_ns(), more)
         return self
 
-    def set_status(self, status: str, description: str = "") -> Self:
-        """Say whether the operation worked: `ok` or `error`; anything else is ignored."""
-        if not self._end and type(status) is str and status in ("ok", "error"):
-            more = rare(self)
-            more.status = status
-            text = description if status == "error" else ""
-            more.description = self._clean_text(text, self._lifeline.board.limits.value_bytes)
+    def set_status(
+        self, status: typing.Literal["ok", "error"], description: str = ""
+    ) -> typing_extensions.Self:
+        """Set whether the operation worked. `ok` is final, and so is either for a later exception.
+
+        Args:
+            status: `"ok"` or `"error"`. Anything else is ignored, with one warning.
+            description: What went wrong, for `"error"`.
+
+        Returns:
+            The span.
+
+        The rule is that of OpenTelemetry's specification (Set Status).
+        """
+        if self._end:
+            return self
+        if type(status) is not str or status not in _STATUSES:
+            warn_misuse("set_status", status, "'ok' or 'error'")
+            return self
+        details = details_of(self)
+        if details.status_is_final and details.status == "ok":
+            return self
+        text = description if status == "error" else ""
+        details.description = self._clean_text(text, self._state.tracer.limits.value_bytes)
+        details.status = status
+        details.status_is_final = True
         return self
 
     def add_link(
@@ -232,57 +218,53 @@ class Span:
         context: SpanContext,
         attributes: Mapping[str, AttributeValue | None] | None = None,
         /,
-    ) -> Self:
-        """Relate the span to another one that is not its parent; no SpanContext is ignored."""
-        if self._end or self._lifeline.board.is_quiet:
+    ) -> typing_extensions.Self:
+        """Relate the span to another one that is not its parent; what is no context is ignored."""
+        tracer = self._state.tracer
+        if self._end or tracer.is_suppressed:
             return self
         if issubclass(type(context), Span):
             context = context.context  # type: ignore[attr-defined]
-        if type(context) is not SpanContext or not context.is_valid:
-            return self
-        board = self._lifeline.board
-        token = board.set(board.mute)
-        try:
-            values = clean_all(attributes, {}, board.limits)
-        finally:
-            board.restore(token)
-        more = rare(self)
-        if _spend(self, _EVENT_BYTES + size_of(values)):
-            from enterspan._model.records import SpanLink
-
-            more.links.append(SpanLink(context, _closed(values)))
-        else:
-            more.dropped_links += 1
+        if type(context) is SpanContext and context.is_valid:
+            keep_link(self, context, tracer.suppressed(clean_all, attributes, {}, tracer.limits))
         return self
 
-    def update_name(self, name: str) -> Self:
+    def update_name(self, name: str) -> typing_extensions.Self:
         """Give the span another name."""
         if not self._end:
-            self._name = self._clean_text(name, self._lifeline.board.limits.name_bytes)
+            self._name = self._clean_text(name, self._state.tracer.limits.name_bytes)
         return self
 
     def _clean_text(self, text: object, limit: int) -> str:
-        """Any object as text; if its `__repr__` is traced, that records nothing."""
-        board = self._lifeline.board
-        token = board.set(board.mute)
-        try:
+        """Return any object as text; a `__repr__` that is traced records nothing."""
+        if type(text) is str:
             return clean_text(text, limit)
-        finally:
-            board.restore(token)
+        return self._state.tracer.suppressed(clean_text, text, limit)  # type: ignore[no-any-return]
 
-    def set_kind(self, kind: str) -> Self:
-        """Say what the span is in a conversation; anything else than the five kinds is ignored.
+    def set_kind(
+        self, kind: typing.Literal["internal", "server", "client", "producer", "consumer"]
+    ) -> typing_extensions.Self:
+        """Set the span's role in a conversation: one of OpenTelemetry's span kinds.
 
-        `internal`, `server`, `client`, `producer` or `consumer` (OpenTelemetry's span kinds).
+        Args:
+            kind: `"internal"`, `"server"`, `"client"`, `"producer"` or `"consumer"`. Anything else
+                is ignored, with one warning.
+
+        Returns:
+            The span.
         """
-        if not self._end and type(kind) is str and kind in _KINDS:
-            rare(self).kind = kind
+        if self._end:
+            return self
+        if type(kind) is not str or kind not in _KINDS:
+            warn_misuse("set_kind", kind, f"one of {', '.join(map(repr, _KINDS))}")
+            return self
+        details_of(self).kind = kind
         return self
 
     def end(self) -> None:
         """End the span; a second time does nothing."""
         if not self._end:
-            end_span(self, self._lifeline.origin, now_ns())
+            end_span(self, None, False)
 
     def __repr__(self) -> str:
         """Show the name, the ids and whether it is open."""
@@ -290,26 +272,41 @@ class Span:
         return f"<Span {self._name!r} {self.context.traceparent} {state}>"
 
     def __copy__(self) -> Self:
-        """A span has an identity: a copy is itself."""
+        """Return itself: a span has an identity."""
         return self
 
     def __deepcopy__(self, memo: object) -> Self:
-        """A span has an identity: a copy is itself."""
+        """Return itself: a span has an identity."""
         return self
 
     def __reduce__(self) -> str:
-        """Refuse: what travels is `span.context`."""
+        """Refuse to be pickled."""
         raise TypeError("a span can't be pickled; send span.context or tracing.inject() instead")
 
 
+class StartedSpan(Span):
+    """A span that `start_span` gave to the caller, who may drop it without ending it.
+
+    Its invocation holds it weakly, so that a span that is dropped is freed, and ended.
+    """
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        """End it as abandoned, on a thread that may do so."""
+        if not self._end:
+            state = self._state
+            state.tracer.collect(lambda: state.drop(self))
+
+
 class _NoopSpan(Span):
-    """The span of those to whom nobody listens: there is one, its ids are zero."""
+    """The no-op span, used while tracing is disabled. There is one; its ids are zero."""
 
     __slots__ = ()
 
     @property
     def context(self) -> SpanContext:
-        """The identity of nothing."""
+        """The invalid context."""
         return NO_CONTEXT
 
     def __repr__(self) -> str:
@@ -325,156 +322,20 @@ def _make_noop() -> Span:
     span: Span = object.__new__(_NoopSpan)
     span._name = ""
     span._span_id = span._parent_id = span._start = 0
-    span._end = 1  # as ended as can be: every method returns at its first line
-    span._attributes = span._more = span._token = span._tail_context = None
+    span._end = 1  # ended, so that every method returns at its first line
+    span._attributes = span._details = span._token = span._detached_to = span._memo = None
+    span._state = _NO_STATE
     return span
 
 
+class _NoState:
+    """The invocation state of the no-op span."""
+
+    __slots__ = ()
+    tracer = None
+    open = None
+    phase = "disabled"
+
+
+_NO_STATE = _NoState()
 NOOP_SPAN: Final = _make_noop()
-
-
-def rare(span: Span) -> Rare:
-    """The span's rare facts, made when first needed."""
-    more = span._more
-    if more is None:
-        more = span._more = Rare()
-    return more
-
-
-def put_attributes(span: Span, pairs: Any) -> None:
-    """Record attributes with every limit looked at."""
-    board = span._lifeline.board
-    if board.is_quiet:
-        return  # a listener or a `__repr__` is at work: it would have no end
-    attributes = span._attributes
-    if attributes is None:
-        attributes = span._attributes = {}
-    limits = board.limits
-    more = rare(span)
-    bag = Bag(attributes, size_of(attributes) if more.spent is None else more.spent)
-    token = board.set(board.mute)  # a `__repr__` that is traced records nothing
-    try:
-        for key, value in pairs:
-            if value is not None:
-                bag.put(key, value, limits)
-    finally:
-        board.restore(token)
-    more.spent = bag.spent
-    if bag.dropped:
-        more.dropped_attributes += bag.dropped
-        _warn_limit(attributes, more, limits)
-
-
-def fresh_attributes(
-    attributes: object, more: Mapping[str, Any], limits: Limits
-) -> tuple[dict[str, Any], Rare | None]:
-    """Clean the attributes that a span will start with."""
-    bag = Bag({})
-    for source in (attributes, more):
-        for key, value in items_of(source):
-            if value is not None:
-                bag.put(key, value, limits)
-    facts = Rare()
-    facts.spent = bag.spent
-    if bag.dropped:
-        facts.dropped_attributes = bag.dropped
-        _warn_limit(bag.values, facts, limits)
-    return bag.values, facts
-
-
-def _warn_limit(attributes: dict[str, Any], more: Rare, limits: Limits) -> None:
-    if not more.warned:
-        more.warned = True
-        attributes[WARNING_TYPE] = "span_data_limit_exceeded"
-        attributes[WARNING_MESSAGE] = (
-            f"the span's data passed {limits.span_bytes} bytes; what followed was left out"
-        )
-
-
-def _spend(span: Span, size: int) -> bool:
-    """Take bytes from the span's budget; False, and the warning, where they are not there."""
-    more = rare(span)
-    attributes = span._attributes
-    if attributes is None:
-        attributes = span._attributes = {}
-    limits = span._lifeline.board.limits
-    spent = size_of(attributes) if more.spent is None else more.spent
-    if spent + size > limits.span_bytes:
-        more.spent = spent
-        _warn_limit(attributes, more, limits)
-        return False
-    more.spent = spent + size
-    return True
-
-
-def keep_event(
-    span: Span, name: str, moment: int, attributes: dict[str, Any], *, always: bool = False
-) -> None:
-    """Keep an event for the exporters, if there is room in the span (`always`: even if not)."""
-    if not span._lifeline.origin.kept:
-        return
-    more = rare(span)
-    if always or _spend(span, _EVENT_BYTES + len(name) + size_of(attributes)):
-        from enterspan._model.records import SpanEvent
-
-        more.events.append(SpanEvent(name, wall_ns(moment), _closed(attributes)))
-    else:
-        more.dropped_events += 1
-
-
-def _closed(attributes: dict[str, Any]) -> Mapping[str, Any]:
-    from types import MappingProxyType
-
-    return MappingProxyType(attributes)
-
-
-owed: list[tuple[Span, int, str]] = []
-"""Spans, moments and outcomes of what has ended where there was no stack left to say so."""
-
-
-def end_span(span: Span, lifeline: Lifeline, moment: int) -> None:
-    """Close a span: off the list of open ones, to those who listen, and light from then on.
-
-    Whoever takes it off the list closes it, so that it is closed once, by any number of threads.
-    """
-    watch = lifeline.watch
-    if watch is not None:
-        end_watched(span, lifeline, watch, moment)
-        return
-    opened = lifeline.open
-    try:
-        del opened[span]  # type: ignore[union-attr]
-    except (KeyError, TypeError):
-        lifeline.missed(span, moment)
-        return
-    span._end = moment
-    if lifeline.kept:
-        board = lifeline.board
-        queue = board.queue
-        if queue is not None and len(queue) < board.queue_mark:
-            queue.append(span)
-        else:
-            board.hand_over(span)
-    if not opened:
-        lifeline.emptied()
-
-
-def end_watched(span: Span, lifeline: Lifeline, watch: Any, moment: int) -> None:
-    """Do as `end_span` where somebody is told of it."""
-    opened = lifeline.open
-    telling = watch.telling
-    telling.append(None)
-    try:
-        try:
-            del opened[span]  # type: ignore[union-attr]
-        except (KeyError, TypeError):
-            lifeline.missed(span, moment)
-            return
-        span._end = moment
-        watch.closed(span)
-    finally:
-        telling.pop()
-        if watch.outcomes:
-            watch.conclude()
-    if not opened:
-        lifeline.emptied()

@@ -1,9 +1,7 @@
-"""One daemon thread that calls functions after a while, for invocations that linger."""
+"""One daemon thread that calls functions after some time, for invocations that linger."""
 
 from __future__ import annotations
 
-import os
-import threading
 from heapq import heappop, heappush
 from time import monotonic
 
@@ -12,6 +10,7 @@ from enterspan._model.diagnostics import warn
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 class Timer:
@@ -35,17 +34,18 @@ class Timer:
 class _Clockwork:
     """The thread and its heap."""
 
-    def __init__(self) -> None:
+    def __init__(self, threading: Any) -> None:
+        self._threading = threading
         self._heap: list[Timer] = []
         self._changed = threading.Condition(threading.RLock())
-        self._thread: threading.Thread | None = None
+        self._thread: Any = None
 
     def add(self, seconds: float, call: Callable[[], object]) -> Timer:
         timer = Timer(monotonic() + seconds, call)
         with self._changed:
             heappush(self._heap, timer)
             if self._thread is None:
-                self._thread = threading.Thread(
+                self._thread = self._threading.Thread(
                     target=self._run, name="enterspan-timers", daemon=True
                 )
                 try:
@@ -71,18 +71,28 @@ class _Clockwork:
             del call
 
 
-_clockwork = _Clockwork()
+_clockwork: _Clockwork | None = None
+
+
+def prepare() -> None:
+    """Make what timers need. Nothing may be imported where an invocation ends."""
+    global _clockwork  # noqa: PLW0603 - one for the process, made with the first subscriber
+    if _clockwork is None:
+        import threading
+
+        _clockwork = _Clockwork(threading)
 
 
 def call_later(seconds: float, call: Callable[[], object]) -> Timer:
     """Call a function after some seconds, on the timers' thread."""
-    return _clockwork.add(seconds, call)
+    if _clockwork is None:
+        prepare()
+    return _clockwork.add(seconds, call)  # type: ignore[union-attr]
 
 
-def _after_fork() -> None:
-    global _clockwork  # noqa: PLW0603 - a forked child has no threads, and needs a new one
-    _clockwork = _Clockwork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+def after_fork() -> None:
+    """Begin anew: a forked child has no threads."""
+    global _clockwork  # noqa: PLW0603
+    if _clockwork is not None:
+        _clockwork = None
+        prepare()

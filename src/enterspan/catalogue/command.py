@@ -81,14 +81,14 @@ def _catalogue_path(options: argparse.Namespace) -> Path:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from enterspan.catalogue.declarations import read_catalogue
-    from enterspan.catalogue.generation import generate, output_of
+    from enterspan.catalogue.declarations import output_of, read_catalogue
+    from enterspan.catalogue.generation import generate
 
     catalogue = _catalogue_path(options)
     changed = generate(catalogue, options.output, check=options.check)
     if options.check and changed:
         output = output_of(read_catalogue(catalogue), options.output)
-        _say(f"{output} is not what {catalogue} says: `enterspan catalogue --generate` writes it")
+        _say(f"{output} does not match {catalogue}: run `enterspan catalogue --generate`")
         return 1
     return 0
 

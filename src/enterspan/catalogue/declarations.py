@@ -1,17 +1,19 @@
-"""The catalogue: the spans that a program says it has, read from TOML.
+"""The catalogue: the spans of a program, declared in TOML.
 
 In `pyproject.toml` it is the table `tool.enterspan.catalogue`; in a file of its own the same keys
-stand at the top. Everything in it is looked at before anything is done with it, and the first
-thing that makes no sense is a `CatalogueError` with its file and line.
+are at the top level. All of it is checked when it is read, and the first error is raised as a
+`CatalogueError` with its file and line.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from enterspan._model.frozen import frozen
+from enterspan._model.toml import Document, Key, TomlError, project_file, read_toml
 from enterspan.catalogue.errors import CatalogueError
 from enterspan.catalogue.kinds import KINDS, SCALARS, Kind, parse_names
 from enterspan.catalogue.names import (
@@ -21,25 +23,18 @@ from enterspan.catalogue.names import (
     identifier_of,
     is_public_identifier,
 )
-from enterspan.catalogue.toml import read_document
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from os import PathLike
-
-    from enterspan.catalogue.toml import Document, Key
 
 TABLE: Final = ("tool", "enterspan", "catalogue")
-"""Where the catalogue stands in pyproject.toml."""
+"""The table of the catalogue in pyproject.toml."""
 
 _CATALOGUE_KEYS: Final = ("allow", "doc", "names", "output", "spans", "tracing")
 _SPAN_KEYS: Final = ("attributes", "doc", "extra", "method")
 _ATTRIBUTE_KEYS: Final = ("doc", "parameter", "required", "type", "values")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute of a span; `parameter` is what the generated method calls it."""
+    """An attribute of a span; `parameter` is its name in the generated method."""
 
     name: str
     parameter: str
@@ -48,9 +43,9 @@ class Attribute:
     doc: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SpanEntry:
-    """A span of the catalogue. With `extra`, it may have attributes that are not declared."""
+    """A span of the catalogue. With `extra`, it may have undeclared attributes."""
 
     name: str
     method: str
@@ -59,13 +54,13 @@ class SpanEntry:
     extra: bool
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """All spans of a program, in the order of the file.
 
-    `output` is where the generated module goes, `names` whether it has the literal overloads,
-    `tracing` the Tracing that it is for, as `module:name`, and `allow` the patterns of spans that
-    a recorded run may have besides.
+    `output` is the path of the generated module, `names` whether it has the literal overloads,
+    `tracing` its Tracing, as `module:name`, and `allow` the patterns of undeclared span names that
+    a recording may have.
     """
 
     file: str
@@ -78,36 +73,37 @@ class Catalogue:
 
 
 def read_catalogue(path: str | PathLike[str]) -> Catalogue:
-    """Read a catalogue. Raises CatalogueError, with file and line, for one that makes no sense."""
+    """Read a catalogue. Raises CatalogueError, with file and line, for an invalid one."""
     where = Path(path)
-    document = read_document(where)
+    document = read_toml(where, CatalogueError)
     key: Key = ()
     table: Any = document.root
-    if where.name == "pyproject.toml" or _has_table(document.root):
-        key, table = _tool_table(document)
+    if where.name == "pyproject.toml" or document.has(TABLE):
+        key, table = TABLE, _tool_table(document)
     return _Reader(document).catalogue(key, table, where.parent)
 
 
 def find_catalogue(folder: Path) -> Path:
     """The nearest pyproject.toml, from a folder upward. Raises CatalogueError without one."""
-    for place in (folder, *folder.parents):
-        found = place / "pyproject.toml"
-        if found.is_file():
-            return found
-    raise CatalogueError(
-        f"there is no pyproject.toml in {str(folder)!r} or above: name the catalogue with"
-        " --catalogue FILE"
-    )
+    found = project_file(folder)
+    if found is None:
+        raise CatalogueError(
+            f"there is no pyproject.toml in {str(folder)!r} or above: name the catalogue with"
+            " --catalogue FILE"
+        )
+    return found
 
 
-def _has_table(root: dict[str, Any]) -> bool:
-    found: Any = root
-    for name in TABLE:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found is not None
+def output_of(catalogue: Catalogue, output: str | PathLike[str] | None = None) -> Path:
+    """The path of the generated module. Raises CatalogueError where none is given."""
+    if output is not None:
+        return _module_path(Path(output))
+    if catalogue.output is None:
+        raise CatalogueError("no output is given: add output = 'spans.py'", catalogue.file)
+    return catalogue.output
 
 
-def _tool_table(document: Document) -> tuple[Key, Any]:
+def _tool_table(document: Document) -> Any:
     table: Any = document.root
     for length, name in enumerate(TABLE, 1):
         if not isinstance(table, dict):
@@ -119,17 +115,17 @@ def _tool_table(document: Document) -> tuple[Key, Any]:
                 document.file,
             )
         table = table[name]
-    return TABLE, table
+    return table
 
 
 class _Reader:
-    """Turns tables into declarations, and complains with the line."""
+    """Turns tables into declarations; errors have the line of their key."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
 
     def catalogue(self, key: Key, table: Any, folder: Path) -> Catalogue:
-        """The whole of it."""
+        """Read the whole catalogue."""
         self._check_table(key, table, "the catalogue", _CATALOGUE_KEYS)
         spans = table.get("spans")
         if spans is None:
@@ -202,7 +198,7 @@ class _Reader:
 
     def _values(self, key: Key, values: Any, names: tuple[str, ...], label: str) -> Kind:
         if not isinstance(values, list) or not values:
-            raise self._wrong(key, f"the values of {label} must be a list with values in it")
+            raise self._wrong(key, f"the values of {label} must be a list that is not empty")
         for at, value in enumerate(values):
             if type(value) not in (str, bool, int):
                 raise self._wrong(
@@ -230,7 +226,7 @@ class _Reader:
         label: str,
         reserved: frozenset[str],
     ) -> str:
-        """The name in Python: what is given as `method` or `parameter`, or what the rule says."""
+        """The Python name: given as `method` or `parameter`, or made from the name."""
         given = option in table
         if given:
             found = as_read(self._text(key, table, option, ""))
@@ -242,7 +238,7 @@ class _Reader:
             made = f"{label} makes no {option}: {found!r}"
         advice = "" if given else f"; say {option} = ..."
         if not is_public_identifier(found):
-            why = "is no identifier that others may use"
+            why = "is not a public identifier"
             raise self._wrong(where, f"{made} {why}{advice}")
         if found in reserved:
             raise self._wrong(where, f"{made} is reserved{advice}")
@@ -263,12 +259,10 @@ class _Reader:
     # --- the other keys ---
 
     def _output(self, key: Key, text: str, folder: Path) -> Path:
-        path = Path(text)
         try:
-            check_module_path(path)
+            return folder / _module_path(Path(text))
         except CatalogueError as error:
             raise self._wrong((*key, "output"), error.message) from None
-        return folder / path
 
     def _tracing(self, key: Key, table: dict[str, Any]) -> str:
         text = self._text(key, table, "tracing", "enterspan:tracing")
@@ -286,7 +280,7 @@ class _Reader:
     def _text(self, key: Key, table: dict[str, Any], name: str, default: str) -> str:
         value = table.get(name, default)
         if not isinstance(value, str):
-            raise self._wrong((*key, name), f"{name!r} must be text, not {_shown(value)}")
+            raise self._wrong((*key, name), f"{name!r} must be a string, not {_shown(value)}")
         return value
 
     def _flag(self, key: Key, table: dict[str, Any], name: str, *, default: bool) -> bool:
@@ -306,14 +300,14 @@ class _Reader:
                 near = _nearest(name, known)  # type: ignore[arg-type]
                 raise self._wrong((*key, name), f"{label} has the unknown key {name!r}: {near}")
 
-    def _wrong(self, key: Key, message: str) -> CatalogueError:
+    def _wrong(self, key: Key, message: str) -> TomlError:
         return self._document.error(key, message)
 
 
-def check_module_path(path: Path) -> None:
-    """Raises CatalogueError for a path at which there can be no module."""
+def _module_path(path: Path) -> Path:
     if path.suffix != ".py" or not path.stem.isidentifier():
         raise CatalogueError(f"the output must be a module, such as 'spans.py', not {str(path)!r}")
+    return path
 
 
 def _shown(value: object) -> str:
@@ -328,8 +322,6 @@ def _shown(value: object) -> str:
 
 
 def _nearest(text: str, known: tuple[str, ...]) -> str:
-    """What may have been meant, or all that there is."""
-    from difflib import get_close_matches
-
+    """A hint for a message: the closest known text, or all of them."""
     near = get_close_matches(text, known, 1)
     return f"did you mean {near[0]!r}?" if near else f"it must be one of {', '.join(known)}"

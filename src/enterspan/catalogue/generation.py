@@ -1,21 +1,12 @@
-"""Writing the module for a catalogue, or finding out whether it is as it should be.
+"""Writes or checks the module of a catalogue.
 
-A generated module imports this package when the program starts, so what reads catalogues is
-imported here only when it is needed.
+A generated module imports this package when the program starts: what only `generate` needs is
+imported inside it.
 """
 
-from __future__ import annotations
-
-import os
-from typing import TYPE_CHECKING
+from os import PathLike
 
 from enterspan.catalogue.errors import CatalogueError
-
-if TYPE_CHECKING:
-    from os import PathLike
-    from pathlib import Path
-
-    from enterspan.catalogue.declarations import Catalogue
 
 
 def generate(
@@ -24,66 +15,39 @@ def generate(
     *,
     check: bool = False,
 ) -> bool:
-    """Write the module for a catalogue, and return whether it was another before.
+    """Write the module for a catalogue, and return whether that changes it.
 
-    `catalogue` is the TOML file; `output` the module, by default what the catalogue says. With
-    `check` nothing is written. Raises CatalogueError for a catalogue that makes no sense, with its
-    file and line, and for a module that can't be written; nothing is half-written then.
+    The module is replaced as a whole or not at all.
+
+    Args:
+        catalogue: the TOML file.
+        output: the module, by default the `output` of the catalogue.
+        check: write nothing.
+
+    Raises:
+        CatalogueError: for an invalid catalogue, with its file and line, and for a module that
+            can't be written.
     """
-    from enterspan.catalogue.declarations import read_catalogue
+    from enterspan.catalogue.declarations import output_of, read_catalogue
     from enterspan.catalogue.module import MARK, render
+    from enterspan.exporters._files import replace_file
 
     declared = read_catalogue(catalogue)
     path = output_of(declared, output)
     text = render(declared)
     try:
         if path.exists() and not path.is_file():
-            raise CatalogueError(f"can't write {str(path)!r}: it is no file")
+            raise CatalogueError(f"can't write {str(path)!r}: it is not a file")
         before = path.read_bytes() if path.exists() else None
         if before and not before.startswith(MARK.encode()):
             raise CatalogueError(
-                f"{str(path)!r} was not generated from a catalogue, and is left as it is: choose"
+                f"{str(path)!r} was not generated from a catalogue, and is not overwritten: choose"
                 " another output, or delete it"
             )
         data = text.encode()
         changed = before is None or before.replace(b"\r\n", b"\n") != data
         if changed and not check:
-            _replace(path, data)
+            replace_file(path, data)
     except OSError as error:
         raise CatalogueError(f"can't write {str(path)!r}: {error.strerror or error}") from None
     return changed
-
-
-def output_of(catalogue: Catalogue, output: str | PathLike[str] | None = None) -> Path:
-    """Where the module goes. Raises CatalogueError where nobody has said it."""
-    from pathlib import Path
-
-    from enterspan.catalogue.declarations import check_module_path
-
-    if output is not None:
-        path = Path(output)
-        check_module_path(path)
-        return path
-    if catalogue.output is None:
-        raise CatalogueError(
-            "it does not say where the module goes: output = 'spans.py'", catalogue.file
-        )
-    return catalogue.output
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    path = path.resolve()  # through a link, and not instead of it
-    made = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with made.open("xb") as file:
-            file.write(data)
-        if path.exists():
-            made.chmod(path.stat().st_mode)
-        made.replace(path)
-    except BaseException:
-        try:
-            made.unlink()
-        except OSError:
-            pass  # it was never made
-        raise

@@ -1,49 +1,44 @@
-"""The types of attributes: how they are written in a catalogue, in Python, and in a trace.
+"""The types of attributes: in a catalogue, in Python, and in a recording.
 
-They are those of `AttributeValue`: `str`, `bool`, `int`, `float` and lists of one of them, and
-several of these with bars in between. An attribute may be confined to certain values.
+They are those of `AttributeValue`: `str`, `bool`, `int`, `float`, lists of one of these, and unions
+of them with `|`. A type may be restricted to certain values.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
-from enterspan._model.frozen import frozen
 from enterspan._model.values import INT_MAX, INT_MIN
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-    from typing import TypeAlias
-
-    Value: TypeAlias = str | bool | int
+Value: TypeAlias = str | bool | int
 
 SCALARS: Final[tuple[str, ...]] = ("str", "bool", "int", "float")
 KINDS: Final[tuple[str, ...]] = (*SCALARS, *[f"list[{scalar}]" for scalar in SCALARS])
-"""What the type of an attribute can be made of."""
+"""The members that a type may have."""
 
 _PYTHON: Final = {
-    # Not Sequence: a text is a sequence of texts, and anything but these three is recorded as text.
+    # Not Sequence: a str is one, and other sequences than these are recorded as their repr.
     "list[str]": "list[str] | tuple[str, ...]",
     "list[bool]": "list[bool] | tuple[bool, ...]",
     "list[int]": "list[int] | tuple[int, ...] | range",
     "list[float]": "list[float] | list[int] | tuple[float, ...] | range",
 }
 _NOT_FINITE: Final = frozenset({"nan", "inf", "-inf"})
-"""JSON has no form for these: a trace file has them as text."""
+"""JSON has no numbers for these: a trace file has them as strings."""
 _DIGITS: Final = re.compile(r"-?[0-9]{19,}")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Kind:
-    """The type of an attribute: one of several `names`, and, if not empty, one of `values`."""
+    """The type of an attribute: a union of `names`, restricted to `values` if there are any."""
 
     names: tuple[str, ...]
     values: tuple[Value, ...] = ()
 
     @property
     def text(self) -> str:
-        """The type as a catalogue has it, for messages."""
+        """The type as in a catalogue, for messages."""
         if self.values:
             listed = " | ".join([repr(value) for value in self.values])
             return f"list[{listed}]" if self.names[0].startswith("list") else listed
@@ -51,7 +46,7 @@ class Kind:
 
     @property
     def annotation(self) -> str:
-        """The type as Python's annotations have it; `_Literal` stands for `typing.Literal`."""
+        """The type as a Python annotation; `_Literal` is `typing.Literal`."""
         if not self.values:
             return " | ".join([_PYTHON.get(name, name) for name in self.names])
         literal = f"_Literal[{', '.join([repr(value) for value in self.values])}]"
@@ -60,7 +55,7 @@ class Kind:
         return literal
 
     def fits(self, value: Any) -> bool:
-        """Whether a value, as it was read from a trace, is of this type."""
+        """Whether a value that was read from a trace is of this type."""
         if self.values:
             items = value if self.names[0].startswith("list") else [value]
             allowed = [(type(known), known) for known in self.values]
@@ -80,14 +75,14 @@ def _is_of(value: Any, name: str) -> bool:
 
 
 def _is_big(text: str) -> bool:
-    """Whether a text is an integer of more than 64 bits, which is recorded as one."""
-    if not _DIGITS.fullmatch(text) or len(text) > 4_000:
-        return _DIGITS.fullmatch(text) is not None
-    return not INT_MIN <= int(text) <= INT_MAX
+    """Whether a string is an integer of more than 64 bits: those are recorded as strings."""
+    if not _DIGITS.fullmatch(text):
+        return False
+    return len(text) > 4_000 or not INT_MIN <= int(text) <= INT_MAX  # `int` takes 4300 digits
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """Read a type as it is written. Raises ValueError with the part that is no type."""
+    """Read a type. Raises ValueError with the member that is unknown."""
     names = tuple(dict.fromkeys(["".join(part.split()) for part in text.split("|")]))
     for name in names:
         if name not in KINDS:
@@ -99,7 +94,7 @@ def parse_names(text: str) -> tuple[str, ...]:
 
 
 def recorded_kind(value: Any) -> str | None:
-    """The type of a value of a trace; `[]` for an empty list, None where no attribute is such."""
+    """The type of a recorded value: `[]` for an empty list, None if no attribute has it."""
     if isinstance(value, list):
         kinds = {recorded_kind(item) for item in value}
         if not kinds:
@@ -117,9 +112,9 @@ def recorded_kind(value: Any) -> str | None:
 
 
 def merged(kinds: Collection[str]) -> str:
-    """One type, as a catalogue has it, for all that was recorded of one attribute."""
+    """One type, as in a catalogue, for all recorded types of one attribute."""
     found = set(kinds)
-    if "~float" in found:  # "nan" is a number among numbers, and else a text
+    if "~float" in found:  # "nan" is a float among numbers, and otherwise a string
         found.discard("~float")
         found.add("float" if found & {"int", "float"} else "str")
     if "[]" in found:

@@ -1,34 +1,28 @@
-"""What a generated module is made of: the plain API of a Tracing, with a span's name filled in.
+"""The classes and functions that generated modules use.
 
-The classes here are for type checkers: a generated module says in their terms what each span
-takes. What it holds at run time are `functools.partial` objects around `Tracing.span` and its
-siblings, so that nothing of ours runs between the call and the plain API.
+The classes are for type checkers: a generated module describes with them what each span takes. At
+run time a span of a catalogue is a `functools.partial` of `Tracing.span` and its siblings, so that
+no code runs between the call and the plain API.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from enterspan._span.scope import SpanScope
 from enterspan._span.span import Span
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from enterspan._span.switchboard import Switchboard
-    from enterspan._tracing import Tracing
+from enterspan._tracing import Tracing
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_F = TypeVar("_F", bound="Callable[..., object] | property")
+_F = TypeVar("_F", bound=Callable[..., object] | property)
 _Span_co = TypeVar("_Span_co", bound=Span, covariant=True)
 _Attributes_contra = TypeVar("_Attributes_contra", contravariant=True)
 _Name_contra = TypeVar("_Name_contra", bound=str, contravariant=True)
 
 
 class CatalogueScope(SpanScope, Generic[_Span_co]):
-    """The block around a span of a catalogue, to type checkers: it gives that kind of span."""
+    """The block around a span of a catalogue, for type checkers: it returns that kind of span."""
 
     __slots__ = ()
 
@@ -39,9 +33,9 @@ class CatalogueScope(SpanScope, Generic[_Span_co]):
 
 
 class CatalogueSpan(Protocol[_Span_co, _Attributes_contra, _Name_contra]):
-    """A span of a catalogue, to type checkers: what can be done with it beside calling it.
+    """A span of a catalogue, for type checkers.
 
-    Called with the span's attributes, it is the block `Tracing.span`.
+    Called with the attributes of the span, it returns the block `Tracing.span`.
     """
 
     @overload
@@ -58,7 +52,7 @@ class CatalogueSpan(Protocol[_Span_co, _Attributes_contra, _Name_contra]):
         min_duration: float | None = None,
     ) -> Callable[[_F], _F]: ...
     def traced(self, function: Any = None, /, **options: Any) -> Any:
-        """Put the span around each call, as `Tracing.traced` does: bare, or with its options."""
+        """Open the span around each call, as `Tracing.traced` does: bare, or with its options."""
         ...
 
     def enter_span(
@@ -78,22 +72,22 @@ class CatalogueSpan(Protocol[_Span_co, _Attributes_contra, _Name_contra]):
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> _T:
-        """Do as `enter_span`, save that the caller ends the span."""
+        """Call `callback` as `enter_span` does; the caller ends the span."""
         ...
 
 
 def span_of(tracing: Tracing, name: str, renamed: Mapping[str, str] | None = None) -> Any:
     """Return the plain API of a Tracing for the span of one name.
 
-    It is called as `Tracing.span` is, without the name; `traced`, `enter_span`,
-    `start_active_span` and `start_span` are attributes of it. `renamed` says which attribute a
-    parameter stands for, where it has another name.
+    It is called as `Tracing.span` is, without the name, and has the attributes `traced`,
+    `enter_span`, `start_active_span` and `start_span`. `renamed` maps parameters to attributes of
+    another name.
     """
     span: Any = tracing.span
     start: Any = tracing.start_span
     if renamed is not None:
-        span, start = (_renaming(form, tracing._board, dict(renamed)) for form in (span, start))
-    # Exactly `partial`, with attributes: a subclass of it is called more slowly.
+        span, start = (_renaming(form, tracing, dict(renamed)) for form in (span, start))
+    # A plain `partial` with attributes: calls of a subclass are slower.
     block: Any = partial(span, name)
     block.start_span = partial(start, name)
     block.enter_span = partial(tracing.enter_span, name)
@@ -102,12 +96,13 @@ def span_of(tracing: Tracing, name: str, renamed: Mapping[str, str] | None = Non
     return block
 
 
-def _renaming(form: Any, board: Switchboard, names: dict[str, str]) -> Any:
-    """A form that is given attributes under the names of their parameters."""
+def _renaming(form: Any, tracing: Tracing, names: dict[str, str]) -> Any:
+    """A form that takes attributes under the names of their parameters."""
+    tracer = tracing._tracer
     name_of = names.get
 
     def renamed(name: str, attributes: Any = None, /, **more: Any) -> Any:
-        if board.off:
+        if tracer.off:
             return form(name)
         return form(name, attributes, **{name_of(key, key): more[key] for key in more})
 

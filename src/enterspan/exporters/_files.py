@@ -1,23 +1,22 @@
-"""Files that exporters write to: opened late, replaced or continued, whole through forks.
+"""Files that exporters and commands write.
 
-What is written goes out in one piece and unbuffered. So nothing is lost when the process is killed,
-nothing is written twice when it forks, and what parent and child write stands side by side.
+`File` is opened late and appended to, each write in one piece and unbuffered: nothing is lost when
+the process is killed, nothing is written twice after a fork, and parent and child write their
+lines side by side. `replace_files` writes whole files.
 """
-
-from __future__ import annotations
 
 import errno
 import os
 import stat
 import threading
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from typing import Literal, TypeAlias
+from enterspan._pipeline import process
 
-    _Mode: TypeAlias = Literal["w", "a"]
+_Mode: TypeAlias = Literal["w", "a"]
 
 
 class File:
@@ -27,7 +26,7 @@ class File:
     _fd: int | None = None
 
     def __init__(self, path: str | os.PathLike[str], mode: _Mode) -> None:
-        self._path = Path(path).absolute()  # the program may change its folder
+        self._path = Path(path).absolute()  # the program may change its working directory
         self.name = str(path)
         self._mode = mode
         self._identity: tuple[int, int] | None = None
@@ -38,10 +37,10 @@ class File:
         _unopened.add(self)
 
     def write(self, text: str) -> None:
-        """Append text. Raises OSError, and ValueError when the file was closed."""
+        """Append text. Raises OSError, and ValueError after `close`."""
         data = utf8(text)
         fd = self.open()
-        if self._torn:  # a full disk has cut a line: the next one must not continue it
+        if self._torn:  # a full disk has cut the last line: begin a new one
             data = b"\n" + data
         at = 0
         try:
@@ -52,7 +51,10 @@ class File:
                 self._torn = data[at - 1] != _NEWLINE
 
     def open(self) -> int:
-        """Open the file if it is not open; what the program did to the descriptor is mended."""
+        """Open the file unless it is open; return its descriptor.
+
+        A descriptor that the program has closed, or reused for another file, is replaced.
+        """
         fd = self._fd
         if fd is not None and self._is_ours(fd):
             return fd
@@ -65,7 +67,7 @@ class File:
             return self._fd
 
     def open_early(self) -> None:
-        """Open the file now; where that fails, the first write will say so."""
+        """Open the file now; if that fails, the first write raises the error."""
         try:
             self.open()
         except (OSError, ValueError):
@@ -90,7 +92,7 @@ class File:
         return fd
 
     def _is_ours(self, fd: int) -> bool:
-        """Whether the descriptor still is this file: a program that closes all may reuse it."""
+        """Whether the descriptor still is this file: a program may close all and reuse them."""
         try:
             found = os.fstat(fd)
         except OSError:
@@ -103,17 +105,16 @@ _unopened: weakref.WeakSet[File] = weakref.WeakSet()
 
 
 def open_all() -> None:
-    """Before a fork: else parent and child would both replace the file, and each other's lines."""
+    """Open all files before a fork, or parent and child would each empty the file."""
     for file in list(_unopened):
         file.open_early()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=open_all)
+process.at_fork(before=open_all)
 
 
 class Stream:
-    """A stream that somebody else opened, and will close."""
+    """A stream that the caller has opened and will close."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -127,7 +128,7 @@ class Stream:
             self._takes_text = True
 
     def write(self, text: str) -> None:
-        """Write text and flush it: what a buffer holds would be written twice after a fork."""
+        """Write text and flush it: a fork would copy what a buffer holds."""
         if self._closed:
             raise ValueError(f"{self.name} was closed")
         with self._writing:
@@ -139,16 +140,17 @@ class Stream:
 
     def _write_bytes(self, data: bytes) -> None:
         written = self._stream.write(data)
-        while type(written) is int and 0 < written < len(data):  # unbuffered: it may stop short
+        while type(written) is int and 0 < written < len(data):  # unbuffered: may be short
             data = data[written:]
             written = self._stream.write(data)
 
     def close(self) -> None:
-        """Write no more; the stream stays open."""
+        """Refuse further writes; the stream stays open."""
         self._closed = True
 
 
 def place_of(path: Any, mode: str) -> File | Stream:
+    """The file at a path, or an open stream. Raises ValueError or TypeError for anything else."""
     if mode not in ("w", "a"):
         raise ValueError(f"mode must be 'w' or 'a', not {mode!r}")
     if isinstance(path, (str, os.PathLike)):
@@ -156,6 +158,48 @@ def place_of(path: Any, mode: str) -> File | Stream:
     if callable(getattr(path, "write", None)):
         return Stream(path)
     raise TypeError(f"path must be a path or an open stream, not {path!r:.100}")
+
+
+def replace_file(target: str | os.PathLike[str], data: bytes) -> None:
+    """Write a whole file; see `replace_files`."""
+    replace_files({target: data})
+
+
+def replace_files(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
+    """Write whole files: readers see the old content or the new, never a part.
+
+    An existing file keeps its permissions, and a link its target. A pipe or a device is written to.
+    Raises OSError if one of the files can't be written; all are as they were then.
+    """
+    made: dict[Path, Path] = {}
+    try:
+        for target, data in contents.items():
+            if _is_stream(target):
+                with open(target, "wb") as stream:  # noqa: PTH123 - /dev/stdout is no path
+                    stream.write(data)
+                continue
+            path = Path(os.path.realpath(target)) if os.fspath(target) else Path()
+            _check_writable(path, os.fspath(target))
+            new = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}")
+            made[new] = path
+            with new.open("xb") as file:
+                file.write(data)
+            if path.exists():
+                new.chmod(stat.S_IMODE(path.stat().st_mode))
+        for new, path in made.items():
+            new.replace(path)
+    finally:
+        for new in made:
+            new.unlink(missing_ok=True)
+
+
+def _is_stream(target: str | os.PathLike[str]) -> bool:
+    """Whether a path is a pipe, a terminal or another device."""
+    try:
+        mode = os.stat(target).st_mode  # noqa: PTH116 - an empty path is not the current folder
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _check_writable(path: Path, name: str) -> None:
@@ -171,7 +215,7 @@ def _check_writable(path: Path, name: str) -> None:
 
 
 def _ends_inside_a_line(path: Path) -> bool:
-    """Whether a file was left by a process that did not finish its last line."""
+    """Whether a process was stopped while it wrote the last line."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return False
@@ -191,7 +235,7 @@ def utf8(text: str) -> bytes:
 
 
 def ascii_text(text: str) -> str:
-    """Escape what a text stream of whatever encoding might not take, or write as no UTF-8."""
+    """Escape every other character, for text streams of an unknown encoding."""
     if text.isascii():
         return text
     wide = utf8(text).decode().encode("utf-16-be")

@@ -1,9 +1,8 @@
-"""Values as JSON text, whatever they are: what JSON has no form for becomes text."""
+"""Any value as JSON: those without a JSON form become strings."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from enterspan._model.values import (
     DEFAULT_LIMITS,
@@ -14,22 +13,19 @@ from enterspan._model.values import (
     safe_repr,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
 _quote: Final[Callable[[str], str]] = encode_basestring
 _LIMITS: Final = DEFAULT_LIMITS
 _DEPTH: Final = 12
-"""Deeper than this a value is written as its text; none that the core cleaned is."""
+"""Values at a greater depth are written as their repr; recorded values are never so deep."""
 
 
 def json_text(text: Any) -> str:
-    """A text in quotes."""
+    """A string."""
     return _quote(text if type(text) is str else clean_text(text, _LIMITS.value_bytes))
 
 
 def json_object(mapping: Mapping[Any, Any], depth: int = 0) -> str:
-    """A mapping as an object; its keys become text."""
+    """A mapping as an object; its keys become strings."""
     parts: list[str] = []
     for key, value in list(mapping.items()):
         if type(value) is str:
@@ -40,7 +36,7 @@ def json_object(mapping: Mapping[Any, Any], depth: int = 0) -> str:
 
 
 def json_value(value: Any, depth: int = 0) -> str:
-    """Any value as JSON; what JSON has no form for becomes text."""
+    """Any value; those without a JSON form become strings."""
     kind: object = type(value)
     if kind is str:
         return _quote(value)

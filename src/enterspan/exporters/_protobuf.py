@@ -1,36 +1,31 @@
-"""Finished spans in the wire form of OTLP: the protocol buffers of an ExportTraceServiceRequest.
+"""Finished spans as OTLP protocol buffers: the bytes of an ExportTraceServiceRequest.
 
-Written out by hand, because the messages that the protobuf package makes cost several times as
-much as the span itself. The form is OTLP 1.x's, which only ever grows:
+Encoded here, because messages of the protobuf package cost several times as much as the span
+itself. The format is OTLP 1.x, to which fields are only ever added:
 https://github.com/open-telemetry/opentelemetry-proto (trace.proto, common.proto, resource.proto).
 
-A field is a tag, and then a number or a length with as many bytes. The tags below are named after
-the fields; a tag is the field's number times 8, plus 0 for a varint, 1 for 8 bytes, 2 for a length,
-5 for 4 bytes.
+A field is a tag, followed by a number, or by a length and so many bytes. A tag is the number of the
+field times 8, plus 0 for a varint, 1 for 8 bytes, 2 for a length, 5 for 4 bytes.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping, Sequence
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from enterspan._model.records import SpanData, SpanEvent, SpanLink
+from enterspan._model.records import SpanData, SpanEvent, SpanLink
 
 KINDS: Final = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
 """OTLP's numbers for the kinds of spans."""
 STATUSES: Final = {"unset": 0, "ok": 1, "error": 2}
-"""OTLP's numbers for what a status says."""
+"""OTLP's numbers for the status codes."""
 
 _KNOWS_REMOTE: Final = 0x100
-"""A flag of spans and links: the next one says something (SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE)."""
+"""SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE of spans and links: the next flag is meaningful."""
 _IS_REMOTE: Final = 0x200
-"""A flag of spans and links: the parent, or what is linked to, is of another process."""
+"""SPAN_FLAGS_CONTEXT_IS_REMOTE: the parent, or the linked span, is of another process."""
 
 _KEYS_MOST: Final = 4_096
-"""How many attribute names are kept encoded: a program has few, and a hostile one no end."""
+"""How many encoded attribute names are cached, in case a program makes up names."""
 
 _ids = Struct(">sBQQsBQ").pack  # 1: trace_id, 2: span_id
 _parent = Struct(">sBQ").pack  # 4: parent_span_id
@@ -44,10 +39,10 @@ _SIZES: Final = [bytes([size]) for size in range(128)]
 
 
 def varint(number: int) -> bytes:
-    """A number as protocol buffers write it: seven bits a byte, the lowest first."""
+    """A varint: seven bits a byte, the lowest first."""
     if 0 <= number < 128:
         return _SIZES[number]
-    number &= 0xFFFF_FFFF_FFFF_FFFF  # a negative one takes all ten bytes
+    number &= 0xFFFF_FFFF_FFFF_FFFF  # a negative number takes ten bytes
     parts = bytearray()
     while number > 127:
         parts.append(number & 127 | 128)
@@ -57,7 +52,7 @@ def varint(number: int) -> bytes:
 
 
 def _field(tag: bytes, content: bytes) -> bytes:
-    """A field with a length: a text, bytes or another message."""
+    """A field with a length: a string, bytes or another message."""
     size = len(content)
     return tag + (_SIZES[size] if size < 128 else varint(size)) + content
 
@@ -77,7 +72,7 @@ _FALSE: Final = b"\x10\x00"
 
 
 def _value(value: Any) -> bytes:
-    """An AnyValue; what is of no kind that OTLP has is text."""
+    """An AnyValue; a value of any other type becomes a string."""
     kind = type(value)
     if kind is str:
         return _field(b"\x0a", value.encode("utf-8", "replace"))
@@ -103,7 +98,7 @@ def _key(key: str) -> bytes:
 
 
 def _attributes(tag: bytes, attributes: Mapping[str, Any]) -> list[bytes]:
-    """The fields of a message that are its attributes, each a KeyValue."""
+    """The attributes of a message, each as a KeyValue field."""
     fields = []
     for key, value in attributes.items():
         name = _keys.get(key) or _key(key)
@@ -142,7 +137,7 @@ def _id_fields(trace_id: int, span_id: int) -> bytes:
 
 
 def encode_span(span: SpanData) -> bytes:
-    """One span: a Span message."""
+    """A Span message."""
     context = span.context
     flags = context.trace_flags | _KNOWS_REMOTE
     if span.parent_is_remote and span.parent_span_id:
@@ -178,7 +173,7 @@ def encode_span(span: SpanData) -> bytes:
 
 
 def encode_spans(groups: Iterable[tuple[bytes, Sequence[SpanData]]]) -> bytes:
-    """A request: spans by resource, which is given encoded, and then by scope."""
+    """A request: spans by encoded resource, then by scope."""
     return b"".join([_field(b"\x0a", _resource_spans(head, spans)) for head, spans in groups])
 
 
@@ -193,6 +188,6 @@ def _resource_spans(resource: bytes, spans: Sequence[SpanData]) -> bytes:
 
 
 def encode_resource(attributes: Mapping[str, Any], schema_url: str) -> bytes:
-    """The fields of a ResourceSpans that are not its spans."""
+    """The fields of a ResourceSpans message other than its spans."""
     resource = _field(b"\x0a", b"".join(_attributes(b"\x0a", attributes)))
     return resource + _text(b"\x1a", schema_url)

@@ -1,42 +1,36 @@
 """JSON lines: one JSON object a line, in UTF-8, for live events and for finished spans.
 
-Every line goes out in one piece, unbuffered and appended to the file. So nothing is lost when the
-process is killed, nothing is written twice when it forks, and the lines of parent and child stand
-side by side. Both kinds of line may be in one file.
+Every line is appended to the file in one unbuffered write: nothing is lost when the process is
+killed, nothing is written twice after a fork, and parent and child write their lines side by side.
+One file may have lines of both kinds.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping, Sequence
 from json import JSONEncoder
-from typing import TYPE_CHECKING, Any, Final
+from os import PathLike
+from typing import IO, Any, Final, TypeAlias
 
 from enterspan._model.diagnostics import warn
-from enterspan.exporters._files import place_of
+from enterspan._model.records import SpanData, SpanEvent, SpanLink
+from enterspan.events import Onset, TailEvent
+from enterspan.exporters._files import _Mode, place_of
 from enterspan.exporters._json import json_object, json_text, json_value
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from os import PathLike
-    from typing import IO, TypeAlias
-
-    from enterspan._model.records import SpanData, SpanEvent, SpanLink
-    from enterspan.events import Onset, TailEvent
-    from enterspan.exporters._files import _Mode
-
-    _Target: TypeAlias = str | PathLike[str] | IO[str] | IO[bytes]
+_Target: TypeAlias = str | PathLike[str] | IO[str] | IO[bytes]
 
 __all__ = ["JsonLinesExporter", "JsonLinesTail"]
 
 
 class JsonLinesTail:
-    """A live tail that writes each event as a line: `TailEvent.to_dict()` as JSON.
+    """A tail that writes each event as a line: `TailEvent.to_dict()` as JSON.
 
-    `path` is a file, or a stream open for text or bytes. A file is opened when there is something
-    to write, and then replaced (`mode="w"`) or continued (`mode="a"`). Should writing fail later,
-    that is logged once and nothing more is written.
+    `path` is a path, or a stream open for text or bytes. The file is opened at the first write, and
+    then emptied (`mode="w"`) or appended to (`mode="a"`). If a write fails, that is logged once and
+    nothing more is written.
 
-    Raises OSError where the file can't be written, and ValueError or TypeError for an unknown mode
-    or a path that is none.
+    Raises:
+        OSError: if the file can't be written.
+        ValueError, TypeError: for an unknown mode or an invalid path.
     """
 
     def __init__(self, path: _Target, *, mode: _Mode = "w") -> None:
@@ -44,12 +38,12 @@ class JsonLinesTail:
         self._failed = False
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None] | None:
-        """Begin with an invocation; what is returned writes the rest of it."""
+        """Write an onset, and return what writes the other events of the invocation."""
         self._write(event)
         return None if self._failed else self._write
 
     def close(self) -> None:
-        """Close the file; a stream that was given stays open."""
+        """Close the file; a stream stays open."""
         self._failed = True
         self._place.close()
 
@@ -64,26 +58,27 @@ class JsonLinesTail:
 
 
 class JsonLinesExporter:
-    """An exporter that writes each finished span as a line; the spans of a batch in one write.
+    """An exporter that writes each finished span as a line, and a batch in one write.
 
-    `path` is a file, or a stream open for text or bytes. A file is opened when there is something
-    to write, and then replaced (`mode="w"`) or continued (`mode="a"`).
+    `path` is a path, or a stream open for text or bytes. The file is opened at the first write, and
+    then emptied (`mode="w"`) or appended to (`mode="a"`).
 
-    Raises OSError where the file can't be written, and ValueError or TypeError for an unknown mode
-    or a path that is none.
+    Raises:
+        OSError: if the file can't be written.
+        ValueError, TypeError: for an unknown mode or an invalid path.
     """
 
     def __init__(self, path: _Target, *, mode: _Mode = "w") -> None:
         self._place = place_of(path, mode)
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Write spans. Raises OSError where that fails, and ValueError after `shutdown`."""
+        """Write spans. Raises OSError if that fails, and ValueError after `shutdown`."""
         lines = [span_line(span) for span in spans]
         if lines:
             self._place.write("".join(lines))
 
     def shutdown(self) -> None:
-        """Close the file; a stream that was given stays open."""
+        """Close the file; a stream stays open."""
         self._place.close()
 
 
@@ -112,7 +107,7 @@ def span_line(span: SpanData) -> str:
     context = span.context
     parent = span.parent_span_id
     attributes, events, links = span.attributes, span.events, span.links
-    # Written out, and without a dictionary in between: this runs once for each span.
+    # One expression without an intermediate dict: this runs once for each span.
     return (
         f'{{"type":"span","name":{json_text(span.name)}'
         f',"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"'
@@ -156,8 +151,8 @@ _last_resource: tuple[Mapping[str, Any] | None, str] = (None, "{}")
 
 
 def _resource(resource: Mapping[str, Any]) -> str:
-    """All spans of a Tracing have one resource: it is written once."""
-    global _last_resource  # noqa: PLW0603 - a pair, replaced as a whole, so threads may race
+    """A resource as JSON; the last one is cached, as all spans of a Tracing share one."""
+    global _last_resource  # noqa: PLW0603 - a pair, replaced at once: threads may race
     known, text = _last_resource
     if resource is not known:
         text = json_object(resource)

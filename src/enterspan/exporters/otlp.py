@@ -1,24 +1,26 @@
-"""OTLP: finished spans to a collector, over OpenTelemetry's own exporters; or to any of them.
+"""OTLP: finished spans to a collector, or to any OpenTelemetry exporter.
 
-`OTLPExporter` sends with OpenTelemetry's OTLP exporter, so that whatever the OTEL_* variables say
-of endpoints, headers, TLS, compression and retries holds. `OTelExporter` hands spans to any other
-OpenTelemetry `SpanExporter`. Both run on the worker thread of their subscription.
+`OTLPExporter` sends with OpenTelemetry's OTLP exporter: the OTEL_* variables for endpoints,
+headers, TLS, compression and retries apply. `OTelExporter` passes spans to any other OpenTelemetry
+`SpanExporter`. Both run on the worker thread of their subscription.
 """
 
-# The optional packages may not be there when types are checked.
+# The optional packages may not be installed when types are checked.
 # pyright: reportMissingImports=false, reportMissingModuleSource=false, reportUntypedBaseClass=false
 # pyright: reportUnknownParameterType=false
-
-from __future__ import annotations
 
 import logging
 import os
 import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
+from enterspan._model import ids as _ids
 from enterspan._model.diagnostics import warn
+from enterspan._model.records import SpanData
 from enterspan.exporters._protobuf import encode_resource, encode_spans
 
 try:
@@ -41,29 +43,22 @@ except ImportError as error:
         "enterspan.exporters.otlp needs OpenTelemetry: pip install 'enterspan[otlp]'"
     ) from error
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Literal, TypeAlias
-
-    from enterspan._model import ids as _ids
-    from enterspan._model.records import SpanData
-
-    _Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
+_Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
 
 __all__ = ["GRPC", "HTTP", "ExportError", "OTLPExporter", "OTelExporter"]
 
 HTTP: Final = "http/protobuf"
-"""The protocol where neither the caller nor a variable says: the specification's default."""
+"""The default protocol, as in the specification."""
 GRPC: Final = "grpc"
 
 _PROTOCOL_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _COMPRESSIONS: Final = {"none": "NoCompression", "deflate": "Deflate", "gzip": "Gzip"}
 _PAUSE: Final = 1.0
-"""Seconds between two attempts, beside those that OpenTelemetry's exporter makes of itself."""
+"""Seconds between two attempts, in addition to the retries of OpenTelemetry's exporter."""
 
 _MOST_BYTES: Final = 4_000_000
-"""How large a message may be; above, a batch is sent in parts. Receivers of gRPC take 4 MiB unless
-they are told otherwise, and answer what is larger as if trying again could help."""
+"""The size above which a batch is sent in parts. By default gRPC receivers take 4 MiB, and answer
+larger messages with a code that means a retry could succeed."""
 
 _RETRYABLE: Final = frozenset(
     {
@@ -76,16 +71,16 @@ _RETRYABLE: Final = frozenset(
         "UNAVAILABLE",
     }
 )
-"""The codes of gRPC after which OTLP says to try again; after all others, not."""
+"""The gRPC codes after which OTLP requires a retry."""
 
 _THEIRS: Final = "opentelemetry.exporter.otlp."
-"""How the names of the modules begin whose functions are OpenTelemetry's OTLP exporters."""
+"""The prefix of the modules of OpenTelemetry's OTLP exporters."""
 
 
 class ExportError(Exception):
-    """Spans could not be delivered; the text says to whom and why.
+    """Spans could not be delivered; the text has the receiver and the reason.
 
-    `lost` says how many of the batch; None for all of them.
+    `lost` is the number of spans of the batch that are lost; None for all of them.
     """
 
     def __init__(self, message: str, lost: int | None = None) -> None:
@@ -94,32 +89,33 @@ class ExportError(Exception):
 
 
 class _TooLargeError(Exception):
-    """A message is larger than a receiver can be expected to take."""
+    """A message is larger than receivers take by default."""
 
 
 class OTelExporter:
-    """An exporter that hands finished spans to any OpenTelemetry `SpanExporter`.
+    """An exporter that passes finished spans to any OpenTelemetry `SpanExporter`.
 
-    `tracing.add_exporter(OTelExporter(ConsoleSpanExporter()))`. It gets `ReadableSpan`s, whose
-    resource is `Resource.create` of `tracing.configure(resource=...)` and of what the OTEL_*
-    variables say. While it exports, OpenTelemetry's instrumentations are off in this thread. A
-    batch that it refuses, or on which it raises, counts as failed.
+    `tracing.add_exporter(OTelExporter(ConsoleSpanExporter()))`. The `SpanExporter` is called with
+    `ReadableSpan`s, whose resource merges `tracing.configure(resource=...)` with the OTEL_*
+    variables (`Resource.create`). During the call, OpenTelemetry's instrumentations are suppressed
+    in this thread. A batch for which it raises, or does not return success, counts as failed.
 
-    Raises TypeError for what is no SpanExporter.
+    Raises:
+        TypeError: if `span_exporter` is not a SpanExporter.
     """
 
     def __init__(self, span_exporter: object) -> None:
         for name in ("export", "shutdown"):
             if isinstance(span_exporter, type) or not callable(getattr(span_exporter, name, None)):
                 raise TypeError(
-                    "OTelExporter takes an OpenTelemetry SpanExporter, made and ready,"
+                    "OTelExporter takes an instance of an OpenTelemetry SpanExporter,"
                     f" not {span_exporter!r}"
                 )
         self._exporter: Any = span_exporter
         self._resources = _Resources()
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Hand on a batch. Raises ExportError where it is refused, and what the exporter raises."""
+        """Export a batch. Raises ExportError if that fails, and what the SpanExporter raises."""
         batch = [readable(span, self._resources) for span in spans]
         with _Suppressed():
             result = self._exporter.export(batch)
@@ -135,20 +131,26 @@ class OTelExporter:
 class OTLPExporter:
     """An exporter that sends finished spans over OTLP, to a collector or a back-end.
 
-    `tracing.add_exporter(OTLPExporter())` does what the OTEL_* variables say; what is given here
-    goes before them. `protocol` is `http/protobuf` or `grpc`, `endpoint` the full URL (for http
-    with its path, `/v1/traces`), `headers` a mapping, `timeout` the seconds that one batch may
-    take, `compression` `none`, `gzip` or `deflate`. All other options go to OpenTelemetry's
-    exporter of that protocol as they are: `certificate_file`, `session`, `credentials`,
-    `insecure`, ...
+    `tracing.add_exporter(OTLPExporter())` is configured by the OTEL_* variables; arguments override
+    them.
 
-    While nobody answers, the batch in hand is tried again and again, and what comes waits in the
-    queue of the subscription; what that can't hold is counted as dropped. A batch that the receiver
-    refuses for good counts as failed. Either is logged once. One that is too large for a receiver
-    (over 4 MB, or where it says so) is sent in parts.
+    While the receiver can't be reached, the batch is retried, and later spans wait in the queue of
+    the subscription; those that don't fit are counted as dropped. A batch that the receiver rejects
+    counts as failed. Either is logged once. A batch that is too large for the receiver (over 4 MB,
+    or if the receiver says so) is sent in parts.
 
-    Raises ValueError or TypeError for options that make no sense, and ImportError where
-    OpenTelemetry's exporter of the protocol is not installed.
+    Args:
+        endpoint: the full URL; over http with its path, `/v1/traces`.
+        protocol: `http/protobuf` or `grpc`.
+        headers: headers of each request.
+        timeout: how many seconds one attempt may take.
+        compression: `none`, `gzip` or `deflate`.
+        **options: passed to OpenTelemetry's exporter of the protocol: `certificate_file`,
+            `session`, `credentials`, `insecure`, ...
+
+    Raises:
+        ValueError, TypeError: for an invalid option.
+        ImportError: if OpenTelemetry's exporter of the protocol is not installed.
     """
 
     def __init__(
@@ -171,22 +173,22 @@ class OTLPExporter:
         self._options: dict[str, Any] = {**known, **options}
         self._given_up = threading.Event()
         self._shut_down = False
-        self._told = False
+        self._warned = False
         self._message_bytes = 0
-        """How large the last message was, if it was too large to be sent."""
+        """The size of the last message, if it was too large to be sent."""
         self._resources = _Resources()
         self._connect()
 
     def __repr__(self) -> str:
-        """Show where it sends to."""
+        """Show the receiver."""
         return f"<OTLPExporter to {self._where}>"
 
     def _connect(self) -> None:
-        """Make OpenTelemetry's exporter; a forked child makes one of its own."""
+        """Create OpenTelemetry's exporter; a forked child creates its own."""
         self._process = os.getpid()
-        self._heard = _Listener(self._say_once)
+        self._log = _Log(self._warn_once)
         kind, self._takes_records = _adapted(
-            _exporter_type(self._protocol), self._encode, self._heard
+            _exporter_type(self._protocol), self._encode, self._log
         )
         with _Suppressed():
             self._exporter: Any = kind(**self._options)
@@ -199,7 +201,7 @@ class OTLPExporter:
             )
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Send a batch. Raises ExportError where the receiver refuses it, or at the end."""
+        """Send a batch. Raises ExportError if the receiver rejects it or time is up."""
         if self._process != os.getpid():
             self._connect()
         parts = [spans]
@@ -216,8 +218,8 @@ class OTLPExporter:
             how = "was not reached in time:" if why.is_passing else "did not take"
             raise ExportError(f"{self._where} {how} {lost} of {len(spans)} spans: {why.text}", lost)
 
-    def _deliver(self, spans: Sequence[SpanData]) -> _Failure | None:
-        """Send spans until somebody takes or refuses them, or the time is up."""
+    def _deliver(self, spans: Sequence[SpanData]) -> "_Failure | None":
+        """Send spans until the receiver takes or rejects them, or time is up."""
         batch: Any = spans
         if not self._takes_records:
             batch = [readable(span, self._resources) for span in spans]
@@ -227,30 +229,29 @@ class OTLPExporter:
             if why is None or not why.is_passing:
                 return why
             if not self._given_up.is_set():
-                self._say_once(why.text)
+                self._warn_once(why.text)
                 self._given_up.wait(_PAUSE)
-        return why or _Failure("the time was up", is_passing=True)
+        return why or _Failure("time is up", is_passing=True)
 
-    def _send(self, batch: Any) -> _Failure | None:
-        heard = self._heard
-        heard.failure = None
+    def _send(self, batch: Any) -> "_Failure | None":
+        self._log.failure = None
         self._message_bytes = 0
         with _Suppressed():
             try:
                 result = self._exporter.export(batch)
             except _TooLargeError:
                 result = SpanExportResult.FAILURE
-            except OSError as error:  # some releases let those of the connection through
+            except OSError as error:  # some releases raise connection errors
                 return _Failure(f"{type(error).__name__}: {error}", is_passing=True)
         if result is SpanExportResult.SUCCESS:
             return None
         if self._message_bytes > _MOST_BYTES:
             text = f"{self._message_bytes} bytes are too many"
             return _Failure(text, is_passing=False, is_too_large=True)
-        return heard.why(f"it returned {_shown(result)}")
+        return self._log.why(f"it returned {_shown(result)}")
 
     def _encode(self, spans: Sequence[SpanData]) -> Any:
-        """What OpenTelemetry's `encode_spans` does, straight from our records."""
+        """Replace OpenTelemetry's `encode_spans`: encode our records directly."""
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
             ExportTraceServiceRequest,
         )
@@ -263,22 +264,22 @@ class OTLPExporter:
         self._message_bytes = 0
         return ExportTraceServiceRequest.FromString(encoded)
 
-    def _say_once(self, why: str) -> None:
-        if not self._told:
-            self._told = True
+    def _warn_once(self, why: str) -> None:
+        if not self._warned:
+            self._warned = True
             warn(
                 f"OTLPExporter can't deliver to {self._where}: {why.rstrip('.')}."
-                " Spans wait in the queue meanwhile. Is a receiver there that speaks this protocol?"
-                " OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL name it"
+                " Spans wait in the queue. Check that a receiver of this protocol is running there:"
+                " OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL configure it"
             )
 
     def give_up(self) -> None:
-        """Stop trying: nobody waits any longer. May be called while `export` runs."""
+        """Stop retrying and shut down; may be called while `export` runs."""
         self._given_up.set()
         self.shutdown()
 
     def shutdown(self) -> None:
-        """Close the connection; a second time does nothing."""
+        """Close the connection; idempotent."""
         self._given_up.set()
         if not self._shut_down:
             self._shut_down = True
@@ -290,7 +291,7 @@ class OTLPExporter:
 
 
 def _protocol(given: object) -> str:
-    """The protocol that was given, or that the variables name, or the default."""
+    """The protocol: as given, from the variables, or the default."""
     source = "protocol"
     if given is None:
         for source in _PROTOCOL_VARIABLES:
@@ -340,15 +341,14 @@ def _exporter_type(protocol: str) -> Any:
     return trace_exporter.OTLPSpanExporter
 
 
-def _adapted(kind: Any, encode: Any, listener: _Listener) -> tuple[Any, bool]:
-    """OpenTelemetry's exporter with our encoder and a logger of its own; whether that was done.
+def _adapted(kind: Any, encode: Any, log: "_Log") -> tuple[Any, bool]:
+    """OpenTelemetry's exporter with our encoder and logger; whether the encoder is used.
 
-    Its methods find `encode_spans`, which costs more than all the rest together, and `_logger` (or
-    `logger`) among the globals of their module. A subclass gets copies of those methods that find
-    `encode` and `listener` under these names. All else, the sending, the retries, the limits, is
-    as it was, and the modules are left alone. A release that is built otherwise is used as it is.
+    Its methods use the globals `encode_spans`, which costs more than the rest of an export, and
+    `_logger` or `logger`. A subclass has copies of these methods with other globals; the modules
+    are unchanged. A release without such methods is used as it is.
     """
-    replaced = {"encode_spans": encode, "_logger": listener, "logger": listener}
+    replaced = {"encode_spans": encode, "_logger": log, "logger": log}
     copies: dict[str, Any] = {}
     is_encoding = False
     for cls in reversed(kind.__mro__):
@@ -379,7 +379,7 @@ def _copied(function: FunctionType, replaced: dict[str, Any]) -> FunctionType:
 
 
 class _Suppressed:
-    """A block in which OpenTelemetry's instrumentations trace nothing: an export is no request."""
+    """A block in which OpenTelemetry's instrumentations don't trace the requests of an export."""
 
     _KEYS: Final = (
         getattr(_context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation"),
@@ -397,22 +397,19 @@ class _Suppressed:
         _context.detach(self._token)
 
 
+@dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why a batch was not delivered; whether that may pass, or a smaller one might be taken."""
+    """Why a batch was not delivered; whether a retry, or a smaller batch, may succeed."""
 
-    __slots__ = ("is_passing", "is_too_large", "text")
-
-    def __init__(self, text: str, *, is_passing: bool, is_too_large: bool = False) -> None:
-        self.text = text
-        self.is_passing = is_passing
-        self.is_too_large = is_too_large
+    text: str
+    is_passing: bool
+    is_too_large: bool = False
 
 
-class _Listener(logging.Logger):
-    """The logger of one exporter: it prints nothing, and knows why the last batch failed.
+class _Log(logging.Logger):
+    """The logger of one exporter, which keeps why the last batch failed and prints nothing.
 
-    An exporter's result says only that something failed; its log says what. And it says so with
-    every batch anew.
+    The result of an export has no reason; it is in the log only.
     """
 
     def __init__(self, on_retry: Callable[[str], None]) -> None:
@@ -421,18 +418,18 @@ class _Listener(logging.Logger):
         self.failure: _Failure | None = None
 
     def why(self, otherwise: str) -> _Failure:
-        """Why the last batch failed; where nothing was said, that it won't pass."""
+        """The failure of the last batch; without one in the log, a final one."""
         return self.failure or _Failure(otherwise, is_passing=False)
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
-        """Listen whatever the program's logging is set to."""
+        """Take warnings whatever the logging configuration of the program is."""
         return level >= logging.WARNING
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Take down what went wrong; the first time that it may pass, say so at once."""
+        """Keep the failure; report one after which a retry may succeed."""
         text = record.getMessage()
         if self.failure is not None and "max retries" in text:
-            text = self.failure.text  # what it tried again for says more
+            text = self.failure.text  # the reason of the retries says more
         self.failure = _Failure(
             text, is_passing=_is_passing(record), is_too_large=_is_too_large(record)
         )
@@ -441,16 +438,16 @@ class _Listener(logging.Logger):
 
 
 def _is_passing(record: logging.LogRecord) -> bool:
-    """Whether OpenTelemetry's exporter tried again, or would have, had there been time."""
-    said = str(record.msg).lower()
-    if "transient" in said or "retries" in said:
+    """Whether OpenTelemetry's exporter retried, or would have had there been time."""
+    message = str(record.msg).lower()
+    if "transient" in message or "retries" in message:
         return True
     args = record.args if isinstance(record.args, tuple) else ()
     return any(getattr(arg, "name", None) in _RETRYABLE for arg in args)
 
 
 def _is_too_large(record: logging.LogRecord) -> bool:
-    """Whether the receiver, or the exporter's own limit, would take a smaller batch."""
+    """Whether a smaller batch would be within the limit of the receiver or the exporter."""
     args = record.args if isinstance(record.args, tuple) else ()
     too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value
     return any(str(arg) == str(too_large) for arg in args) or "max_request_size" in str(record.msg)
@@ -473,28 +470,28 @@ _STATUSES: Final = {"unset": StatusCode.UNSET, "ok": StatusCode.OK, "error": Sta
 
 
 class _Finished(ReadableSpan):  # type: ignore[misc]
-    """A ReadableSpan that knows how much was left out."""
+    """A ReadableSpan with the counts of what was dropped."""
 
     _record: SpanData
 
     @property
     def dropped_attributes(self) -> int:
-        """How many attributes were left out."""
+        """How many attributes were dropped."""
         return self._record.dropped_attributes
 
     @property
     def dropped_events(self) -> int:
-        """How many events were left out."""
+        """How many events were dropped."""
         return self._record.dropped_events
 
     @property
     def dropped_links(self) -> int:
-        """How many links were left out."""
+        """How many links were dropped."""
         return self._record.dropped_links
 
 
-def readable(span: SpanData, resources: _Resources) -> ReadableSpan:
-    """A finished span as OpenTelemetry's exporters take it."""
+def readable(span: SpanData, resources: "_Resources") -> ReadableSpan:
+    """A finished span for OpenTelemetry's exporters."""
     context = span.context
     own = _otel_context(context, span_id=context.span_id, is_remote=False)
     parent = None
@@ -536,17 +533,17 @@ def _otel_context(
 
 
 class _Resources:
-    """What spans say of where they come from, merged with what OpenTelemetry finds out itself."""
+    """Resources merged with what OpenTelemetry detects; the last one is cached."""
 
     def __init__(self) -> None:
         self._known: tuple[Mapping[str, Any], Resource, bytes] | None = None
 
     def of(self, given: Mapping[str, Any]) -> Resource:
-        """The resource: `configure(resource=...)` over OTEL_RESOURCE_ATTRIBUTES and the rest."""
+        """The resource: `configure(resource=...)` overrides OTEL_RESOURCE_ATTRIBUTES."""
         return self._find(given)[1]
 
     def encoded(self, given: Mapping[str, Any]) -> bytes:
-        """The same, as OTLP has it."""
+        """The resource, encoded for OTLP."""
         return self._find(given)[2]
 
     def _find(self, given: Mapping[str, Any]) -> tuple[Mapping[str, Any], Resource, bytes]:
@@ -561,7 +558,7 @@ class _Resources:
 def _by_resource(
     spans: Sequence[SpanData],
 ) -> Iterator[tuple[Mapping[str, Any], Sequence[SpanData]]]:
-    """The spans in runs of one resource: nearly always one run."""
+    """The spans in runs of the same resource."""
     first = 0
     for index, span in enumerate(spans):
         if span.resource is not spans[first].resource:

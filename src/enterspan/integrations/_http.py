@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from enterspan._forms.traced import check_seconds
+from enterspan._forms.options import check_seconds
 from enterspan._model.routes import routed_name
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
@@ -57,7 +57,7 @@ class Options:
             raise TypeError(f"tracing must be a Tracing, not {tracing!r}")
         check_seconds("linger", linger)
         self.tracing = default_tracing if tracing is None else tracing
-        self.board = self.tracing._board
+        self.tracer = self.tracing._tracer
         self.exclude = _texts("exclude", exclude, "path patterns, such as ['/health', '/static/*']")
         headers = _texts("capture_headers", capture_headers, "header names, such as ['x-shop-id']")
         self.headers = frozenset([name.lower() for name in headers])

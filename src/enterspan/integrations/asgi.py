@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from enterspan._forms.driver import no_end
+from enterspan._forms.enter import carry
 from enterspan._model.diagnostics import warn_once
+from enterspan._span.context import SUPPRESSED
 from enterspan.events import WebSocketEventInfo
 from enterspan.integrations._http import DisconnectedError, Exchange, Options, Request
 
@@ -76,18 +79,14 @@ class TracingMiddleware:
     async def __call__(self, scope: _Given, receive: _Receive, send: _Send) -> None:
         """Run the application for a connection."""
         options = self._options
-        board = options.board
+        tracer = options.tracer
         kind = scope["type"]
         before: Any = scope.get(_TRACED_BY, ())
-        if board.off or kind not in ("http", "websocket") or options.tracing in before:
+        if tracer.off or kind not in ("http", "websocket") or options.tracing in before:
             await self.app(scope, receive, send)
             return
         if options.excludes(str(scope.get("path") or "/")):
-            token = board.set(board.mute)
-            try:
-                await self.app(scope, receive, send)
-            finally:
-                board.restore(token)
+            await carry(tracer, SUPPRESSED, self._call(scope, receive, send), no_end)
             return
         try:
             request = _request_of(scope)
@@ -104,6 +103,9 @@ class TracingMiddleware:
             connection.end(error)
             raise
         connection.end(None)
+
+    async def _call(self, scope: _Given, receive: _Receive, send: _Send) -> None:
+        await self.app(scope, receive, send)
 
 
 class _Http:

@@ -9,17 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from enterspan._forms.driver import Body, no_end
 from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_once
-from enterspan._span.context import leave
-from enterspan._span.scope import mark
+from enterspan._span.context import SUPPRESSED
+from enterspan._span.end import mark
 from enterspan.integrations._http import DisconnectedError, Exchange, Options, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeAlias
 
-    from enterspan._span.switchboard import Switchboard
+    from enterspan._span.tracer import Tracer
     from enterspan._tracing import Tracing
 
     _WSGIApp: TypeAlias = Callable[..., Iterable[bytes]]
@@ -65,9 +66,9 @@ class TracingMiddleware:
     ) -> Iterable[bytes]:
         """Run the application for a request."""
         options = self._options
-        board = options.board
+        tracer = options.tracer
         before: Any = environ.get(_TRACED_BY, ())
-        if board.off or options.tracing in before:
+        if tracer.off or options.tracing in before:
             return self.app(environ, start_response)
         body: Any
         try:
@@ -76,7 +77,7 @@ class TracingMiddleware:
             warn_once(self, "WSGI environment", error, "and its requests are not traced")
             return self.app(environ, start_response)
         if options.excludes(_path_of(environ)):
-            silence = _Silence(board)
+            silence = _Silence(tracer)
             body = silence.run(self.app, environ, start_response)
             return _wrap(body, silence, environ.get("wsgi.file_wrapper"))
         environ[_TRACED_BY] = (*before, options.tracing)
@@ -95,7 +96,7 @@ class _Answer:
     def __init__(
         self, options: Options, request: Request, environ: dict[str, Any], start_response: Any
     ) -> None:
-        self._board = options.board
+        tracer = options.tracer
         self._environ = environ
         self._head = request.method == "HEAD"
         self._start_response = start_response
@@ -105,18 +106,9 @@ class _Answer:
         self._over = False
         self._exchange = Exchange(options, request, environ)
         self._root = self._exchange.invocation._root
-        self._inside = self._board.get()
-        leave(self._board, self._root)
-
-    def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call into the application, with what was current there when it was last left."""
-        board = self._board
-        token = board.set(self._inside)
-        try:
-            return function(*args)
-        finally:
-            self._inside = board.get()
-            board.restore(token)
+        # Calls into the application, with what was current there when it was last left.
+        self.run = Body(tracer, None, no_end, tracer.get()).run
+        tracer.detach(self._root)
 
     def start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any:
         """Take note of the status; with `exc_info`, of another one, and of what went wrong."""
@@ -166,7 +158,7 @@ class _Answer:
     def failed(self, error: BaseException) -> None:
         """The body has raised: said at once, for a server need not close it any more."""
         if not self._root._end:
-            mark(self._root, self._root._lifeline.origin, error, now_ns())
+            mark(self._root, error, now_ns())
 
     def end(self, error: BaseException | None) -> None:
         """The server is done with the request."""
@@ -181,17 +173,8 @@ class _Silence:
 
     is_whole = True
 
-    def __init__(self, board: Switchboard) -> None:
-        self._board = board
-
-    def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call into the application, as if nobody listened."""
-        board = self._board
-        token = board.set(board.mute)
-        try:
-            return function(*args)
-        finally:
-            board.restore(token)
+    def __init__(self, tracer: Tracer) -> None:
+        self.run = Body(tracer, None, no_end, SUPPRESSED).run
 
     def passed(self, data: Any) -> None:
         """A piece of the body goes out."""

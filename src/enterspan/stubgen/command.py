@@ -1,30 +1,26 @@
-"""The command `enterspan stubs`: write the stubs of a package, or check those that are there."""
+"""The command `enterspan stubs`: write or check the stubs of a package."""
 
-from __future__ import annotations
-
+import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    import argparse
-
-# The generator is imported when it is asked for: `enterspan run` has no use for it.
+# The generator is imported by `run`: `enterspan run` does not need it.
 
 _OWN: Final = "enterspan"
 _FOLDER: Final = "stubs"
 _TABLE: Final = "tool.enterspan.catalogue"
-_MOST: Final = 20
-"""How many problems are shown; the first ones are usually the reason of the others."""
+_PROBLEMS_MOST: Final = 20
+"""How many problems are shown; the first ones are often the cause of the others."""
 
 
 def add_parser(commands: Any) -> None:
-    """Add `stubs` to the commands."""
+    """Add the command to a subparsers action."""
     parser = commands.add_parser(
         "stubs",
         help="write typed stubs of a package, and the module of a span catalogue",
         description="Render .pyi stubs of a package from its annotated source. Decorators of "
-        "enterspan are left out of them: checkers see each function as it was written.",
+        "enterspan are left out: type checkers see each function as it is written.",
         epilog="Exits with 1 if --check finds a difference, and with 2 if stubs can't be made.",
         allow_abbrev=False,
     )
@@ -32,14 +28,14 @@ def add_parser(commands: Any) -> None:
         "package",
         metavar="PACKAGE",
         nargs="?",
-        help="a package or module, named as in an import (default: the project's span catalogue,"
-        " or, where there is none, enterspan itself)",
+        help="a package or module, named as in an import (default: the span catalogue of the"
+        " project, or enterspan itself if there is none)",
     )
     parser.add_argument(
         "--output",
         metavar="DIR",
         default=_FOLDER,
-        help="the folder that holds the stubs (default: stubs)",
+        help="the folder for the stubs (default: stubs)",
     )
     parser.add_argument(
         "--catalogue",
@@ -47,95 +43,87 @@ def add_parser(commands: Any) -> None:
         help="the span catalogue (default: [tool.enterspan.catalogue] of pyproject.toml, if any)",
     )
     parser.add_argument(
-        "--check", action="store_true", help="write nothing, say which stubs are out of date"
+        "--check", action="store_true", help="write nothing; report which stubs are out of date"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the command line asks for; return the exit code."""
+    """Run the command; return the exit code."""
     from enterspan.catalogue import CatalogueError
+    from enterspan.stubgen.problems import StubError
 
     try:
         catalogue = _catalogue_of(options)
-        code = 0 if catalogue is None else _generate(catalogue, options)
+        code = 0 if catalogue is None else _generate(catalogue, options.check)
+        if catalogue is not None and options.package is None:
+            return code
+        package = _OWN if options.package is None else options.package
+        return max(code, _render(package, options.output, options.check))
     except CatalogueError as error:
-        _complain((str(error),))
-        return 2
-    if catalogue is not None and options.package is None:
-        return code
-    if options.package is None:
-        options.package = _OWN
-    return max(code, _render(options))
+        _report(str(error))
+    except StubError as error:
+        _report(*error.lines)
+    return 2
 
 
 def _catalogue_of(options: argparse.Namespace) -> Path | None:
-    """The TOML file of the span catalogue: the one that was named, or the project's, if any."""
+    """The TOML file of the span catalogue: the one named, or the project's, if any."""
+    from enterspan._model.toml import project_file
+
     if options.catalogue is not None:
         return Path(options.catalogue)
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        found = folder / "pyproject.toml"
-        if found.is_file():
-            text = found.read_text(encoding="utf-8", errors="replace")
-            return found if f"[{_TABLE}" in text else None
-    return None
+    file = project_file(Path.cwd())
+    if file is None or f"[{_TABLE}" not in file.read_text(encoding="utf-8", errors="replace"):
+        return None
+    return file
 
 
-def _generate(catalogue: Path, options: argparse.Namespace) -> int:
+def _generate(catalogue: Path, check: bool) -> int:
     from enterspan.catalogue import generate
-    from enterspan.catalogue.declarations import read_catalogue
-    from enterspan.catalogue.generation import output_of
+    from enterspan.catalogue.declarations import output_of, read_catalogue
 
-    changed = generate(catalogue, check=options.check)
+    changed = generate(catalogue, check=check)
     module = output_of(read_catalogue(catalogue))
-    if not options.check:
-        _say(f"{module} of {catalogue}, {'changed' if changed else 'not changed'}")
+    if not check:
+        _print(f"{module} of {catalogue}, {'changed' if changed else 'not changed'}")
     elif changed:
-        _complain((f"{module} is not what {catalogue} says: run `enterspan stubs`",))
+        _report(f"{module} is not what {catalogue} says: run `enterspan stubs`")
         return 1
     return 0
 
 
-def _render(options: argparse.Namespace) -> int:
+def _render(package: str, output: str, check: bool) -> int:
     from enterspan.stubgen.files import compare, write
     from enterspan.stubgen.package import search_here
-    from enterspan.stubgen.problems import StubError, place
+    from enterspan.stubgen.problems import place
     from enterspan.stubgen.surface import render_package
 
-    folder = Path(options.output)
-    try:
-        search_here()
-        stubs = render_package(options.package)
-        roots = {options.package.rpartition(".")[2]}
-        if options.check:
-            return _tell_differences(compare(stubs, folder, roots), options)
-        changed, gone = write(stubs, folder, roots)
-    except StubError as error:
-        _complain(error.lines)
-        return 2
-    for path in gone:
-        _say(f"removed {place(path)}")
+    folder = Path(output)
+    search_here()
+    stubs = render_package(package)
+    roots = {package.rpartition(".")[2]}
+    if check:
+        differences = compare(stubs, folder, roots)
+        _print(*differences)
+        if differences:
+            again = "" if package == _OWN else f" {package}"
+            again += "" if output == _FOLDER else f" --output {output}"
+            _report(f"the stubs are out of date: run `enterspan stubs{again}`")
+        return 1 if differences else 0
+    changed, removed = write(stubs, folder, roots)
+    _print(*[f"removed {place(path)}" for path in removed])
     total = f"{len(stubs)} stub{'s' if len(stubs) != 1 else ''}"
-    _say(f"{total} of {options.package} in {place(folder)}, {len(changed)} of them changed")
+    _print(f"{total} of {package} in {place(folder)}, {len(changed)} of them changed")
     return 0
 
 
-def _tell_differences(said: list[str], options: argparse.Namespace) -> int:
-    if not said:
-        return 0
-    for line in said:
-        _say(line)
-    again = "" if options.package == _OWN else f" {options.package}"
-    place = "" if options.output == _FOLDER else f" --output {options.output}"
-    _complain((f"the stubs are out of date: run `enterspan stubs{again}{place}`",))
-    return 1
-
-
-def _complain(lines: tuple[str, ...]) -> None:
-    for line in lines[:_MOST]:
+def _report(*lines: str) -> None:
+    for line in lines[:_PROBLEMS_MOST]:
         sys.stderr.write(f"enterspan: {line}\n")
-    if len(lines) > _MOST:
-        sys.stderr.write(f"enterspan: ... and {len(lines) - _MOST} more\n")
+    if len(lines) > _PROBLEMS_MOST:
+        sys.stderr.write(f"enterspan: ... and {len(lines) - _PROBLEMS_MOST} more\n")
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+def _print(*lines: str) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")

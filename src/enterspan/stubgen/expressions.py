@@ -1,194 +1,108 @@
-"""Expressions as text: the same text on every Python, which `ast.unparse` does not promise.
+"""Expressions as source text, the same on every Python version.
 
-A `Reader` renders the expressions of one module, and notes each name that it has come across.
+`ast.unparse` writes the structure. Names, strings and numbers are inserted as finished text,
+because `ast.unparse` changes quotes and drops the underscores of `65_536`.
 """
 
-from __future__ import annotations
-
 import ast
+import copy
 from typing import Final
 
 LITERAL_LENGTH: Final = 60
-"""A default longer than this says nothing that `...` does not say."""
-
-_BINDING: Final[dict[type[ast.operator], str]] = {
-    ast.BitOr: "|",
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.BitAnd: "&",
-}
-_COMPARING: Final[dict[type[ast.cmpop], str]] = {
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.In: "in",
-    ast.NotIn: "not in",
-    ast.Is: "is",
-    ast.IsNot: "is not",
-}
-_SIGNS: Final[dict[type[ast.unaryop], str]] = {
-    ast.USub: "-",
-    ast.UAdd: "+",
-    ast.Not: "not ",
-    ast.Invert: "~",
-}
-_LITERALS: Final = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Set)
+"""Longer default values are shown as `...`."""
 
 
 class Reader:
-    """Renders the expressions of a module; `used` are the names in them, with their attributes."""
+    """Renders the expressions of a module; `used` collects their names, dotted where they are."""
 
     def __init__(self, text: str) -> None:
         self.used: set[str] = set()
         self._lines = text.splitlines(keepends=True)
 
     def annotation(self, node: ast.expr) -> str:
-        """A type: texts in it are types that could not be written plainly."""
+        """Render a type; strings in it are parsed as types."""
         return self._render(node, types=True)
 
     def value(self, node: ast.expr) -> str:
-        """Any other expression."""
+        """Render any other expression."""
         return self._render(node, types=False)
 
     def literal(self, node: ast.expr) -> str | None:
-        """A literal value as text; None for what is no literal, or a long one."""
+        """Render a literal; None for any other expression, and for a long literal."""
         if not is_literal(node):
             return None
         text = self.value(node)
         return text if len(text) <= LITERAL_LENGTH and "\n" not in text else None
 
-    # --- one method for each kind of node that a signature has ---
+    def branch(self, test: ast.expr, body: list[str], orelse: list[str], indent: str) -> list[str]:
+        """Render an `if` statement with rendered bodies; no lines where both are empty."""
+        if not body and not orelse:
+            return []
+        lines = [f"{indent}if {self.value(test)}:", *(body or [f"{indent}    pass"])]
+        return [*lines, f"{indent}else:", *orelse] if orelse else lines
 
     def _render(self, node: ast.expr, *, types: bool) -> str:
-        method = getattr(self, f"_{type(node).__name__.lower()}", None)
-        if method is not None:
-            text: str = method(node, types)
-            return text
-        for child in ast.walk(node):
-            if isinstance(child, ast.Name):
-                self.used.add(child.id)
-        return ast.unparse(node)  # a lambda, a comprehension: they are rare
+        return ast.unparse(_Texts(self.used, self._lines, types).visit(copy.deepcopy(node)))
 
-    def _name(self, node: ast.Name, _types: bool) -> str:
-        self.used.add(node.id)
-        return node.id
 
-    def _attribute(self, node: ast.Attribute, types: bool) -> str:
+class _Texts(ast.NodeTransformer):
+    """Replaces strings and numbers with names: `ast.unparse` writes a name as it is."""
+
+    def __init__(self, used: set[str], lines: list[str], types: bool) -> None:
+        self._used = used
+        self._lines = lines
+        self._types = types
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        self._used.add(node.id)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         dotted = dotted_name(node)
-        if dotted is not None:
-            self.used.add(dotted)
-            return dotted
-        return f"{self._render(node.value, types=types)}.{node.attr}"
+        if dotted is None:
+            return self.generic_visit(node)
+        self._used.add(dotted)
+        return node
 
-    def _constant(self, node: ast.Constant, types: bool) -> str:
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        self._used.update(child.id for child in ast.walk(node) if isinstance(child, ast.Name))
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
         value = node.value
         if isinstance(value, str):
-            if types:
-                return self._forward(value)
-            return quoted(value)
-        if value is ...:
-            return "..."
-        if isinstance(value, (int, float, complex)) and not isinstance(value, bool):
-            return self._source(node) or repr(value)
-        return repr(value)
+            return self._string(value)
+        if type(value) in (int, float, complex):
+            return ast.Name(self._source(node) or repr(value))
+        return node
 
-    def _forward(self, text: str) -> str:
-        try:
-            parsed = ast.parse(text.strip(), mode="eval").body
-        except SyntaxError:
-            return quoted(text)
-        return _TextReader(self).annotation(parsed)
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        head = (dotted_name(node.value) or "").rpartition(".")[2]
+        values = _Texts(self._used, self._lines, False)
+        node.value = self.visit(node.value)
+        if head == "Annotated" and isinstance(node.slice, ast.Tuple):
+            first, *rest = node.slice.elts
+            node.slice.elts = [self.visit(first), *map(values.visit, rest)]
+        else:
+            node.slice = (values if head == "Literal" else self).visit(node.slice)
+        return node
+
+    def _string(self, text: str) -> ast.AST:
+        if self._types:
+            try:
+                parsed = ast.parse(text.strip(), mode="eval").body
+            except SyntaxError:
+                return ast.Name(quoted(text))
+            # The positions of these nodes are not positions in the file: no lines.
+            return _Texts(self._used, [], True).visit(parsed)  # type: ignore[no-any-return]
+        return ast.Name(quoted(text))
 
     def _source(self, node: ast.Constant) -> str | None:
-        """A number as its author wrote it: `65_536` is easier to read than `65536`."""
+        """A number as it is written in the file."""
         if node.end_lineno != node.lineno or node.lineno > len(self._lines):
             return None
         line = self._lines[node.lineno - 1].encode()
         return line[node.col_offset : node.end_col_offset].decode()
-
-    def _subscript(self, node: ast.Subscript, types: bool) -> str:
-        of = self._render(node.value, types=types)
-        head = of.rpartition(".")[2]
-        if head == "Literal":
-            types = False
-        if head == "Annotated" and isinstance(node.slice, ast.Tuple):
-            first, *rest = node.slice.elts
-            parts = [self._render(first, types=types), *[self.value(part) for part in rest]]
-            return f"{of}[{', '.join(parts)}]"
-        if isinstance(node.slice, ast.Tuple) and node.slice.elts:
-            inner = ", ".join([self._render(part, types=types) for part in node.slice.elts])
-            if len(node.slice.elts) == 1:
-                inner += ","
-            return f"{of}[{inner}]"
-        return f"{of}[{self._render(node.slice, types=types)}]"
-
-    def _binop(self, node: ast.BinOp, types: bool) -> str:
-        sign = _BINDING.get(type(node.op))
-        if sign is None:
-            return f"({ast.unparse(node)})"
-        left = self._render(node.left, types=types)
-        right = self._render(node.right, types=types)
-        if isinstance(node.right, ast.BinOp):
-            right = f"({right})"
-        if isinstance(node.left, ast.BinOp) and type(node.left.op) is not type(node.op):
-            left = f"({left})"
-        return f"{left} {sign} {right}"
-
-    def _unaryop(self, node: ast.UnaryOp, types: bool) -> str:
-        return f"{_SIGNS[type(node.op)]}{self._render(node.operand, types=types)}"
-
-    def _boolop(self, node: ast.BoolOp, types: bool) -> str:
-        word = " and " if isinstance(node.op, ast.And) else " or "
-        parts = [self._render(part, types=types) for part in node.values]
-        return word.join(
-            f"({text})" if isinstance(part, ast.BoolOp) else text
-            for part, text in zip(node.values, parts, strict=True)
-        )
-
-    def _compare(self, node: ast.Compare, types: bool) -> str:
-        parts = [self._render(node.left, types=types)]
-        for sign, right in zip(node.ops, node.comparators, strict=True):
-            parts += [_COMPARING[type(sign)], self._render(right, types=types)]
-        return " ".join(parts)
-
-    def _tuple(self, node: ast.Tuple, types: bool) -> str:
-        inner = ", ".join([self._render(part, types=types) for part in node.elts])
-        return f"({inner},)" if len(node.elts) == 1 else f"({inner})"
-
-    def _list(self, node: ast.List, types: bool) -> str:
-        return f"[{', '.join([self._render(part, types=types) for part in node.elts])}]"
-
-    def _set(self, node: ast.Set, types: bool) -> str:
-        return f"{{{', '.join([self._render(part, types=types) for part in node.elts])}}}"
-
-    def _dict(self, node: ast.Dict, types: bool) -> str:
-        pairs: list[str] = []
-        for key, value in zip(node.keys, node.values, strict=True):
-            text = self._render(value, types=types)
-            pairs.append(f"**{text}" if key is None else f"{self.value(key)}: {text}")
-        return f"{{{', '.join(pairs)}}}"
-
-    def _starred(self, node: ast.Starred, types: bool) -> str:
-        return f"*{self._render(node.value, types=types)}"
-
-    def _call(self, node: ast.Call, _types: bool) -> str:
-        arguments = [self.value(part) for part in node.args]
-        for keyword in node.keywords:
-            text = self.value(keyword.value)
-            arguments.append(f"**{text}" if keyword.arg is None else f"{keyword.arg}={text}")
-        return f"{self.value(node.func)}({', '.join(arguments)})"
-
-
-class _TextReader(Reader):
-    """Reads what stood in a text: the places of its nodes are none of the file's."""
-
-    def __init__(self, outer: Reader) -> None:
-        super().__init__("")
-        self.used = outer.used
 
 
 def dotted_name(node: ast.expr) -> str | None:
@@ -203,35 +117,38 @@ def dotted_name(node: ast.expr) -> str | None:
 
 
 def is_literal(node: ast.expr) -> bool:
-    """Whether an expression is written out in full: no name, no call."""
+    """Whether an expression consists of constants only."""
     if isinstance(node, ast.UnaryOp):
         return isinstance(node.op, (ast.USub, ast.UAdd)) and isinstance(node.operand, ast.Constant)
     if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-        return all(is_literal(part) for part in node.elts)
+        return all(map(is_literal, node.elts))
     if isinstance(node, ast.Dict):
-        keys = [key for key in node.keys if key is not None]
-        return len(keys) == len(node.keys) and all(map(is_literal, [*keys, *node.values]))
-    return isinstance(node, _LITERALS)
+        return all(key is not None and is_literal(key) for key in node.keys) and all(
+            map(is_literal, node.values)
+        )
+    return isinstance(node, ast.Constant)
+
+
+_ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def quoted(text: str) -> str:
-    """A text as a literal in double quotes, on one line, the same on every Python."""
-    made: list[str] = []
-    for character in text:
-        code = ord(character)
-        if character in '\\"':
-            made.append("\\" + character)
-        elif character in "\n\r\t":
-            made.append({"\n": "\\n", "\r": "\\r", "\t": "\\t"}[character])
-        elif code < 0x20 or code == 0x7F or 0xD800 <= code <= 0xDFFF:
-            made.append(f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
-        else:
-            made.append(character)
-    return f'"{"".join(made)}"'
+    """A string literal in double quotes, on one line."""
+    return f'"{"".join(map(_escaped, text))}"'
 
 
-def docstring_lines(text: str, indent: str) -> list[str]:
-    """A docstring in triple quotes, indented; what would end it early is escaped."""
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if code < 0x20 or code == 0x7F or 0xD800 <= code <= 0xDFFF:
+        hexadecimal = f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+        return _ESCAPES.get(character, hexadecimal)
+    return _ESCAPES.get(character, character)
+
+
+def docstring_lines(text: str | None, indent: str) -> list[str]:
+    """A docstring in triple quotes, indented; no lines without one."""
+    if not text:
+        return []
     escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     if escaped.endswith('"'):
         escaped = escaped[:-1] + '\\"'
@@ -243,7 +160,8 @@ def docstring_lines(text: str, indent: str) -> list[str]:
 
 
 def spaced(blocks: list[list[str]]) -> list[str]:
-    """Blocks of definitions: an empty line around classes and whatever has more than one line."""
+    """Join blocks of lines, with an empty line around each that has more than one line."""
+    blocks = [block for block in blocks if block]
     lines: list[str] = []
     for at, block in enumerate(blocks):
         if at and (len(block) > 1 or len(blocks[at - 1]) > 1):

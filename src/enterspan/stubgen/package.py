@@ -1,33 +1,37 @@
 """The modules of a package, read and not run: what each of them binds, and where from.
 
-`if TYPE_CHECKING:` is always true here; a branch on the version or the platform stays a branch; of
-any other condition, and of `try`, that counts which binds a name first.
+`if TYPE_CHECKING:` counts as true. A branch on the version or the platform stays a branch. Of any
+other condition, and of `try`, the first branch that binds a name counts.
 """
-
-from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import io
 import os
 import sys
 import tokenize
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from enterspan.stubgen.expressions import dotted_name
 from enterspan.stubgen.problems import StubError, place
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 INTERNAL: Final = "# internal"
-"""A comment on the first line of a definition that keeps it out of the stub, whatever its name."""
+"""A comment on the first line of a definition that keeps it out of the stub.
 
-_SKIPPED: Final = frozenset({"__main__", "__pycache__"})
+On a line of its own it makes a module private, as a leading underscore does: its stub has only what
+public names need. A package passes that on to its modules.
+"""
+INTERNAL_MODULES: Final = "# internal modules"
+"""A comment in a package's `__init__.py` that makes all of its modules private."""
 
-Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
+_SKIPPED: Final = frozenset({"__init__", "__main__", "__pycache__"})
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -39,65 +43,68 @@ class Imported:
     module: str
     name: str | None
     as_itself: bool
-    """Whether it says `import x as x`: the sign of a re-export."""
-    line: int
+    """Whether it is written `import x as x`, which marks a re-export."""
 
 
 @dataclass
 class Definition:
-    """What a module or a class binds to one name; several statements if they belong together."""
+    """What a module or a class binds to one name; several statements for overloads."""
 
     bound: str
     nodes: list[ast.stmt]
     doc: str | None = None
-    """The text below a variable."""
+    """The string below a variable."""
 
     @property
-    def line(self) -> int:
-        """Where it begins."""
-        return self.nodes[0].lineno
+    def functions(self) -> list[Function]:
+        """The statements, if the definition is a function; else none."""
+        found: list[Function] = [node for node in self.nodes if isinstance(node, FUNCTIONS)]
+        return found if isinstance(self.nodes[-1], FUNCTIONS) else []
 
 
 @dataclass
 class Branch:
-    """A condition that checkers know about, and what is bound where it holds and where not."""
+    """A condition that checkers evaluate, and what its two branches bind."""
 
     test: ast.expr
-    body: list[Item]
-    orelse: list[Item]
+    body: "list[Item]"
+    orelse: "list[Item]"
 
 
-Item: TypeAlias = "Imported | Definition | Branch"
+Item: TypeAlias = Imported | Definition | Branch
 
 
 @dataclass
 class Module:
-    """One module, as its source says."""
+    """One module, as written."""
 
     name: str
     path: Path
     is_package: bool
     text: str
     tree: ast.Module
+    internal: frozenset[int | str]
+    """The lines that are marked as internal, and the marks on lines of their own."""
     items: list[Item] = field(default_factory=list[Item])
     stars: list[str] = field(default_factory=list[str])
-    """The modules of which it imports everything."""
+    """The modules from which it imports everything."""
     exported: list[str] | None = None
     """Its `__all__`."""
-    internal: frozenset[int] = frozenset()
-    """The lines that are marked as internal."""
 
     def find(self, name: str) -> list[Imported | Definition]:
-        """What is bound to a name: several where it depends on the version."""
+        """The bindings of a name: several where it depends on the version."""
         return [item for item in flat(self.items) if item.bound == name]
+
+    def is_internal(self, *nodes: ast.stmt) -> bool:
+        """Whether the first line of one of the statements is marked as internal."""
+        return any(node.lineno in self.internal for node in nodes)
 
 
 def flat(items: Iterable[Item]) -> Iterator[Imported | Definition]:
-    """All bindings, also those in branches."""
+    """All bindings, including those in branches."""
     for item in items:
         if isinstance(item, Branch):
-            yield from flat(item.body)
-            yield from flat(item.orelse)
+            yield from flat([*item.body, *item.orelse])
         else:
             yield item
 
@@ -106,18 +113,28 @@ def flat(items: Iterable[Item]) -> Iterator[Imported | Definition]:
 
 
 def read_package(name: str) -> dict[str, Module]:
-    """Read every module of a package, or of a lone module; StubError where one can't be read."""
-    origin = _origin(name)
+    """Read every module of a package, or a single module; StubError where one can't be read."""
     modules: dict[str, Module] = {}
     problems: list[str] = []
-    for module_name, path, is_package in _files(name, origin):
+    for module_name, path, is_package in _files(name, _origin(name)):
         try:
             modules[module_name] = _read(module_name, path, is_package)
         except StubError as error:
             problems += error.lines
     if problems:
         raise StubError(*problems)
-    return {key: modules[key] for key in sorted(modules) if not _is_internal(key, modules)}
+    return dict(sorted(modules.items()))
+
+
+def is_private(name: str, modules: dict[str, Module]) -> bool:
+    """Whether users don't import a module: by its name, or by a mark in it or in its package."""
+    parts = name.split(".")
+    if any(part.startswith("_") for part in parts):
+        return True
+    above = [".".join(parts[:length]) for length in range(1, len(parts))]
+    return any(INTERNAL in modules[n].internal for n in (*above, name) if n in modules) or any(
+        INTERNAL_MODULES in modules[n].internal for n in above if n in modules
+    )
 
 
 def _origin(name: str) -> Path:
@@ -134,30 +151,16 @@ def _origin(name: str) -> Path:
     return Path(spec.origin)
 
 
-def _files(name: str, origin: Path) -> Iterator[tuple[str, Path, bool]]:
-    if origin.name != "__init__.py":
-        yield name, origin, False
-        return
-    yield name, origin, True
-    folders = [(name, origin.parent)]
-    while folders:
-        package, folder = folders.pop()
-        for entry in sorted(folder.iterdir()):
-            stem = entry.stem if entry.suffix == ".py" else entry.name
-            if not stem.isidentifier() or stem in _SKIPPED or stem == "__init__":
-                continue
-            if entry.suffix == ".py":
-                yield f"{package}.{stem}", entry, False
-            elif (entry / "__init__.py").is_file():
-                yield f"{package}.{stem}", entry / "__init__.py", True
-                folders.append((f"{package}.{stem}", entry))
-
-
-def _is_internal(name: str, modules: dict[str, Module]) -> bool:
-    """Whether a module, or a package that it is in, says that it is internal."""
-    parts = name.split(".")
-    above = (modules.get(".".join(parts[: i + 1])) for i in range(len(parts)))
-    return any(m is not None and 0 in m.internal for m in above)
+def _files(name: str, file: Path) -> Iterator[tuple[str, Path, bool]]:
+    """The name of a module and of all modules below it, their files, and which are packages."""
+    is_package = file.name == "__init__.py"
+    yield name, file, is_package
+    for entry in sorted(file.parent.iterdir()) if is_package else ():
+        stem = entry.stem if entry.suffix == ".py" else entry.name
+        if stem.isidentifier() and stem not in _SKIPPED:
+            inner = entry if entry.suffix == ".py" else entry / "__init__.py"
+            if inner.is_file():
+                yield from _files(f"{name}.{stem}", inner)
 
 
 # --- reading one ----------------------------------------------------------------------------------
@@ -175,134 +178,140 @@ def _read(name: str, path: Path, is_package: bool) -> Module:
     except (OSError, UnicodeDecodeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise StubError(f"{place(path)}: can't be read: {reason}") from None
-    module = Module(name, path, is_package, text, tree, internal=_internal_lines(text))
-    module.items = _Collector(module).collect(tree.body)
+    module = Module(name, path, is_package, text, tree, _marks(text))
+    module.items = _Collector(module, top=True).collect(tree.body)
     return module
 
 
-def _internal_lines(text: str) -> frozenset[int]:
-    """The lines with the mark; 0 stands for the module, whose mark is a line of its own."""
+def _marks(text: str) -> frozenset[int | str]:
+    """The lines that end in an internal mark, and the marks on lines of their own."""
     if INTERNAL not in text:
         return frozenset()
-    lines: set[int] = set()
+    found: set[int | str] = set()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT and _is_mark(token.string):
-            own_line = not token.line[: token.start[1]].strip()
-            if not own_line:
-                lines.add(token.start[0])
+        mark = token.string.partition(":")[0]
+        if token.type == tokenize.COMMENT and mark in (INTERNAL, INTERNAL_MODULES):
+            if token.line[: token.start[1]].strip():
+                found.add(token.start[0])
             elif token.start[1] == 0:
-                lines.add(0)
-    return frozenset(lines)
-
-
-def _is_mark(comment: str) -> bool:
-    return comment == INTERNAL or comment.startswith(INTERNAL + ":")
+                found.add(mark)
+    return frozenset(found)
 
 
 class _Collector:
-    """Sorts the statements of a module or of a class body into what they bind."""
+    """Sorts statements into what they bind, in their order."""
 
-    def __init__(self, module: Module, *, top: bool = True) -> None:
+    def __init__(self, module: Module, *, top: bool) -> None:
         self._module = module
         self._top = top
+        self._items: list[Item] = []
 
     def collect(self, body: list[ast.stmt]) -> list[Item]:
-        """What these statements bind, in their order."""
-        items: list[Item] = []
-        for at, statement in enumerate(body):
-            self._add(items, statement, body[at + 1] if at + 1 < len(body) else None)
-        return items
+        """What the statements of a module or of a class body bind."""
+        for statement, below in with_next(body):
+            self._add(statement, below)
+        return self._items
 
-    def _add(self, items: list[Item], node: ast.stmt, below: ast.stmt | None) -> None:
+    def _inner(self, body: list[ast.stmt]) -> list[Item]:
+        return _Collector(self._module, top=self._top).collect(body)
+
+    def _add(self, node: ast.stmt, below: ast.stmt | None) -> None:
         if isinstance(node, ast.Import):
-            items += [_plain_import(alias, node.lineno) for alias in node.names]
+            self._items += map(_plain_import, node.names)
         elif isinstance(node, ast.ImportFrom):
-            self._add_from(items, node)
+            self._add_from(node)
         elif isinstance(node, FUNCTIONS):
-            _add_function(items, node)
+            self._add_function(node)
         elif isinstance(node, ast.ClassDef):
-            _put(items, Definition(node.name, [node]))
+            self._put(Definition(node.name, [node]))
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-            self._add_variable(items, node, below)
-        elif type(node).__name__ == "TypeAlias":  # `type X = ...`, from Python 3.12 on
+            self._add_variable(node, below)
+        elif type(node).__name__ == "TypeAlias":  # `type X = ...`, since Python 3.12
             alias: str = node.name.id  # type: ignore[attr-defined]
-            _put(items, Definition(alias, [node], _text_of(below)))
+            self._put(Definition(alias, [node], text_of(below)))
         elif isinstance(node, ast.If):
-            self._add_if(items, node)
+            self._add_if(node)
         elif isinstance(node, ast.Try):
-            self._add_first(items, [node.body, *[h.body for h in node.handlers], node.orelse])
-            self._add_first(items, [node.finalbody])
+            self._add_first(node.body, *[h.body for h in node.handlers], node.orelse)
+            self._add_first(node.finalbody)
         elif isinstance(node, ast.With):
-            self._add_first(items, [node.body])
+            self._add_first(node.body)
 
-    def _add_from(self, items: list[Item], node: ast.ImportFrom) -> None:
-        source = absolute(self._module, node)
-        if source == "__future__":
-            return
-        for alias in node.names:
+    def _put(self, new: Item) -> None:
+        """Add a binding, in place of an earlier one of the same name."""
+        if isinstance(new, Imported) and new.name is None:
+            pass  # `import a.b` and `import a.c` both bind `a`
+        elif not isinstance(new, Branch):
+            self._items = [i for i in self._items if isinstance(i, Branch) or i.bound != new.bound]
+        self._items.append(new)
+
+    def _definition(self, name: str) -> Definition | None:
+        found = (i for i in self._items if isinstance(i, Definition) and i.bound == name)
+        return next(found, None)
+
+    def _add_from(self, node: ast.ImportFrom) -> None:
+        source = _absolute(self._module, node)
+        for alias in node.names if source != "__future__" else ():
             if alias.name == "*":
                 self._module.stars.append(source)
-                continue
-            bound = alias.asname or alias.name
-            as_itself = alias.asname == alias.name
-            _put(items, Imported(bound, source, alias.name, as_itself, node.lineno))
+            else:
+                bound = alias.asname or alias.name
+                self._put(Imported(bound, source, alias.name, alias.asname == alias.name))
+
+    def _add_function(self, node: Function) -> None:
+        """Add to the overloads or the property that came before, or replace what did."""
+        before = self._definition(node.name)
+        if before is not None and before.functions and _continues(before.functions[-1], node):
+            before.nodes.append(node)
+        else:
+            self._put(Definition(node.name, [node]))
 
     def _add_variable(
-        self,
-        items: list[Item],
-        node: ast.Assign | ast.AnnAssign | ast.AugAssign,
-        below: ast.stmt | None,
+        self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, below: ast.stmt | None
     ) -> None:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        for target in targets:
-            names = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
-            for name in names:
-                if isinstance(name, ast.Name):
-                    self._add_name(items, name.id, node, below)
-
-    def _add_name(
-        self,
-        items: list[Item],
-        name: str,
-        node: ast.Assign | ast.AnnAssign | ast.AugAssign,
-        below: ast.stmt | None,
-    ) -> None:
-        if name == "__all__" and self._top:
-            self._export(node)
-        elif isinstance(node, ast.AugAssign) or (
-            isinstance(node, ast.Assign) and _decorate(items, name, node.value)
-        ):
-            return
-        else:
-            _put(items, Definition(name, [node], _text_of(below)))
+        for name in [name for target in targets_of(node) for name in _names_in(target)]:
+            if name == "__all__" and self._top:
+                self._export(node)
+            elif not isinstance(node, ast.AugAssign) and not self._decorate(name, node.value):
+                self._put(Definition(name, [node], text_of(below)))
 
     def _export(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> None:
         try:
             names = ast.literal_eval(node.value) if node.value is not None else []
         except ValueError:
             where = place(self._module.path, node.lineno)
-            raise StubError(f"{where}: __all__ must be a list of texts, written out") from None
+            raise StubError(f"{where}: __all__ must be a list of string literals") from None
         before = self._module.exported if isinstance(node, ast.AugAssign) else []
         self._module.exported = [*(before or []), *names]
 
-    def _add_if(self, items: list[Item], node: ast.If) -> None:
+    def _decorate(self, name: str, value: ast.expr | None) -> bool:
+        """`f = decorator(f)` below a definition is `@decorator` above it."""
+        if not isinstance(value, ast.Call) or value.keywords or len(value.args) != 1:
+            return False
+        before = self._definition(name) if dotted_name(value.args[0]) == name else None
+        node = before.nodes[-1] if before is not None else None
+        if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            return False
+        node.decorator_list.insert(0, value.func)
+        return True
+
+    def _add_if(self, node: ast.If) -> None:
         known = _type_checking(node.test)
         if known is not None:
-            items_there = self.collect(node.body if known else node.orelse)
-            for item in items_there:
-                _put(items, item)
+            for item in self._inner(node.body if known else node.orelse):
+                self._put(item)
         elif _is_kept(node.test):
-            items.append(Branch(node.test, self.collect(node.body), self.collect(node.orelse)))
-        elif not _is_main(node.test):
-            self._add_first(items, [node.body, node.orelse])
+            self._items.append(Branch(node.test, self._inner(node.body), self._inner(node.orelse)))
+        elif not any(isinstance(n, ast.Name) and n.id == "__name__" for n in ast.walk(node.test)):
+            self._add_first(node.body, node.orelse)
 
-    def _add_first(self, items: list[Item], bodies: list[list[ast.stmt]]) -> None:
-        """Add what these bodies bind, each name as the first of them does that binds it."""
+    def _add_first(self, *bodies: list[ast.stmt]) -> None:
+        """Add the names that these bodies bind, each from the first body that binds it."""
         for body in bodies:
-            known = {item.bound for item in flat(items)}
-            for item in self.collect(body):
+            known = {item.bound for item in flat(self._items)}
+            for item in self._inner(body):
                 if isinstance(item, Branch) or item.bound not in known:
-                    _put(items, item)
+                    self._put(item)
 
 
 def class_items(module: Module, node: ast.ClassDef) -> list[Item]:
@@ -310,71 +319,47 @@ def class_items(module: Module, node: ast.ClassDef) -> list[Item]:
     return _Collector(module, top=False).collect(node.body)
 
 
-def _put(items: list[Item], new: Item) -> None:
-    """Add a binding, in place of an earlier one of the same name."""
-    if isinstance(new, Imported) and new.name is None:
-        pass  # `import a.b` and `import a.c` both bind `a`
-    elif not isinstance(new, Branch):
-        items[:] = [old for old in items if isinstance(old, Branch) or old.bound != new.bound]
-    items.append(new)
+def with_next(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, ast.stmt | None]]:
+    """Each statement with the one that follows it."""
+    return zip_longest(body, body[1:])
 
 
-def _plain_import(alias: ast.alias, line: int) -> Imported:
-    if alias.asname is None:
-        root = alias.name.partition(".")[0]
-        return Imported(root, alias.name, None, False, line)
-    return Imported(alias.asname, alias.name, None, alias.asname == alias.name, line)
+def text_of(below: ast.stmt | None) -> str | None:
+    """The string below a variable, which documents it."""
+    if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+        text = below.value.value
+        return inspect.cleandoc(text) if isinstance(text, str) else None
+    return None
 
 
-def _add_function(items: list[Item], node: Function) -> None:
-    """Overloads belong together, and so do the parts of a property; else the last one counts."""
-    for item in items:
-        if isinstance(item, Definition) and item.bound == node.name:
-            if isinstance(item.nodes[-1], FUNCTIONS) and _goes_on(item.nodes[-1], node):
-                item.nodes.append(node)
-                return
-            break
-    _put(items, Definition(node.name, [node]))
+def decorator_name(node: ast.expr) -> str:
+    """The dotted name of a decorator, called or not; empty where it has none."""
+    return dotted_name(node.func if isinstance(node, ast.Call) else node) or ""
 
 
-def _goes_on(before: Function, node: Function) -> bool:
+def targets_of(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> list[ast.expr]:
+    """What an assignment assigns to."""
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
+
+
+def _names_in(target: ast.expr) -> list[str]:
+    names = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+    return [name.id for name in names if isinstance(name, ast.Name)]
+
+
+def _plain_import(alias: ast.alias) -> Imported:
+    bound = alias.asname or alias.name.partition(".")[0]
+    return Imported(bound, alias.name, None, alias.asname == alias.name)
+
+
+def _continues(before: Function, node: Function) -> bool:
+    """Whether a function is the next overload, or the next part of a property."""
     if any(decorator_name(d).rpartition(".")[2] == "overload" for d in before.decorator_list):
         return True
     return any(decorator_name(d).startswith(f"{node.name}.") for d in node.decorator_list)
 
 
-def decorator_name(node: ast.expr) -> str:
-    """The dotted name at the head of a decorator; empty where it has none."""
-    return dotted_name(node.func if isinstance(node, ast.Call) else node) or ""
-
-
-def _decorate(items: list[Item], name: str, value: ast.expr) -> bool:
-    """`f = decorator(f)` below a definition is `@decorator` above it."""
-    if not isinstance(value, ast.Call) or value.keywords or len(value.args) != 1:
-        return False
-    argument = value.args[0]
-    if not isinstance(argument, ast.Name) or argument.id != name:
-        return False
-    for item in items:
-        if isinstance(item, Definition) and item.bound == name:
-            node = item.nodes[-1]
-            if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-                node.decorator_list.insert(0, value.func)
-                return True
-    return False
-
-
-def _text_of(below: ast.stmt | None) -> str | None:
-    """The text below a variable, which documents it."""
-    if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-        text = below.value.value
-        if isinstance(text, str):
-            lines = text.expandtabs().strip().split("\n")
-            return "\n".join([lines[0], *[line.strip() for line in lines[1:]]])
-    return None
-
-
-def absolute(module: Module, node: ast.ImportFrom) -> str:
+def _absolute(module: Module, node: ast.ImportFrom) -> str:
     """The full name of the module that a `from` import names."""
     if not node.level:
         return node.module or ""
@@ -384,7 +369,7 @@ def absolute(module: Module, node: ast.ImportFrom) -> str:
 
 
 def _type_checking(test: ast.expr) -> bool | None:
-    """Whether a condition is that of type checkers (True), its contrary (False), or another."""
+    """Whether a condition is TYPE_CHECKING (True), its negation (False), or another one (None)."""
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         inner = _type_checking(test.operand)
         return None if inner is None else not inner
@@ -393,17 +378,13 @@ def _type_checking(test: ast.expr) -> bool | None:
 
 
 def _is_kept(test: ast.expr) -> bool:
-    """Whether checkers can tell if a condition holds: it asks for the version or the platform."""
+    """Whether checkers evaluate a condition: it depends on the version or the platform."""
     names = {dotted_name(node) for node in ast.walk(test) if isinstance(node, ast.Attribute)}
     return bool(names & {"sys.version_info", "sys.platform"})
 
 
-def _is_main(test: ast.expr) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == "__name__" for n in ast.walk(test))
-
-
 def search_here() -> None:
-    """Let packages of the working directory be found, as `python -m` does."""
+    """Put the working directory on the module search path, as `python -m` does."""
     here = os.getcwd()  # noqa: PTH109
     if here not in sys.path and "" not in sys.path:
         sys.path.insert(0, here)

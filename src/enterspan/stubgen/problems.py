@@ -1,12 +1,7 @@
-"""What is wrong with a package that stubs are asked for: one line each, with its file and line."""
-
-from __future__ import annotations
+"""Reasons why stubs can't be made: one line each, with file and line."""
 
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 
 class StubError(Exception):
@@ -18,7 +13,7 @@ class StubError(Exception):
 
 
 def place(path: Path | str, line: int | None = None) -> str:
-    """A file and a line as they are written: relative to the working directory if below it."""
+    """A file and a line for a message, relative to the working directory if below it."""
     shown = os.path.relpath(path)
     if shown.startswith(os.pardir):
         shown = str(path)

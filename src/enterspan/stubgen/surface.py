@@ -1,63 +1,59 @@
-"""What of a package is public, what that needs of the rest, and the stubs that come of it.
+"""The public names of a package, the names that those need, and the stubs of both.
 
-Public is what `__all__` names; without one, what has no underscore and is defined in a module
-without one, and what an import gives on: `from x import y as y`, or any of the package's own names
-in an `__init__.py`. A signature may name more, private or not; that is kept, and nothing else.
+Public is what `__all__` names. Without it, public is what a module that is not private defines
+without a leading underscore, and what it re-exports: `from x import y as y`, or in an
+`__init__.py` any name of the package itself. What a public signature names has a stub as well,
+whether it is public or not.
 """
-
-from __future__ import annotations
 
 import ast
 import builtins
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
-from enterspan.stubgen.classes import Classes, is_public
+from enterspan.stubgen.classes import Definitions, is_public
 from enterspan.stubgen.expressions import docstring_lines, quoted, spaced
-from enterspan.stubgen.functions import WIDTH, Functions
+from enterspan.stubgen.functions import WIDTH
 from enterspan.stubgen.package import (
-    FUNCTIONS,
     Branch,
     Definition,
     Imported,
+    Item,
     Module,
     flat,
+    is_private,
     read_package,
 )
 from enterspan.stubgen.problems import StubError, place
 from enterspan.stubgen.running import Running
 from enterspan.stubgen.scope import Scope
-from enterspan.stubgen.variables import Variables
-
-if TYPE_CHECKING:
-    from enterspan.stubgen.package import Function, Item
 
 HEADER: Final = "# Made by `enterspan stubs` from the annotated source: don't edit it."
-"""The first line of every stub: a file that does not begin with it is somebody's own."""
+"""The first line of every stub; a file that begins otherwise was written by hand."""
 
 _PUBLIC_NAMES: Final = {"_collections_abc": "collections.abc"}
-"""Modules that are imported because they are quick, and what everybody else calls them."""
+"""Private modules that are imported because that is quick, and their public names."""
 
 
 def render_package(name: str) -> dict[str, str]:
-    """The stubs of a package: relative paths, with slashes, and texts. StubError if it can't be."""
+    """The stubs of a package, by their relative paths with slashes.
+
+    Raises StubError where they can't be made.
+    """
     modules = read_package(name)
-    running = Running(name, modules)
-    surface = _Surface(modules, running)
+    surface = _Surface(modules, Running(name, modules))
     surface.grow()
-    parts = name.split(".")
-    above = len(parts) - 1
-    return {_path(modules[module], above): text for module, text in sorted(surface.texts().items())}
+    above = name.count(".")
+    return {_path(modules[module], above): text for module, text in sorted(surface.texts())}
 
 
 def _path(module: Module, above: int) -> str:
-    parts = module.name.split(".")[above:]
-    return "/".join(
-        [*parts, "__init__.pyi"] if module.is_package else [*parts[:-1], parts[-1] + ".pyi"]
-    )
+    path = "/".join(module.name.split(".")[above:])
+    return f"{path}/__init__.pyi" if module.is_package else f"{path}.pyi"
 
 
 class _Surface:
-    """The names that are needed of each module, growing until no signature names another."""
+    """The names that are needed of each module, found by following what definitions name."""
 
     def __init__(self, modules: dict[str, Module], running: Running) -> None:
         self._modules = modules
@@ -67,53 +63,44 @@ class _Surface:
         self._problems: dict[tuple[str, int, str], str] = {}
 
     def grow(self) -> None:
-        """Find all that is needed; StubError with everything that is wrong on the way."""
+        """Find all needed names; StubError with every problem of their definitions."""
         for name, module in self._modules.items():
-            if not any(part.startswith("_") for part in name.split(".")):
+            if not is_private(name, self._modules):
                 self._open(name)
                 for public in self._public(module):
                     self._need(name, public)
         while self._waiting:
-            name, wanted = self._waiting.pop()
-            self._follow(name, wanted)
+            self._follow(*self._waiting.pop())
         if self._problems:
             raise StubError(*[self._problems[key] for key in sorted(self._problems)])
 
-    def texts(self) -> dict[str, str]:
-        """The stub of each module of which anything is needed."""
-        return {n: self._stubs[n].text(needed) for n, needed in self._needed.items()}
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Each module of which a name is needed, and its stub."""
+        for name, needed in self._needed.items():
+            yield name, self._stubs[name].text(needed)
 
     # --- what is public ---
 
     def _public(self, module: Module) -> list[str]:
         if module.exported is not None:
-            return list(module.exported)
-        names: list[str] = []
-        for item in flat(module.items):
-            if isinstance(item, Definition):
-                marked = any(node.lineno in module.internal for node in item.nodes)
-                shown = is_public(item.bound) and not marked
-            else:
-                shown = is_public(item.bound) and self._is_given_on(module, item)
-            if shown:
-                names.append(item.bound)
-        return names
+            return module.exported
+        return [i.bound for i in flat(module.items) if self._is_public(module, i)]
 
-    def _is_given_on(self, module: Module, item: Imported) -> bool:
-        if item.as_itself:
-            return True
+    def _is_public(self, module: Module, item: Imported | Definition) -> bool:
+        if not is_public(item.bound):
+            return False
+        if isinstance(item, Definition):
+            return not module.is_internal(*item.nodes)
         own = item.module in self._modules or f"{item.module}.{item.name}" in self._modules
-        return module.is_package and own and item.name is not None
+        return item.as_itself or (module.is_package and own and item.name is not None)
 
     # --- what is needed ---
 
     def _open(self, name: str) -> None:
-        """There is to be a stub of a module, and of the packages that it is in."""
-        parts = name.split(".")
-        for at in range(1, len(parts) + 1):
-            above = ".".join(parts[:at])
-            if above in self._modules:
-                self._needed.setdefault(above, set())
+        """Make a stub of a module, and of the packages that it is in."""
+        while name in self._modules:
+            self._needed.setdefault(name, set())
+            name = name.rpartition(".")[0]
 
     def _need(self, name: str, wanted: str) -> None:
         self._open(name)
@@ -122,7 +109,9 @@ class _Surface:
             self._waiting.append((name, wanted))
 
     def _follow(self, name: str, wanted: str) -> None:
+        """Need what the definitions of a needed name need."""
         module = self._modules[name]
+        stub = self._stubs[name]
         items = module.find(wanted)
         if not items and not self._from_elsewhere(module, wanted):
             what = f"{wanted!r} is exported, and nothing that can be read defines it"
@@ -131,56 +120,53 @@ class _Surface:
             if isinstance(item, Imported):
                 self._reach(item, wanted)
                 continue
-            stub = self._stubs[name]
             for used in stub.used(item):
                 self._resolve(module, used)
             for problem, line in stub.scope.problems.items():
                 self._problems[str(module.path), line, problem] = problem
 
     def _from_elsewhere(self, module: Module, wanted: str) -> bool:
-        """Whether a name is a submodule, or comes with `from x import *`."""
+        """Whether a name is a submodule, or comes from `from x import *`."""
         if f"{module.name}.{wanted}" in self._modules:
             self._open(f"{module.name}.{wanted}")
             return True
         for star in module.stars:
             source = self._modules.get(star)
             if source is None:
-                return True  # of another package: its stub imports everything as well
+                return True  # of another package: the stub imports everything as well
             if wanted in self._public(source):
                 self._need(star, wanted)
                 return True
         return False
 
-    def _resolve(self, module: Module, dotted: str) -> None:
-        first = dotted.partition(".")[0]
+    def _resolve(self, module: Module, used: str) -> None:
+        """Need what a name in a definition stands for."""
+        first = used.partition(".")[0]
         items = module.find(first)
-        for item in items:
-            if isinstance(item, Imported):
-                self._reach(item, dotted)
-            else:
-                self._need(module.name, first)
         if not items and module.stars and not hasattr(builtins, first):
             self._from_elsewhere(module, first)
+        for item in items:
+            if isinstance(item, Imported):
+                self._reach(item, used)
+            else:
+                self._need(module.name, first)
 
-    def _reach(self, item: Imported, dotted: str) -> None:
-        """Need what an import of a module of this package leads to."""
-        _, _, rest = dotted.partition(".")
-        if item.name is not None:
-            full = f"{item.module}.{item.name}"
-            if full not in self._modules:
-                if item.module in self._modules:
-                    self._need(item.module, item.name)
-                return
-        else:
-            bare = item.bound == item.module.partition(".")[0]
-            full = item.bound if bare else item.module
-            if bare and item.module in self._modules:
-                self._open(item.module)
-        while rest:
-            first, _, more = rest.partition(".")
-            if f"{full}.{first}" not in self._modules:
-                break
-            full, rest = f"{full}.{first}", more
+    def _reach(self, item: Imported, used: str) -> None:
+        """Need what an imported name stands for, where that is a part of the package."""
+        rest = used.partition(".")[2]
+        full = item.module
+        if item.name is None and item.bound == full.partition(".")[0]:  # `import a.b` binds `a`
+            self._open(full)
+            full = item.bound
+        elif item.name is not None and f"{full}.{item.name}" in self._modules:
+            full = f"{full}.{item.name}"
+        elif item.name is not None:
+            if full in self._modules:
+                self._need(full, item.name)
+            return
+        while rest and f"{full}.{rest.partition('.')[0]}" in self._modules:
+            first, _, rest = rest.partition(".")
+            full = f"{full}.{first}"
         if full in self._modules:
             self._open(full)
             if rest:
@@ -188,89 +174,66 @@ class _Surface:
 
 
 class _Stub:
-    """The stub of one module, of which only what is needed is rendered."""
+    """The stub of one module, with the needed names only."""
 
     def __init__(self, module: Module, modules: dict[str, Module], running: Running) -> None:
         self.scope: Scope = Scope(module, modules, running)
         self._module = module
         self._modules = modules
-        self._functions = Functions(self.scope)
-        self._variables = Variables(self.scope, self._functions)
-        self._classes = Classes(self.scope, self._functions, self._variables)
+        self._definitions = Definitions(self.scope)
 
     def used(self, item: Definition) -> set[str]:
-        """The names that a definition names."""
+        """The names in a definition."""
         self.scope.reader.used = set()
-        self._definition(item, "")
+        self._block(item, "", {item.bound})
         return self.scope.reader.used
 
-    def _definition(self, item: Definition, indent: str) -> list[str]:
-        node = item.nodes[-1]
-        if isinstance(node, FUNCTIONS):
-            nodes: list[Function] = [n for n in item.nodes if isinstance(n, FUNCTIONS)]
-            return self._functions.render(nodes, "", indent)
-        if isinstance(node, ast.ClassDef):
-            return self._classes.render(node, "", indent)
-        return self._variables.render(item, "", indent, fields=False)
-
-    # --- the whole text ---
-
     def text(self, needed: set[str]) -> str:
-        """The stub, with a newline at its end."""
+        """The stub as text."""
         self.scope.reader.used = set()
-        blocks = [self._block(item, "", needed) for item in self._module.items]
-        body = spaced([block for block in blocks if block])
-        doc = ast.get_docstring(self._module.tree)
-        lines = [HEADER, *(docstring_lines(doc, "") if doc else [])]
-        imports = self._imports(needed)
-        if imports:
-            lines += ["", *imports]
-        if self._module.exported is not None:
-            lines += ["", *_export_lines(self._module.exported)]
-        if self.scope.declared:
-            lines += ["", *sorted(self.scope.declared)]
-        if body:
-            lines += ["", *body]
+        body = spaced([self._block(item, "", needed) for item in self._module.items])
+        parts = [
+            self._imports(needed),
+            [] if self._module.exported is None else _export_lines(self._module.exported),
+            sorted(self.scope.declared),
+            body,
+        ]
+        lines = [HEADER, *docstring_lines(ast.get_docstring(self._module.tree), "")]
+        for part in parts:
+            lines += ["", *part] if part else []
         return "\n".join(lines) + "\n"
 
     def _block(self, item: Item, indent: str, needed: set[str]) -> list[str]:
         if isinstance(item, Branch):
-            return self._branch(item, indent, needed)
+            inner = indent + "    "
+            body = [line for i in item.body for line in self._block(i, inner, needed)]
+            orelse = [line for i in item.orelse for line in self._block(i, inner, needed)]
+            return self.scope.reader.branch(item.test, body, orelse, indent)
         if isinstance(item, Imported):
-            # At the top, with the others; one in a branch stays where it is.
+            # Imports stand at the top; those in a branch stay there.
             return [indent + line for line in self._import(item, needed)] if indent else []
-        return self._definition(item, indent) if item.bound in needed else []
-
-    def _branch(self, item: Branch, indent: str, needed: set[str]) -> list[str]:
-        inner = indent + "    "
-        body = [line for i in item.body for line in self._block(i, inner, needed)]
-        orelse = [line for i in item.orelse for line in self._block(i, inner, needed)]
-        if not body and not orelse:
+        if item.bound not in needed:
             return []
-        test = self.scope.reader.value(item.test)
-        lines = [f"{indent}if {test}:", *(body or [f"{inner}pass"])]
-        return [*lines, f"{indent}else:", *orelse] if orelse else lines
+        return self._definitions.render(item, "", indent, fields=False)
 
     # --- imports ---
 
     def _imports(self, needed: set[str]) -> list[str]:
-        """The imports that the rest of the stub, or its reader, needs: plain ones, then others."""
+        """The imports that the stub needs or re-exports: plain ones first, sorted."""
+        imported = [item for item in self._module.items if isinstance(item, Imported)]
+        found = [line for item in imported for line in self._import(item, needed)]
+        found += [f"from {module} import {name}" for module, name in self.scope.borrowed]
+        found += [f"from {star} import *" for star in self._module.stars if self._is_star(star)]
         lines: set[str] = set()
         grouped: dict[str, set[str]] = {}
-        for item in self._module.items:
-            if not isinstance(item, Imported):
-                continue
-            for line in self._import(item, needed):
-                head, joint, names = line.partition(" import ")
-                if joint and " as " not in names:
-                    grouped.setdefault(head, set()).add(names)
-                else:
-                    lines.add(line)
-        for module, name in self.scope.borrowed:
-            grouped.setdefault(f"from {module}", set()).add(name)
+        for line in found:
+            head, _, name = line.partition(" import ")
+            if name.isidentifier():
+                grouped.setdefault(head, set()).add(name)
+            else:
+                lines.add(line)
         lines.update(_joined(head, sorted(names)) for head, names in grouped.items())
-        stars = [f"from {star} import *" for star in self._module.stars if self._is_star(star)]
-        return sorted([*lines, *stars], key=lambda line: (line.startswith("from"), line))
+        return sorted(lines, key=lambda line: (line.startswith("from"), line))
 
     def _is_star(self, star: str) -> bool:
         return star not in self._modules or self._module.exported is None
@@ -284,9 +247,8 @@ class _Stub:
         if item.name is None:
             same = item.bound == item.module.partition(".")[0]
             return [f"import {source}" if same else f"import {source} as {item.bound}"]
-        if given_on or item.name != item.bound:
-            return [f"from {source} import {item.name} as {item.bound}"]
-        return [f"from {source} import {item.name}"]
+        renamed = f" as {item.bound}" if given_on or item.name != item.bound else ""
+        return [f"from {source} import {item.name}{renamed}"]
 
 
 def _joined(head: str, names: list[str]) -> str:

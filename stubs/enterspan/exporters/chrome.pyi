@@ -11,7 +11,7 @@ each other.
 
 import os
 from collections.abc import Sequence
-from enterspan._records import SpanData
+from enterspan._model.records import SpanData
 
 __all__ = ["ChromeTraceExporter"]
 

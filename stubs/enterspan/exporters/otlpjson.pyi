@@ -9,7 +9,7 @@ are texts, enums are numbers, names are camelCase.
 
 import os
 from collections.abc import Sequence
-from enterspan._records import SpanData
+from enterspan._model.records import SpanData
 
 __all__ = ["OTLPJsonExporter"]
 

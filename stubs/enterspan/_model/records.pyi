@@ -3,8 +3,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enterspan._ids import SpanContext
-from enterspan._values import AttributeValue
+from enterspan._model.ids import SpanContext
+from enterspan._model.values import AttributeValue
 
 @dataclass(frozen=True)
 class SpanEvent:

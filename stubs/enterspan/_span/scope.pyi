@@ -7,8 +7,8 @@ decorated function around its body, `enter_span` around a callback. What they do
 its own.
 """
 
-from enterspan._invocation import Invocation
-from enterspan._span import Span
+from enterspan._span.invocation import Invocation
+from enterspan._span.span import Span
 from types import TracebackType
 
 class SpanScope:

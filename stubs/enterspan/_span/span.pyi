@@ -9,8 +9,8 @@ spans have live in `Rare`, and nothing is computed that nobody asked for. That c
 """
 
 from collections.abc import Mapping
-from enterspan._ids import SpanContext
-from enterspan._values import AttributeValue
+from enterspan._model.ids import SpanContext
+from enterspan._model.values import AttributeValue
 from typing_extensions import Self
 
 class Span:

@@ -6,7 +6,7 @@ its spans is open, or its `linger` has run out; or when it is closed; or when it
 """
 
 from collections.abc import Awaitable, Callable
-from enterspan._span import Span
+from enterspan._span.span import Span
 from enterspan._tracing import Tracing
 from enterspan.events import EventInfo, FetchResponseInfo
 from typing import Protocol

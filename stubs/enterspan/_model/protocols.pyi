@@ -6,9 +6,9 @@ the rest of the package.
 """
 
 from collections.abc import Mapping, Sequence
-from enterspan._ids import SpanContext
-from enterspan._records import SpanData
-from enterspan._values import AttributeValue
+from enterspan._model.ids import SpanContext
+from enterspan._model.records import SpanData
+from enterspan._model.values import AttributeValue
 from typing import Protocol
 
 class Exporter(Protocol):

@@ -1,0 +1,113 @@
+"""What a traced function records, checked when it is decorated."""
+
+from __future__ import annotations
+
+from enterspan._model.frozen import frozen
+from enterspan._model.values import DEFAULT_LIMITS, clean_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Final
+
+    from enterspan._model.failures import ExceptionTypes
+
+KINDS: Final = ("internal", "server", "client", "producer", "consumer")
+
+
+@frozen
+class Options:
+    """What a traced function records, and under which name."""
+
+    name: str | None = None
+    attributes: Mapping[str, Any] | Callable[..., Any] | None = None
+    kind: str | None = None
+    capture_args: bool | tuple[str, ...] = False
+    capture_return: bool = False
+    redact: tuple[str, ...] = ()
+    min_duration: float | None = None
+    expected: ExceptionTypes = ()
+    entry: Any = None  # what makes it an entry point
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be used, now that there is a caller to tell."""
+        if self.name is not None and not isinstance(self.name, str):
+            raise TypeError(f"a span's name must be a str, not {self.name!r}")
+        if self.name == "":
+            raise ValueError("a span's name can't be empty")
+        attributes = self.attributes
+        if attributes is not None and not callable(attributes) and not hasattr(attributes, "keys"):
+            raise TypeError(
+                "attributes must be a mapping, or a function of the call's arguments that returns"
+                f" one, not {attributes!r}"
+            )
+        check_kind(self.kind)
+        if not isinstance(self.capture_return, bool):
+            raise TypeError(f"capture_return must be True or False, not {self.capture_return!r}")
+        check_seconds("min_duration", self.min_duration)
+
+    @property
+    def static_attributes(self) -> dict[str, Any] | None:
+        """The attributes that each span starts with, cleaned; None if they depend on the call."""
+        if self.attributes is None or callable(self.attributes):
+            return None
+        return clean_all(self.attributes, {}, DEFAULT_LIMITS)
+
+
+def replaced(options: Options, **changes: Any) -> Options:
+    """Return options with some of them changed."""
+    values = {name: getattr(options, name) for name in Options.__match_args__}  # type: ignore[attr-defined]
+    return Options(**{**values, **changes})
+
+
+def names_of(option: str, given: bool | Sequence[str], *, of: str = "parameter names") -> Any:
+    """Return True, False or a tuple of names; TypeError for anything else."""
+    if isinstance(given, bool):
+        return given
+    if isinstance(given, str):
+        raise TypeError(f"{option} must be True, False or a list of {of}: [{given!r}]")
+    try:
+        names: tuple[Any, ...] = tuple(given)
+    except TypeError:
+        names = (given,)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"{option} must be True, False or a list of {of}, not {given!r}")
+    return names
+
+
+def redacted_names(redact: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of arguments that are recorded without their values."""
+    names: tuple[Any, ...] | None = None if isinstance(redact, str) else tuple(redact)
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"redact must be a list of parameter names, not {redact!r}")
+    return names
+
+
+def exception_types(option: str, given: Any) -> ExceptionTypes:
+    """Return a tuple of exception types; TypeError for anything else."""
+    kinds: tuple[Any, ...] = (given,) if isinstance(given, type) else ()
+    if not kinds:
+        try:
+            kinds = tuple(given)
+        except TypeError:
+            kinds = (given,)
+    for kind in kinds:
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            raise TypeError(f"{option} must be exception types, not {kind!r}")
+    return kinds
+
+
+def check_kind(kind: object) -> None:
+    """Refuse what is no kind of span."""
+    if kind is not None and (type(kind) is not str or kind not in KINDS):
+        raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, not {kind!r}")
+
+
+def check_seconds(name: str, value: object) -> None:
+    """Refuse what is no number of seconds."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds or None, not {value!r}")
+    if not value >= 0:
+        raise ValueError(f"{name} can't be negative (seconds), got {value!r}")

@@ -1,0 +1,151 @@
+"""How the calls of one traced function are recorded: how a span begins, what is on it, how it ends."""
+
+from __future__ import annotations
+
+from enterspan._model.diagnostics import warn_once
+from enterspan._model.interrupts import is_interrupt
+from enterspan._model.values import DEFAULT_LIMITS, clean_text
+from enterspan._span.begin import begin
+from enterspan._span.details import Details, first_attributes, put_attributes
+from enterspan._span.end import end_span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FunctionType
+    from typing import Any, Final
+
+    from enterspan._forms.options import Options
+    from enterspan._span.span import Span
+    from enterspan._span.tracer import Tracer
+
+_RETURN: Final = "return"
+"""The attribute that `capture_return` sets."""
+_REDACTED: Final = "[redacted]"
+
+
+class Recorder:
+    """Records the calls of one function as spans."""
+
+    __slots__ = ("_attributes", "_details", "_options", "captured", "name", "tracer")
+
+    begin: Callable[..., Span | None] = staticmethod(begin)
+    """Begins the span of a call, given what `start` returns."""
+    end: Callable[..., None] = staticmethod(end_span)
+    """Ends it."""
+
+    def __init__(
+        self, tracer: Tracer, options: Options, name: str, captured: tuple[str, ...] = ()
+    ) -> None:
+        self.tracer = tracer
+        self.name = name
+        self.captured = captured
+        self._options = options
+        self._attributes = options.static_attributes
+        self._details = bool(options.min_duration or options.kind or options.expected)
+
+    @property
+    def starts(self) -> bool:
+        """Whether a span begins with more than its name."""
+        return self._options.attributes is not None or self._details
+
+    @property
+    def captures_return(self) -> bool:
+        """Whether the result is recorded."""
+        return self._options.capture_return
+
+    def start(self, /, *args: Any, **kwargs: Any) -> tuple[Any, Details | None]:
+        """Return the attributes and the details that the span of a call begins with."""
+        options = self._options
+        attributes = None if self._attributes is None else self._attributes.copy()
+        details = None
+        if callable(options.attributes):
+            given = ask(self.tracer, "attributes", options.attributes, args, kwargs)
+            if given is not None:
+                attributes, details = self.tracer.suppressed(
+                    first_attributes, given, {}, self.tracer.limits
+                )
+        return attributes, self.details(details) if self._details else details
+
+    def details(self, details: Details | None = None) -> Details:
+        """Return the details that each span of the function begins with."""
+        options = self._options
+        details = details or Details()
+        details.min_duration = int((options.min_duration or 0) * 1e9)
+        details.expected = options.expected
+        if options.kind is not None:
+            details.kind = options.kind
+        return details
+
+    def arguments(self, span: Span, values: Mapping[str, Any]) -> None:
+        """Record captured arguments."""
+        if self._options.redact:
+            values = redacted(values, self._options.redact)
+        if not span._end:
+            put_attributes(span, values.items())
+
+    def result(self, span: Span, value: Any) -> None:
+        """Record a captured return value."""
+        if not span._end:
+            put_attributes(span, ((_RETURN, value),))
+
+
+def redacted(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return captured arguments without the values of some, also where they lie in `**kwargs`."""
+    seen = {name: _REDACTED if name in names else value for name, value in values.items()}
+    for name, value in seen.items():
+        if type(value) is dict and any(key in names for key in value):
+            seen[name] = {key: _REDACTED if key in names else item for key, item in value.items()}
+    return seen
+
+
+def ask(
+    tracer: Tracer,
+    what: str,
+    given: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    otherwise: Any = None,
+) -> Any:
+    """Return an option, or what a function says of the call's arguments; it is suppressed in it."""
+    if not callable(given):
+        return given
+    try:
+        return tracer.suppressed(lambda: given(*args, **kwargs))
+    except BaseException as error:
+        if is_interrupt(error) or not isinstance(error, Exception):
+            raise
+        warn_once(given, what, error)
+        return otherwise
+
+
+def recorder_for(
+    tracer: Tracer, options: Options, default_name: str, names: tuple[str, ...] = ()
+) -> Recorder:
+    """Make what records the calls of a function, of which the arguments of some names."""
+    make = Recorder if options.entry is None else options.entry.recorder
+    return make(tracer, options, options.name or default_name, names)  # type: ignore[no-any-return]
+
+
+def span_name(function: Any) -> str:
+    """A function's name as a span's: qualified, without the functions that it is defined in."""
+    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
+    if not isinstance(name, str):
+        name = type(function).__qualname__
+    return clean_text(name.rpartition("<locals>.")[2], DEFAULT_LIMITS.name_bytes)
+
+
+def captured(options: Options, names: tuple[str, ...], function: FunctionType) -> tuple[str, ...]:
+    """The names of the arguments that are captured of a function with these parameters."""
+    wanted = options.capture_args
+    if isinstance(wanted, tuple):
+        unknown = [name for name in wanted if name not in names]
+        if unknown:
+            raise ValueError(
+                f"{function.__qualname__} has no parameter {unknown[0]!r} to capture;"
+                f" it has {', '.join(names) or 'none'}"
+            )
+        return wanted
+    if not wanted:
+        return ()
+    return names[1:] if names[:1] in (("self",), ("cls",)) else names

@@ -1,0 +1,18 @@
+"""Attributes of classes as `type` has them: no metaclass is asked, which may do anything."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Final
+
+mro_of: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
+dict_of: Final[Callable[[type], Mapping[str, Any]]] = type.__dict__["__dict__"].__get__
+module_of: Final[Callable[[type], object]] = type.__dict__["__module__"].__get__
+name_of: Final[Callable[[type], str]] = type.__dict__["__name__"].__get__
+
+
+def full_name_of(kind: type) -> tuple[object, str]:
+    """The module and the name of a class: how one is known that is not imported."""
+    return module_of(kind), name_of(kind)

@@ -1,0 +1,87 @@
+"""What `add_tail` and `add_exporter` return: a subscription, its counts, and its end."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from enterspan._model.frozen import frozen
+from enterspan._model.late import Late
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    typing_extensions = Late("typing_extensions")
+else:
+    import typing_extensions
+
+    from enterspan._pipeline.subscribers import Subscribers
+    from enterspan._pipeline.worker import Worker
+
+
+@frozen
+class Stats:
+    """What became of what a subscription was given.
+
+    `received` is the sum of the other three and of what waits.
+    """
+
+    received: int
+    exported: int
+    dropped: int
+    failed: int
+
+
+class Subscription:
+    """A tail or an exporter that is subscribed; also a block, at whose end it is removed."""
+
+    is_late = False  # internal
+    """Whether it was not done in time when it was last waited for."""
+
+    def __init__(self, subscribers: Subscribers, worker: Worker | None) -> None:  # internal
+        self.subscribers = subscribers  # internal
+        self.worker = worker  # internal
+        self.removed = False  # internal
+        if worker is not None:
+            worker.start()
+
+    @property
+    def stats(self) -> Stats:
+        """Counts since the subscription."""
+        raise NotImplementedError
+
+    def after_fork(self) -> None:  # internal
+        """Begin anew in a forked child."""
+
+    def remove(self, timeout: float | None = None) -> None:
+        """End the subscription; a second time does nothing.
+
+        Args:
+            timeout: Seconds to wait for what is being delivered.
+        """
+        raise NotImplementedError
+
+    @property
+    def is_done(self) -> bool:  # internal
+        """Whether nothing waits and nothing runs any more."""
+        return self.worker is None or not self.worker.is_running
+
+    def flush(self, deadline: float) -> bool:  # internal
+        """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
+        return self.worker is None or self.worker.flush(deadline)
+
+    def hurry(self) -> None:  # internal
+        """Begin to deliver what waits."""
+        if self.worker is not None:
+            self.worker.hurry()
+
+    def __enter__(self) -> typing_extensions.Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove it."""
+        self.remove()

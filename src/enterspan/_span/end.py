@@ -1,0 +1,127 @@
+"""The one way in which a span ends, whatever form opened it and whatever ends it.
+
+`end_span` detaches the span, records what an exception means that leaves it, takes it off its
+invocation's list of open spans, and hands it over. Whoever takes it off the list ends it, so that
+it is ended once, by any number of threads.
+"""
+
+from __future__ import annotations
+
+from enterspan._model.clock import now_ns
+from enterspan._model.failures import SeenExceptions, describe, is_expected, outcome_of, semantic
+from enterspan._span.details import details_of, keep_event
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from enterspan._model.failures import Failure
+
+
+def end_span(
+    span: Any, error: BaseException | None = None, detach: bool = True, moment: int = 0
+) -> None:
+    """End a span that *error*, if any, has left.
+
+    With *detach*, what was current before the span is current afterwards. Never raises, unless an
+    exception for the program arrives while it runs; the span has ended then, too.
+    """
+    state = span._state
+    tracer = state.tracer
+    moment = moment or now_ns()
+    try:
+        if tracer.deferred and error is not None:
+            run_deferred(tracer)
+        if detach:
+            # The usual case of `Current.detach`, written out.
+            if tracer.get() is span:
+                try:
+                    tracer.reset(span._token)
+                    span._token = None
+                except (ValueError, RuntimeError, LookupError, TypeError):
+                    tracer.detach(span)
+            else:
+                tracer.detach(span)
+        if error is not None and not span._end:
+            try:
+                mark(span, error, moment)
+            except BaseException:
+                details_of(span).outcome = "exception"
+                raise
+        dispatch = state.dispatch
+        if dispatch is not None:
+            dispatch.close(span, state, moment)
+            return
+        spans = state.spans
+        try:
+            del spans[span]
+        except KeyError:
+            if not state.claim_unlisted(span):
+                return
+        span._end = moment
+        if state.sampled:
+            queue = tracer.queue
+            if queue is not None and len(queue) < tracer.queue_mark:
+                queue.append(span)
+            else:
+                tracer.hand_over(span)
+        if not spans:
+            state.settle(moment)
+    except RecursionError:
+        tracer.deferred.append((span, error, moment))
+    except BaseException as failure:
+        tracer.end_failed(span, moment, failure)
+
+
+def run_deferred(tracer: Any) -> None:
+    """Carry out deferred ends: those postponed because the stack was exhausted, innermost first."""
+    deferred, tracer.deferred = tracer.deferred, []
+    for span, error, moment in deferred:
+        end_span(span, None if span._end else error, True, moment)
+        span._state.settle(moment)
+
+
+def mark(span: Any, error: BaseException, moment: int) -> None:
+    """Record what an exception means for a span, and the exception itself unless it is known."""
+    state = span._state
+    tracer = state.tracer
+    details = span._details
+    expected = tracer.expected if details is None else (*tracer.expected, *details.expected)
+    if expected and is_expected(error, expected):
+        return
+    seen = None if state.seen is None else state.seen.find(error, span._start)
+    outcome = outcome_of(error, tracer.canceled) if seen is None else seen.outcome
+    if outcome == "ok":
+        return
+    details = details_of(span)
+    details.outcome = outcome
+    if span._span_id == state.root_id:
+        state.outcome = outcome
+    if outcome == "exception":
+        description = record(span, error, moment) if seen is None else seen.description
+        if not details.status_is_final:
+            details.status = "error"
+            details.description = description
+
+
+def record(
+    span: Any, error: BaseException, moment: int, attributes: dict[str, Any] | None = None
+) -> str:
+    """Record an exception as an event of a span; return a line that describes it."""
+    state = span._state
+    tracer = state.tracer
+    failure: Failure = tracer.suppressed(describe, error, tracer.limits)
+    if state.dispatch is not None:
+        state.dispatch.call("on_exception", span, failure, moment)
+    if not span._end:
+        event = semantic(failure)
+        if attributes is not None:
+            event.update(attributes)
+        # What leaves the span is kept even if its budget is spent.
+        keep_event(span, "exception", moment, event, always=attributes is None)
+    if issubclass(type(error), BaseException):  # the program may record anything
+        if state.seen is None:
+            state.seen = SeenExceptions()
+        # Last: where the stack is too short for all of this, an outer span records it.
+        state.seen.add(error, "exception", failure.summary)
+    return failure.summary

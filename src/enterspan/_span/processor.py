@@ -1,0 +1,324 @@
+"""The contract of those that follow the spans of an invocation, and how they are called.
+
+Whatever observes spans as they live implements `SpanProcessor`: the stream of the live tails, the
+recorder of `enterspan.testing`, the duration filter, the bridge to OpenTelemetry. Exporters do not:
+a finished span goes to their queue directly, which is the one fast path beside this contract.
+"""
+
+from __future__ import annotations
+
+from enterspan._model.clock import now_ns
+from enterspan._span.details import details_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, TypeAlias
+
+    from enterspan._model.failures import Failure
+    from enterspan._model.ids import SpanContext
+    from enterspan._span.span import Span
+    from enterspan._span.tracer import Tracer
+    from enterspan.events import Attribute, EventInfo
+
+    ProcessorSource: TypeAlias = Callable[
+        [Any, Span, SpanContext | None, EventInfo | None, tuple[Attribute, ...]],
+        "SpanProcessor | None",
+    ]
+    """Called once for each invocation, with its state, its root, the root's parent, the info and
+    the attributes that it was given. Returns a processor, or None to decline."""
+
+
+class SpanProcessor:
+    """Follows the spans of one invocation. Each method does nothing unless it is overridden.
+
+    Methods are called on the thread on which the thing happens, any number of threads at a time,
+    with the program's context, and must not raise or block. The root's beginning is not reported:
+    the processor is made for it. A span is opened before it is closed, and closed exactly once;
+    `on_end` is called once, after everything else.
+    """
+
+    __slots__ = ()
+
+    defers = False
+    """Whether it calls `Tracer.hand_over` itself, for each closed span, once it has decided."""
+
+    def on_open(self, span: Span, parent: Span) -> None:
+        """A span below the root opens. It has its ids and is not yet current."""
+
+    def on_close(self, span: Span) -> None:
+        """A span has ended, the root included. Its attributes are final, and there until return."""
+
+    def on_event(self, span: Span, name: str, attributes: Mapping[str, Any], moment: int) -> None:
+        """An event was added to a span."""
+
+    def on_exception(self, span: Span, failure: Failure, moment: int) -> None:
+        """An exception left a span that no inner span had recorded, or was recorded on it."""
+
+    def on_log(
+        self,
+        span: Span,
+        level: str,
+        message: str,
+        attributes: Mapping[str, Any],
+        truncated: bool,
+        moment: int,
+    ) -> None:
+        """A line was logged on a span."""
+
+    def on_return(self, info: Any, moment: int) -> None:
+        """The handler has answered. Called once at most."""
+
+    def on_end(self, outcome: str) -> None:
+        """The invocation has ended, and all of its spans."""
+
+
+class Filter(SpanProcessor):
+    """Forwards everything to another processor: the base of those that change or hold back some."""
+
+    __slots__ = ("inner",)
+
+    def __init__(self, inner: SpanProcessor) -> None:
+        self.inner = inner
+
+    def on_open(self, span: Span, parent: Span) -> None:
+        """Forward it."""
+        self.inner.on_open(span, parent)
+
+    def on_close(self, span: Span) -> None:
+        """Forward it."""
+        self.inner.on_close(span)
+
+    def on_event(self, span: Span, name: str, attributes: Mapping[str, Any], moment: int) -> None:
+        """Forward it."""
+        self.inner.on_event(span, name, attributes, moment)
+
+    def on_exception(self, span: Span, failure: Failure, moment: int) -> None:
+        """Forward it."""
+        self.inner.on_exception(span, failure, moment)
+
+    def on_log(
+        self,
+        span: Span,
+        level: str,
+        message: str,
+        attributes: Mapping[str, Any],
+        truncated: bool,
+        moment: int,
+    ) -> None:
+        """Forward it."""
+        self.inner.on_log(span, level, message, attributes, truncated, moment)
+
+    def on_return(self, info: Any, moment: int) -> None:
+        """Forward it."""
+        self.inner.on_return(info, moment)
+
+    def on_end(self, outcome: str) -> None:
+        """Forward it."""
+        self.inner.on_end(outcome)
+
+
+class Tee(SpanProcessor):
+    """Forwards everything to several processors, in order."""
+
+    __slots__ = ("processors",)
+
+    def __init__(self, processors: Sequence[SpanProcessor]) -> None:
+        self.processors = tuple(processors)
+
+    def on_open(self, span: Span, parent: Span) -> None:
+        """Forward it."""
+        for processor in self.processors:
+            processor.on_open(span, parent)
+
+    def on_close(self, span: Span) -> None:
+        """Forward it."""
+        for processor in self.processors:
+            processor.on_close(span)
+
+    def on_event(self, span: Span, name: str, attributes: Mapping[str, Any], moment: int) -> None:
+        """Forward it."""
+        for processor in self.processors:
+            processor.on_event(span, name, attributes, moment)
+
+    def on_exception(self, span: Span, failure: Failure, moment: int) -> None:
+        """Forward it."""
+        for processor in self.processors:
+            processor.on_exception(span, failure, moment)
+
+    def on_log(
+        self,
+        span: Span,
+        level: str,
+        message: str,
+        attributes: Mapping[str, Any],
+        truncated: bool,
+        moment: int,
+    ) -> None:
+        """Forward it."""
+        for processor in self.processors:
+            processor.on_log(span, level, message, attributes, truncated, moment)
+
+    def on_return(self, info: Any, moment: int) -> None:
+        """Forward it."""
+        for processor in self.processors:
+            processor.on_return(info, moment)
+
+    def on_end(self, outcome: str) -> None:
+        """Forward it."""
+        for processor in self.processors:
+            processor.on_end(outcome)
+
+
+class Dispatch:
+    """Calls the processor of one invocation, and `on_end` after every other call.
+
+    A span is taken off the list of open ones, and then its close is dispatched; in between, another
+    thread may end the invocation. So `on_end` is held back while a call is under way, and the last
+    one to finish makes it. No thread waits for another: `busy` has a key for each call under way,
+    and `outcomes` what is held back. Both change by single steps of a dict and a list, which no
+    thread, and no exception that arrives in between, can split.
+    """
+
+    __slots__ = (
+        "answered",
+        "busy",
+        "generation",
+        "outcomes",
+        "processor",
+        "tracer",
+        "unreported",
+    )
+
+    def __init__(self, processor: SpanProcessor, tracer: Tracer) -> None:
+        self.processor: SpanProcessor | None = processor  # None once the outcome is known
+        self.tracer = tracer
+        self.generation = tracer.generation
+        self.busy: dict[object, None] = {}
+        self.outcomes: list[tuple[SpanProcessor, str]] = []
+        self.answered = False
+        self.unreported = [True]  # emptied by the one thread that reports the outcome
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether the invocation belongs to the process that this one was forked from."""
+        return self.generation != self.tracer.generation
+
+    def open(self, span: Span, parent: Span, state: Any) -> bool:
+        """List a span as open and dispatch that; False where it can't be recorded."""
+        busy = self.busy
+        spans = state.spans
+        try:
+            busy[span] = None
+            processor = self.processor
+            if processor is None:
+                return False
+            processor.on_open(span, parent)
+            spans[span] = None
+            if state.open is None and spans.pop(span, self) is None:
+                # Another thread has ended the invocation since, and did not find this one.
+                details_of(span).outcome = "abandoned"
+                self._closed(processor, span, state, now_ns())
+        except RecursionError:  # the stack is at its end
+            spans.pop(span, None)
+            return False
+        except BaseException:  # it arrived from elsewhere: the caller gets no span to end
+            if spans.pop(span, self) is None and processor is not None:
+                self._closed(processor, span, state, now_ns())
+            raise
+        finally:
+            busy.pop(span, None)
+            if self.outcomes:
+                self._report()
+        return True
+
+    def close(self, span: Span, state: Any, moment: int) -> None:
+        """Take a span off the list of open ones and dispatch that; once, by any thread."""
+        busy = self.busy
+        spans = state.spans
+        try:
+            busy[span] = None
+            processor = self.processor
+            try:
+                del spans[span]
+            except KeyError:
+                if not state.claim_unlisted(span):
+                    return
+            if processor is not None:
+                try:
+                    self._closed(processor, span, state, moment)
+                except RecursionError:
+                    span._end = 0  # it is ended again where there is more of the stack
+                    spans[span] = None
+                    raise
+        finally:
+            busy.pop(span, None)
+            if self.outcomes:
+                self._report()
+        if not spans:
+            state.settle(moment)
+
+    def _closed(self, processor: SpanProcessor, span: Span, state: Any, moment: int) -> None:
+        span._end = moment
+        tracer = self.tracer
+        if self.generation != tracer.generation:  # the parent process reports it
+            span._attributes = span._details = None
+            return
+        if span._answers and span._span_id == state.root_id and not self.answered:
+            details = span._details
+            if details is None or details.outcome == "ok":  # it answers by returning
+                self.answered = True
+                processor.on_return(None, moment)
+        processor.on_close(span)
+        span._memo = None
+        if processor.defers:
+            return
+        if tracer.exporting and state.sampled:
+            tracer.hand_over(span)
+        else:
+            span._attributes = span._details = None
+
+    def abandon(self, span: Span, state: Any, moment: int) -> None:
+        """Dispatch the close of a span that was just taken off the list."""
+        if self.processor is not None:
+            self._closed(self.processor, span, state, moment)
+
+    def answer(self, info: Any, moment: int) -> None:
+        """Dispatch that the handler has answered; the first answer counts."""
+        if not self.answered:
+            self.answered = True
+            self.call("on_return", info, moment)
+
+    def call(self, name: str, *args: Any) -> None:
+        """Call another method of the processor, unless the outcome is known already."""
+        key = object()
+        busy = self.busy
+        try:
+            busy[key] = None
+            processor = self.processor
+            if processor is not None and not self.is_inherited:
+                getattr(processor, name)(*args)
+        finally:
+            busy.pop(key, None)
+            if self.outcomes:
+                self._report()
+
+    def end(self, outcome: str) -> None:
+        """Report the outcome, now or when no call is under way any more."""
+        try:
+            self.unreported.pop()
+        except IndexError:
+            return  # another thread ends it
+        processor, self.processor = self.processor, None
+        if processor is not None and not self.is_inherited:
+            self.outcomes.append((processor, outcome))
+            self._report()
+
+    def _report(self) -> None:
+        if self.busy:
+            return
+        try:
+            processor, outcome = self.outcomes.pop()
+        except IndexError:
+            return  # another thread has just taken it
+        processor.on_end(outcome)
