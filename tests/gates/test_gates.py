@@ -20,95 +20,88 @@ NOT_COPIED = (".git", ".nox", "__pycache__", ".hypothesis", ".pytest_cache", ".c
 
 
 class Fault(NamedTuple):
-    """Text that is appended to a file, and what is said of it by the commands that must fail."""
+    """A gate, the fault's name, what is appended to files, and what is then printed."""
 
     gate: str
     name: str
-    file: str
-    text: str
+    files: dict[str, str]
     said: str
     fails: str = ""
     """What is in each command that must fail, and in no other; all of them by default."""
 
 
+CLOCK = "src/enterspan/_model/clock.py"
 FAULTS = (
     Fault(
         "lint",
         "an import that nothing uses",
-        "src/enterspan/planted.py",
-        "import os\n",
+        {"src/enterspan/planted.py": "import os\n"},
         "F401",
         "ruff check",
     ),
     Fault(
-        "lint",
-        "a line that is not formatted",
-        "check.py",
-        "x  =  1\n",
-        "check.py",
-        "ruff format",
+        "lint", "a line that is not formatted", {"check.py": "x  =  1\n"}, "check.py", "ruff format"
     ),
-    Fault("types", "a wrong type", "examples/shop/report.py", "x: int = ''\n", "report.py"),
+    Fault("types", "a wrong type", {"examples/shop/report.py": "x: int = ''\n"}, "report.py"),
     Fault(
         "layers",
         "an upward import for type checkers",
-        "src/enterspan/_model/clock.py",
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from enterspan import cli\n",
+        {
+            CLOCK: "from typing import TYPE_CHECKING\n"
+            "if TYPE_CHECKING:\n    from enterspan import cli\n"
+        },
         "enterspan._model.clock -> enterspan.cli",
     ),
     Fault(
         "layers",
         "an upward import inside a function",
-        "src/enterspan/_model/clock.py",
-        "def planted():\n    from enterspan._tracing import Tracing\n",
+        {CLOCK: "def planted():\n    from enterspan._tracing import Tracing\n"},
         "enterspan._model.clock -> enterspan._tracing",
     ),
     Fault(
         "layers",
         "a circle inside a folder",
-        "src/enterspan/_model/clock.py",
-        "def planted():\n    from enterspan._model import values\n",
+        {
+            CLOCK: "def planted():\n    from enterspan._model import planted\n",
+            "src/enterspan/_model/planted.py": "from enterspan._model import clock\n",
+        },
         "No cycles are allowed in enterspan._model.",
     ),
     Fault(
         "layers",
         "a circle of a package and its module",
-        "src/enterspan/catalogue/errors.py",
-        "def planted():\n    from enterspan import catalogue\n",
+        {
+            "src/enterspan/catalogue/errors.py": "def planted():\n    from enterspan import catalogue\n"
+        },
         "enterspan.catalogue.errors",
         "test_layers",
     ),
     Fault(
         "layers",
         "a folder without a floor",
-        "src/enterspan/planted/__init__.py",
-        "",
+        {"src/enterspan/planted/__init__.py": ""},
         "planted",
         "lint-imports",
     ),
     Fault(
         "layers",
         "an exporter that knows another",
-        "src/enterspan/exporters/chrome.py",
-        "from enterspan.exporters import otlp\n",
+        {"src/enterspan/exporters/chrome.py": "from enterspan.exporters import otlp\n"},
         "enterspan.exporters.chrome -> enterspan.exporters.otlp",
         "lint-imports",
     ),
-    Fault("docs", "a broken link", "docs/index.md", "\n[nowhere](nowhere.md)\n", "'nowhere.md'"),
+    Fault("docs", "a broken link", {"docs/index.md": "\n[nowhere](nowhere.md)\n"}, "'nowhere.md'"),
     Fault(
-        "docs", "a broken anchor", "docs/index.md", "\n[x](tutorial.md#not-there)\n", "not-there"
+        "docs", "a broken anchor", {"docs/index.md": "\n[x](tutorial.md#not-there)\n"}, "not-there"
     ),
     Fault(
         "stubs",
-        "a public function without a stub",
-        "src/enterspan/sampling.py",
-        'def planted() -> None:\n    """Nothing."""\n\n\n__all__ += ["planted"]\n',
-        "sampling",
+        "a stub of what is not in the source",
+        {"stubs/enterspan/sampling.pyi": "def planted() -> None: ...\n"},
+        "sampling.pyi",
     ),
     # The commands measure `enterspan --help`, which runs little of the package.
-    Fault(
-        "coverage", "code that was not run", "README.md", "", "less than fail-under=95", "report"
-    ),
+    Fault("coverage", "code that was not run", {}, "less than fail-under=95", "report"),
 )
 GATE = os.environ.get("ENTERSPAN_GATE", "")
 COMMANDS: list[list[str]] = json.loads(os.environ.get("ENTERSPAN_GATE_COMMANDS", "[]"))
@@ -128,10 +121,11 @@ def copy():
 )
 def test_a_planted_fault_is_found(copy, fault):
     """The commands that look for it exit with an error and name it; the others go on passing."""
-    place = copy / fault.file
-    place.parent.mkdir(exist_ok=True)
-    with place.open("a") as file:
-        file.write(fault.text)
+    for name, text in fault.files.items():
+        place = copy / name
+        place.parent.mkdir(exist_ok=True)
+        with place.open("a") as file:
+            file.write(text)
     said, failed = "", []
     for command in COMMANDS:
         done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
