@@ -71,7 +71,8 @@ FAULTS = (
         "layers",
         "a circle of a package and its module",
         {
-            "src/enterspan/catalogue/errors.py": "def planted():\n    from enterspan import catalogue\n"
+            "src/enterspan/catalogue/errors.py": "def planted():\n"
+            "    from enterspan import catalogue\n"
         },
         "enterspan.catalogue.errors",
         "test_layers",
