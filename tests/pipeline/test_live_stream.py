@@ -307,7 +307,8 @@ def test_what_is_open_at_the_end_is_abandoned_innermost_first(mine, told):
     with capture(mine) as trace, mine.invocation("main"):
         outer = mine.start_span("outer", a=1)
         with mine.use_span(outer):
-            mine.start_span("inner", b=2)
+            inner = mine.start_span("inner", b=2)
+    assert not inner.is_traced
     assert told(trace.events) == [
         "onset main in nothing",
         "spanOpen outer in main",

@@ -63,8 +63,8 @@ def test_linger_waits_for_spans_that_are_open(mine, told):
 def test_linger_is_over_at_its_time(mine, told):
     with capture(mine) as trace:
         with mine.invocation("main", linger=0.05):
-            mine.start_span("late", a=1)
-        assert outcomes(trace) == []
+            late = mine.start_span("late", a=1)
+        assert late.is_traced and outcomes(trace) == []
         until(lambda: outcomes(trace))
     assert told(trace.events)[-4:] == [
         "return None",

@@ -43,8 +43,8 @@ _FUNCTION: Final = """\
 {capture}        try:
             @result = @fn({args})
         except @Error as @error:
-            @end(@span, @error)
             @error.__traceback__ = @error.__traceback__.tb_next
+            @end(@span, @error)
             raise
 {returned}        @kind = @type(@result)
         if (@result is None or @kind is @str or @kind is @int or @kind is @bool
@@ -71,8 +71,8 @@ _COROUTINE_FUNCTION: Final = """\
                 @put_away(@tracer, @span)
         except @Error as @error:
             @put_away(@tracer, @span)
-            @end(@span, @error)
             @error.__traceback__ = @error.__traceback__.tb_next
+            @end(@span, @error)
             raise
         else:
             try:

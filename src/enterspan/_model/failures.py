@@ -251,6 +251,10 @@ class SeenExceptions:
         if len(self._seen) > _REMEMBERED:
             del self._seen[0]
 
+    def forget(self, exception: BaseException) -> None:
+        """Forget an exception that could not be recorded after all."""
+        self._seen = [seen for seen in self._seen if seen.identity != id(exception)]
+
     def find(self, exception: BaseException, since: int) -> _Seen | None:
         """Return what was recorded of this exception, which leaves a span that began at *since*."""
         for seen in reversed(self._seen):

@@ -12,6 +12,7 @@ from enterspan._model import diagnostics, failures
 from enterspan._pipeline import process
 from enterspan._span import collector, timers
 from enterspan._span.context import SUPPRESSED
+from enterspan._span.end import run_deferred
 from enterspan._span.finished import record_of
 from enterspan._span.processor import Tee
 
@@ -208,6 +209,7 @@ class Subscribers:
 
     def flush(self, timeout: float) -> bool:
         """Deliver everything that is finished; False if it took longer."""
+        run_deferred(self.tracer)
         self.tracer.sweep()
         deadline = monotonic() + timeout
         subscriptions = (*self.tails, *self.exporters)

@@ -322,7 +322,7 @@ class Stream:
             if kind is Outcome:
                 self._stop()
         except BaseException as error:
-            self._failed(error, context, moment, payload)
+            self._has_failed(error, context, moment, payload)
         finally:
             set_(before)
             if busy.get(0) is event:
@@ -330,17 +330,22 @@ class Stream:
         if self._queue:
             self._work_off()
 
-    def _failed(
+    def _has_failed(
         self, error: BaseException, context: TailSpanContext, moment: int, payload: Any
-    ) -> None:
-        """Stop a tail that has raised; at the end of the stack, try again where there is more."""
+    ) -> bool:
+        """Stop a tail that has raised.
+
+        At the end of the stack the event is put back instead, once, to be delivered where there is
+        more of it; False then.
+        """
         if isinstance(error, RecursionError) and self._exhausted is not payload:
             self._exhausted = payload
             self._sequence -= 1
             self._queue.appendleft((context, moment, payload))
-            return
+            return False
         self._stop()
         self.to.has_raised(error)
+        return True
 
     def _put_aside(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:
         if self._over or self.to.removed:
@@ -365,9 +370,8 @@ class Stream:
         while self._queue and busy.setdefault(0, key) is key:
             try:
                 while self._queue:
-                    self.deliver(*self._queue.popleft())
-                    if self._exhausted is not None and self._queue:
-                        return  # it was put back: later
+                    if not self.deliver(*self._queue.popleft()):
+                        return
             finally:
                 del busy[0]
 
@@ -376,18 +380,17 @@ class Stream:
         """Whether this tail wants nothing of the invocation (any more)."""
         return self._over or self.to.removed
 
-    def deliver(self, context: TailSpanContext, moment: int, payload: Any) -> None:
-        """Deliver what has waited; by one thread at a time."""
+    def deliver(self, context: TailSpanContext, moment: int, payload: Any) -> bool:
+        """Deliver what has waited; by one thread at a time. False if it was put back."""
         kind = type(payload)
         if self._handlers is None:
             if kind is Onset and not self._over:
                 self._begin(context, moment, payload)
-            return
+            return True
         if kind is Outcome and self._dropped:
             dropped, self._dropped = self._dropped, 0
             self.deliver(context, moment, StreamDiagnostic(DroppedEvents(dropped)))
-            self.deliver(context, moment, payload)
-            return
+            return self.deliver(context, moment, payload)
         number = self._sequence
         self._sequence = number + 1
         handler = self._handlers[kind]
@@ -401,9 +404,11 @@ class Stream:
                 if result is not None and to.has_to_await(result):
                     self._stop()
             except BaseException as error:
-                self._failed(error, context, moment, payload)
-        if kind is Outcome and self._exhausted is not payload:
+                if not self._has_failed(error, context, moment, payload):
+                    return False
+        if kind is Outcome:
             self._stop()
+        return True
 
     def _begin(self, context: TailSpanContext, moment: int, onset: Onset) -> None:
         self._sequence = 1

@@ -30,7 +30,7 @@ def end_span(
     tracer = state.tracer
     moment = moment or now_ns()
     try:
-        if tracer.deferred and error is not None:
+        if tracer.deferred:
             run_deferred(tracer)
         if detach:
             # The usual case of `Current.detach`, written out.
@@ -111,17 +111,20 @@ def record(
     state = span._state
     tracer = state.tracer
     failure: Failure = tracer.suppressed(describe, error, tracer.limits)
-    if state.dispatch is not None:
-        state.dispatch.call("on_exception", span, failure, moment)
-    if not span._end:
-        event = semantic(failure)
-        if attributes is not None:
-            event.update(attributes)
-        # What leaves the span is kept even if its budget is spent.
-        keep_event(span, "exception", moment, event, always=attributes is None)
+    if state.seen is None:
+        state.seen = SeenExceptions()
     if issubclass(type(error), BaseException):  # the program may record anything
-        if state.seen is None:
-            state.seen = SeenExceptions()
-        # Last: where the stack is too short for all of this, an outer span records it.
         state.seen.add(error, "exception", failure.summary)
+    try:
+        if state.dispatch is not None:
+            state.dispatch.call("on_exception", span, failure, moment)
+        if not span._end:
+            event = semantic(failure)
+            if attributes is not None:
+                event.update(attributes)
+            # What leaves the span is kept even if its budget is spent.
+            keep_event(span, "exception", moment, event, always=attributes is None)
+    except RecursionError:  # it is recorded where there is more of the stack
+        state.seen.forget(error)
+        raise
     return failure.summary

@@ -376,7 +376,8 @@ def exit_root(root: Span, error: BaseException | None = None) -> None:
         if root in tracer.ambient:
             with tracer.wiring:
                 tracer.use_ambient(tuple([r for r in tracer.ambient if r is not root]))
-        tracer.detach(root)
+        if tracer.get() is root:
+            tracer.detach(root)
         if error is None and state.dispatch is not None:
             state.dispatch.answer(None, moment)
     finally:
@@ -384,6 +385,7 @@ def exit_root(root: Span, error: BaseException | None = None) -> None:
             _end_root(root, error, moment)
         else:
             state.finish()
+        tracer.detach(root)  # past the entries above it, which have ended now
 
 
 class Invocation:

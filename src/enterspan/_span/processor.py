@@ -219,15 +219,21 @@ class Dispatch:
                 # Another thread has ended the invocation since, and did not find this one.
                 details_of(span).outcome = "abandoned"
                 self._closed(processor, span, state, now_ns())
-        except RecursionError:  # the stack is at its end
-            spans.pop(span, None)
+        except RecursionError:  # the stack is at its end, where no call succeeds
+            try:
+                del spans[span]
+            except KeyError:
+                pass  # it was not listed yet
             return False
         except BaseException:  # it arrived from elsewhere: the caller gets no span to end
             if spans.pop(span, self) is None and processor is not None:
                 self._closed(processor, span, state, now_ns())
             raise
         finally:
-            busy.pop(span, None)
+            try:
+                del busy[span]
+            except KeyError:
+                pass
             if self.outcomes:
                 self._report()
         return True
@@ -252,7 +258,10 @@ class Dispatch:
                     spans[span] = None
                     raise
         finally:
-            busy.pop(span, None)
+            try:
+                del busy[span]
+            except KeyError:
+                pass
             if self.outcomes:
                 self._report()
         if not spans:
@@ -299,7 +308,10 @@ class Dispatch:
             if processor is not None and not self.is_inherited:
                 getattr(processor, name)(*args)
         finally:
-            busy.pop(key, None)
+            try:
+                del busy[key]
+            except KeyError:
+                pass
             if self.outcomes:
                 self._report()
 
