@@ -9,12 +9,12 @@ from workload import DEPTH
 
 
 class Mode(Enum):
-    """Who listens. Contenders are set up anew for each, in a process of its own."""
+    """The subscribers. Contenders are set up anew for each, in a process of its own."""
 
     RECORDED = "recorded"
     """An exporter that counts and keeps nothing, with batches as a user would have them."""
     OFF = "off"
-    """Nobody: what a program pays that has tracing in it but not on."""
+    """No subscriber: the cost of tracing that is in a program but not on."""
     TAIL = "tail"
     """No exporter; one live listener on the thread itself, that counts."""
 

@@ -119,6 +119,6 @@ def loop() -> asyncio.AbstractEventLoop:
 
 
 def settle() -> None:
-    """Before anything is timed: what the imports left behind is nobody's garbage to walk."""
+    """Before anything is timed: what the imports left behind is not walked again."""
     gc.collect()
     gc.freeze()

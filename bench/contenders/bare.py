@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Peer(Idle):
-    """The same, whoever listens."""
+    """The same in every mode."""
 
     def forms(self) -> Mapping[str, Run]:
         return {

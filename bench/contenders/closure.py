@@ -34,7 +34,7 @@ async def async_blocks(count: int) -> None:
 
 
 class Peer(Idle):
-    """The same, whoever listens."""
+    """The same in every mode."""
 
     def forms(self) -> Mapping[str, Run]:
         return {

@@ -110,7 +110,7 @@ class Peer(Contender):
     def __init__(self, mode: Mode) -> None:
         super().__init__(mode)
         if mode is not Mode.RECORDED:
-            raise MissingError("it always records, and nobody can listen")
+            raise MissingError("it always records, and has no subscribers")
         self.count = 0
 
     def forms(self) -> Mapping[str, Run]:

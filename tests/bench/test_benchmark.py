@@ -52,7 +52,7 @@ def test_a_span_that_does_not_arrive_makes_the_run_fail():
     assert "NOT what was made was recorded: minimal, decorated call" in told.stderr
 
 
-def test_with_nobody_listening_nothing_arrives():
+def test_without_a_subscriber_nothing_arrives():
     told = start(str(BENCH / "pair.py"), "closure", "off", "--case=off call", "--seconds=0.01")
     (row,) = json.loads(told.stdout)
     assert (row["ours_arrived"], row["peer_arrived"]) == (0, 0)
