@@ -65,7 +65,8 @@ def cache(session: nox.Session) -> list[str]:
     return ["-o", f"cache_dir={session.create_tmp()}/cache"]
 
 
-SLOWEST = ["--timeout=120", "--durations=10", "--durations-min=2"]
+WATCHED = ["--timeout=120", "--durations=10", "--durations-min=2"]
+"""Options: a test that hangs is ended, and the slowest ones are listed."""
 
 
 @nox.session
@@ -73,14 +74,14 @@ def here(session: nox.Session) -> None:
     """Run the tests on the Python that nox runs on, in two processes."""
     install(session, "test")
     workers = ["--numprocesses=2", "--dist=worksteal"]
-    session.run("python", "-m", "pytest", *workers, *SLOWEST, *cache(session), *session.posargs)
+    session.run("python", "-m", "pytest", *workers, *WATCHED, *cache(session), *session.posargs)
 
 
 @nox.session(python=[python for python in PYTHONS if python != MEASURED])
 def tests(session: nox.Session) -> None:
     """Run the tests on the installed package."""
     install(session, "test")
-    session.run("python", "-m", "pytest", *SLOWEST, *cache(session), *session.posargs)
+    session.run("python", "-m", "pytest", *WATCHED, *cache(session), *session.posargs)
 
 
 @nox.session(python=MEASURED)
@@ -90,7 +91,7 @@ def coverage(session: nox.Session) -> None:
     # coverage starts pytest, and not the other way round: pytest imports our plugin, and with it
     # the package, before a plugin could begin to measure.
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *SLOWEST, *cache(session))
+    session.run("coverage", "run", "-m", "pytest", *WATCHED, *cache(session))
     combine, report = ["coverage", "combine", "--quiet"], ["coverage", "report"]
     session.run(*combine)
     session.run(*report)
