@@ -16,15 +16,20 @@ from __future__ import annotations
 from types import GenericAlias, MappingProxyType
 
 from enterspan._model.frozen import frozen, twin
-from enterspan._model.values import INT_MAX, INT_MIN, clean_text, safe_repr
+from enterspan._model.late import Late
+from enterspan._model.values import INT_MAX, INT_MIN, AttributeValue, clean_text, safe_repr
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
-    from typing import Any, Final, Generic, Literal, TypeAlias
+if not TYPE_CHECKING:
+    from _collections_abc import Iterable, Mapping, Sequence
 
-    from enterspan._model.values import AttributeValue
+    datetime = Late("datetime")
+    typing = Late("typing")
+else:
+    import datetime
+    import typing
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, Final, Generic, TypeAlias
 
 __all__ = [
     "AlarmEventInfo",
@@ -63,7 +68,7 @@ if TYPE_CHECKING:
     _E = DefaultTypeVar("_E", covariant=True, bound="Event", default="Event")
 else:
     # `typing.Generic` without typing, which takes longer to import than the rest of the package.
-    _E = None
+    _E = Late("typing", "TypeVar", "_E")
 
     class Generic:
         """A class that takes types in brackets."""
@@ -92,7 +97,7 @@ class FetchEventInfo:
         _set(self, "headers", tuple([(name, value) for name, value in pairs]))
 
     @property
-    def type(self) -> Literal["fetch"]:
+    def type(self) -> typing.Literal["fetch"]:
         """The wire name."""
         return "fetch"
 
@@ -102,7 +107,7 @@ class ConnectEventInfo:
     """A raw connection."""
 
     @property
-    def type(self) -> Literal["connect"]:
+    def type(self) -> typing.Literal["connect"]:
         """The wire name."""
         return "connect"
 
@@ -114,7 +119,7 @@ class RpcEventInfo:
     method: str
 
     @property
-    def type(self) -> Literal["rpc"]:
+    def type(self) -> typing.Literal["rpc"]:
         """The wire name."""
         return "rpc"
 
@@ -123,7 +128,7 @@ class RpcEventInfo:
 class ScheduledEventInfo:
     """A scheduled run: when it was due (a datetime with a zone) and the cron text."""
 
-    scheduled_time: datetime
+    scheduled_time: datetime.datetime
     cron: str
 
     def __post_init__(self) -> None:
@@ -131,7 +136,7 @@ class ScheduledEventInfo:
         _needs_zone(self.scheduled_time, "scheduled_time")
 
     @property
-    def type(self) -> Literal["scheduled"]:
+    def type(self) -> typing.Literal["scheduled"]:
         """The wire name."""
         return "scheduled"
 
@@ -140,14 +145,14 @@ class ScheduledEventInfo:
 class AlarmEventInfo:
     """An alarm: when it was due (a datetime with a zone)."""
 
-    scheduled_time: datetime
+    scheduled_time: datetime.datetime
 
     def __post_init__(self) -> None:
         """Refuse a time without a zone."""
         _needs_zone(self.scheduled_time, "scheduled_time")
 
     @property
-    def type(self) -> Literal["alarm"]:
+    def type(self) -> typing.Literal["alarm"]:
         """The wire name."""
         return "alarm"
 
@@ -160,7 +165,7 @@ class QueueEventInfo:
     batch_size: int
 
     @property
-    def type(self) -> Literal["queue"]:
+    def type(self) -> typing.Literal["queue"]:
         """The wire name."""
         return "queue"
 
@@ -174,7 +179,7 @@ class EmailEventInfo:
     raw_size: int
 
     @property
-    def type(self) -> Literal["email"]:
+    def type(self) -> typing.Literal["email"]:
         """The wire name."""
         return "email"
 
@@ -186,7 +191,7 @@ class TraceEventInfo:
     traces: Sequence[object]
 
     @property
-    def type(self) -> Literal["trace"]:
+    def type(self) -> typing.Literal["trace"]:
         """The wire name."""
         return "trace"
 
@@ -195,7 +200,7 @@ class TraceEventInfo:
 class WebSocketEventInfo:
     """One event of a web socket; `code` and `was_clean` belong to a close."""
 
-    kind: Literal["message", "close", "error"]
+    kind: typing.Literal["message", "close", "error"]
     code: int | None = None
     was_clean: bool | None = None
 
@@ -205,7 +210,7 @@ class WebSocketEventInfo:
             raise ValueError(f"kind must be 'message', 'close' or 'error', not {self.kind!r}")
 
     @property
-    def type(self) -> Literal["webSocket"]:
+    def type(self) -> typing.Literal["webSocket"]:
         """The wire name."""
         return "webSocket"
 
@@ -219,7 +224,7 @@ class TestEventInfo:
     name: str
 
     @property
-    def type(self) -> Literal["test"]:
+    def type(self) -> typing.Literal["test"]:
         """The wire name."""
         return "test"
 
@@ -231,7 +236,7 @@ class CustomEventInfo:
     name: str = ""
 
     @property
-    def type(self) -> Literal["custom"]:
+    def type(self) -> typing.Literal["custom"]:
         """The wire name."""
         return "custom"
 
@@ -243,7 +248,7 @@ class FetchResponseInfo:
     status_code: int
 
     @property
-    def type(self) -> Literal["fetch"]:
+    def type(self) -> typing.Literal["fetch"]:
         """The wire name."""
         return "fetch"
 
@@ -298,7 +303,7 @@ class Onset:
     attributes: tuple[Attribute, ...]
 
     @property
-    def type(self) -> Literal["onset"]:
+    def type(self) -> typing.Literal["onset"]:
         """The wire name."""
         return "onset"
 
@@ -311,7 +316,7 @@ class SpanOpen:
     name: str
 
     @property
-    def type(self) -> Literal["spanOpen"]:
+    def type(self) -> typing.Literal["spanOpen"]:
         """The wire name."""
         return "spanOpen"
 
@@ -323,7 +328,7 @@ class Attributes:
     info: tuple[Attribute, ...]
 
     @property
-    def type(self) -> Literal["attributes"]:
+    def type(self) -> typing.Literal["attributes"]:
         """The wire name."""
         return "attributes"
 
@@ -338,7 +343,7 @@ class Log:
     truncated: bool
 
     @property
-    def type(self) -> Literal["log"]:
+    def type(self) -> typing.Literal["log"]:
         """The wire name."""
         return "log"
 
@@ -352,7 +357,7 @@ class Exception_:
     stack: str
 
     @property
-    def type(self) -> Literal["exception"]:
+    def type(self) -> typing.Literal["exception"]:
         """The wire name."""
         return "exception"
 
@@ -365,7 +370,7 @@ class DiagnosticChannel:
     message: Mapping[str, AttributeValue]
 
     @property
-    def type(self) -> Literal["diagnosticChannel"]:
+    def type(self) -> typing.Literal["diagnosticChannel"]:
         """The wire name."""
         return "diagnosticChannel"
 
@@ -377,7 +382,7 @@ class SpanClose:
     outcome: str
 
     @property
-    def type(self) -> Literal["spanClose"]:
+    def type(self) -> typing.Literal["spanClose"]:
         """The wire name."""
         return "spanClose"
 
@@ -389,7 +394,7 @@ class Return:
     info: FetchResponseInfo | None
 
     @property
-    def type(self) -> Literal["return"]:
+    def type(self) -> typing.Literal["return"]:
         """The wire name."""
         return "return"
 
@@ -401,7 +406,7 @@ class DroppedEvents:
     count: int
 
     @property
-    def type(self) -> Literal["droppedEvents"]:
+    def type(self) -> typing.Literal["droppedEvents"]:
         """The wire name."""
         return "droppedEvents"
 
@@ -413,7 +418,7 @@ class StreamDiagnostic:
     diagnostic: DroppedEvents
 
     @property
-    def type(self) -> Literal["streamDiagnostic"]:
+    def type(self) -> typing.Literal["streamDiagnostic"]:
         """The wire name."""
         return "streamDiagnostic"
 
@@ -431,7 +436,7 @@ class Outcome:
     wall_time: int
 
     @property
-    def type(self) -> Literal["outcome"]:
+    def type(self) -> typing.Literal["outcome"]:
         """The wire name."""
         return "outcome"
 
@@ -472,24 +477,24 @@ class TailEvent(Generic[_E]):
     sequence: int
     event: _E
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the wire form: camelCase keys, JSON values only, times of an outcome in ms."""
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Return the wire form: camelCase keys, JSON values only, times of an outcome in ms.
+
+        What is absent (no parent, no flags from upstream) has no key, as in workerd.
+        """
         context = self.span_context
+        where: dict[str, Any] = {"traceId": context.trace_id}
+        if context.span_id is not None:
+            where["spanId"] = context.span_id
+        if context.trace_flags is not None:
+            where["traceFlags"] = context.trace_flags
         return {
             "invocationId": self.invocation_id,
-            "spanContext": {
-                "traceId": context.trace_id,
-                "spanId": context.span_id,
-                "traceFlags": context.trace_flags,
-            },
+            "spanContext": where,
             "timestamp": self.timestamp,
             "sequence": self.sequence,
             "event": _wire(self.event),
         }
-
-
-if not TYPE_CHECKING:
-    del _E, Generic
 
 
 _FOREIGN_BYTES: Final = 262_144
@@ -499,8 +504,7 @@ _FOREIGN_DEPTH: Final = 12
 
 # What a span is told with is made by plain stores: see `_frozen`.
 _new: Any = object.__new__
-_Attribute, _Attributes, _SpanOpen = twin(Attribute), twin(Attributes), twin(SpanOpen)
-_TailContext, _TailEvent = twin(TailSpanContext), twin(TailEvent)
+_Attribute, _Attributes = twin(Attribute), twin(Attributes)
 
 
 def make_attributes(attributes: Mapping[str, Any]) -> Attributes:
@@ -516,30 +520,6 @@ def make_attributes(attributes: Mapping[str, Any]) -> Attributes:
     made.info = tuple(pairs)
     made.__class__ = Attributes
     return made  # type: ignore[no-any-return]
-
-
-def make_span_open(span_id: str, name: str) -> SpanOpen:
-    """Make a `SpanOpen`."""
-    made: Any = _new(_SpanOpen)
-    made.span_id = span_id
-    made.name = name
-    made.__class__ = SpanOpen
-    return made  # type: ignore[no-any-return]
-
-
-def make_tail_context(trace_id: str, span_id: str | None, flags: int | None) -> TailSpanContext:
-    """Make a `TailSpanContext`."""
-    made: Any = _new(_TailContext)
-    made.trace_id = trace_id
-    made.span_id = span_id
-    made.trace_flags = flags
-    made.__class__ = TailSpanContext
-    return made  # type: ignore[no-any-return]
-
-
-def unfinished_tail_event() -> Any:
-    """Make a `TailEvent` to be: its fields are to be stored, and then its class."""
-    return _new(_TailEvent)
 
 
 # --- the wire form --------------------------------------------------------------------------------

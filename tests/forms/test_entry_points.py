@@ -410,7 +410,7 @@ def test_options_that_make_no_sense_are_refused_at_once(mine, options, error, sa
         mine.entrypoint(name, **options)
 
 
-@pytest.mark.parametrize("target", [7, int, Tracing, property(lambda self: 1), [], b"x"])
+@pytest.mark.parametrize("target", [7, [], b"x"])
 def test_what_is_no_function_is_refused(mine, target):
     with pytest.raises(TypeError, match="function"):
         mine.entrypoint(target)

@@ -207,6 +207,21 @@ def test_inject_gives_the_innermost_of_both(bridged: Tracing, sdk: Any) -> None:
             assert f"{current_id():016x}" in ours["traceparent"]
 
 
+def test_without_a_subscriber_inject_gives_a_foreign_span_that_is_current(
+    bridged: Tracing, sdk: Any
+) -> None:
+    """Foreign spans have no shadow then; their ids are what is sent and logged all the same."""
+    from enterspan.integrations.logging import trace_ids
+
+    with sdk.foreign.start_as_current_span("theirs") as theirs:
+        carrier: dict[str, str] = {}
+        bridged.inject(carrier)
+        found = theirs.get_span_context()
+        assert trace_ids(bridged) == (f"{found.trace_id:032x}", f"{found.span_id:016x}")
+        assert f"{found.trace_id:032x}-{found.span_id:016x}" in carrier["traceparent"]
+    assert trace_ids(bridged) == ("", "")
+
+
 def test_baggage_goes_through_our_spans(bridged: Tracing) -> None:
     token = context.attach(baggage.set_baggage("user", "7"))
     try:
@@ -668,7 +683,7 @@ def test_what_is_no_tracing_or_no_provider_is_refused(mine: Tracing) -> None:
     for wrong in ("http://localhost", object(), trace.NoOpTracerProvider):
         with pytest.raises(TypeError, match="TracerProvider"):
             install(mine, wrong)
-    assert mine._board.bridge is None
+    assert mine._tracer.bridge is None
 
 
 def test_after_remove_nothing_is_backed(mine: Tracing, sdk: Any) -> None:
@@ -717,7 +732,7 @@ def test_the_variable_decides(value: str, installed: bool, monkeypatch: pytest.M
 
     monkeypatch.setenv("ENTERSPAN_OTEL_BRIDGE", value)
     install_if_asked()
-    bridge: Any = tracing._board.bridge
+    bridge: Any = tracing._tracer.bridge
     assert (bridge is not None) == installed
     if isinstance(bridge, Bridge):
         bridge.remove()
@@ -730,5 +745,5 @@ def test_a_value_that_means_nothing_is_said_and_leaves_it_off(
 
     monkeypatch.setenv("ENTERSPAN_OTEL_BRIDGE", "perhaps")
     install_if_asked()
-    assert tracing._board.bridge is None
+    assert tracing._tracer.bridge is None
     assert "ENTERSPAN_OTEL_BRIDGE" in caplog.text

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import signal
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,9 +30,13 @@ def nothing_is_current(tracing: Tracing) -> bool:
     )
 
 
-def test_a_task_that_outlives_its_request_begins_a_trace_of_its_own(
-    bridged: Tracing, sdk: Any
+@pytest.mark.parametrize("late_seconds", [60.0, 0.0])
+def test_a_task_that_outlives_its_request_stays_in_its_trace_until_the_deadline(
+    bridged: Tracing, sdk: Any, late_seconds: float
 ) -> None:
+    """A late span is a child in the same trace; past the deadline it begins a trace, linked."""
+    bridged.configure(late=late_seconds)
+
     async def background(release: asyncio.Event) -> None:
         await release.wait()
         with bridged.span("late"), sdk.foreign.start_as_current_span("late query"):
@@ -45,8 +52,14 @@ def test_a_task_that_outlives_its_request_begins_a_trace_of_its_own(
 
     asyncio.run(main())
     request, late, query = (sdk.find(name) for name in ("request", "late", "late query"))
-    assert late.context.trace_id != request.context.trace_id
-    assert [link.context.span_id for link in late.links] == [request.context.span_id]
+    if late_seconds:
+        assert late.context.trace_id == request.context.trace_id
+        assert late.parent.span_id == request.context.span_id
+        assert late.links == ()
+    else:
+        assert late.context.trace_id != request.context.trace_id
+        assert late.parent is None
+        assert [link.context.span_id for link in late.links] == [request.context.span_id]
     assert query.parent.span_id == late.context.span_id
     assert query.context.trace_id == late.context.trace_id
     assert nothing_is_current(bridged)
@@ -85,6 +98,141 @@ def test_removed_while_spans_are_open_they_end_in_both(mine: Tracing, sdk: Any) 
     assert {"outer", "before"} <= {span.name for span in sdk.spans}
     assert "alone" not in {span.name for span in sdk.spans}
     assert nothing_is_current(mine)
+
+
+def test_after_its_removal_what_an_open_invocation_opens_has_its_parent_in_both(
+    mine: Tracing, sdk: Any
+) -> None:
+    """The spans of an invocation with twins have twins to its end, under those of their parents."""
+    bridge = install(mine, sdk.provider)
+    with capture(mine) as seen, mine.span("outer"):
+        bridge.remove()
+        with mine.span("inner"), mine.span("innermost"):
+            pass
+    assert sdk.tree() == seen.tree() == "outer\n  inner\n    innermost"
+
+
+def test_after_its_removal_nothing_of_an_open_invocation_is_held_back(
+    mine: Tracing, sdk: Any
+) -> None:
+    """A span with a twin can't be left out: its twin's children would be orphans."""
+
+    @mine.traced(min_duration=60)
+    def quick() -> None:
+        with mine.span("below"):
+            pass
+
+    bridge = install(mine, sdk.provider)
+    with capture(mine) as seen, mine.span("outer"):
+        bridge.remove()
+        quick()
+    names = "outer\n  quick\n    below"
+    assert sdk.tree() == seen.tree() == names
+
+
+def test_a_foreign_span_that_is_dropped_is_freed_and_abandoned(bridged: Tracing, sdk: Any) -> None:
+    """The bridge keeps no foreign span alive, and its shadow ends with it."""
+    with capture(bridged) as seen, bridged.invocation("request"):
+        theirs = sdk.foreign.start_span("dropped")
+        freed = weakref.ref(theirs)
+        del theirs
+        gc.collect()
+        assert freed() is None
+        with bridged.span("after"):
+            pass
+        assert seen.find("dropped").outcome == "abandoned"
+
+
+def test_a_span_of_ours_that_is_dropped_is_freed_and_its_twin_ends(
+    bridged: Tracing, sdk: Any
+) -> None:
+    with capture(bridged), bridged.invocation("request"):
+        ours = bridged.start_span("dropped")
+        freed = weakref.ref(ours)
+        del ours
+        gc.collect()
+        with bridged.span("after"):
+            pass
+        assert freed() is None
+        assert sdk.find("dropped").attributes["enterspan.outcome"] == "abandoned"
+
+
+class _Stop(Exception):
+    """What a signal handler raises."""
+
+
+class _Interrupted:
+    """A span processor during one of whose calls a signal arrives."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def _call(self, method: str) -> None:
+        if method == self.method:
+            self.method = ""
+            signal.raise_signal(signal.SIGUSR1)
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        self._call("on_start")
+
+    def on_end(self, span: Any) -> None:
+        self._call("on_end")
+
+    def _on_ending(self, span: Any) -> None:
+        pass
+
+    def shutdown(self) -> None:
+        pass
+
+    def force_flush(self, timeout_millis: int = 0) -> bool:
+        return True
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has no SIGUSR1")
+@pytest.mark.parametrize("method", ["on_start", "on_end"])
+@pytest.mark.parametrize("is_root", [True, False])
+@pytest.mark.parametrize("kind", [_Stop, SystemExit])
+def test_what_a_signal_handler_raises_inside_the_provider_reaches_the_program(
+    bridged: Tracing, sdk: Any, method: str, is_root: bool, kind: type[BaseException]
+) -> None:
+    """It comes out once, and leaves nothing current and nothing open."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise kind
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        with capture(bridged) as seen, contextlib.ExitStack() as around:
+            if not is_root:
+                around.enter_context(bridged.span("outer"))
+            sdk.provider.add_span_processor(_Interrupted(method))
+            with pytest.raises(kind), bridged.span("interrupted"):
+                pass
+            with bridged.span("next"):
+                pass
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    ended = ["interrupted", "next"] if method == "on_end" else ["next"]
+    assert [span.name for span in seen.spans if span.name != "outer"] == ended
+    assert sdk.find("next").parent == (None if is_root else sdk.find("outer").context)
+    assert nothing_is_current(bridged)
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_an_exit_inside_the_provider_reaches_the_program(
+    bridged: Tracing, sdk: Any, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only errors of the provider are swallowed; the span has ended all the same."""
+
+    def leave(span: Any) -> None:
+        monkeypatch.undo()
+        raise kind
+
+    with capture(bridged) as seen:
+        with pytest.raises(kind), bridged.span("ours"):
+            monkeypatch.setattr(sdk.provider._active_span_processor, "on_end", leave)
+    assert [span.name for span in seen.spans] == ["ours"]
+    assert nothing_is_current(bridged)
 
 
 def test_removed_and_installed_again_it_works_as_before(mine: Tracing, sdk: Any) -> None:

@@ -64,6 +64,30 @@ def test_a_forked_childs_spans_are_its_own_and_in_the_trace(bridged: Tracing, sd
     assert [span.name for span in sdk.spans] == ["parent"]
 
 
+def test_a_foreign_span_in_a_forked_child_is_an_invocation_there_and_in_the_trace(
+    bridged: Tracing, sdk: Any
+) -> None:
+    if not hasattr(os, "fork"):
+        pytest.skip("there is no fork here")
+    read, write = os.pipe()
+    with capture(bridged) as recorded, bridged.span("parent") as parent:
+        child = os.fork()
+        if not child:
+            recorded.clear()
+            with sdk.foreign.start_as_current_span("theirs"), bridged.span("ours"):
+                pass
+            under = recorded.find("theirs").parent_span_id
+            last = recorded.events[-1].event.type
+            os.write(write, f"{recorded.tree()} {under:x} {last}".encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+    told = os.read(read, 1_000).decode()
+    os.close(read)
+    os.close(write)
+    assert told == f"theirs\n  ours {parent.context.span_id:x} outcome"
+    assert recorded.tree() == "parent"
+
+
 def test_threads_that_open_and_close_at_once_lose_nothing(bridged: Tracing, sdk: Any) -> None:
     start = threading.Barrier(8)
 

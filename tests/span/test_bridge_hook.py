@@ -7,55 +7,46 @@ from typing import Any
 import pytest
 
 from enterspan import SpanContext, Tracing
+from enterspan._span.processor import Filter, SpanProcessor
 from enterspan.testing import capture
 
 ABOVE = SpanContext(0xABC, 0xDEF, 1, "vendor=1", True)
 
 
-class Backing:
-    """Stands where a watch does, and writes down what it is told."""
+class RecordingProcessor(Filter):
+    """Gives each span an id of the bridge's, and writes down what it is called for."""
 
-    def __init__(self, bridge: RecordingBridge, lifeline: Any, inner: Any) -> None:
+    is_immediate = True
+
+    def __init__(self, bridge: RecordingBridge, inner: Any) -> None:
+        super().__init__(inner)
         self.bridge = bridge
-        self.lifeline = lifeline
-        self.inner = inner
-        self.generation = lifeline.board.generation
-        self.telling: list[None] = []
-        self.outcomes: list[str] = []
 
-    def opened(self, span: Any, parent: Any) -> None:
+    def on_open(self, span: Any, parent: Any) -> None:
         self.bridge.said.append(f"opened {span.name} in {parent.name}")
         span._span_id = self.bridge.new_id()
-        if self.inner is not None:
-            self.inner.opened(span, parent)
+        self.inner.on_open(span, parent)
 
-    def closed(self, span: Any) -> None:
+    def on_close(self, span: Any) -> None:
         self.bridge.said.append(f"closed {span.name}")
-        if self.inner is not None:
-            self.inner.closed(span)
-        else:
-            self.lifeline.board.hand_over(span, kept=self.lifeline.kept)
+        self.inner.on_close(span)
 
-    def conclude(self, outcome: str) -> None:
+    def on_end(self, outcome: str) -> None:
         self.bridge.said.append(f"outcome {outcome}")
-        if self.inner is not None:
-            self.inner.conclude(outcome)
-
-    def returned(self, info: Any, moment: int) -> None:
-        pass
+        self.inner.on_end(outcome)
 
 
 class RecordingBridge:
     """A bridge to a tracer that counts its ids, and has a variable of its own."""
 
     def __init__(self, tracing: Tracing, above: SpanContext | None = None) -> None:
-        self.board = tracing._board
-        self.variable = self.board._variable
+        self.tracer = tracing._tracer
+        self.variable = self.tracer.variable
         self.above = above
         self.said: list[str] = []
         self.ids = 0x1000
         self.sets = 0
-        self.kept = True
+        self.is_recording = True
 
     def new_id(self) -> int:
         self.ids += 1
@@ -75,28 +66,29 @@ class RecordingBridge:
     def upstream(self) -> SpanContext | None:
         return self.above
 
-    def root_opened(
-        self, lifeline: Any, root: Any, parent: Any, link: Any, info: Any, given: Any
-    ) -> None:
+    def processor_for(
+        self, state: Any, root: Any, parent: Any, link: Any, info: Any, given: Any
+    ) -> Any:
         self.said.append(f"root {root.name} under {parent and hex(parent.span_id)}")
-        lifeline.root_id = root._span_id = self.new_id()
-        lifeline.kept = self.kept
-        inner = self.board.announce(lifeline, root, parent, info, given)
-        if inner is not None or self.kept:
-            lifeline.watch = Backing(self, lifeline, inner)
+        state.root_id = root._span_id = self.new_id()
+        state.sampled = self.is_recording
+        inner = self.tracer.processor_for(state, root, parent, info, given)
+        if inner is None and not self.is_recording:
+            return None
+        return RecordingProcessor(self, inner or SpanProcessor())
 
 
 @pytest.fixture
 def bridge(mine: Tracing) -> Any:
     made = RecordingBridge(mine)
-    mine._board.use_bridge(made)
+    mine._tracer.use_bridge(made)
     yield made
-    mine._board.use_bridge(None)
+    mine._tracer.use_bridge(None)
 
 
 def test_without_a_bridge_nobody_listens_and_nothing_is_recorded(mine: Tracing) -> None:
-    assert mine._board.off
-    assert mine._board.upstream() is None
+    assert mine._tracer.off
+    assert mine._tracer.upstream() is None
 
 
 def test_a_bridge_alone_makes_spans_be_recorded(mine: Tracing, bridge: Any) -> None:
@@ -141,7 +133,8 @@ def test_the_ids_of_the_bridge_are_those_that_tails_and_exporters_see(
     assert (outer.context.span_id, inner.context.span_id) == (0x1001, 0x1002)
     assert inner.parent_span_id == 0x1001
     assert trace.events[0].invocation_id == f"{0x1001:016x}"
-    assert trace.events[1].event.span_id == f"{0x1002:016x}"
+    opened: Any = trace.events[1].event
+    assert opened.span_id == f"{0x1002:016x}"
 
 
 def test_what_the_other_tracer_has_current_is_the_parent_where_nothing_of_ours_is(
@@ -185,7 +178,7 @@ def test_an_upstream_goes_before_an_ambient_invocation(mine: Tracing, bridge: An
 
 
 def test_a_bridge_that_keeps_nothing_leaves_the_no_op_span(mine: Tracing, bridge: Any) -> None:
-    bridge.kept = False
+    bridge.is_recording = False
     with mine.span("outer") as outer, mine.span("inner") as inner:
         assert not outer.is_traced
         assert not inner.is_traced
@@ -208,10 +201,10 @@ def test_min_duration_leaves_nothing_out_with_a_bridge(mine: Tracing, bridge: An
 
 def test_after_its_removal_all_is_as_without_it(mine: Tracing) -> None:
     bridge = RecordingBridge(mine)
-    mine._board.use_bridge(bridge)
+    mine._tracer.use_bridge(bridge)
     with mine.span("open across the removal"):
-        mine._board.use_bridge(None)
-        assert mine._board.off
+        mine._tracer.use_bridge(None)
+        assert mine._tracer.off
     with mine.span("after") as span:
         assert not span.is_traced
     assert bridge.said == [
@@ -219,4 +212,4 @@ def test_after_its_removal_all_is_as_without_it(mine: Tracing) -> None:
         "closed open across the removal",
         "outcome ok",
     ]
-    assert mine._board.get() is None
+    assert mine._tracer.get() is None

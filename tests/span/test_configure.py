@@ -44,8 +44,11 @@ def settings(tracing):
         ("limits", [1, {"name_bytes": 1}, Limits]),
         ("id_generator", [1, Ids, object(), type("Half", (), {"generate_span_id": print})()]),
         ("resource", [1, "x", [("a", 1)]]),
-        ("propagate_threads", [1, None, "yes"]),
-        ("enabled", [1, None, "no"]),
+        ("propagate_threads", [1, "yes"]),
+        ("enabled", [1, "no"]),
+        ("expected", [1, "x", [ValueError, 3], int]),
+        ("canceled", [1, "x", object()]),
+        ("late", ["1", True, [60]]),
     ],
 )
 def test_a_value_that_cannot_be_used_is_a_type_error_and_nothing_has_changed(mine, option, values):

@@ -434,14 +434,15 @@ def test_close_does_not_wait_for_what_was_to_be_waited_for(mine):
     assert [t.event.type for t in trace.events] == ["onset", "return", "outcome"]
 
 
-def test_a_span_opened_after_close_is_in_a_trace_of_its_own(mine):
+def test_a_span_opened_after_close_is_an_invocation_in_the_same_trace(mine):
     with capture(mine) as trace, mine.invocation("main") as invocation:
         invocation.close()
         with mine.span("after"):
             pass
     after = trace.find("after")
-    assert after.parent_span_id is None
-    assert [link.context.span_id for link in after.links] == [invocation.span.context.span_id]
+    assert after.parent_span_id == invocation.span.context.span_id
+    assert after.links == ()
+    assert after.invocation_id != invocation.id
 
 
 def test_many_threads_may_end_it_and_one_does(mine):
@@ -594,8 +595,10 @@ def test_a_future_that_never_settles_does_not_pin_a_closed_invocation(mine):
         assert gone() is None
 
 
-def test_a_background_loop_does_not_hang_on_the_trace_that_started_it(mine):
-    """Each of its rounds is a trace of its own, linked to where it was started."""
+@pytest.mark.parametrize("late", [60.0, 0.0])
+def test_a_background_loop_pins_nothing_and_leaves_the_trace_at_the_deadline(mine, late):
+    """Each of its rounds is an invocation: in the trace until the deadline, linked to it after."""
+    mine.configure(late=late)
 
     async def main():
         rounds, done = [], asyncio.Event()
@@ -613,13 +616,15 @@ def test_a_background_loop_does_not_hang_on_the_trace_that_started_it(mine):
         start.set()
         await done.wait()
         await task
-        assert len({c.trace_id for c in rounds} | {invocation.span.context.trace_id}) == 4
+        traces = {c.trace_id for c in rounds} | {invocation.span.context.trace_id}
+        assert len(traces) == (1 if late else 4)
 
     with capture(mine) as trace:
         asyncio.run(main())
     first = trace.find("first request").context
     for data in trace.find_all("round"):
-        assert [link.context for link in data.links] == [first]
+        assert [link.context for link in data.links] == ([] if late else [first])
+        assert data.parent_span_id == (first.span_id if late else None)
     assert outcomes(trace) == ["ok"] * 4
 
 

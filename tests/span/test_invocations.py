@@ -141,7 +141,9 @@ def test_new_trace_with_a_parent_is_linked_to_the_parent(mine):
     assert [link.context.traceparent for link in root.links] == [PARENT]
 
 
-def test_in_a_context_whose_invocation_is_over_a_new_one_is_linked(mine):
+@pytest.mark.parametrize("late", [60.0, 0.0])
+def test_in_a_context_whose_invocation_is_over_a_new_one_is_a_child_or_linked(mine, late):
+    mine.configure(late=late)
     with capture(mine) as trace:
         with mine.invocation("first") as first:
             context = contextvars.copy_context()
@@ -155,9 +157,11 @@ def test_in_a_context_whose_invocation_is_over_a_new_one_is_linked(mine):
         context.run(later)
     for name in ("second", "third"):
         root = trace.find(name)
-        assert root.parent_span_id is None
-        assert root.context.trace_id != first.span.context.trace_id
-        assert [link.context.span_id for link in root.links] == [first.span.context.span_id]
+        assert (root.context.trace_id == first.span.context.trace_id) is bool(late)
+        linked = [link.context.span_id for link in root.links]
+        place = root.parent_span_id, linked
+        span_id = first.span.context.span_id
+        assert place == ((span_id, []) if late else (None, [span_id]))
 
 
 def test_the_first_name_is_main(mine):

@@ -11,6 +11,8 @@ from __future__ import annotations
 import sys
 from types import CoroutineType, GeneratorType, coroutine
 
+from enterspan._forms.template import compile_template
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -58,75 +60,27 @@ def no_end(_span: Any, _error: BaseException | None = None) -> None:
     """Leave the span alone: it is not this body's."""
 
 
-def _drive(  # noqa: C901, PLR0912 - each step of each body passes here: written out
-    tracer: Tracer,
-    entry: Any,
-    steps: Any,
-    body: Body | None = None,
-    span: Any = None,
-    end: Any = no_end,
-    recorder: Any = None,
-    item: Any = None,
-    is_begun: bool = False,
-) -> Generator[Any, Any, Any]:
-    """Drive an iterator of steps with an entry current: a generator, or what is awaited.
+def from_outside(error: BaseException) -> BaseException:
+    """Remove our frame from the traceback of what is thrown into a body, where it is added again."""
+    traceback = error.__traceback__
+    error.__traceback__ = None if traceback is None else traceback.tb_next
+    return error
 
-    To its own driver it behaves as `yield from steps` does (PEP 380). What is current where it is
-    suspended is kept in *body*. The *span* is ended when it has run to its end, after the recorder
-    has got the result; an exception is the caller's to deal with. If it *is_begun*, its first step
-    was made, and gave the item.
+
+def hide_frames(error: BaseException) -> None:
+    """Remove the catching frame, and those of the driver below it, from a traceback just caught.
+
+    Before Python 3.11 an exception that is raised again keeps the traceback with which it was
+    caught: the catching frame stays there.
     """
-    get, set_, reset = tracer.get, tracer.set, tracer.reset
-    value: Any = None
-    error: BaseException | None = None
-    if is_begun:
-        try:
-            value = yield (item, item := None)[0]
-        except BaseException as thrown:
-            error = from_outside(thrown)
-    while True:
-        token = None
-        try:
-            token = set_(entry)
-            if error is not None:
-                item = _throw(steps, error)
-            elif value is None:
-                item = next(steps)
-            else:
-                item = steps.send(value)
-        except StopIteration as stop:
-            result = stop.value
-            if recorder is not None:
-                recorder.result(span, result)
-            if span is not None and get() is span:
-                span._token = token  # the span's end detaches what was attached here
-            else:
-                if body is not None:
-                    body.entry = get()
-                tracer.undo(token)
-            end(span)
-            return result
-        except BaseException:
-            value = error = None
-            if body is not None:
-                body.entry = get()
-            if token is not None:
-                tracer.undo(token)
-            elif get() is entry:
-                set_(None)  # it arrived between the two instructions
-            raise
-        value = error = None
-        entry = get()
-        if body is not None:
-            body.entry = entry
-        try:
-            reset(token)
-        except (ValueError, RuntimeError, LookupError):
-            tracer.undo(token)
-        try:
-            value = yield (item, item := None)[0]  # what passes through is not kept here
-        except BaseException as thrown:
-            error = from_outside(thrown)
+    first = error.__traceback__
+    if first is None:
+        return
+    following = first.tb_next
+    while following is not None and following.tb_frame.f_code in _OURS:
+        following = following.tb_next
+    first.tb_next = following
+    error.__traceback__ = following
 
 
 def _throw(steps: Any, error: BaseException) -> Any:
@@ -137,8 +91,88 @@ def _throw(steps: Any, error: BaseException) -> Any:
     return steps.throw(error)
 
 
-drive: Any = coroutine(_drive)
-"""`_drive`, for `await` and for `yield from` alike (types.coroutine sets a flag of its code)."""
+# The loop that drives a body stands here once, as text: in a function of its own it would be one
+# more generator between the body and its consumer, which each item has to pass.
+#
+# To its own driver it behaves as `yield from steps` does (PEP 380). What is current where it is
+# suspended is kept in *body*. The span is ended when the steps have run to their end, after the
+# recorder has got the result; an exception is left to the text around it.
+LOOP_LINE: Final = sys._getframe().f_lineno + 2
+LOOP: Final = """\
+            while True:
+                @token = None
+                try:
+                    @token = @tracer.set(@entry)
+                    if @error is not None:
+                        @item = @throw(@steps, @error)
+                    elif @value is None:
+                        @item = @next(@steps)
+                    else:
+                        @item = @steps.send(@value)
+                except @Stopped as @stop:
+                    @result = @stop.value
+                    if @recorder is not None:
+                        @recorder.result(@span, @result)
+                    if @span is not None and @tracer.get() is @span:
+                        @span._token = @token  # its end detaches what was attached here
+                    else:
+                        if @body is not None:
+                            @body.entry = @tracer.get()
+                        @tracer.undo(@token)
+                    @end(@span)
+                    return @result
+                except @Error:
+                    @value = @error = None
+                    if @body is not None:
+                        @body.entry = @tracer.get()
+                    if @token is not None:
+                        @tracer.undo(@token)
+                    elif @tracer.get() is @entry:
+                        @tracer.set(None)  # it arrived between the two instructions
+                    raise
+                @value = @error = None
+                @entry = @tracer.get()
+                if @body is not None:
+                    @body.entry = @entry
+                try:
+                    @tracer.reset(@token)
+                except @Foreign:
+                    @tracer.undo(@token)
+                try:
+                    @value = yield (@item, @item := None)[0]  # what passes is not kept here
+                except @Error as @thrown:
+                    @error = @outside(@thrown)
+"""
+_DRIVE: Final = """\
+    def drive(@tracer, @entry, @steps, @body=None, @span=None, @end=@no_end, @recorder=None,
+              @item=None, @is_begun=False):
+            @value = @error = None
+            if @is_begun:
+                try:
+                    @value = yield (@item, @item := None)[0]
+                except @Error as @thrown:
+                    @error = @outside(@thrown)
+"""
+
+
+class LoopKit:
+    """The names that the loop uses."""
+
+    throw = staticmethod(_throw)
+    next = staticmethod(next)
+    no_end = staticmethod(no_end)
+    outside = staticmethod(from_outside)
+    Error = BaseException
+    Foreign = (ValueError, RuntimeError, LookupError)
+    Stopped = StopIteration
+
+
+drive: Any = coroutine(
+    compile_template(_DRIVE + LOOP, "", LoopKit, __file__, LOOP_LINE - _DRIVE.count("\n"), "drive")(
+        LoopKit
+    )
+)
+"""The loop as a generator of its own, for `await` and `yield from` (types.coroutine)."""
 
 
 def resume(tracer: Tracer, span: Any, steps: Any, item: Any, end: End, recorder: Any = None) -> Any:
@@ -187,32 +221,6 @@ async def run_coroutine(body: Body, steps: Any) -> Any:
         hide_frames(error)
         body.end(body.span, error)
         raise
-
-
-# --- tracebacks -----------------------------------------------------------------------------------
-
-
-def from_outside(error: BaseException) -> BaseException:
-    """Remove our frame from the traceback of what is thrown into a body, where it is added again."""
-    traceback = error.__traceback__
-    error.__traceback__ = None if traceback is None else traceback.tb_next
-    return error
-
-
-def hide_frames(error: BaseException) -> None:
-    """Remove the catching frame, and those of the driver below it, from a traceback just caught.
-
-    Before Python 3.11 an exception that is raised again keeps the traceback with which it was
-    caught: the catching frame stays there.
-    """
-    first = error.__traceback__
-    if first is None:
-        return
-    following = first.tb_next
-    while following is not None and following.tb_frame.f_code in _OURS:
-        following = following.tb_next
-    first.tb_next = following
-    error.__traceback__ = following
 
 
 # --- bodies that a call has returned --------------------------------------------------------------
@@ -317,5 +325,5 @@ def awaited(awaitable: Any, method: str = "", *args: Any) -> Any:
     return (yield from awaitable.__await__())
 
 
-_OURS: Final = (_drive.__code__, _throw.__code__, awaited.__code__)
+_OURS: Final = (drive.__code__, _throw.__code__, awaited.__code__)
 """The code of the frames that are hidden."""

@@ -52,6 +52,10 @@ class Bound(FunctionWrapper[Any, Any]):
         self._self_tracer = tracer
         self._self_span = span
 
+    def __repr__(self) -> str:
+        """Show the callable and the span."""
+        return f"<{self.__wrapped__!r} under {self._self_span!r}>"
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Send the callable and the span's identity."""
         span = self._self_span

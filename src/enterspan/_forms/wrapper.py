@@ -14,6 +14,7 @@ from types import CodeType, FunctionType, coroutine
 from enterspan._forms import driver
 from enterspan._forms.driver import Body, Unstarted, named
 from enterspan._forms.results import PLAIN, kind_of
+from enterspan._forms.template import compile_template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ _AWAITED: Final = 0x100
 _ASYNC_GENERATOR: Final = 0x200
 _STAR_ARGS: Final = 0x04
 _STAR_KWARGS: Final = 0x08
-
-# "@" stands for a prefix that no parameter of the function has.
 
 _FUNCTION_LINE: Final = sys._getframe().f_lineno + 2
 _FUNCTION: Final = """\
@@ -76,7 +75,7 @@ _COROUTINE_FUNCTION: Final = """\
             raise
         else:
             try:
-                return await @resume(@tracer, @span, @steps, @item, @end{recorder})
+                return await @resume(@tracer, @span, @steps, @item, @end, {recorder})
             except @Error as @error:
                 @hide(@error)
                 @end(@span, @error)
@@ -86,7 +85,6 @@ _COROUTINE_FUNCTION: Final = """\
 """
 # The first step of a coroutine is made in the wrapper: many have no other.
 
-_GENERATOR_LINE: Final = sys._getframe().f_lineno + 2
 _GENERATOR_FUNCTION: Final = """\
     def wrapper({params}):
         if @tracer.off:
@@ -94,12 +92,16 @@ _GENERATOR_FUNCTION: Final = """\
         @span = @begin(@tracer, @name, {start}, False)
         if @span is None:
             return (yield from @fn({args}))
-{capture}        try:
-            return (yield from @drive(
-                @tracer, @span, @fn({args}), None, @span, @end{recorder}))
-        except @Error as @error:
-            @hide(@error)
-            @end(@span, @error)
+{capture}        @recorder = {recorder}
+        @entry = @span
+        @body = @value = @error = None
+        try:
+            @steps = @fn({args})
+"""
+_GENERATOR_END: Final = """\
+        except @Error as @failure:
+            @hide(@failure)
+            @end(@span, @failure)
             raise
 """
 
@@ -134,38 +136,34 @@ _GIVEN_HEAD: Final = """\
         @steps = @unstarted.take()
 """
 
+_RETURNED: Final = "        @own_recorder.result(@span, @result)\n"
 _compiled: Final[dict[tuple[str, str], Any]] = {}
 _COMPILED_MOST: Final = 2_000
 """How many wrapper texts are kept compiled; functions of like signatures share one."""
 
 
-class _Kit:
+class _Kit(driver.LoopKit):
     """The names that a wrapper's text uses."""
 
-    __slots__ = ("begin", "end", "fn", "name", "recorder", "settle", "start", "tracer")
+    __slots__ = ("begin", "end", "fn", "name", "own_recorder", "settle", "start", "tracer")
 
     kind_of = staticmethod(kind_of)
-    drive = staticmethod(driver.drive)
     drive_step = staticmethod(driver.drive_step)
     resume = staticmethod(driver.resume)
     put_away = staticmethod(driver.put_away)
     hide = staticmethod(driver.hide_frames)
     first = staticmethod(driver.first_step)
-    outside = staticmethod(driver.from_outside)
-    next = staticmethod(next)
     Body = Body
     PLAIN = PLAIN
     str = str
     int = int
     bool = bool
     type = type
-    Error = BaseException
     Stop = StopAsyncIteration
-    Stopped = StopIteration
 
     def __init__(self, fn: Any, recorder: Recorder, settle: Any) -> None:
         self.fn = fn
-        self.recorder = recorder
+        self.own_recorder = recorder
         self.settle = settle
         self.tracer = recorder.tracer
         self.name = recorder.name
@@ -253,13 +251,14 @@ def is_traced(function: object) -> bool:
 
 
 def _text_of(flags: int) -> tuple[str, int]:
-    """The text for a kind of function, and the line of this file on which it begins."""
+    """The text for a kind of function, and the line on which it begins in its file."""
     if flags & _ASYNC_GENERATOR:
         return _ASYNC_GENERATOR_FUNCTION, _ASYNC_LINE
     if flags & _COROUTINE:
         return _COROUTINE_FUNCTION, _COROUTINE_LINE
     if flags & _GENERATOR:
-        return _GENERATOR_FUNCTION, _GENERATOR_LINE
+        line = driver.LOOP_LINE - _GENERATOR_FUNCTION.count("\n")
+        return _GENERATOR_FUNCTION + driver.LOOP + _GENERATOR_END, line
     return _FUNCTION, _FUNCTION_LINE
 
 
@@ -271,15 +270,16 @@ def _make(flags: int, parameters: Parameters, recorder: Recorder) -> Callable[[_
         args=parameters.arguments,
         start=f"*@start({parameters.arguments})" if recorder.starts else "None, None",
         capture=_capture(flags, parameters, recorder),
-        recorder=", @recorder" if recorder.captures_return else "",
-        returned="        @recorder.result(@span, @result)\n" if recorder.captures_return else "",
+        recorder="@own_recorder" if recorder.captures_return else "None",
+        returned=_RETURNED if recorder.captures_return else "",
     )
     prefix = "_"
     while any(name.startswith(prefix) for name in parameters.names):
         prefix += "_x"
     make: Callable[[_Kit], Any] | None = _compiled.get((text, prefix))
     if make is None:
-        make = _compile(text, prefix, line)
+        file = driver.__file__ if flags & _GENERATOR else __file__
+        make = compile_template(text, prefix, _Kit, file, line)
         if len(_compiled) < _COMPILED_MOST:
             _compiled[text, prefix] = make
     return make
@@ -290,17 +290,7 @@ def _capture(flags: int, parameters: Parameters, recorder: Recorder) -> str:
         return ""
     given = ", ".join([f"{name!r}: {name}" for name in recorder.captured])
     indent = " " * (12 if flags & _ASYNC_GENERATOR else 8)
-    return f"{indent}@recorder.arguments(@span, {{{given}}})\n"
-
-
-def _compile(text: str, prefix: str, line: int) -> Callable[[_Kit], Any]:
-    used = sorted({word for word in dir(_Kit) if f"@{word}" in text})
-    head = "".join([f"    {prefix}{word} = kit.{word}\n" for word in used])
-    whole = "def make(kit):\n" + head + text.replace("@", prefix) + "    return wrapper\n"
-    blank = "\n" * (line - 2 - len(used))  # its lines are those of this file
-    scope: dict[str, Any] = {}
-    exec(compile(blank + whole, __file__, "exec"), scope)  # made of names that were checked
-    return scope["make"]  # type: ignore[no-any-return]
+    return f"{indent}@own_recorder.arguments(@span, {{{given}}})\n"
 
 
 def _labelled(code: CodeType, original: CodeType) -> CodeType:
@@ -317,7 +307,7 @@ def _compile_given() -> Callable[[Body, Unstarted], Any]:
         params="", args="", start="", capture=""
     ).partition("        @step = @first(")
     line = _ASYNC_LINE + head.count("\n") - _GIVEN_HEAD.count("\n")
-    return _compile(_GIVEN_HEAD + first + loop, "_", line)(_Kit)  # type: ignore[arg-type]
+    return compile_template(_GIVEN_HEAD + first + loop, "_", _Kit, __file__, line)(_Kit)
 
 
 _run_async_generator: Final = _compile_given()

@@ -54,6 +54,18 @@ EXIT_TIMEOUT: Final = 5.0
 """Seconds for which a subscriber may hold up the end of the process."""
 
 
+def prepare() -> None:
+    """Import and make what recording needs.
+
+    Where a span begins or ends, or the process forks or ends, it would be too late.
+    """
+    diagnostics.prepare()
+    failures.prepare()
+    timers.prepare()
+    collector.guard()
+    process.register_end()
+
+
 class Subscribers:
     """The subscribers of one Tracing."""
 
@@ -102,13 +114,7 @@ class Subscribers:
         self._change(lambda: setattr(self, "exporters", (*self.exporters, exporter)))
 
     def _change(self, change: Callable[[], None]) -> None:
-        # What recording needs is imported and made here: where a span begins or ends, or the
-        # process forks or ends, it would be too late.
-        diagnostics.prepare()
-        failures.prepare()
-        timers.prepare()
-        collector.guard()
-        process.register_end()
+        prepare()
         from threading import main_thread
 
         with self.tracer.wiring:

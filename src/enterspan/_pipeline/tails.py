@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from enterspan._model.clock import ANCHOR, now_ns
 from enterspan._model.diagnostics import warn_once
+from enterspan._model.frozen import twin
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.values import cut, safe_repr, size_of
 from enterspan._pipeline.subscription import Stats, Subscription
@@ -35,10 +36,8 @@ from enterspan.events import (
     SpanOpen,
     StreamDiagnostic,
     TailEvent,
+    TailSpanContext,
     make_attributes,
-    make_span_open,
-    make_tail_context,
-    unfinished_tail_event,
 )
 
 TYPE_CHECKING = False
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
     from enterspan._pipeline.subscribers import Subscribers
     from enterspan._span.invocation import InvocationState
     from enterspan._span.span import Span
-    from enterspan.events import Attribute, EventInfo, TailSpanContext
+    from enterspan.events import Attribute, EventInfo
 
     Handlers: TypeAlias = Mapping[type, Callable[[Any], Any] | None]
     """The handlers by kind of event."""
@@ -74,6 +73,8 @@ _CLOSED_OK: Final = SpanClose("ok")
 """What most spans end with: a frozen value can be shared."""
 _TAIL_DELAY: Final = 0.01
 """Seconds for which a background tail gathers events before it looks."""
+_new: Any = object.__new__
+_SpanOpen, _TailContext, _TailEvent = twin(SpanOpen), twin(TailSpanContext), twin(TailEvent)
 _COUNT_TIMEOUT: Final = 0.1
 """Seconds to wait for a count, which a signal handler or a finalizer may have interrupted."""
 
@@ -291,36 +292,35 @@ class Stream:
         is the hot path of live tails, and written out: one call for each event and tail.
         """
         handlers = self._inline
-        if handlers is None or self._queue:
+        to = self.to
+        if handlers is None or self._queue or to.removed:
             self._put_aside(context, moment, payload, size)
             return
         busy = self._busy
-        event = unfinished_tail_event()
+        event = _new(_TailEvent)
         set_, before = self._set, self._get()
         try:
             if busy.setdefault(0, event) is not event:
                 self._put_aside(context, moment, payload, size)
                 return
-            kind = type(payload)
-            number = self._sequence
+            event.sequence = number = self._sequence
             self._sequence = number + 1
-            handler = handlers[kind]
-            if handler is not None and not self.to.removed:
-                # Between two threads, the moment may be earlier than that of the event before.
-                self._last = moment = max(moment, self._last)
+            handler = handlers[type(payload)]
+            if handler is not None:
+                if moment < self._last:  # between two threads, it may be
+                    moment = self._last
+                else:
+                    self._last = moment
                 event.invocation_id = self._id
                 event.span_context = context
                 event.timestamp = ANCHOR + moment
-                event.sequence = number
                 event.event = payload
                 event.__class__ = TailEvent
                 set_(SUPPRESSED)
                 result = handler(event)
-                self.to.delivered += 1
-                if result is not None and self.to.has_to_await(result):
-                    self._stop()
-            if kind is Outcome:
-                self._stop()
+                to.delivered += 1
+                if result is not None and to.has_to_await(result):
+                    self.stop()
         except BaseException as error:
             self._has_failed(error, context, moment, payload)
         finally:
@@ -343,7 +343,7 @@ class Stream:
             self._sequence -= 1
             self._queue.appendleft((context, moment, payload))
             return False
-        self._stop()
+        self.stop()
         self.to.has_raised(error)
         return True
 
@@ -376,6 +376,11 @@ class Stream:
                 del busy[0]
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether events wait to be delivered."""
+        return self.to.worker is not None or bool(self._queue)
+
+    @property
     def declined(self) -> bool:
         """Whether this tail wants nothing of the invocation (any more)."""
         return self._over or self.to.removed
@@ -402,12 +407,12 @@ class Stream:
                 result = to.tracer.suppressed(handler, event)
                 to.delivered += 1
                 if result is not None and to.has_to_await(result):
-                    self._stop()
+                    self.stop()
             except BaseException as error:
                 if not self._has_failed(error, context, moment, payload):
                     return False
         if kind is Outcome:
-            self._stop()
+            self.stop()
         return True
 
     def _begin(self, context: TailSpanContext, moment: int, onset: Onset) -> None:
@@ -419,7 +424,8 @@ class Stream:
         if self.to.worker is None:
             self._inline = handlers
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Deliver nothing more."""
         self._over = True
         self._handlers = self._inline = None
 
@@ -459,9 +465,9 @@ class TailStream(SpanProcessor):
         name = cut(root._name, subscribers.tracer.limits.name_bytes)
         onset = Onset(f"{root._span_id:016x}", name, info, given)
         above = f"{root._parent_id:016x}" if root._parent_id else None
-        self._root_context = make_tail_context(self._trace, onset.span_id, self._flags)
+        self._root_context = TailSpanContext(self._trace, onset.span_id, self._flags)
         root._memo = self._root_context
-        context = make_tail_context(self._trace, above, self._flags)
+        context = TailSpanContext(self._trace, above, self._flags)
         streams = [Stream(tail, state.id) for tail in subscribers.tails]
         for stream in streams:
             stream.put(context, root._start, onset, _EVENT_BYTES + len(name))
@@ -484,7 +490,7 @@ class TailStream(SpanProcessor):
         return context
 
     def _context(self, span_id: int) -> TailSpanContext:
-        return make_tail_context(self._trace, f"{span_id:016x}", self._flags)
+        return TailSpanContext(self._trace, f"{span_id:016x}", self._flags)
 
     def on_open(self, span: Span, parent: Span) -> None:
         """Put a `spanOpen` event."""
@@ -493,9 +499,18 @@ class TailStream(SpanProcessor):
         if len(name) > limit or not name.isascii():
             name = cut(name, limit)
         text = "%016x" % span._span_id  # noqa: UP031 - faster
-        span._memo = make_tail_context(self._trace, text, self._flags)
+        # Two values, made by stores: see `frozen`.
+        own: Any = _new(_TailContext)
+        own.trace_id = self._trace
+        own.span_id = text
+        own.trace_flags = self._flags
+        own.__class__ = TailSpanContext
+        span._memo = own
+        payload: Any = _new(_SpanOpen)
+        payload.span_id = text
+        payload.name = name
+        payload.__class__ = SpanOpen
         context = parent._memo or self._context(span._parent_id)
-        payload = make_span_open(text, name)
         for stream in self._streams:
             stream.put(context, span._start, payload, _EVENT_BYTES + len(name))
 
@@ -562,6 +577,8 @@ class TailStream(SpanProcessor):
             _EVENT_BYTES,
         )
         for stream in self._streams:
+            if not stream.is_waiting:
+                stream.stop()
             self._subscribers.see_off(stream.to)
 
 

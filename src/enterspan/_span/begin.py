@@ -59,11 +59,8 @@ def begin(
                 return _begin_root(
                     tracer, name, attributes, details, current, parent.context, make=make
                 )
-        if details is not None and details.min_duration:
-            if tracer.bridge is None:
-                hold_back(tracer, state)
-            else:
-                details.min_duration = 0  # what another tracer has begun can't be left out
+        if details is not None and details.min_duration and not hold_back(tracer, state):
+            details.min_duration = 0  # what another tracer has begun can't be left out
         span = make()
         span._name = name
         span._state = state

@@ -7,6 +7,7 @@ context holds. It remembers what was current before it, and `Current.entry` find
 
 from __future__ import annotations
 
+import sys
 from contextvars import ContextVar
 
 TYPE_CHECKING = False
@@ -111,11 +112,13 @@ class Current:
         """Make *entry* current."""
         entry._token = self.set(entry)
 
-    def detach(self, entry: Any) -> None:
+    def detach(self, entry: Any, unwinding: bool = False) -> None:
         """Make current what was current before *entry*, wherever and in whatever order.
 
-        What was attached after it stays current while it is open. Entries above it that have ended,
-        such as spans that their invocation has abandoned, are detached with it.
+        What was attached after it stays current while it is open: it may be a block around the
+        generator that is left. Entries above it that have ended, such as spans that their
+        invocation has abandoned, are detached with it; while an exception is *unwinding* the stack
+        through a plain function, so are those that are open, because nothing in there is running.
         """
         token = entry._token
         if token is None:
@@ -123,7 +126,9 @@ class Current:
         current = self.get()
         if current is entry:
             self.undo(token, entry)
-        elif current is SUPPRESSED or _has_ended_down_to(entry, current):
+        elif current is SUPPRESSED or _is_over_down_to(
+            entry, current, unwinding and not _is_called_by_generator()
+        ):
             try:
                 self.reset(token)
             except (ValueError, RuntimeError, LookupError):
@@ -161,10 +166,22 @@ class Current:
             set_(before)
 
 
-def _has_ended_down_to(entry: Any, current: Any) -> bool:
-    """Whether *entry* lies below *current* here, and everything above it has ended."""
+def _is_over_down_to(entry: Any, current: Any, unwound: bool) -> bool:
+    """Whether *entry* lies below *current*, and all above it has ended, or is *unwound*."""
     while current is not None and current is not entry:
-        if not current._end or current._token is None:
+        if current._token is None or not (unwound or current._end):
             return False
         current = _before(current._token)
     return current is entry
+
+
+_GENERATORS: Final = 0x20 | 0x80 | 0x200
+"""The code flags of generators, coroutines and async generators."""
+
+
+def _is_called_by_generator() -> bool:
+    """Whether the code that leaves a block is the body of a generator or a coroutine."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+        frame = frame.f_back
+    return bool(frame.f_code.co_flags & _GENERATORS)

@@ -41,7 +41,7 @@ def end_span(
                 except (ValueError, RuntimeError, LookupError, TypeError):
                     tracer.detach(span)
             else:
-                tracer.detach(span)
+                tracer.detach(span, error is not None)
         if error is not None and not span._end:
             try:
                 mark(span, error, moment)

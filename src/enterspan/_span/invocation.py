@@ -193,7 +193,7 @@ class InvocationState:
     def _abandon(self, span: Span, moment: int, outcome: str) -> None:
         details_of(span).outcome = outcome
         if self.dispatch is not None:
-            self.dispatch.abandon(span, self, moment)
+            self.dispatch.close(span, self, moment, True)
             return
         span._end = moment
         if self.sampled:
@@ -385,7 +385,7 @@ def exit_root(root: Span, error: BaseException | None = None) -> None:
             _end_root(root, error, moment)
         else:
             state.finish()
-        tracer.detach(root)  # past the entries above it, which have ended now
+        tracer.detach(root, error is not None)  # past the entries above it, which are over now
 
 
 class Invocation:

@@ -182,12 +182,15 @@ def _is_negligible(span: Span) -> bool:
     )
 
 
-def hold_back(tracer: Any, state: Any) -> None:
-    """Put a duration filter before the processor of an invocation that is open."""
+def hold_back(tracer: Any, state: Any) -> bool:
+    """Put a duration filter before the processor of an invocation; False if it is immediate."""
     with tracer.wiring:
         dispatch = state.dispatch
         if dispatch is None:
             state.dispatch = Dispatch(DurationFilter(state, lambda: None), tracer)
         elif type(dispatch.processor) is not DurationFilter:
             inner = dispatch.processor
+            if inner is not None and inner.is_immediate:
+                return False
             dispatch.processor = DurationFilter(state, lambda: inner)
+    return True

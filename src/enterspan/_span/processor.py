@@ -42,6 +42,8 @@ class SpanProcessor:
 
     defers = False
     """Whether it calls `Tracer.hand_over` itself, for each closed span, once it has decided."""
+    is_immediate = False
+    """Whether it must see each span before the program does: nothing is held back from it."""
 
     def on_open(self, span: Span, parent: Span) -> None:
         """A span below the root opens. It has its ids and is not yet current."""
@@ -218,7 +220,7 @@ class Dispatch:
             if state.open is None and spans.pop(span, self) is None:
                 # Another thread has ended the invocation since, and did not find this one.
                 details_of(span).outcome = "abandoned"
-                self._closed(processor, span, state, now_ns())
+                self.close(span, state, now_ns(), True)
         except RecursionError:  # the stack is at its end, where no call succeeds
             try:
                 del spans[span]
@@ -226,8 +228,8 @@ class Dispatch:
                 pass  # it was not listed yet
             return False
         except BaseException:  # it arrived from elsewhere: the caller gets no span to end
-            if spans.pop(span, self) is None and processor is not None:
-                self._closed(processor, span, state, now_ns())
+            if spans.pop(span, self) is None:
+                self.close(span, state, now_ns(), True)
             raise
         finally:
             try:
@@ -238,25 +240,36 @@ class Dispatch:
                 self._report()
         return True
 
-    def close(self, span: Span, state: Any, moment: int) -> None:
-        """Take a span off the list of open ones and dispatch that; once, by any thread."""
+    def close(self, span: Span, state: Any, moment: int, claimed: bool = False) -> None:
+        """Take a span off the list of open ones, unless it was *claimed*, and dispatch its end."""
         busy = self.busy
         spans = state.spans
         try:
             busy[span] = None
             processor = self.processor
-            try:
-                del spans[span]
-            except KeyError:
-                if not state.claim_unlisted(span):
-                    return
-            if processor is not None:
+            if not claimed:
                 try:
-                    self._closed(processor, span, state, moment)
-                except RecursionError:
-                    span._end = 0  # it is ended again where there is more of the stack
+                    del spans[span]
+                except KeyError:
+                    if not state.claim_unlisted(span):
+                        return
+            span._end = moment
+            tracer = self.tracer
+            if processor is None or self.generation != tracer.generation:
+                span._attributes = span._details = None  # the parent process reports it
+            else:
+                if span._answers and span._span_id == state.root_id:
+                    self._root_closes(processor, span, moment)
+                try:
+                    processor.on_close(span)
+                except RecursionError:  # it is ended again where there is more of the stack
+                    span._end = 0
                     spans[span] = None
                     raise
+                except BaseException:  # it arrived from elsewhere
+                    self._hand_over(processor, span, state)
+                    raise
+                self._hand_over(processor, span, state)
         finally:
             try:
                 del busy[span]
@@ -264,33 +277,24 @@ class Dispatch:
                 pass
             if self.outcomes:
                 self._report()
-        if not spans:
+        if not spans and not claimed:
             state.settle(moment)
 
-    def _closed(self, processor: SpanProcessor, span: Span, state: Any, moment: int) -> None:
-        span._end = moment
-        tracer = self.tracer
-        if self.generation != tracer.generation:  # the parent process reports it
-            span._attributes = span._details = None
-            return
-        if span._answers and span._span_id == state.root_id and not self.answered:
-            details = span._details
-            if details is None or details.outcome == "ok":  # it answers by returning
-                self.answered = True
-                processor.on_return(None, moment)
-        processor.on_close(span)
+    def _hand_over(self, processor: SpanProcessor, span: Span, state: Any) -> None:
         span._memo = None
         if processor.defers:
             return
-        if tracer.exporting and state.sampled:
-            tracer.hand_over(span)
+        if self.tracer.exporting and state.sampled:
+            self.tracer.hand_over(span)
         else:
             span._attributes = span._details = None
 
-    def abandon(self, span: Span, state: Any, moment: int) -> None:
-        """Dispatch the close of a span that was just taken off the list."""
-        if self.processor is not None:
-            self._closed(self.processor, span, state, moment)
+    def _root_closes(self, processor: SpanProcessor, root: Span, moment: int) -> None:
+        """A root that the program has not asked for answers by its end."""
+        details = root._details
+        if not self.answered and (details is None or details.outcome == "ok"):
+            self.answered = True
+            processor.on_return(None, moment)
 
     def answer(self, info: Any, moment: int) -> None:
         """Dispatch that the handler has answered; the first answer counts."""

@@ -150,7 +150,8 @@ class Tracer(Current):
             if bridge is None:
                 self.get, self.set = self.variable.get, self.variable.set
             else:
-                self.get, self.set, self.reset = bridge.get, bridge.set, bridge.reset
+                # `reset` first: another thread may `set` in between.
+                self.reset, self.get, self.set = bridge.reset, bridge.get, bridge.set
             self.update()
 
     # --- questions ---
@@ -202,7 +203,7 @@ class Tracer(Current):
         if state.spans.pop(span, self) is None:
             span._end = moment
             if state.dispatch is not None:
-                state.dispatch.abandon(span, state, moment)
+                state.dispatch.close(span, state, moment, True)
             elif state.sampled:
                 self.hand_over(span)
             state.settle(moment)

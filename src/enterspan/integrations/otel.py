@@ -1,11 +1,10 @@
 """The OpenTelemetry bridge: our spans and those of OpenTelemetry's instrumentations in one trace.
 
-With it installed, each span is backed by one of the user's own tracer provider, whose ids it takes
-and which is OpenTelemetry's current span for as long as ours is current. So what a library's
-instrumentation records hangs under our spans and ours under its, and all that the provider is set
-up to do (sampling, processors, exporters) is done for both. Only the public interface of
-`opentelemetry-api` is used; where the provider is an SDK's, the spans of others reach our tails
-and exporters as well.
+While it is installed, each of our spans has a *twin*: a span of the user's tracer provider, whose
+ids it takes, and which is OpenTelemetry's current span while ours is current. What the provider is
+set up to do (sampling, processors, exporters) is done for it. If the provider is the SDK's, each
+span that others start has a *shadow*: a span of ours with its ids, for our tails and exporters.
+Only the public interface of `opentelemetry-api` is used.
 """
 
 # The optional packages may not be there when types are checked.
@@ -22,13 +21,16 @@ from enterspan._model.clock import ANCHOR, now_ns, wall_ns
 from enterspan._model.diagnostics import warn, warn_once
 from enterspan._model.failures import Failure
 from enterspan._model.ids import SpanContext
+from enterspan._model.interrupts import is_interrupt
 from enterspan._model.values import clean_all, clean_text
-from enterspan._span.context import QUIET, State, first_alive, look, span_at
-from enterspan._span.invocation import kind_of
-from enterspan._span.lifeline import new_root
-from enterspan._span.scope import begin
-from enterspan._span.span import NOOP_SPAN, Rare, Span, end_span, keep_event, put_attributes, rare
-from enterspan._span.telling import Telling
+from enterspan._pipeline.subscribers import prepare
+from enterspan._span.begin import begin
+from enterspan._span.context import SUPPRESSED, first_attached, span_of
+from enterspan._span.details import Details, details_of, keep_event, put_attributes
+from enterspan._span.end import end_span
+from enterspan._span.invocation import DISABLED, ENDED, LIVE, UNSAMPLED, kind_of, start_root
+from enterspan._span.processor import Filter, SpanProcessor
+from enterspan._span.span import Span, StartedSpan
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 
@@ -46,38 +48,46 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from enterspan._span.lifeline import Lifeline
-    from enterspan._span.switchboard import Switchboard
-    from enterspan.events import Attribute, EventInfo, Log
+    from enterspan._span.invocation import InvocationState
+    from enterspan._span.tracer import Tracer
+    from enterspan.events import Attribute, EventInfo
 
 __all__ = ["ASKED_BY", "OUTCOME", "SCOPE", "Bridge", "install", "install_if_asked"]
 
 ASKED_BY: Final = "ENTERSPAN_OTEL_BRIDGE"
-"""The variable by which `opentelemetry-instrument` installs it: `1`, `true`, `yes` or `on`."""
+"""The variable with which `opentelemetry-instrument` installs it: `1`, `true`, `yes` or `on`."""
 
 OUTCOME: Final = "enterspan.outcome"
-"""The attribute that carries an outcome that OpenTelemetry has no word for."""
+"""The attribute for an outcome that OpenTelemetry has no status for."""
 
 SCOPE: Final = "otel.scope.name"
-"""The attribute of a span of somebody else's that says whose (OpenTelemetry's own name for it)."""
+"""The attribute of a foreign span that names its instrumentation, as OpenTelemetry does."""
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_NO_PROCESSOR: Final = SpanProcessor()
 
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
-_installed: weakref.WeakKeyDictionary[Switchboard, Bridge] = weakref.WeakKeyDictionary()
+_installed: weakref.WeakKeyDictionary[Tracer, Bridge] = weakref.WeakKeyDictionary()
 
 
 def install(tracing: Tracing = default_tracing, tracer_provider: object = None) -> Bridge:
-    """Back the spans of `tracing` with those of an OpenTelemetry tracer provider.
+    """Give each span of *tracing* a twin in an OpenTelemetry tracer provider.
 
-    Without one it is the global provider, also one that is set later. What is returned has
-    `remove()`, and is a block at whose end that is done. Invocations that are open already stay as
-    they are. Installed a second time, the bridge that is there is returned.
+    Invocations that are open already stay as they are.
 
-    Raises TypeError for what is no Tracing or no provider, and ValueError where a bridge to another
-    provider is installed.
+    Args:
+        tracing: Whose spans.
+        tracer_provider: The provider; by default the global one, also if it is set later.
+
+    Returns:
+        The bridge, which has `remove()` and is a block that removes it at its end. Installed again,
+        the bridge that is there.
+
+    Raises:
+        TypeError: One of them is something else.
+        ValueError: A bridge to another provider is installed.
     """
     if not isinstance(tracing, Tracing):
         raise TypeError(f"install takes a Tracing, not {tracing!r}")
@@ -89,17 +99,18 @@ def install(tracing: Tracing = default_tracing, tracer_provider: object = None) 
             "tracer_provider must be an OpenTelemetry TracerProvider, or None for the global one,"
             f" not {tracer_provider!r}"
         )
-    board = tracing._board
-    with board.wiring:
-        known = _installed.get(board)
+    prepare()
+    tracer = tracing._tracer
+    with tracer.wiring:
+        known = _installed.get(tracer)
         if known is not None:
             if known.tracer_provider is not tracer_provider:
                 raise ValueError(
                     f"{tracing!r} is bridged to another tracer provider: remove() that bridge first"
                 )
             return known
-        bridge = _installed[board] = Bridge(board, tracer_provider)
-        board.use_bridge(bridge)
+        bridge = _installed[tracer] = Bridge(tracer, tracer_provider)
+        tracer.use_bridge(bridge)
     return bridge
 
 
@@ -115,28 +126,27 @@ def install_if_asked() -> None:
 class Bridge:
     """A bridge that is installed; also a block, at whose end it is removed."""
 
-    def __init__(self, board: Switchboard, tracer_provider: Any) -> None:  # internal
+    def __init__(self, tracer: Tracer, tracer_provider: Any) -> None:  # internal
         self.tracer_provider: object = tracer_provider
         """The provider that was given; None for the global one."""
-        self._board = board
-        self._tracer = otel_trace.get_tracer(board.name, tracer_provider=tracer_provider)
-        self._foreign = _ForeignSpans(self)
-        self._here = _Here(board, self._foreign)
+        self._tracer = tracer
+        self._otel_tracer = otel_trace.get_tracer(tracer.name, tracer_provider=tracer_provider)
+        self._shadows = _Shadows(self, tracer)
+        self._current = _BridgedCurrent(tracer, self._shadows)
         self._own = otel_context.create_key("enterspan-own")
-        self._removed = False
-        self.get = self._here.get  # internal
-        self.set = self._here.set  # internal
-        self.reset = self._here.reset  # internal
-        self.upstream = self._here.upstream  # internal
-        self._foreign.listen()
+        self.is_removed = False  # internal
+        self.get = self._current.get  # internal
+        self.set = self._current.set  # internal
+        self.reset = self._current.reset  # internal
+        self._shadows.subscribe()
 
     def remove(self) -> None:
-        """Back no more invocations from here on; a second time does nothing."""
-        with self._board.wiring:
-            if not self._removed:
-                self._removed = True
-                _installed.pop(self._board, None)
-                self._board.use_bridge(None)
+        """Give no further invocation a twin; a second time does nothing."""
+        with self._tracer.wiring:
+            if not self.is_removed:
+                self.is_removed = True
+                _installed.pop(self._tracer, None)
+                self._tracer.use_bridge(None)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -153,54 +163,60 @@ class Bridge:
 
     def __repr__(self) -> str:
         """Show which Tracing is bridged."""
-        return f"<Bridge of {self._board.name!r} to OpenTelemetry>"
+        return f"<Bridge of {self._tracer.name!r} to OpenTelemetry>"
 
-    # --- what the core calls ---
+    # --- what the tracer calls ---
 
-    def root_opened(  # internal
+    def upstream(self) -> SpanContext | None:  # internal
+        """Return the context of OpenTelemetry's current span, as a parent."""
+        found = otel_trace.get_current_span().get_span_context()
+        return _our_context(found) if found.is_valid else None
+
+    def processor_for(  # internal
         self,
-        lifeline: Lifeline,
+        state: InvocationState,
         root: Span,
         parent: SpanContext | None,
         link: SpanContext | None,
         info: EventInfo | None,
         given: tuple[Attribute, ...],
-    ) -> None:
-        """Back a root: the provider says which ids it has and whether it is sampled."""
-        board = self._board
-        self._foreign.listen()
+    ) -> SpanProcessor | None:
+        """Start the twin of a root, take over its ids and sampling, and make the processor."""
+        tracer = self._tracer
+        self._shadows.subscribe()
         above = _context_under(parent)
-        twin = _adopted(root) or self.start(root, above, kind_of(info), link)
+        foreign = _foreign_of(root)
+        twin = self.start_twin(root, above, kind_of(info), link) if foreign is None else foreign
         own = twin.get_span_context()
-        if _is_new(own, otel_trace.get_current_span(above)):
-            lifeline.trace_id = own.trace_id
-            lifeline.trace_state = own.trace_state.to_header()
-            lifeline.trace_flags = int(own.trace_flags)
-            lifeline.root_id = root._span_id = own.span_id
-            lifeline.kept = own.trace_flags.sampled
-        else:
-            twin = None  # no SDK is at work
-        inner = board.announce(lifeline, root, parent, info, given)
-        if inner is None and not (lifeline.kept and board.exports):
-            if twin is None:
-                _pass_through(lifeline, root, parent)
-                return
+        is_new = _is_new(own, above)
+        if is_new:
+            state.trace_id = own.trace_id
+            state.trace_state = own.trace_state.to_header()
+            state.trace_flags = int(own.trace_flags)
+            state.root_id = root._span_id = own.span_id
+            state.sampled = own.trace_flags.sampled
+        inner = tracer.processor_for(state, root, parent, info, given)
+        if inner is None and not (state.sampled and tracer.exporting):
+            if not is_new:
+                _pass_through(state, root, parent)
+                return None
             if not twin.is_recording():
-                return
-        watch = Backing(self, lifeline, inner)
-        watch.keep(root, twin or _unrecorded(root.context))
-        lifeline.watch = watch
+                return None
+        processor = TwinProcessor(self, inner or _NO_PROCESSOR)
+        if is_new and foreign is None:
+            processor.keep(root, twin)
+        return processor
 
     # --- what its own parts call ---
 
-    def start(  # internal
+    def start_twin(  # internal
         self, span: Span, above: Any, kind: str = "internal", link: SpanContext | None = None
     ) -> Any:
-        """Start the provider's span for one of ours."""
-        if span._more is not None and kind == "internal":
-            kind = span._more.kind
+        """Start the provider's span for one of ours; the invalid one if that fails."""
+        if span._details is not None and kind == "internal":
+            kind = span._details.kind
         try:
-            return self._tracer.start_span(
+            return self._otel_tracer.start_span(
                 span._name,
                 context=otel_context.set_value(self._own, True, above),
                 kind=otel_trace.SpanKind[kind.upper()],
@@ -209,38 +225,40 @@ class Bridge:
                 start_time=wall_ns(span._start),
             )
         except Exception as error:
-            warn_once(self, "tracer provider", error)
+            self.failed("tracer provider", error)
             return otel_trace.INVALID_SPAN
 
     def is_own(self, context: Any) -> bool:  # internal
-        """Whether a span that starts in this context is started by us."""
+        """Return whether a span that starts in this context is a twin."""
         return otel_context.get_value(self._own, context) is not None
 
-    @property
-    def is_removed(self) -> bool:  # internal
-        """Whether it has been removed."""
-        return self._removed
+    def failed(self, what: str, error: BaseException) -> None:  # internal
+        """Raise what arrived for the program, or the end of the stack; log anything else once."""
+        if not isinstance(error, Exception) or type(error) is RecursionError or is_interrupt(error):
+            raise error
+        warn_once(self, what, error)
 
 
 # --- what is current ------------------------------------------------------------------------------
 
 
-class _Place:
-    """What OpenTelemetry's context carries of ours: an entry, its span there, what was before."""
+class _Attached:
+    """What OpenTelemetry's context holds of ours: an entry, its twin, and the context before."""
 
-    __slots__ = ("before", "entry", "is_left", "span")
+    __slots__ = ("before", "entry", "is_detached", "twin")
 
-    def __init__(self, entry: Any, span: Any, before: Any) -> None:
-        self.is_left = False
+    def __init__(self, entry: Any, twin: Any, before: Any) -> None:
+        self.is_detached = False
         self.entry = entry
-        self.span = span
+        self.twin = twin
         self.before = before
 
 
-class _Change:
-    """What undoes a `set`."""
+class _Token:
+    """What undoes a `set`; it has what of `contextvars.Token` is used."""
 
     __slots__ = ("before", "old_value", "own")
+    MISSING = object()
 
     def __init__(self, own: Any, old_value: Any, before: Any) -> None:
         self.own = own
@@ -248,140 +266,123 @@ class _Change:
         self.before = before
 
 
-class _Here:
-    """Which span is current: OpenTelemetry's context is asked, and kept in step.
+class _BridgedCurrent:
+    """Which span is current, by OpenTelemetry's context, which is kept in step with ours.
 
-    Our own variable is set as well. It tells whether a change is undone where it was made (Python
-    refuses it elsewhere, and OpenTelemetry's `detach` would log an error), and it alone holds the
-    sign that a listener is at work.
+    Our own variable is set as well. It shows whether a `set` is undone where it was made: Python
+    refuses that elsewhere, and OpenTelemetry's `detach` would log an error. And only it is ever set
+    to SUPPRESSED.
     """
 
-    def __init__(self, board: Switchboard, foreign: _ForeignSpans) -> None:
-        variable: Any = board._variable
-        self._get_own = variable.get
-        self._set_own = variable.set
-        self._reset_own = variable.reset
-        self._foreign = foreign
-        self._key = otel_context.create_key("enterspan-place")
+    def __init__(self, tracer: Tracer, shadows: _Shadows) -> None:
+        self._variable = tracer.variable
+        self._shadows = shadows
+        self._key = otel_context.create_key("enterspan-attached")
 
     def get(self) -> Any:
-        """The entry that stands for OpenTelemetry's current span, or for the nearest one above."""
-        own = self._get_own()
-        if own is QUIET:
+        """Return the entry for OpenTelemetry's current span, or for the nearest one above."""
+        own = self._variable.get()
+        if own is SUPPRESSED:
             return own
         found = self.entry_in(otel_context.get_current())
         return own if found is None and own is not None and _is_older(own) else found
 
     def entry_in(self, context: Any) -> Any:
-        """The same for any context of OpenTelemetry's."""
-        place: Any = context.get(self._key)
+        """Return the same for any context of OpenTelemetry's."""
+        attached: Any = context.get(self._key)
         span = otel_trace.get_current_span(context)
-        if place is not None and place.span is span:
-            return place.entry
-        shadow = self._foreign.shadow_of(span)
+        if attached is not None and attached.twin is span:
+            return attached.entry
+        shadow = self._shadows.shadow_of(span)
         if shadow is not None:
             return shadow
-        if place is None or place.span.get_span_context().trace_id != _trace_id(span):
-            return None  # somebody has begun, or continued, another trace
-        return place.entry
+        if attached is None or _trace_id(attached.twin) != _trace_id(span):
+            return None  # another trace was begun, or continued, inside of ours
+        return attached.entry
 
     def heal(self) -> None:
-        """Leave a span of ours that was left already, while somebody's span in it was current.
+        """Detach an ended span of ours to which OpenTelemetry has gone back.
 
-        When that one is left, OpenTelemetry goes back to what was current before it.
+        It does when a foreign span is detached after the span of ours around it.
         """
         context = otel_context.get_current()
-        place: Any = context.get(self._key)
+        attached: Any = context.get(self._key)
         if (
-            place is None
-            or not place.is_left
-            or otel_trace.get_current_span(context) is not place.span
+            attached is not None
+            and attached.is_detached
+            and otel_trace.get_current_span(context) is attached.twin
         ):
-            return
-        span = span_at(place.entry)
-        if span is not None and span._end:
-            otel_context.attach(self._before(context))
+            span = span_of(attached.entry)
+            if span is not None and span._end:
+                otel_context.attach(self._before(context))
 
     def set(self, entry: Any) -> Any:
-        """Make an entry current here, and its span in OpenTelemetry's context."""
-        if entry is QUIET:
-            return self._set_own(entry)
+        """Make an entry current, and its twin in OpenTelemetry's context."""
+        if entry is SUPPRESSED:
+            return self._variable.set(entry)
         context = otel_context.get_current()
         before = self.get()
-        change = _Change(self._set_own(entry), before, context)
+        token = _Token(self._variable.set(entry), before, context)
         otel_context.attach(self._outside(context) if entry is None else self._in(context, entry))
-        return change
+        return token
 
     def reset(self, token: Any) -> None:
-        """Undo a `set`. Raises ValueError where that was made in another context."""
-        if type(token) is not _Change:
-            self._reset_own(token)
+        """Undo a `set`. Raises ValueError if it was made in another context."""
+        if type(token) is not _Token:
+            self._variable.reset(token)
             return
         context = otel_context.get_current()
-        place: Any = context.get(self._key)
-        if place is not None and otel_trace.get_current_span(context) is not place.span:
-            place.is_left = True  # somebody's span in it is current still: see `heal`
-        self._reset_own(token.own)
-        otel_context.attach(self._alive(token.before))
-
-    def upstream(self) -> SpanContext | None:
-        """OpenTelemetry's current span, as a parent."""
-        found = otel_trace.get_current_span().get_span_context()
-        return _our_context(found) if found.is_valid else None
+        attached: Any = context.get(self._key)
+        if attached is not None and otel_trace.get_current_span(context) is not attached.twin:
+            attached.is_detached = True  # a foreign span in it is still current: see `heal`
+        self._variable.reset(token.own)
+        otel_context.attach(self._first_attached(token.before))
 
     def _in(self, context: Any, entry: Any) -> Any:
-        span = span_at(entry)
-        if span is None or span is NOOP_SPAN or span._lifeline.origin.state is State.UNHEARD:
+        span = span_of(entry)
+        if span is None or span._state.phase == DISABLED:
             twin = otel_trace.get_current_span(context)
         else:
             twin = twin_of(span)
-        place = _Place(entry, twin, self._before(context))
-        within = otel_trace.set_span_in_context(twin, context)
-        return otel_context.set_value(self._key, place, within)
+        attached = _Attached(entry, twin, self._before(context))
+        return otel_context.set_value(
+            self._key, attached, otel_trace.set_span_in_context(twin, context)
+        )
 
     def _before(self, context: Any) -> Any:
-        """What to go back to one day: past the places of spans that have ended, which it'd pin."""
-        place: Any = context.get(self._key)
-        while place is not None:
-            span = span_at(place.entry)
+        """Return what to go back to later: without the spans that have ended, to free them."""
+        while (attached := context.get(self._key)) is not None:
+            span = span_of(attached.entry)
             if span is None or not span._end:
                 break
-            context = place.before
-            place = context.get(self._key)
+            context = attached.before
         return context
 
-    def _alive(self, context: Any) -> Any:
-        """The nearest context whose innermost span of ours was not left out of turn."""
-        place: Any = context.get(self._key)
+    def _first_attached(self, context: Any) -> Any:
+        """Return the nearest context whose innermost entry was not detached out of order."""
         while (
-            place is not None
-            and first_alive(place.entry) is not place.entry
-            and otel_trace.get_current_span(context) is place.span
+            (attached := context.get(self._key)) is not None
+            and first_attached(attached.entry) is not attached.entry
+            and otel_trace.get_current_span(context) is attached.twin
         ):
-            context = place.before
-            place = context.get(self._key)
+            context = attached.before
         return context
 
     def _outside(self, context: Any) -> Any:
-        """The nearest context with nothing of ours."""
-        place: Any = context.get(self._key)
-        while place is not None:
-            context = place.before
-            place = context.get(self._key)
+        """Return the nearest context with nothing of ours."""
+        while (attached := context.get(self._key)) is not None:
+            context = attached.before
         return context
 
 
 def _is_older(entry: Any) -> bool:
-    """Whether an entry is of an invocation that began before the bridge, and lives."""
-    span = span_at(first_alive(entry))
-    if span is None:
-        return False
-    lifeline = span._lifeline.origin
-    return lifeline.state is State.LIVE and type(lifeline.watch) is not Backing
+    """Whether an entry belongs to an open invocation that began before the bridge."""
+    span = span_of(first_attached(entry))
+    return span is not None and span._state.phase == LIVE and _twins_of(span._state) is None
 
 
 def _context_under(parent: SpanContext | None) -> Any:
-    """OpenTelemetry's context, with baggage and all, in which a child of `parent` is to start."""
+    """Return OpenTelemetry's context, with its baggage, in which a child of *parent* starts."""
     context = otel_context.get_current()
     if parent is None:
         return otel_trace.set_span_in_context(otel_trace.INVALID_SPAN, context)
@@ -395,21 +396,22 @@ def _trace_id(span: Any) -> int:
     return int(span.get_span_context().trace_id)
 
 
-def _is_new(context: Any, parent: Any) -> bool:
-    """Whether a provider has made a span: without an SDK it gives back the parent's context."""
-    return bool(context.is_valid) and context.span_id != parent.get_span_context().span_id
+def _is_new(own: Any, above: Any) -> bool:
+    """Whether the provider has made a span: without an SDK it returns the parent's context."""
+    parent = otel_trace.get_current_span(above).get_span_context()
+    return bool(own.is_valid) and own.span_id != parent.span_id
 
 
-def _pass_through(lifeline: Lifeline, root: Span, parent: SpanContext | None) -> None:
-    """Let a root that nobody records be as good as its parent: nobody will miss it in the trace."""
+def _pass_through(state: InvocationState, root: Span, parent: SpanContext | None) -> None:
+    """Give a root that is not recorded its parent's id, so that nothing is missing in the trace."""
     if parent is None:
-        lifeline.trace_flags = 0
+        state.trace_flags = 0
     else:
-        root._span_id = lifeline.root_id = parent.span_id
-        lifeline.trace_flags = parent.trace_flags
+        root._span_id = state.root_id = parent.span_id
+        state.trace_flags = parent.trace_flags
 
 
-# --- contexts, ours and theirs --------------------------------------------------------------------
+# --- contexts, ours and OpenTelemetry's -----------------------------------------------------------
 
 
 def _our_context(context: Any) -> SpanContext:
@@ -434,152 +436,136 @@ def _unrecorded(context: SpanContext) -> Any:
     return otel_trace.NonRecordingSpan(_otel_context(context))
 
 
+# --- twins ----------------------------------------------------------------------------------------
+
+
+class ShadowDetails(Details):
+    """The details of a shadow: they know the foreign span."""
+
+    __slots__ = ("foreign",)
+
+    def __init__(self, foreign: Any) -> None:
+        super().__init__()
+        self.foreign = weakref.ref(foreign)  # it is freed, and its shadow, if it is dropped
+
+
+def _foreign_of(span: Span) -> Any:
+    """Return the foreign span whose shadow a span is, if it is one."""
+    details = span._details
+    return details.foreign() if type(details) is ShadowDetails else None
+
+
+def _twins_of(state: InvocationState) -> TwinProcessor | None:
+    processor = None if state.dispatch is None else state.dispatch.processor
+    return processor if type(processor) is TwinProcessor else None
+
+
 def twin_of(span: Span) -> Any:
-    """The provider's span behind one of ours; one with its ids where there is none (any more)."""
-    watch = span._lifeline.origin.watch
-    twin = watch.twins.get(span) if type(watch) is Backing else None
-    return _unrecorded(span.context) if twin is None else twin
+    """Return the twin of a span, or the foreign span; one with its ids if there is none."""
+    foreign = _foreign_of(span)
+    if foreign is not None:
+        return foreign
+    processor = _twins_of(span._state)
+    known = None if processor is None else processor.twins.get(span._span_id)
+    return _unrecorded(span.context) if known is None else known[0]
 
 
-# --- our spans, with one of the provider's behind each --------------------------------------------
+class TwinProcessor(Filter):
+    """Starts and ends the twins of an invocation's spans, and forwards everything."""
 
+    __slots__ = ("bridge", "twins")
 
-class Adopted(Rare):
-    """What is known of a span that somebody else's instrumentation has started."""
+    is_immediate = True
 
-    __slots__ = ("twin",)
-
-    def __init__(self, twin: Any) -> None:
-        super().__init__()
-        self.twin = twin
-
-
-def _adopted(span: Span) -> Any:
-    more = span._more
-    return more.twin if type(more) is Adopted else None
-
-
-class Backing(Telling):
-    """Stands between an invocation and its `Watch`, if any, and keeps the provider's spans."""
-
-    __slots__ = ("_bridge", "_given", "_inner", "_lifeline", "generation", "twins")
-
-    def __init__(self, bridge: Bridge, lifeline: Lifeline, inner: Any) -> None:
-        super().__init__()
-        self._bridge = bridge
-        self._lifeline = lifeline
-        self._inner = inner
-        self.generation = lifeline.board.generation
-        self.twins: dict[Span, Any] = {}
-        self._given: dict[Span, dict[str, Any]] = {}
+    def __init__(self, bridge: Bridge, inner: SpanProcessor) -> None:
+        super().__init__(inner)
+        self.bridge = bridge
+        # By id, so that a span that is dropped is freed: the twin, and what it was started with.
+        self.twins: dict[int, tuple[Any, Mapping[str, Any]]] = {}
 
     def keep(self, span: Span, twin: Any) -> None:
         """Keep the twin of a span, and the attributes that it was started with."""
-        self.twins[span] = twin
-        if span._attributes:
-            self._given[span] = span._attributes.copy()
+        attributes = span._attributes
+        self.twins[span._span_id] = twin, attributes.copy() if attributes else _NOTHING
 
-    @property
-    def is_inherited(self) -> bool:
-        """Whether the invocation belongs to the process that this one was forked from."""
-        return self.generation != self._lifeline.board.generation
-
-    def opened(self, span: Span, parent: Span) -> None:
-        """A span below the root was opened: start its twin, and take over its id."""
-        twin = _adopted(span)
-        if twin is None:
-            above = otel_context.get_current()
-            if span_at(self._lifeline.board.get()) is not parent:
-                above = otel_trace.set_span_in_context(twin_of(parent), above)
-            twin = self._bridge.start(span, above)
-            if not _is_new(twin.get_span_context(), otel_trace.get_current_span(above)):
-                twin = _unrecorded(span.context)
-        span._span_id = twin.get_span_context().span_id
-        self.keep(span, twin)
-        if self._inner is not None:
-            self._inner.opened(span, parent)
-
-    def closed(self, span: Span) -> None:
-        """A span has ended, and its twin with it."""
-        twin = self.twins.pop(span, None)
-        given = self._given.pop(span, _NOTHING)
-        if self.is_inherited:
-            span._attributes = span._more = None
-            return
-        if twin is not None and _adopted(span) is None:
-            try:
-                _finish_twin(span, twin, given)
-            except Exception as error:
-                warn_once(self._bridge, "tracer provider", error)
-        if self._inner is not None:
-            self._inner.closed(span)
+    def on_open(self, span: Span, parent: Span) -> None:
+        """Start the twin, and take over its id, before the inner processor is called."""
+        foreign = _foreign_of(span)
+        if foreign is not None:
+            span._span_id = foreign.get_span_context().span_id
         else:
-            self._lifeline.board.hand_over(span, kept=self._lifeline.kept)
+            above = otel_context.get_current()
+            if span_of(self.bridge.get()) is not parent:
+                above = otel_trace.set_span_in_context(twin_of(parent), above)
+            twin = self.bridge.start_twin(span, above)
+            own = twin.get_span_context()
+            if _is_new(own, above):
+                span._span_id = own.span_id
+                self.keep(span, twin)
+        self.inner.on_open(span, parent)
 
-    def returned(self, info: Any, moment: int) -> None:
-        """The handler has answered."""
-        if self._inner is not None:
-            self._inner.returned(info, moment)
-
-    def exception(self, span: Span, failure: Failure, moment: int) -> None:
-        """An exception has left a span, or was recorded on it."""
-        if self._inner is not None:
-            self._inner.exception(span, failure, moment)
-
-    def diagnostic(self, span: Span, channel: str, message: dict[str, Any], moment: int) -> None:
-        """Somebody recorded an event on a span."""
-        if self._inner is not None:
-            self._inner.diagnostic(span, channel, message, moment)
-
-    def logged(self, span: Span, moment: int, line: Log) -> None:
-        """Somebody logged under a span."""
-        if self._inner is not None:
-            self._inner.logged(span, moment, line)
-
-    def finished(self, outcome: str) -> None:
-        """The invocation is over."""
-        if self._inner is not None:
-            self._inner.finished(outcome)
+    def on_close(self, span: Span) -> None:
+        """End the twin, then forward it, also if something arrives for the program meanwhile."""
+        known = self.twins.get(span._span_id)
+        failure = None
+        try:
+            if known is not None:
+                _end_twin(span, *known)
+        except RecursionError:
+            raise  # the span is ended again where there is more of the stack
+        except BaseException as error:
+            failure = error
+        self.twins.pop(span._span_id, None)
+        self.inner.on_close(span)
+        if failure is not None:
+            self.bridge.failed("tracer provider", failure)
 
 
-def _finish_twin(span: Span, twin: Any, given: Mapping[str, Any]) -> None:
-    """Write on the provider's span what ours has recorded since it was started, and end it."""
-    if twin.is_recording():
-        theirs = _recorded_on(twin, len(given))
-        attributes = span._attributes or _NOTHING
-        news = {k: v for k, v in attributes.items() if k not in given or given[k] is not v}
-        if news:
-            twin.set_attributes(news)
-        if getattr(twin, "name", None) != span._name:
-            twin.update_name(span._name)
-        if span._more is not None:
-            _finish_rare(span._more, twin)
-        if theirs is not None:
-            _take_over(span, *theirs)
+def _end_twin(span: Span, twin: Any, given: Mapping[str, Any]) -> None:
+    """End a twin, with what its span has recorded since it was started."""
+    try:
+        if twin.is_recording():
+            _write(span, twin, given)
+    except RecursionError:
+        raise
+    except BaseException:
+        twin.end(end_time=wall_ns(span._end))
+        raise
     twin.end(end_time=wall_ns(span._end))
 
 
-def _finish_rare(more: Rare, twin: Any) -> None:
-    for event in more.events:
+def _write(span: Span, twin: Any, given: Mapping[str, Any]) -> None:
+    others = _recorded_on(twin, len(given))
+    attributes = span._attributes or _NOTHING
+    added = {k: v for k, v in attributes.items() if k not in given or given[k] is not v}
+    if added:
+        twin.set_attributes(added)
+    if getattr(twin, "name", None) != span._name:
+        twin.update_name(span._name)
+    if span._details is not None:
+        _write_details(span._details, twin)
+    if others is not None:
+        _take_over(span, *others)
+
+
+def _write_details(details: Details, twin: Any) -> None:
+    for event in details.events:
         twin.add_event(event.name, event.attributes, event.timestamp_ns)
     known = len(getattr(twin, "links", ()))
-    for link in more.links[known:]:
+    for link in details.links[known:]:
         twin.add_link(_otel_context(link.context), link.attributes)
-    if more.status == "error":
-        twin.set_status(otel_trace.Status(otel_trace.StatusCode.ERROR, more.description or None))
-    elif more.status == "ok":
+    if details.status == "error":
+        twin.set_status(otel_trace.Status(otel_trace.StatusCode.ERROR, details.description or None))
+    elif details.status == "ok":
         twin.set_status(otel_trace.Status(otel_trace.StatusCode.OK))
-    if more.outcome not in ("ok", "exception"):
-        twin.set_attribute(OUTCOME, more.outcome)
-
-
-# --- the spans of others --------------------------------------------------------------------------
+    if details.outcome not in ("ok", "exception"):
+        twin.set_attribute(OUTCOME, details.outcome)
 
 
 def _recorded_on(span: Any, known: int = 0) -> tuple[dict[str, Any], tuple[Any, ...]] | None:
-    """The attributes and the events of a provider's span, where it lets itself be read (an SDK's).
+    """Return the attributes and events of a provider's span if it can be read (an SDK's can).
 
-    None where there are no events, and no more attributes than are known.
+    None if there are no events, and no more attributes than are known.
     """
     attributes = getattr(span, "attributes", None) or _NOTHING
     events = getattr(span, "events", None)
@@ -589,58 +575,61 @@ def _recorded_on(span: Any, known: int = 0) -> tuple[dict[str, Any], tuple[Any, 
 
 
 def _take_over(span: Span, attributes: dict[str, Any], events: tuple[Any, ...]) -> None:
-    """Record on our span what others have recorded on the provider's."""
+    """Record on a span of ours what was recorded through OpenTelemetry."""
     known = span._attributes or {}
-    news = [(key, value) for key, value in attributes.items() if key not in known]
-    if news:
-        put_attributes(span, news)
+    added = [(key, value) for key, value in attributes.items() if key not in known]
+    if added:
+        put_attributes(span, added)
     for event in events:
         _take_over_event(span, event)
 
 
 def _take_over_event(span: Span, event: Any) -> None:
-    lifeline = span._lifeline.origin
-    limits = lifeline.board.limits
+    state = span._state
+    limits = state.tracer.limits
     moment = int(event.timestamp) - ANCHOR
     values = clean_all(event.attributes, {}, limits)
     name = clean_text(event.name, limits.name_bytes)
     keep_event(span, name, moment, values)
-    if lifeline.watch is None:
+    if state.dispatch is None:
         return
     if name == "exception":
         kind = str(values.get("exception.type", "exception"))
         message = str(values.get("exception.message", ""))
         stack = str(values.get("exception.stacktrace", ""))
         failure = Failure(kind.rpartition(".")[2], kind, message, stack)
-        lifeline.watch.exception(span, failure, moment)
+        state.dispatch.call("on_exception", span, failure, moment)
     else:
-        lifeline.watch.diagnostic(span, name, values, moment)
+        state.dispatch.call("on_event", span, name, values, moment)
 
 
-class _ForeignSpans:
-    """A span processor: the spans of others become spans of ours, for our tails and exporters.
+# --- shadows --------------------------------------------------------------------------------------
 
-    Each has a shadow among ours, with the same ids, from its start to its end.
-    """
 
-    def __init__(self, bridge: Bridge) -> None:
+class _Shadows:
+    """A span processor of the SDK: a foreign span has a shadow, from its start to its end."""
+
+    def __init__(self, bridge: Bridge, tracer: Tracer) -> None:
         self._bridge = bridge
-        self._hears: Any = None
-        self._by_ids: dict[tuple[int, int], Span] = {}
+        self._tracer = tracer
+        self._provider: Any = None
+        # A foreign span keeps its shadow alive, and nothing else does.
         self._by_span: weakref.WeakKeyDictionary[Any, Span] = weakref.WeakKeyDictionary()
+        self._by_ids: weakref.WeakValueDictionary[tuple[int, int], Span]
+        self._by_ids = weakref.WeakValueDictionary()
 
-    def listen(self) -> None:
-        """Subscribe to the provider, if it is an SDK's; the global one may be set later."""
-        if self._hears is not None:
+    def subscribe(self) -> None:
+        """Subscribe to the provider if it is an SDK's; the global one may be set later."""
+        if self._provider is not None:
             return
         provider = self._bridge.tracer_provider or otel_trace.get_tracer_provider()
         add = getattr(provider, "add_span_processor", None)
         if callable(add):
-            self._hears = provider
+            self._provider = provider
             add(self)
 
     def shadow_of(self, span: Any) -> Span | None:
-        """Our span for one that somebody else has started."""
+        """Return the shadow of a span, if it is a foreign one that has one."""
         try:
             return self._by_span.get(span)
         except TypeError:  # it can't be referred to weakly, so it is none of an SDK's
@@ -649,77 +638,81 @@ class _ForeignSpans:
     # What the SDK calls.
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
-        """A span has started."""
-        bridge = self._bridge
-        board = bridge._board
-        if bridge.is_removed or board.is_quiet or not (board.tails or board.exports):
+        """Begin the shadow of a span that has started, unless it is a twin."""
+        bridge, tracer = self._bridge, self._tracer
+        if bridge.is_removed or tracer.is_suppressed or not (tracer.subscribed or tracer.exporting):
             return
         context = otel_context.get_current() if parent_context is None else parent_context
         if bridge.is_own(context):
             return
         try:
             shadow = self._begin(span, context)
+            if shadow is not None and not shadow._end:
+                own = span.get_span_context()
+                self._by_span[span] = self._by_ids[own.trace_id, own.span_id] = shadow
         except Exception as error:
-            warn_once(bridge, "following a foreign span", error)
-            return
-        if shadow is not None and not shadow._end:
-            own = span.get_span_context()
-            self._by_ids[own.trace_id, own.span_id] = shadow
-            self._by_span[span] = shadow
+            bridge.failed("following a foreign span", error)
 
     def _begin(self, span: Any, context: Any) -> Span | None:
-        board = self._bridge._board
-        more = Adopted(span)
-        more.kind = span.kind.name.lower()
-        name = clean_text(span.name, board.limits.name_bytes)
-        parent = span_at(first_alive(self._bridge._here.entry_in(context)))
+        tracer = self._tracer
+        details = ShadowDetails(span)
+        details.kind = span.kind.name.lower()
+        name = clean_text(span.name, tracer.limits.name_bytes)
+        above = None if span.parent is None else _our_context(span.parent)
+        parent = span_of(first_attached(self._bridge._current.entry_in(context)))
+        late_since = 0
         if parent is not None:
-            lifeline = parent._lifeline.origin
-            if lifeline.state is State.LIVE and lifeline.open is not None:
-                watch = lifeline.watch
-                if type(watch) is not Backing or watch.is_inherited:
-                    return None  # it began before the bridge did, or in another process
-                return begin(board, name, None, more, False, parent)
-            if lifeline.state is State.UNSAMPLED:
+            state: InvocationState = parent._state
+            if state.phase == UNSAMPLED:
                 return None
-        above = span.parent
-        given = None if above is None else _our_context(above)
-        return new_root(board, name, None, more, given, None)
+            if state.phase == LIVE and state.open is not None:
+                if _twins_of(state) is None:
+                    return None  # it began before the bridge did
+                return begin(tracer, name, None, details, False, parent, StartedSpan)
+            if state.phase == ENDED:
+                late_since = state.late_since
+        return start_root(
+            tracer, name, None, details, above, late_since=late_since, make=StartedSpan
+        )
 
     def on_end(self, span: Any) -> None:
-        """A span has ended: its attributes, its events, and how it went."""
+        """End the shadow of a span, with its attributes, its events and its status."""
         own = span.get_span_context()
         shadow = self._by_ids.pop((own.trace_id, own.span_id), None)
         try:
-            if shadow is not None and not shadow._end:
+            if shadow is None:
+                self._bridge._current.heal()
+                return
+            if not shadow._end:
                 self._end(shadow, span)
-            if shadow is not None:
-                look(self._bridge._board)  # one of ours that was left out of turn may be next
-            else:
-                self._bridge._here.heal()
+            self._tracer.entry()  # detaches one of ours that was detached out of order around it
         except Exception as error:
-            warn_once(self._bridge, "following a foreign span", error)
+            self._bridge.failed("following a foreign span", error)
 
     def _end(self, shadow: Span, span: Any) -> None:
-        board = self._bridge._board
-        more = rare(shadow)
-        shadow._name = clean_text(span.name, board.limits.name_bytes)
+        try:
+            self._finish(shadow, span)
+        finally:
+            end_span(shadow, None, False, now_ns())
+
+    def _finish(self, shadow: Span, span: Any) -> None:
+        limits = self._tracer.limits
+        shadow._name = clean_text(span.name, limits.name_bytes)
         _take_over(shadow, *(_recorded_on(span) or ({}, ())))
         put_attributes(shadow, ((SCOPE, getattr(span.instrumentation_scope, "name", None)),))
-        status = span.status
-        more.status = status.status_code.name.lower()
-        if more.status == "error":
-            more.outcome = "exception"
-            more.description = clean_text(status.description or "", board.limits.value_bytes)
+        details = details_of(shadow)
+        details.status = span.status.status_code.name.lower()
+        if details.status == "error":
+            details.outcome = "exception"
+            details.description = clean_text(span.status.description or "", limits.value_bytes)
         for link in span.links:
             shadow.add_link(_our_context(link.context), link.attributes)
-        lifeline = shadow._lifeline.origin
-        if shadow._span_id == lifeline.root_id:
-            lifeline.outcome = more.outcome
-        end_span(shadow, lifeline, now_ns())
+        state = shadow._state
+        if shadow._span_id == state.root_id:
+            state.outcome = details.outcome
 
     def _on_ending(self, span: Any) -> None:
-        """Newer SDKs say this as well."""
+        """Newer SDKs call this as well, before the end."""
 
     def shutdown(self) -> None:
         """The provider ends."""
