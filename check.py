@@ -1,13 +1,16 @@
-"""Run every check of the project, on every supported Python that this machine has.
+"""Run the tests on this Python, or every check of the project on every Python that it supports.
 
-    python3 check.py                run them all
-    python3 check.py tests          the tests only, on every Python
+    python3 check.py                the tests, on this Python
+    python3 check.py --rest         all other checks, and the tests on the other Pythons
+    python3 check.py --all          the one, and then the other
+    python3 check.py tests docs     these sessions
     python3 check.py tests-3.12     one session; what follows `--` goes to it
-    python3 check.py --list         say what there is
+    python3 check.py --list         list the sessions
 
 It needs Python 3.10 or later with pip, and nothing else: nox, which runs the sessions that
-`noxfile.py` describes, is installed into `.nox/check`. Two sessions run at a time. A Python that
-is not there is skipped, and said so; the exit code is 1 if anything failed.
+`noxfile.py` describes, is installed into `.nox/check`. Where there are several sessions, two run at
+a time. A missing Python is skipped and reported; with CI=true it is a failure. The exit code is 1
+if anything failed.
 """
 
 from __future__ import annotations
@@ -28,12 +31,16 @@ ROOT = Path(__file__).resolve().parent
 NOX_HOME = ROOT / ".nox"
 LOGS = NOX_HOME / "logs"
 LANES = 2
-"""Sessions at a time: more would disturb the tests that watch the clock."""
+"""How many sessions run at a time."""
+HERE = "here"
+"""The session that runs the tests on the Python at hand."""
+TESTS = ("coverage", "tests")
+"""The groups of sessions that run the whole suite."""
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 CLOSING_LINE = re.compile(r"^=+ .*\b\d+ (passed|failed|error|skipped)\b.* in .*=+$", re.MULTILINE)
 
 SKIPPING_LINE = re.compile(r"^nox > Session \S+ skipped: (.*?)\.?$", re.MULTILINE)
-"""What nox says of a session that skipped itself; it counts as a success there."""
+"""What nox prints where a session skipped itself; it counts as a success there."""
 
 
 class Session(NamedTuple):
@@ -60,6 +67,12 @@ class Result(NamedTuple):
             return "SKIPPED"
         return "ok" if self.code == 0 else "FAILED"
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether it was skipped for want of a Python where all must be there."""
+        missing = self.code is None and self.session.python is not None
+        return missing and os.environ.get("CI", "").lower() == "true"
+
 
 def main() -> int:
     """Run what the command line asks for."""
@@ -71,11 +84,47 @@ def main() -> int:
     environment = {**os.environ, "PATH": search_path(), "PYTHONUNBUFFERED": "1"}
     if "--list" in asked:
         return subprocess.call([*nox, "--list"], env=environment)
+    if not asked or asked == ["--all"]:
+        code = run_here([*nox, "--session", HERE, "--", *posargs], environment)
+        return code if not asked else run_rest(nox, environment) or code
+    if asked == ["--rest"]:
+        return run_rest(nox, environment)
     sessions = find_sessions(nox, asked, environment)
-    start = time.monotonic()
     if len(sessions) == 1 and is_here(sessions[0], environment):
         command = [*nox, "--session", sessions[0].name, "--", *posargs]
         return subprocess.call(command, env=environment)
+    return run_all(nox, sessions, posargs, environment)
+
+
+def run_here(command: list[str], environment: dict[str, str]) -> int:
+    """Run a session in sight, and print pytest's closing line last."""
+    closing = ""
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if CLOSING_LINE.match(line):
+                closing = line
+            else:
+                print(line, end="", flush=True)
+    print(closing, end="", flush=True)
+    return process.returncode
+
+
+def run_rest(nox: list[str], environment: dict[str, str]) -> int:
+    """Run all sessions but `here`, and the one that would run the same tests again."""
+    done = (HERE, f"tests-{sys.version_info.major}.{sys.version_info.minor}")
+    sessions = find_sessions(nox, [], environment)
+    rest = [session for session in sessions if session.name not in done]
+    return run_all(nox, rest, [], environment)
+
+
+def run_all(
+    nox: list[str], sessions: list[Session], posargs: list[str], environment: dict[str, str]
+) -> int:
+    """Run sessions, some at a time, and report on them."""
+    start = time.monotonic()
     LOGS.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(LANES) as lanes:
         jobs = [lanes.submit(run, nox, session, posargs, environment) for session in sessions]
@@ -113,7 +162,7 @@ def search_path() -> str:
 
 
 def find_sessions(nox: list[str], asked: list[str], environment: dict[str, str]) -> list[Session]:
-    """Ask nox which sessions are meant; the tests come first, because they take longest."""
+    """Ask nox which sessions are meant; those that take longest come first."""
     command = [*nox, "--list", "--json", *(["--session", *asked] if asked else [])]
     listing = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, check=False, text=True
@@ -121,7 +170,7 @@ def find_sessions(nox: list[str], asked: list[str], environment: dict[str, str])
     if listing.returncode:
         sys.exit(listing.returncode)  # nox has said why
     sessions = [Session(s["session"], s["name"], s["python"]) for s in json.loads(listing.stdout)]
-    return sorted(sessions, key=lambda session: session.python is None)
+    return sorted(sessions, key=lambda session: session.group not in TESTS)
 
 
 def is_here(session: Session, environment: dict[str, str]) -> bool:
@@ -163,7 +212,7 @@ def run(
 
 
 def report(results: list[Result], seconds: float) -> int:
-    """Say how it went; pytest's own closing lines come last."""
+    """Print how it went; pytest's own closing lines come last."""
     say(f"\n{'session':14}{'result':9}time")
     for result in results:
         say(f"{result.session.name:14}{result.word:9}{result.seconds:4.0f} s")
@@ -171,14 +220,14 @@ def report(results: list[Result], seconds: float) -> int:
     for result in results:
         if result.code is None:
             say(f"!! {result.session.name} did NOT run: {result.why}")
-    failed = [result.session.name for result in results if result.code]
-    tests = [result for result in results if result.session.group == "tests"]
+    failed = [result.session.name for result in results if result.code or result.is_refused]
+    tests = [result for result in results if result.session.group in TESTS]
     ran = [result for result in tests if CLOSING_LINE.search(result.log)]
     if tests and not ran:
         failed.append("tests (none ran)")
     if failed:
         say(f"!! FAILED: {', '.join(failed)}")
-    for result in reversed(ran):
+    for result in ran:
         say(f"{result.session.name}:")
         say([match[0] for match in CLOSING_LINE.finditer(result.log)][-1])
     return 1 if failed else 0

@@ -1,7 +1,8 @@
-"""The checks, one session each. `python3 check.py` runs them all on a machine that has no nox."""
+"""The checks, one session each. `python3 check.py --all` runs them where there is no nox."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -18,7 +19,7 @@ nox.options.error_on_missing_interpreters = False  # check.py says loudly what i
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 MEASURED = PYTHONS[-1]
-"""The Python on which coverage is measured; on the others the tests run without a tracer."""
+"""The Python on which coverage is measured; elsewhere the tests run without a tracer."""
 
 
 def group(name: str) -> tuple[str, ...]:
@@ -32,57 +33,77 @@ def install(session: nox.Session, *groups: str, of: str = "") -> None:
     session.install("--quiet", f".[{of}]" if of else ".", *requirements)
 
 
-def run_all(session: nox.Session, *commands: list[str]) -> None:
+def run_all(session: nox.Session, *commands: list[str], env: dict[str, str] | None = None) -> None:
     """Run each command, also after one that failed."""
     failed: list[str] = []
     for command in commands:
         try:
-            session.run(*command)
+            session.run(*command, env=env)
         except nox.command.CommandFailed:
             failed.append(command[0])
     if failed:
         session.error(f"failed: {', '.join(failed)}")
 
 
-def run_twice(session: nox.Session, pytest: list[str]) -> None:
-    """Run tests, and those that failed once more: a few watch the clock, and a machine may be busy.
-
-    Both runs are in the log; what fails again has failed.
-    """
-    try:
-        session.run(*pytest)
-    except nox.command.CommandFailed:
-        session.run(*pytest, "--last-failed", "--last-failed-no-failures=none")
+ALONE = ["-p", "no:cacheprovider", "--confcutdir=tests/gates"]
+"""Options for tests that need nothing of the others' conftest, which needs the package."""
 
 
-@nox.session(python=PYTHONS)
-def tests(session: nox.Session) -> None:
-    """Run the tests on the installed package; with coverage on one Python."""
+def check_gate(session: nox.Session, *commands: list[str], env: dict[str, str]) -> None:
+    """Plant faults in a copy of the checkout, and see that these commands fail there."""
+    told = {
+        **env,
+        "ENTERSPAN_GATE": session.name.partition("-")[0],
+        "ENTERSPAN_GATE_COMMANDS": json.dumps(commands),
+        "TMPDIR": tempfile.gettempdir(),  # nox's own is below the checkout, whose settings apply
+    }
+    session.run("python", "-m", "pytest", "-q", *ALONE, "tests/gates/test_gates.py", env=told)
+
+
+def cache(session: nox.Session) -> list[str]:
+    """Options that give pytest a cache of its own: two sessions may run at a time."""
+    return ["-o", f"cache_dir={session.create_tmp()}/cache"]
+
+
+WATCHED = ["--timeout=120", "--durations=10", "--durations-min=2"]
+"""Options: a test that hangs is ended, and the slowest ones are listed."""
+
+
+@nox.session
+def here(session: nox.Session) -> None:
+    """Run the tests on the Python that nox runs on, in two processes."""
     install(session, "test")
-    if session.python == MEASURED:  # what needs OpenTelemetry is measured too
-        session.install("--quiet", ".[otel,otlp]", *group("otel"))
-    # A cache of its own: two sessions may run at a time.
-    cache = ["-o", f"cache_dir={session.create_tmp()}/cache"]
-    slow = ["--durations=10", "--durations-min=2"]
-    pytest = ["-m", "pytest", "--timeout=120", *slow, *cache, *session.posargs]
-    if session.python != MEASURED or session.posargs:
-        run_twice(session, ["python", *pytest])
-        return
+    workers = ["--numprocesses=2", "--dist=worksteal"]
+    session.run("python", "-m", "pytest", *workers, *WATCHED, *cache(session), *session.posargs)
+
+
+@nox.session(python=[python for python in PYTHONS if python != MEASURED])
+def tests(session: nox.Session) -> None:
+    """Run the tests on the installed package."""
+    install(session, "test")
+    session.run("python", "-m", "pytest", *WATCHED, *cache(session), *session.posargs)
+
+
+@nox.session(python=MEASURED)
+def coverage(session: nox.Session) -> None:
+    """Run the tests on the installed package, those with OpenTelemetry too, and measure them."""
+    session.install("--quiet", ".[otel,otlp]", *group("test"), *group("otel"))
     # coverage starts pytest, and not the other way round: pytest imports our plugin, and with it
     # the package, before a plugin could begin to measure.
     session.run("coverage", "erase")
-    run_twice(session, ["coverage", "run", *pytest])
-    session.run("coverage", "combine", "--quiet")
-    session.run("coverage", "report")
+    session.run("coverage", "run", "-m", "pytest", *WATCHED, *cache(session))
+    combine, report = ["coverage", "combine", "--quiet"], ["coverage", "report"]
+    session.run(*combine)
+    session.run(*report)
+    check_gate(session, ["coverage", "run", "-m", "enterspan", "--help"], combine, report, env={})
 
 
 @nox.session
 def frameworks(session: nox.Session) -> None:
     """Run the tests with real frameworks, servers and clients."""
     install(session, "frameworks")
-    cache = ["-o", f"cache_dir={session.create_tmp()}/cache"]
     paths = session.posargs or ["tests/frameworks"]
-    session.run("python", "-m", "pytest", "--timeout=60", *cache, *paths)
+    session.run("python", "-m", "pytest", "--timeout=60", *cache(session), *paths)
 
 
 @nox.session
@@ -116,10 +137,8 @@ def browser(session: nox.Session) -> None:
     if chromium is None:
         session.skip("there is NO chromium on this machine: the report was not looked at")
     install(session, "browser")
-    cache = ["-o", f"cache_dir={session.create_tmp()}/cache"]
     paths = session.posargs or ["tests/browser"]
-    # In sight: how long the 50,000 spans took.
-    pytest = ["-m", "pytest", "--timeout=100", "-s", *cache, *paths]
+    pytest = ["-m", "pytest", "--timeout=100", *cache(session), *paths]
     session.run("python", *pytest, env={"ENTERSPAN_TEST_CHROMIUM": chromium})
 
 
@@ -148,22 +167,24 @@ def find_chromium(session: nox.Session) -> str | None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
-    session.install("--quiet", *group("lint"))
-    run_all(session, ["ruff", "check", "."], ["ruff", "format", "--check", "."])
+    session.install("--quiet", *group("lint"), *group("gates"))
+    commands = (["ruff", "check", "."], ["ruff", "format", "--check", "."])
+    run_all(session, *commands)
+    check_gate(session, *commands, env={})
 
 
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types: the package with mypy and pyright, what uses it with ty and pyrefly as well."""
     install(session, "types", "test", "nox", "frameworks", "otel", of="otel,otlp")
-    run_all(
-        session,
+    checkers = (
         ["mypy"],
         ["pyright", "--pythonpath", f"{session.bin}/python"],
         ["ty", "check", "--python", f"{session.bin}/python"],
         ["pyrefly", "check", "--python-interpreter-path", f"{session.bin}/python"],
-        ["python", "tests/types_catalogue/check.py"],
     )
+    run_all(session, *checkers, ["python", "tests/types_catalogue/check.py"])
+    check_gate(session, *checkers, env={})
 
 
 @nox.session(python=MEASURED)
@@ -182,12 +203,14 @@ def stubs(session: nox.Session) -> None:
     types = here / "tests" / "types"
     lists = [f"--allowlist={types / name}.txt" for name in ("stubtest_differs", "stubtest_missing")]
     stubtest = ["stubtest", "enterspan", "--concise", "--ignore-unused-allowlist"]
+    check = ["enterspan", "stubs", "--check"]
     run_all(
         session,
-        ["enterspan", "stubs", "--check"],
+        check,
         ["python", str(types / "check_types.py")],
         ["python", str(types / "check_public.py")],
     )
+    check_gate(session, check, env={})
     # From another folder: what is checked is the wheel's package, and not the checkout's.
     session.chdir(session.create_tmp())
     session.env["MYPYPATH"] = str(here / "stubs")
@@ -200,9 +223,12 @@ def stubs(session: nox.Session) -> None:
 
 @nox.session
 def layers(session: nox.Session) -> None:
-    """Check that no lower layer imports a higher one."""
-    install(session, "layers")
-    session.run("lint-imports")
+    """Check that imports go down only, and in no circle."""
+    session.install("--quiet", *group("layers"), *group("gates"))
+    source = {"PYTHONPATH": "src"}
+    no_circle = ["python", "-m", "pytest", "-q", *ALONE, "tests/gates/test_layers.py"]
+    run_all(session, ["lint-imports"], no_circle, env=source)
+    check_gate(session, ["lint-imports"], no_circle, env=source)
 
 
 @nox.session
@@ -225,15 +251,18 @@ def docs(session: nox.Session) -> None:
     """Build the documentation, with warnings as errors, and run every example in it; skip none."""
     session.install("--quiet", ".[otel,otlp]", *group("test"), *group("docs"))
     site = Path(session.create_tmp(), "site").resolve()
-    build = ["mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)]
-    session.run(*build, env={"NO_MKDOCS_2_WARNING": "1"})
+    # Not with --quiet: it leaves out the warnings before --strict has counted them.
+    build = ["mkdocs", "build", "--strict", "--site-dir", str(site)]
+    quiet = {"NO_MKDOCS_2_WARNING": "1"}
+    session.run(*build, env=quiet)
+    check_gate(session, build, env=quiet)
     files = ["docs", "otel/test_otel_docs.py"]
     session.run(
         "python",
         "-m",
         "pytest",
         "--timeout=120",
-        *["-o", f"cache_dir={session.create_tmp()}/cache"],
+        *cache(session),
         *[f"tests/{name}" for name in files],
         *session.posargs,
         env={"ENTERSPAN_TEST_DOCS": "required"},

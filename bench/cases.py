@@ -9,12 +9,12 @@ from workload import DEPTH
 
 
 class Mode(Enum):
-    """Who listens. Contenders are set up anew for each, in a process of its own."""
+    """The subscribers. Contenders are set up anew for each, in a process of its own."""
 
     RECORDED = "recorded"
     """An exporter that counts and keeps nothing, with batches as a user would have them."""
     OFF = "off"
-    """Nobody: what a program pays that has tracing in it but not on."""
+    """No subscriber: the cost of tracing that is in a program but not on."""
     TAIL = "tail"
     """No exporter; one live listener on the thread itself, that counts."""
 
@@ -57,6 +57,8 @@ CASES = (
     ),
     Case("generator", "generator", Mode.RECORDED, "generator of 10 items"),
     Case("exception", "exception", Mode.RECORDED, f"exception through {DEPTH} spans", spans=DEPTH),
+    Case("lone exception", "lone exception", Mode.RECORDED, "exception through 1 span"),
+    Case("entrypoint", "entrypoint", Mode.RECORDED, "entry point", nested=False),
     Case("instrumented", "instrumented", Mode.RECORDED, "instrumented call"),
     Case("off call", "call", Mode.OFF, "off: decorated call"),
     Case("off bare block", "bare block", Mode.OFF, "off: `with`"),

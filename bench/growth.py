@@ -114,7 +114,7 @@ def among_tasks(size: int) -> float:
 
 
 def among_tasks_uncollected(size: int) -> float:
-    """The same without the collector, which walks all that is alive, whoever made it."""
+    """The same without the collector, which walks all that is alive, from any library."""
     gc.disable()
     try:
         return among_tasks(size)

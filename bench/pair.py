@@ -4,7 +4,7 @@
 
 A busy moment of the machine so hits both. A round is one turn of each, in random order; a block is
 some rounds; the two medians of a block give one ratio, and the ratios of all blocks their median
-and quartiles. Garbage is collected before each turn, so that nobody walks what another left.
+and quartiles. Garbage is collected before each turn, so that no turn pays for the one before.
 
 After the last turn it is proved that what was made was recorded: each sink has counted exactly as
 many spans as were opened. A run whose counts are wrong is an error, not a figure.
@@ -73,7 +73,7 @@ class Player:
         """Run so often, inside a parent if the case has one; what that costs is shared by all."""
         contender, run = self.contender, self.run
         gc.collect()
-        everybody = process_time_ns()
+        all_threads = process_time_ns()
         start = perf_counter_ns()
         own = thread_time_ns()
         if self.case.nested:
@@ -84,13 +84,13 @@ class Player:
         own = thread_time_ns() - own
         wall = perf_counter_ns() - start
         contender.drain()
-        everybody = process_time_ns() - everybody
+        all_threads = process_time_ns() - all_threads
         self.runs += count
         self.turns += 1
         share = float(count)
         if self.case.nested and contender.records:  # the parent is a span like the others
             share += 1 / self.case.spans
-        return Turn(own / share, wall / share, everybody / share)
+        return Turn(own / share, wall / share, all_threads / share)
 
     def calibrate(self) -> None:
         """Find out how often it runs in one turn."""

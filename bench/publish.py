@@ -59,7 +59,7 @@ python bench/publish.py
 
 MODES = {
     Mode.RECORDED: "## Recorded",
-    Mode.OFF: "## Nobody listening",
+    Mode.OFF: "## No subscriber",
     Mode.TAIL: "## One live listener, inline",
 }
 

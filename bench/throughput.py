@@ -3,7 +3,7 @@
     python bench/throughput.py
 
 Spans with one attribute, a hundred under each parent, as fast as one thread can make them, and
-nobody waits in between. The CPU time of all threads counts, up to where the file is closed; then
+with no waiting in between. The CPU time of all threads counts, up to where the file is closed; then
 the lines of the file are counted. What is not there was dropped.
 """
 

@@ -86,15 +86,20 @@ def walks(function: Callable[[int], Iterable[object]]) -> Run:
     return run
 
 
-def failures(function: Callable[[int], None]) -> Run:
-    def run(count: int) -> None:
-        for _ in range(count):
-            try:
-                function(DEPTH)
-            except RefusedError:
-                pass
+def failures(function: Callable[[int], None]) -> dict[str, Run]:
+    """Both forms of an exception: through many spans, and through one."""
 
-    return run
+    def through(depth: int) -> Run:
+        def run(count: int) -> None:
+            for _ in range(count):
+                try:
+                    function(depth)
+                except RefusedError:
+                    pass
+
+        return run
+
+    return {"exception": through(DEPTH), "lone exception": through(1)}
 
 
 def in_loop(body: Callable[[int], Any]) -> Run:
@@ -114,6 +119,6 @@ def loop() -> asyncio.AbstractEventLoop:
 
 
 def settle() -> None:
-    """Before anything is timed: what the imports left behind is nobody's garbage to walk."""
+    """Before anything is timed: what the imports left behind is not walked again."""
     gc.collect()
     gc.freeze()

@@ -4,19 +4,51 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
+import enterspan
 from enterspan import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytest_plugins = ["pytester"]
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile(
+    "no stopwatch", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("no stopwatch")
+
+
+def pytest_configure() -> None:
+    """Undo what was inherited as ignored: cron, `nohup` and a shell's `&` start us like that.
+
+    A child would inherit it again. A handler it does not inherit, so SIGHUP gets one that does
+    nothing: these tests go on after a hang-up, and their children have the default.
+    """
+    for name, handler in (
+        ("SIGINT", signal.default_int_handler),
+        ("SIGTERM", signal.SIG_DFL),
+        ("SIGQUIT", signal.SIG_DFL),
+        ("SIGUSR1", signal.SIG_DFL),
+        ("SIGUSR2", signal.SIG_DFL),
+        ("SIGCHLD", signal.SIG_DFL),
+        ("SIGHUP", lambda number, frame: None),
+    ):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 @pytest.fixture
@@ -36,6 +68,30 @@ def told() -> Callable[[list[Any]], list[str]]:
         return [_line(event, names) for event in events]
 
     return tell
+
+
+@pytest.fixture
+def lines_run() -> Callable[[Callable[[], object]], int]:
+    """Call something, and count the lines of enterspan that are executed meanwhile."""
+    package = str(Path(enterspan.__file__).parent)
+
+    def count(function: Callable[[], object]) -> int:
+        executed = 0
+
+        def trace(frame: Any, what: str, argument: object) -> Any:
+            nonlocal executed
+            executed += what == "line"
+            return trace if frame.f_code.co_filename.startswith(package) else None
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            function()
+        finally:
+            sys.settrace(before)
+        return executed
+
+    return count
 
 
 def _line(tail_event: Any, names: dict[str | None, str]) -> str:

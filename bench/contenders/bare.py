@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Peer(Idle):
-    """The same, whoever listens."""
+    """The same in every mode."""
 
     def forms(self) -> Mapping[str, Run]:
         return {
@@ -22,5 +22,5 @@ class Peer(Idle):
             "root call": calls(add),
             "await": awaits(add_async),
             "generator": walks(numbers),
-            "exception": failures(failing(lambda function: function)),
+            **failures(failing(lambda function: function)),
         }

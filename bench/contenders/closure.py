@@ -34,7 +34,7 @@ async def async_blocks(count: int) -> None:
 
 
 class Peer(Idle):
-    """The same, whoever listens."""
+    """The same in every mode."""
 
     def forms(self) -> Mapping[str, Run]:
         return {
@@ -45,5 +45,5 @@ class Peer(Idle):
             "await": awaits(closure(add_async)),
             "async block": in_loop(async_blocks),
             "generator": walks(closure(numbers)),
-            "exception": failures(failing(closure)),
+            **failures(failing(closure)),
         }

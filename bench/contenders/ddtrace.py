@@ -75,7 +75,7 @@ class Peer(Contender):
             "await": awaits(wrap("add_async")(add_async)),
             "async block": in_loop(async_blocks),
             "generator": walks(wrap("numbers")(numbers)),
-            "exception": failures(failing(wrap("fail"))),
+            **failures(failing(wrap("fail"))),
         }
 
     def parent(self) -> AbstractContextManager[Any]:

@@ -90,7 +90,7 @@ class Peer(Contender):
             "bare block": bare_blocks,
             "await": awaits(async_span()(add_async)),
             "async block": in_loop(async_blocks),
-            "exception": failures(failing(span())),
+            **failures(failing(span())),
         }
 
     @contextmanager

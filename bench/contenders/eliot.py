@@ -19,7 +19,7 @@ eliot: Any = import_module("eliot")
 
 
 class Peer(Contender):
-    """An action is its span. It is never off: messages that nobody takes are kept."""
+    """An action is its span. It is never off: messages without a destination are kept."""
 
     records = True
 
@@ -56,7 +56,7 @@ class Peer(Contender):
             "block": blocks,
             "root block": blocks,
             "async block": in_loop(async_blocks),
-            "exception": failures(failing(trace)),
+            **failures(failing(trace)),
         }
 
     def parent(self) -> AbstractContextManager[Any]:

@@ -23,7 +23,7 @@ logfire: Any = import_module("logfire")
 
 
 class Peer(Contender):
-    """Arguments are not recorded: nobody else here records them."""
+    """Arguments are not recorded, as in the other contenders."""
 
     def __init__(self, mode: Mode) -> None:
         super().__init__(mode)
@@ -76,7 +76,7 @@ class Peer(Contender):
             "await": awaits(trace(add_async)),
             "async block": in_loop(async_blocks),
             "generator": walks(trace_generator(numbers)),
-            "exception": failures(failing(trace)),
+            **failures(failing(trace)),
         }
 
     def parent(self) -> AbstractContextManager[Any]:

@@ -110,19 +110,20 @@ class Peer(Contender):
     def __init__(self, mode: Mode) -> None:
         super().__init__(mode)
         if mode is not Mode.RECORDED:
-            raise MissingError("it always records, and nobody can listen")
+            raise MissingError("it always records, and has no subscribers")
         self.count = 0
 
     def forms(self) -> Mapping[str, Run]:
         return {
             "call": calls(decorate(add)),
             "root call": calls(decorate(add)),
+            "entrypoint": calls(decorate(add)),
             "block": blocks,
             "root block": blocks,
             "await": awaits(decorate_async(add_async)),
             "async block": in_loop(async_blocks),
             "generator": walks(numbers),
-            "exception": failures(failing(decorate)),
+            **failures(failing(decorate)),
         }
 
     def parent(self) -> AbstractContextManager[Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Peer(Contender):
-    """The tracer that there is where nobody has set one up."""
+    """The tracer of a process that has set none up."""
 
     def __init__(self, mode: Mode) -> None:
         super().__init__(mode)

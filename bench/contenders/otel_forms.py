@@ -48,5 +48,5 @@ def forms_of(tracer: Any) -> Mapping[str, Run]:
         "await": awaits(block("add_async")(add_async)),
         "async block": in_loop(async_blocks),
         "generator": walks(numbers),
-        "exception": failures(failing(block("fail"))),
+        **failures(failing(block("fail"))),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import workload
@@ -83,22 +84,27 @@ class Peer(Contender):
                 async with span("block", number=number):
                     pass
 
-        forms: dict[str, Run] = {
+        @cache
+        def instrument() -> Run:
+            self.tracing.instrument("workload:picked")
+            return calls(workload.picked)
+
+        def instrumented(count: int) -> None:
+            instrument()(count)
+
+        return {
             "call": calls(traced(add)),
             "root call": calls(traced(add)),
+            "entrypoint": calls(self.tracing.entrypoint(add)),
             "block": blocks,
             "root block": blocks,
             "bare block": bare_blocks,
             "await": awaits(traced(add_async)),
             "async block": in_loop(async_blocks),
             "generator": walks(traced(numbers)),
-            "exception": failures(failing(traced)),
+            **failures(failing(traced)),
+            "instrumented": instrumented,
         }
-        instrument: Any = getattr(self.tracing, "instrument", None)
-        if instrument is not None:
-            instrument("workload:picked")
-            forms["instrumented"] = calls(workload.picked)
-        return forms
 
     def parent(self) -> AbstractContextManager[Any]:
         return self.tracing.invocation("parent")

@@ -77,7 +77,7 @@ class Peer(Contender):
             "bare block": bare_blocks,
             "await": awaits(trace(add_async)),
             "async block": in_loop(async_blocks),
-            "exception": failures(failing(trace)),
+            **failures(failing(trace)),
         }
 
     def parent(self) -> AbstractContextManager[Any]:

@@ -35,6 +35,6 @@ class Peer(Idle):
             "root call": calls(wrap(add)),
             "await": awaits(wrap(add_async)),
             "generator": walks(wrap(numbers)),
-            "exception": failures(failing(wrap)),
+            **failures(failing(wrap)),
             "instrumented": calls(wrap(add)),
         }

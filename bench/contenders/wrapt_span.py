@@ -25,7 +25,7 @@ class Peer(ours.Peer):
     def __init__(self, mode: Mode) -> None:
         super().__init__(mode)
         if mode is not Mode.RECORDED:
-            raise MissingError("with nobody listening it is the wrapper alone")
+            raise MissingError("without a subscriber it is the wrapper alone")
 
     def forms(self) -> Mapping[str, Run]:
         return {"instrumented": calls(wrap(self.tracing.traced(add)))}

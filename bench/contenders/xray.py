@@ -71,7 +71,7 @@ class Peer(Contender):
             "block": blocks,
             "root block": root_blocks,
             "bare block": bare_blocks,
-            "exception": failures(failing(trace)),
+            **failures(failing(trace)),
         }
 
     def parent(self) -> AbstractContextManager[Any]:

@@ -1,6 +1,7 @@
 """The benchmark measures what it says, and fails where a span that was made did not arrive."""
 
 import json
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -51,7 +52,7 @@ def test_a_span_that_does_not_arrive_makes_the_run_fail():
     assert "NOT what was made was recorded: minimal, decorated call" in told.stderr
 
 
-def test_with_nobody_listening_nothing_arrives():
+def test_without_a_subscriber_nothing_arrives():
     told = start(str(BENCH / "pair.py"), "closure", "off", "--case=off call", "--seconds=0.01")
     (row,) = json.loads(told.stdout)
     assert (row["ours_arrived"], row["peer_arrived"]) == (0, 0)
@@ -81,3 +82,21 @@ def test_a_part_of_it_writes_no_results(tmp_path):
 def test_the_page_says_what_the_results_say():
     told = start(str(BENCH / "publish.py"), "--check")
     assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_two_trees_are_measured_side_by_side():
+    """A row for each case that is asked for: the ratio, and each beside the minimal span."""
+    source = str(ROOT / "src")
+    brief = ("--case=call", "--case=off call", "--processes=1", "--blocks=2")
+    told = start(str(BENCH / "before_after.py"), source, source, *brief)
+    assert told.stderr == ""
+    _, call, off = told.stdout.splitlines()
+    ratio = r" +[\d.]+ \([\d.]+ to [\d.]+\)"
+    assert re.fullmatch(rf"decorated call +[\d,]+ +[\d,]+{ratio * 3} +minimal(  SLOWER)?", call)
+    assert re.fullmatch(rf"off: decorated call +[\d,]+ +[\d,]+{ratio * 3} +closure(  SLOWER)?", off)
+
+
+def test_a_tree_that_is_not_the_one_that_runs_is_refused(tmp_path):
+    told = start(str(BENCH / "before_after.py"), str(tmp_path), str(tmp_path), "--case=call")
+    assert told.returncode == 1
+    assert told.stdout.count("\n") == 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from conftest import span
 from playwright.sync_api import expect
@@ -373,49 +371,34 @@ def many(count):
     return spans
 
 
-def test_fifty_thousand_spans_stay_fluid(opened):
-    """Drawn within seconds, and then every frame in time: scrolling, zooming and searching."""
-    spans = many(50_000)
-    page = opened(spans)
-    ready = time.perf_counter()
-    page.reload()
-    page.wait_for_selector(".row:not([hidden])", state="attached")
-    ready = time.perf_counter() - ready
-    first = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    assert page.locator(".row").count() < 100
-    frames = page.evaluate(
+def changes_of_scrolling(page):
+    """How many elements and attributes the page changes on a way to its end in 90 steps."""
+    return page.evaluate(
         """async () => {
-            const rows = document.getElementById("rows"), took = [];
-            let last = await new Promise(requestAnimationFrame);
+            const rows = document.getElementById("rows");
+            let changes = 0;
+            const observer = new MutationObserver((found) => { changes += found.length; });
+            observer.observe(rows, { attributes: true, childList: true, subtree: true });
             for (let n = 1; n <= 90; n++) {
                 rows.scrollTop = (rows.scrollHeight / 90) * n;
-                const now = await new Promise(requestAnimationFrame);
-                took.push(now - last);
-                last = now;
+                await new Promise(requestAnimationFrame);
+                await new Promise(requestAnimationFrame);
             }
-            return took.sort((one, other) => one - other);
+            observer.disconnect();
+            return changes;
         }"""
     )
+
+
+def test_fifty_thousand_spans_stay_fluid(opened):
+    """Scrolling changes no more elements than with a few spans; every view and search works."""
+    few = changes_of_scrolling(opened(many(1_000)))
+    page = opened(many(50_000))
+    assert page.locator(".row").count() < 100
+    assert 90 < changes_of_scrolling(page) < 2 * few
+    assert page.locator(".row").count() < 100
     page.locator("#rows").focus()
-    zoom = time.perf_counter()
     press(page, "End", "z", "+", "-", "0")
-    zoom = time.perf_counter() - zoom
-    search = time.perf_counter()
     page.locator("#search").fill("route=/items/4242")
     expect(page.locator("#matches")).to_have_text("11 matches")
-    search = time.perf_counter() - search
-    press(page, "Escape")
-    flame = time.perf_counter()
-    press(page, "2")
-    flame = time.perf_counter() - flame
-    print(
-        f"\n50,000 spans: first paint {first:.0f} ms, all rows {ready:.2f} s; a frame of "
-        f"scrolling p50 {frames[45]:.1f}, p95 {frames[85]:.1f}, most {frames[-1]:.1f} ms; "
-        f"zoom five times {zoom:.2f} s, search {search:.2f} s, flame {flame:.2f} s"
-    )
-    # Generous: the machine that runs this may be busy, and has no graphics card.
-    assert first < 5000
-    assert ready < 10
-    assert frames[45] < 50
-    assert search < 3
-    assert flame < 3
+    press(page, "Escape", "2")

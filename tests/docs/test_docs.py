@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parents[2] / "docs"
 ELSEWHERE = {
     "opentelemetry.md": "with a receiver: tests/otel/test_otel_docs.py",
-    "catalogue.md": "with its catalogue: tests/test_docs_catalogue.py",
+    "catalogue.md": "with its catalogue: tests/docs/test_docs_catalogue.py",
 }
 """Pages whose examples need something around them."""
 SHOWN = {

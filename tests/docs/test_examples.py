@@ -63,7 +63,7 @@ def traced() -> subprocess.CompletedProcess[str]:
 
 
 def test_the_shop_runs_without_us() -> None:
-    """With nobody listening, the traced program prints its own lines and nothing else."""
+    """Without a subscriber, the traced program prints its own lines and nothing else."""
     plain = run("examples/shop")
     assert (plain.returncode, plain.stdout, plain.stderr) == (0, PRINTED, "")
 

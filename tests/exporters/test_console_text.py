@@ -6,7 +6,7 @@ import io
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from enterspan._terminal.screen import (
@@ -23,6 +23,7 @@ from enterspan._terminal.screen import (
 )
 
 SECOND = 1_000_000_000
+DAY = 86_400 * SECOND
 
 
 @pytest.mark.parametrize(
@@ -60,9 +61,13 @@ def test_micro_has_an_ascii_form():
 
 
 @given(st.integers(0, 10**16))
+@example(99 * DAY + 1)
+@example(100 * DAY - SECOND // 2 - 1)
+@example(100 * DAY - SECOND // 2)
 def test_every_duration_fits_its_column(nanoseconds):
-    """Up to 115 days, seven columns are enough."""
-    assert len(duration_text(nanoseconds, UNICODE)) == 7 + (nanoseconds > 99 * 86_400 * SECOND)
+    """Seven columns are enough for what is shown as less than 100 days; seconds are rounded."""
+    is_long = nanoseconds >= 100 * DAY - SECOND // 2
+    assert len(duration_text(nanoseconds, UNICODE)) == 7 + is_long
 
 
 @pytest.mark.parametrize(

@@ -765,7 +765,9 @@ def test_callable_instances_and_builtins_look_as_before(trace: Trace) -> None:
     assert len(trace.spans) == 3
 
 
-@pytest.mark.parametrize("thing", [3, None.__class__, [], object(), b"name", 1.5], ids=repr)
+@pytest.mark.parametrize(
+    "thing", [3, None.__class__, [], pytest.param(object(), id="object"), b"name", 1.5], ids=repr
+)
 def test_what_cant_be_traced_is_refused_by_name(thing: Any) -> None:
     """A TypeError that shows what was given; a class is one thing that can be traced."""
     if isinstance(thing, type):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 
 import pytest
 
@@ -704,10 +703,9 @@ def test_it_looks_like_an_asgi_application():
     assert inspect.iscoroutinefunction(TracingMiddleware(hello).__call__)
 
 
-@pytest.mark.parametrize("query", [b"token" * 20_000, b"x" * 200_000, b"&;?=" * 50_000])
+@pytest.mark.parametrize("query", [b"token", b"x", b"&;?="], ids=["word", "letter", "signs"])
 def test_a_query_takes_no_more_time_than_its_length(mine, around, query):
+    """So long that a square of its length takes hours, and not the moment that it does."""
     with capture(mine) as trace:
-        start = time.perf_counter()
-        call(around(hello), scope_of(query_string=query))
-        assert time.perf_counter() - start < 2
+        call(around(hello), scope_of(query_string=query * 250_000))
     assert outcomes(trace) == ["ok"]

@@ -87,7 +87,7 @@ def test_what_is_read_as_version_00(value):
         [],
         [PARENT, PARENT],
         ["x"],
-        object(),
+        pytest.param(object(), id="object"),
     ],
     ids=lambda v: repr(v)[:60],
 )

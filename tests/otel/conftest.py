@@ -142,7 +142,9 @@ class Sink:
         self.requests: list[Any] = []
         self.headers: list[dict[str, str]] = []
         self.statuses: list[int] = []
-        self.delay = 0.0
+        self.answers = threading.Event()
+        """Cleared, it takes what comes and does not answer."""
+        self.answers.set()
         self.most = 64 * 1024 * 1024
         """How many bytes it takes at a time."""
         sink = self
@@ -152,7 +154,7 @@ class Sink:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                time.sleep(sink.delay)
+                sink.answers.wait(60)
                 status = sink.statuses.pop(0) if sink.statuses else 200
                 if len(body) > sink.most:
                     status = 413

