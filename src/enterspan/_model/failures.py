@@ -69,27 +69,26 @@ def prepare() -> None:
     _getline = getline
 
 
-def _is_any(kind: type[BaseException], wanted: ExceptionTypes) -> bool:
-    """Whether a type is, or derives from, one of *wanted*; no metaclass is asked."""
-    return any(base is one for base in mro_of(kind) for one in wanted)
-
-
 def is_expected(exception: BaseException, expected: ExceptionTypes) -> bool:
-    """Whether an exception was declared to be control flow."""
-    return _is_any(type(exception), expected)
+    """Whether an exception is of one of some types; no metaclass is asked."""
+    return any(base is one for base in mro_of(type(exception)) for one in expected)
 
 
 def outcome_of(exception: BaseException, canceled: ExceptionTypes = ()) -> str:
     """Return `ok`, `exception` or `canceled`: what an exception says about what it ended."""
     kind = type(exception)  # not isinstance: an exception's `__class__` may be anything
-    if _is_any(kind, _OK):
+    if canceled and is_expected(exception, canceled):
+        return "canceled"
+    if issubclass(kind, _OK):
         return "ok"
-    if _is_any(kind, (SystemExit,)):
+    if issubclass(kind, SystemExit):
         code = exception.code  # type: ignore[attr-defined]
         return "ok" if code is None or (isinstance(code, int) and not code) else "exception"
+    if module_of(kind) == "builtins":  # the usual case, in short
+        return "canceled" if kind is KeyboardInterrupt else "exception"
     if any(full_name_of(base) in CANCELLATIONS for base in mro_of(kind)):
         return "canceled"
-    return "canceled" if canceled and _is_any(kind, canceled) else "exception"
+    return "exception"
 
 
 @frozen
@@ -118,7 +117,7 @@ def describe(exception: BaseException, limits: Limits) -> Failure:
     qualified = name if module == "builtins" else f"{module}.{_qualified_name_of(kind)}"
     message = safe_str(exception, limits.value_bytes)
     try:
-        stack = cut("\n".join(_stack(exception, limits)), limits.event_bytes)
+        stack = cut("\n".join(_stack(exception, message, limits)), limits.event_bytes)
     except Exception as error:
         if is_interrupt(error):
             raise
@@ -135,7 +134,7 @@ def semantic(failure: Failure) -> dict[str, Any]:
     }
 
 
-def _stack(exception: BaseException, limits: Limits) -> list[str]:
+def _stack(exception: BaseException, message: str, limits: Limits) -> list[str]:
     chain: list[tuple[BaseException, str]] = []
     current: BaseException | None = exception
     why = ""
@@ -154,7 +153,8 @@ def _stack(exception: BaseException, limits: Limits) -> list[str]:
         lines.append("(more exceptions before these)")
     for link, (failed, _) in enumerate(reversed(chain)):
         lines += _frames(failed.__traceback__)
-        lines.append(f"{name_of(type(failed))}: {safe_str(failed, limits.value_bytes)}")
+        text = message if failed is exception else safe_str(failed, limits.value_bytes)
+        lines.append(f"{name_of(type(failed))}: {text}")
         lines += _members(failed, limits, 1)
         if link < len(chain) - 1:
             lines += ["", chain[len(chain) - 1 - link][1], ""]
@@ -217,11 +217,9 @@ class _Seen:
                 self.where = _position(exception.__traceback__)
 
     def is_same(self, exception: BaseException, since: int) -> bool:
-        """Whether this is the exception, which leaves a span that began at *since*."""
+        """Whether this is an exception at its address, which leaves a span that began at *since*."""
         if self.reference is not None:
             return self.reference() is exception
-        if self.identity != id(exception):
-            return False
         if self.where is None:  # recorded before it was raised
             return since < self.moment
         traceback = exception.__traceback__
@@ -261,8 +259,9 @@ class SeenExceptions:
 
     def find(self, exception: BaseException, since: int) -> _Seen | None:
         """Return what was recorded of this exception, which leaves a span that began at *since*."""
+        identity = id(exception)
         for seen in reversed(self._seen):
-            if seen.is_same(exception, since):
+            if seen.identity == identity and seen.is_same(exception, since):
                 return seen
         return None
 

@@ -74,6 +74,7 @@ _CLOSED_OK: Final = SpanClose("ok")
 _TAIL_DELAY: Final = 0.01
 """Seconds for which a background tail gathers events before it looks."""
 _SpanOpen, _TailContext, _TailEvent = twin(SpanOpen), twin(TailSpanContext), twin(TailEvent)
+_TURN: Final = [None]
 _COUNT_TIMEOUT: Final = 0.1
 """Seconds to wait for a count, which a signal handler or a finalizer may have interrupted."""
 
@@ -296,13 +297,13 @@ class Stream:
             self._put_aside(context, moment, payload, size)
             return
         turn = self._turn
+        set_, get = self._set, self._get
+        before = get()
         try:
             del turn[0]
         except IndexError:  # an event is being delivered
             self._put_aside(context, moment, payload, size)
             return
-        set_, get = self._set, self._get
-        before = get()
         try:
             event = _TailEvent()
             event.sequence = number = self._sequence
@@ -326,8 +327,10 @@ class Stream:
         except BaseException as error:
             self._has_failed(error, context, moment, payload)
         finally:
-            set_(before)
-            turn.append(None)
+            try:
+                set_(before)
+            finally:
+                turn += _TURN  # no call, which might fail at the end of the stack
         if self._queue:
             self._work_off()
 
@@ -377,7 +380,7 @@ class Stream:
                     if not self.deliver(*self._queue.popleft()):
                         return
             finally:
-                turn.append(None)
+                turn += _TURN
 
     @property
     def is_waiting(self) -> bool:
