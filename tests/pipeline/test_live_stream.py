@@ -98,8 +98,6 @@ def test_the_wire_form_is_camel_case_and_plain_json(mine):
         "invocationId": invocation.id,
         "spanContext": {
             "traceId": trace.events[0].span_context.trace_id,
-            "spanId": None,
-            "traceFlags": None,
         },
         "timestamp": trace.events[0].timestamp,
         "sequence": 0,
