@@ -66,57 +66,6 @@ if TYPE_CHECKING:
     from enterspan.events import WebSocketEventInfo as WebSocketEventInfo
     from enterspan.instrument import Instrumentation as Instrumentation
 
-__all__ = [
-    "AlarmEventInfo",
-    "Attribute",
-    "AttributeValue",
-    "Attributes",
-    "ConnectEventInfo",
-    "CustomEventInfo",
-    "DiagnosticChannel",
-    "DroppedEvents",
-    "EmailEventInfo",
-    "Exception_",
-    "Exporter",
-    "FetchEventInfo",
-    "FetchResponseInfo",
-    "IdGenerator",
-    "Instrumentation",
-    "Invocation",
-    "InvocationScope",
-    "Limits",
-    "Log",
-    "Onset",
-    "Outcome",
-    "QueueEventInfo",
-    "Return",
-    "RpcEventInfo",
-    "Sampler",
-    "ScheduledEventInfo",
-    "Span",
-    "SpanClose",
-    "SpanContext",
-    "SpanData",
-    "SpanEvent",
-    "SpanLink",
-    "SpanOpen",
-    "SpanScope",
-    "Stats",
-    "StreamDiagnostic",
-    "Subscription",
-    "TailEvent",
-    "TailHandler",
-    "TailSpanContext",
-    "TestEventInfo",
-    "TraceEventInfo",
-    "Tracing",
-    "UseScope",
-    "WebSocketEventInfo",
-    "__version__",
-    "traced",
-    "tracing",
-]
-
 _HOMES = {
     "_model.ids": ("SpanContext",),
     "_model.protocols": (
@@ -175,6 +124,11 @@ _HOMES = {
     "instrument": ("Instrumentation",),
 }
 """Where the names are that are imported when they are first asked for (PEP 562)."""
+
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
+    *("Span", "Tracing", "__version__", "traced", "tracing"),
+    *[name for names in _HOMES.values() for name in names],
+]
 
 
 def __getattr__(name: str) -> object:

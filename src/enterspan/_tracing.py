@@ -81,7 +81,6 @@ else:
     _Attributes: TypeAlias = Mapping[str, AttributeValue | None]
     _Carrier: TypeAlias = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
     _Parent: TypeAlias = SpanContext | Span | str | _Carrier
-    _Kind: TypeAlias = typing.Literal["internal", "server", "client", "producer", "consumer"]
     _Expected: TypeAlias = type[BaseException] | Sequence[type[BaseException]]
 
 _UNSET: Any = object()
@@ -200,8 +199,7 @@ class Tracing:
             attributes: _Attributes | None = None,
             /,
             *,
-            kind: typing.Literal["internal", "server", "client", "producer", "consumer"]
-            | None = None,
+            kind: protocols.Kind | None = None,
             links: Iterable[SpanContext | Span] = (),
             **more: AttributeValue | None,
         ) -> SpanScope: ...
@@ -251,7 +249,7 @@ class Tracing:
         attributes: _Attributes | None = None,
         /,
         *,
-        kind: typing.Literal["internal", "server", "client", "producer", "consumer"] | None = None,
+        kind: protocols.Kind | None = None,
         links: Iterable[SpanContext | Span] = (),
         **more: AttributeValue | None,
     ) -> Span:
@@ -324,8 +322,7 @@ class Tracing:
             attributes: Mapping[str, AttributeValue]
             | Callable[..., _Attributes | None]
             | None = None,
-            kind: typing.Literal["internal", "server", "client", "producer", "consumer"]
-            | None = None,
+            kind: protocols.Kind | None = None,
             capture_args: bool | Sequence[str] = False,
             capture_return: bool = False,
             redact: Sequence[str] = (),
@@ -407,8 +404,7 @@ class Tracing:
             attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
             expected: _Expected = (),
             flush: bool = False,
-            kind: typing.Literal["internal", "server", "client", "producer", "consumer"]
-            | None = None,
+            kind: protocols.Kind | None = None,
             capture_args: bool | Sequence[str] = False,
             capture_return: bool = False,
             redact: Sequence[str] = (),
@@ -487,7 +483,7 @@ class Tracing:
         exclude: typing.Any = (),
         min_duration: float | None = None,
         attributes: Mapping[str, AttributeValue] | Callable[..., _Attributes | None] | None = None,
-        kind: typing.Literal["internal", "server", "client", "producer", "consumer"] | None = None,
+        kind: protocols.Kind | None = None,
         capture_args: bool | Sequence[str] = False,
         capture_return: bool = False,
         redact: Sequence[str] = (),

@@ -13,7 +13,7 @@ The vocabulary is that of workerd's streaming tail workers.
 
 from __future__ import annotations
 
-from types import GenericAlias, MappingProxyType
+from types import MappingProxyType
 
 from enterspan._model.frozen import frozen, twin
 from enterspan._model.late import Late
@@ -22,6 +22,8 @@ from enterspan._model.values import INT_MAX, INT_MIN, AttributeValue, clean_text
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
     from _collections_abc import Iterable, Mapping, Sequence
+
+    from enterspan._model.block import Generic
 
     datetime = Late("datetime")
     typing = Late("typing")
@@ -67,16 +69,7 @@ if TYPE_CHECKING:
 
     _E = DefaultTypeVar("_E", covariant=True, bound="Event", default="Event")
 else:
-    # `typing.Generic` without typing, which takes longer to import than the rest of the package.
     _E = Late("typing", "TypeVar", "_E")
-
-    class Generic:
-        """A class that takes types in brackets."""
-
-        __slots__ = ()
-
-        def __class_getitem__(cls, item: object) -> object:
-            return cls if cls.__bases__ == (object,) else GenericAlias(cls, item)
 
 
 # --- what an invocation is about ----------------------------------------------------------------

@@ -7,11 +7,14 @@ one of these names is asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData
 from enterspan._model.values import AttributeValue
+
+Kind: TypeAlias = Literal["internal", "server", "client", "producer", "consumer"]
+"""The kinds of spans, as OpenTelemetry names them."""
 
 
 class Exporter(Protocol):

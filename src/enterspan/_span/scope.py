@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enterspan._model.block import Block
 from enterspan._model.clock import now_ns
 from enterspan._model.late import Late
 from enterspan._span.begin import begin, place_of_new
@@ -34,7 +35,7 @@ else:
     from enterspan.events import Attribute, EventInfo
 
 
-class SpanScope:
+class SpanScope(Block[Span]):
     """A span as a block, for `with` and `async with`; both give the `Span`.
 
     Entered again, it opens another span of the same name; the attributes are the first one's.
@@ -83,19 +84,6 @@ class SpanScope:
         if span is not None:
             end_span(span, error if error is not None or kind is None else kind())
 
-    async def __aenter__(self) -> Span:
-        """Open the span and make it current."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
-        """End the span, and make current what was before it."""
-        self.__exit__(kind, error, traceback)
-
     def __call__(self, function: object) -> Any:
         """Refuse to be a decorator."""
         raise TypeError(
@@ -116,15 +104,8 @@ class NoopScope(SpanScope):
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         """Do nothing."""
 
-    async def __aenter__(self) -> Span:
-        """Give the no-op span."""
-        return NOOP_SPAN
 
-    async def __aexit__(self, kind: object, error: object, traceback: object) -> None:
-        """Do nothing."""
-
-
-class UseScope:
+class UseScope(Block[Span]):
     """A block in which a span made elsewhere is current."""
 
     __slots__ = ("_attachments", "_end", "_span", "_tracer")
@@ -159,19 +140,6 @@ class UseScope:
             mark(span, error, now_ns())
         if self._end:
             span.end()
-
-    async def __aenter__(self) -> Span:
-        """Make the span current."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
-        """Make current what was before it; end the span if that was asked for."""
-        self.__exit__(kind, error, traceback)
 
 
 class InvocationStart:
@@ -258,7 +226,7 @@ class InvocationStart:
         return root
 
 
-class InvocationScope:
+class InvocationScope(Block[Invocation]):
     """An invocation as a block, for `with` and `async with`; both give the `Invocation`.
 
     Each time it is entered, it begins another invocation.
@@ -287,16 +255,3 @@ class InvocationScope:
         if self._open:
             root = self._open.pop()
             exit_root(root, error if error is not None or kind is None else kind())
-
-    async def __aenter__(self) -> Invocation:
-        """Begin the invocation, and make its root current."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
-        """End the root; the invocation ends at once, or when its linger does."""
-        self.__exit__(kind, error, traceback)

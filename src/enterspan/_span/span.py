@@ -27,16 +27,18 @@ TYPE_CHECKING = False
 if not TYPE_CHECKING:
     from _collections_abc import Mapping
 
+    protocols = Late("enterspan._model.protocols")
     typing = Late("typing")
     typing_extensions = Late("typing_extensions")
 else:
     import typing
-
-    import typing_extensions
     from collections.abc import Mapping
     from contextvars import Token
     from typing import Any, Final
 
+    import typing_extensions
+
+    import enterspan._model.protocols as protocols
     from enterspan._span.details import Details
 
 _KINDS: Final = ("internal", "server", "client", "producer", "consumer")
@@ -242,9 +244,7 @@ class Span:
             return clean_text(text, limit)
         return self._state.tracer.suppressed(clean_text, text, limit)  # type: ignore[no-any-return]
 
-    def set_kind(
-        self, kind: typing.Literal["internal", "server", "client", "producer", "consumer"]
-    ) -> typing_extensions.Self:
+    def set_kind(self, kind: protocols.Kind) -> typing_extensions.Self:
         """Set the span's role in a conversation: one of OpenTelemetry's span kinds.
 
         Args:
