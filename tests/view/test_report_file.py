@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from enterspan import cli
-from enterspan._recording.traces import Traces, read_traces
+from enterspan._recording.assemble import Recording, read_recording
 from enterspan._view import report as _report
-from enterspan._view.report import page_html, replace_file, write_html
+from enterspan._view.output import replaced_file
+from enterspan._view.report import page_html, write_html
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 BASE = 1_700_000_000_000_000_000
@@ -42,7 +43,7 @@ def line(name="work", number=1, parent=None, **changed):
 
 def traces(*lines):
     text = b"".join(json.dumps(each).encode() + b"\n" for each in lines)
-    return read_traces(io.BytesIO(text), "t.jsonl")
+    return read_recording(io.BytesIO(text), "t.jsonl")
 
 
 class Elements(HTMLParser):
@@ -283,7 +284,7 @@ def test_a_trace_of_thousands_of_levels_is_reported():
 
 
 def test_no_span_at_all_is_a_page_too():
-    assert data_of(page_html(Traces((), (), 0)))["up"] == []
+    assert data_of(page_html(Recording(())))["up"] == []
 
 
 def test_the_package_gives_what_it_names():

@@ -10,8 +10,9 @@ import types
 import pytest
 
 from enterspan import cli
-from enterspan._recording.ended import EndedSpans
-from enterspan._view.summary import Durations
+from enterspan._recording.assemble import Stream
+from enterspan._recording.wire import Reader
+from enterspan._view.table import Durations
 
 MS = 1_000_000
 BEGIN = 1_700_000_000_000_000_000
@@ -22,20 +23,25 @@ def at(milliseconds):
     return BEGIN + int(milliseconds * MS)
 
 
+def hex_id(text):
+    """A span id for a short name."""
+    return text and f"{int.from_bytes(text.encode(), 'big'):016x}"
+
+
 def span(name, span_id, parent=None, start=0, end=1, invocation="i", **changed):
     """A finished span's line."""
     wire = {
         "type": "span",
         "name": name,
         "traceId": TRACE,
-        "spanId": span_id,
-        "parentSpanId": parent,
+        "spanId": hex_id(span_id),
+        "parentSpanId": hex_id(parent),
         "startNs": at(start),
         "endNs": at(end),
         "attributes": {},
         "events": [],
         "outcome": "ok",
-        "invocationId": invocation,
+        "invocationId": hex_id(invocation),
     }
     return {**wire, **changed}
 
@@ -43,8 +49,8 @@ def span(name, span_id, parent=None, start=0, end=1, invocation="i", **changed):
 def event(kind, span_id, time=0, invocation="r", **fields):
     """A live event's line."""
     return {
-        "invocationId": invocation,
-        "spanContext": {"traceId": TRACE, "spanId": span_id, "traceFlags": None},
+        "invocationId": hex_id(invocation),
+        "spanContext": {"traceId": TRACE, "spanId": hex_id(span_id), "traceFlags": None},
         "timestamp": at(time),
         "sequence": 0,
         "event": {"type": kind, **fields},
@@ -52,14 +58,14 @@ def event(kind, span_id, time=0, invocation="r", **fields):
 
 
 def opened(span_id, name, parent, time):
-    return event("spanOpen", parent, time, spanId=span_id, name=name)
+    return event("spanOpen", parent, time, spanId=hex_id(span_id), name=name)
 
 
 def closed(span_id, time, outcome="ok"):
     return event("spanClose", span_id, time, outcome=outcome)
 
 
-ONSET = event("onset", None, 0, spanId="r", name="main", info=None, attributes=[])
+ONSET = event("onset", None, 0, spanId=hex_id("r"), name="main", info=None, attributes=[])
 OUTCOME = event("outcome", "r", 20, outcome="ok", cpuTime=1.5, wallTime=20.0)
 
 AS_EVENTS = [
@@ -424,8 +430,8 @@ def drawn_bars(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich", types.ModuleType("rich"))
     monkeypatch.setitem(sys.modules, "rich.progress", progress)
     monkeypatch.setitem(sys.modules, "rich.console", console)
-    monkeypatch.setattr("enterspan._view.progress._PATIENCE", 0.0)
-    monkeypatch.setattr("enterspan._view.progress._LINES", 4)
+    monkeypatch.setattr("enterspan._view.terminal._PATIENCE", 0.0)
+    monkeypatch.setattr("enterspan._view.terminal._LINES", 4)
     return told
 
 
@@ -444,7 +450,7 @@ def test_there_is_no_bar_where_nobody_looks(view, drawn_bars):
 
 
 def test_there_is_no_bar_for_a_short_file(view, monkeypatch, drawn_bars):
-    monkeypatch.setattr("enterspan._view.progress._PATIENCE", 60.0)
+    monkeypatch.setattr("enterspan._view.terminal._PATIENCE", 60.0)
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert view(AS_EVENTS)[0] == 0
     assert drawn_bars == []

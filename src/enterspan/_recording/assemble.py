@@ -51,10 +51,11 @@ _KINDS: Final = {
 class RecordedSpan:
     """A span of a file. Times are nanoseconds since the epoch.
 
-    `outcome` is None where the file ends before the span does. `is_invocation` is True for the root
-    of an invocation; `info`, `status_code`, `cpu_ns` and `undelivered` (when, and how many events
-    were dropped) are of such. `status_error` is the description, which may be empty, of a span
-    whose status is `error`. Trees have `children`, streams `parent`, as far as it is known.
+    `outcome` is None where the file ends before the span does. `status_error` is the description,
+    which may be empty, of a span whose status is `error`; `trace_flags` are those of its events.
+    The root of an invocation has `is_invocation`, and may have `info`, `status_code`, `cpu_ns` and
+    `undelivered` (when, and how many events were dropped). Trees have `children`, streams `parent`,
+    as far as it is known.
     """
 
     __slots__ = (
@@ -77,6 +78,7 @@ class RecordedSpan:
         "start_ns",
         "status_code",
         "status_error",
+        "trace_flags",
         "trace_id",
         "undelivered",
     )
@@ -97,6 +99,7 @@ class RecordedSpan:
         self.children: Sequence[RecordedSpan] = ()
         self.kind = "internal"
         self.status_error: str | None = None
+        self.trace_flags: int | None = None
         self.has_line = False
         self.is_invocation = False
         self.info: dict[str, Any] | None = None
@@ -216,6 +219,7 @@ class Assembler:
             span.name = self._share(opening.name, opening.name)
             span.parent_id = None if parent_id is None else int(parent_id, 16)
             span.start_ns = event.timestamp
+            span.trace_flags = event.span_context.trace_flags
         if opening.type != "onset":
             return
         span.is_invocation = True

@@ -33,7 +33,7 @@ from enterspan.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Protocol, TypeAlias
 
     Parsed: TypeAlias = "TailEvent[Any] | SpanData"
@@ -106,11 +106,14 @@ class Reader:
         return None
 
     def read(self, file: Lines) -> Iterator[Parsed]:
-        """Parse a whole file. Raises ValueError if it is empty or holds no trace."""
-        for line in lines_of(file):
-            found = self.take(line)
-            if found is not None:
-                yield found
+        """Parse a whole file. Raises ValueError if it is empty, unreadable, or holds no trace."""
+        try:
+            for line in lines_of(file):
+                found = self.take(line)
+                if found is not None:
+                    yield found
+        except OSError as error:
+            raise ValueError(f"can't read {self._name!r}: {error.strerror or error}") from None
         self.check()
 
     def check(self) -> None:
@@ -124,11 +127,16 @@ class Reader:
 
     def complaints(self) -> Iterator[str]:
         """What is reported of the lines that could not be read."""
-        for problem in self.problems:
-            yield f"{self._name}: line {problem.line} is {problem.reason}"
-        more = self.problem_count - len(self.problems)
-        if more:
-            yield f"{self._name}: {more} more line{'s' * (more > 1)} could not be read"
+        return complaints(self._name, self.problems, self.problem_count)
+
+
+def complaints(name: str, problems: Sequence[Problem], count: int) -> Iterator[str]:
+    """What is reported of the bad lines of a file, of which `problems` has the first few."""
+    for problem in problems:
+        yield f"{name}: line {problem.line} is {problem.reason}"
+    more = count - len(problems)
+    if more:
+        yield f"{name}: {more} more line{'s' * (more > 1)} could not be read"
 
 
 def lines_of(file: Lines) -> Iterator[bytes]:

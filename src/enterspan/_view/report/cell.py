@@ -9,7 +9,9 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._terminal.screen import UNICODE, duration_text
+from enterspan._terminal.screen import UNICODE
+from enterspan._terminal.text import duration_text, error_text
+from enterspan._view.notes import note_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -115,13 +117,13 @@ def _facts(span: SpanData) -> Iterable[str]:
 
 
 def _told(event: SpanEvent) -> tuple[str, str]:
-    """An event as a word, and what it says: logs and exceptions are known by their attributes."""
-    attributes = event.attributes
-    if "exception.type" in attributes:
-        return "exception", f"{attributes['exception.type']}: {attributes.get('exception.message')}"
-    if "log.message" in attributes:
-        return str(attributes.get("log.severity", "log")), str(attributes["log.message"])
-    return event.name, ", ".join(f"{key}={value}" for key, value in attributes.items())
+    """An event as a word and a text."""
+    note = note_of(event)
+    if note.kind == "event":
+        return note.text, ", ".join(f"{key}={value}" for key, value in note.attributes.items())
+    if note.kind == "log":
+        return note.label, note.text
+    return "exception", error_text(note.label, note.text)
 
 
 def _fact(word: str, value: object) -> str:

@@ -1,7 +1,7 @@
-"""How far a long file has been read, as a bar on stderr.
+"""The command's own use of the terminal: output in chunks, complaints, a bar while it reads.
 
-Only on a terminal, only where rich is installed (the extra `enterspan[view]`), and only once it has
-taken long enough for a person to wonder.
+The bar is shown on stderr, only on a terminal, only where rich is installed (the extra
+`enterspan[view]`), and only once reading has taken a second.
 """
 
 from __future__ import annotations
@@ -11,31 +11,89 @@ import stat
 import sys
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._terminal.screen import is_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
     from typing import BinaryIO
 
-    from enterspan._recording.traces import Lines
+    from enterspan._recording.wire import Lines
 
+_CHUNK: Final = 512
+"""How many lines are written at once."""
 _PATIENCE: Final = 1.0
 """Seconds before the bar appears."""
 _LINES: Final = 2_000
-"""So many lines are read between two looks at the clock."""
+"""How many lines are read between two looks at the clock."""
+
+
+class UnwritableError(Exception):
+    """The output can't be written."""
+
+
+def reason_of(error: Exception) -> str:
+    """Why a file can't be read or written."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def say(text: str) -> None:
+    """Write a line to stderr, if there is one."""
+    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
+        sys.stderr.write(f"enterspan: {text}\n")
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Write lines to stdout. Raises UnwritableError."""
+    waiting = iter(lines)
+    with writing_stdout():
+        while chunk := list(islice(waiting, _CHUNK)):
+            sys.stdout.write("".join([line + "\n" for line in chunk]))
+
+
+def write_bytes(pieces: Iterable[bytes]) -> None:
+    """Write bytes to stdout. Raises UnwritableError."""
+    with writing_stdout():
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+
+
+@contextmanager
+def writing_stdout() -> Generator[None]:
+    """A block that writes to stdout; a reader that has gone away raises BrokenPipeError."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UnwritableError(f"can't write: {reason_of(error)}") from None
+
+
+def flush_stdout() -> None:
+    """Write what is still in the buffer. Raises UnwritableError."""
+    with writing_stdout():
+        sys.stdout.flush()
+
+
+def close_stdout() -> None:
+    """Discard what is still in the buffer: at exit, Python would fail on it once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+# --- progress -------------------------------------------------------------------------------------
 
 
 @contextmanager
 def shown_progress(file: BinaryIO) -> Generator[Lines]:
-    """Give what is to be read instead of a file, so that it is seen how far it was read."""
+    """Wrap a file, so that it is shown how far it was read."""
     size = _size_of(file)
     if not size or not is_terminal(sys.stderr):
         yield file
         return
-    watched = Watched(file, size)
+    watched = _Watched(file, size)
     try:
         yield watched
     finally:
@@ -51,7 +109,7 @@ def _size_of(file: BinaryIO) -> int:
     return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
-class Watched:
+class _Watched:
     """A file that is read line by line, and its bar once there is one."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
