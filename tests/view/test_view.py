@@ -16,6 +16,7 @@ import pytest
 from enterspan import Tracing, cli
 from enterspan._recording.assemble import read_recording
 from enterspan._terminal.screen import UNICODE, Screen
+from enterspan._view.notes import notes_of
 from enterspan._view.tree import tree_lines
 from enterspan.events import FetchEventInfo, FetchResponseInfo
 from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail
@@ -153,24 +154,37 @@ def test_finished_spans_become_a_tree():
 
 
 def test_a_span_that_was_written_twice_is_drawn_once():
-    """A file may hold the events and the spans of one run."""
+    """A span's own line counts; the events add the end and the outcome of the invocation."""
+    failed = {"exception.type": "shop.ValueError", "exception.message": "of the line"}
     lines = [
         onset(),
-        event("spanOpen", "r", 1, spanId=hex_id("a"), name="work"),
-        event("exception", "a", 2, name="ValueError", message="bad", stack=""),
-        event("spanClose", "a", 2, outcome="exception"),
-        span("work", "a", "r", 1, 2, "r", outcome="exception", events=[
-            {"name": "exception", "timestampNs": at(2), "attributes": {"exception.type": "X"}},
-        ]),
+        event("spanOpen", "r", 1, spanId=hex_id("a"), name="opened"),
+        event("exception", "a", 2, name="ValueError", message="of the event", stack=""),
+        event("attributes", "a", 2, info=[{"name": "of", "value": "the event"}]),
+        event("spanClose", "a", 2.5, outcome="exception"),
+        span("work", "a", "r", 1, 2, "r", outcome="exception", attributes={"of": "the_line"},
+             events=[{"name": "exception", "timestampNs": at(2), "attributes": failed}]),
         span("main", "r", None, 0, 2, "r", attributes={"n": 1}),
-        outcome(time=3),
+        outcome("canceled", time=3),
     ]  # fmt: skip
     tree = art("""
-        | 3.00 ms  main  ok  self 2.00 ms, 2 spans, 1 failed, cpu 1.50 ms  n=1
-        | 1.00 ms  ╰─ ✗ work  ValueError: bad
+        | 3.00 ms  main  canceled  self 2.00 ms, 2 spans, 1 failed, cpu 1.50 ms  n=1
+        | 1.00 ms  ╰─ ✗ work  ValueError: of the line  of=the_line
     """)
     assert drawn(*lines) == tree
     assert drawn(*reversed(lines)) == tree
+
+
+def test_events_of_a_span_that_the_file_does_not_open_are_skipped():
+    """A file that was cut at its beginning: its children are roots."""
+    lines = [
+        event("log", "r", 1, level="info", message="lost", attributes=[]),
+        event("spanOpen", "r", 1, spanId=hex_id("a"), name="work"),
+        event("spanClose", "a", 2, outcome="ok"),
+        event("spanClose", "b", 2, outcome="ok"),
+        outcome(time=3),
+    ]
+    assert drawn(*lines) == [" 1.00 ms  work"]
 
 
 def test_what_did_not_end_is_called_unfinished():
@@ -278,7 +292,7 @@ def test_what_is_recorded_is_what_is_drawn(tmp_path):
         with (tmp_path / name).open("rb") as file:
             traces = read_recording(file, name)
         assert traces.problem_count == 0
-        assert [note.label for note in traces.roots[0].children[0].notes] == ["", "warning"]
+        assert [note.label for note in notes_of(traces.roots[0].children[0])] == ["", "warning"]
         lines = tree_lines(traces, Screen(100, UNICODE, False, None))
         trees.append([line[8:] for line in lines])
     assert trees[0][0].startswith("  GET /  fetch  ok  200  self ")

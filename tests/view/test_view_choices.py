@@ -10,8 +10,6 @@ import types
 import pytest
 
 from enterspan import cli
-from enterspan._recording.assemble import Stream
-from enterspan._recording.wire import Reader
 from enterspan._view.table import Durations
 
 MS = 1_000_000
@@ -248,21 +246,6 @@ def test_a_summary_takes_no_more_memory_for_more_spans():
     assert durations.percentile_ns(50) == pytest.approx(50_000 * 7_919, rel=0.005)
 
 
-def test_what_is_kept_of_a_stream_are_its_open_spans():
-    lines = [ONSET]
-    for n in range(1_000):
-        lines += [opened(f"x{n}", "step", "r", n), closed(f"x{n}", n + 1)]
-    lines += [event("log", "gone", 5, level="info", message="late", attributes=[], truncated=False)]
-    spans = EndedSpans()
-    text = "".join([json.dumps(line) + "\n" for line in lines]).encode()
-    assert sum(1 for _ in spans.of(io.BytesIO(text), "t")) == 1_000
-    book = spans.book
-    assert [node.name for node in book.nodes.values()] == ["main"]
-    assert list(book._open) == ["r"]
-    assert list(book._open["r"]) == [(TRACE, "r")]
-    assert book._children == book._outlived == {}
-
-
 # --- folding --------------------------------------------------------------------------------------
 
 
@@ -368,14 +351,12 @@ def test_a_page_gets_the_spans_that_were_chosen(view, monkeypatch):
     assert [child.name for child in traces.roots[0].children] == ["load"]
 
 
-def test_another_format_takes_the_whole_file(view, monkeypatch):
-    """It says itself what it could not read."""
-    given = []
-    formats = types.ModuleType("formats")
-    formats.convert = lambda path, form, output: given.append((form, output)) or ["line 3"]
-    monkeypatch.setitem(sys.modules, "enterspan._view.convert", formats)
-    assert view(AS_EVENTS, "--format", "chrome") == (0, [], ["enterspan: line 3"])
-    assert given == [("chrome", None)]
+def test_another_format_takes_the_whole_file(view):
+    """Filters are refused; lines that could not be read are reported."""
+    code, out, err = view([*AS_EVENTS, 7], "--format", "chrome")
+    names = [e["name"] for e in json.loads("\n".join(out))["traceEvents"] if e["ph"] == "X"]
+    assert sorted(names) == ["load", "main", "parse", "read", "store"]
+    assert (code, err) == (0, ["enterspan: FILE: line 12 is neither an event nor a span"])
     code, out, err = view(AS_EVENTS, "--format", "otlp", "--errors")
     assert (code, out, len(err)) == (2, [], 1)
     assert "don't go with --format otlp" in err[0]

@@ -174,7 +174,9 @@ def test_a_file_that_is_rotated_is_read_to_its_end_and_then_the_next(tmp_path, f
 
 def test_a_file_that_begins_in_the_middle_of_an_invocation_is_drawn(tmp_path, follow):
     path = tmp_path / "t.jsonl"
-    path.write_text(event("spanOpen", "r", spanId=hex_id("a"), name="work") + outcome(), encoding="utf-8")
+    path.write_text(
+        event("spanOpen", "r", spanId=hex_id("a"), name="work") + outcome(), encoding="utf-8"
+    )
     watcher = follow(path)
     lines = [watcher.line(), watcher.line(), watcher.line()]
     assert lines[:2] == [OPENED.format("?"), "            │ ╭ work"]
@@ -195,7 +197,9 @@ def test_finished_spans_are_drawn_when_their_invocation_is_complete(tmp_path, fo
 
 def test_what_is_asked_for_is_a_line_when_it_has_ended(tmp_path, follow):
     path = tmp_path / "t.jsonl"
-    path.write_text(onset("main") + event("spanOpen", "r", spanId=hex_id("a"), name="work"), "utf-8")
+    path.write_text(
+        onset("main") + event("spanOpen", "r", spanId=hex_id("a"), name="work"), "utf-8"
+    )
     watcher = follow(path, "--errors")
     append(path, event("exception", "a", name="ValueError", message="bad", stack=""))
     append(path, event("spanClose", "a", time_ms=3, outcome="exception") + outcome())

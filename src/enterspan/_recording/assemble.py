@@ -193,8 +193,9 @@ class Assembler:
         span.parent_id = line.parent_span_id
         span.start_ns = line.start_ns
         if span.cpu_ns is None:
-            span.outcome = share(line.outcome, line.outcome)
-        span.end_ns = max(line.end_ns, span.end_ns or line.end_ns)
+            span.outcome, span.end_ns = share(line.outcome, line.outcome), line.end_ns
+        else:  # the outcome of the invocation
+            span.end_ns = max(line.end_ns, span.end_ns or 0)
         span.attributes = self._attributes(line.attributes.items())
         span.events = line.events if self._events else ()
         span.links = line.links

@@ -50,6 +50,8 @@ SHOWN_PROBLEMS: Final = 10
 """How many bad lines of a file are reported one by one."""
 _DEPTH: Final = 100
 """Values are recorded at most 12 levels deep; what is deeper could exhaust the stack."""
+_TRACE_ID: Final = re.compile("[0-9a-f]{32}")
+_SPAN_ID: Final = re.compile("[0-9a-f]{16}")
 _SHARED_RESOURCES: Final = 64
 """Equal resources are one object, as far as a file has few of them."""
 
@@ -159,16 +161,15 @@ _decode: Final = json.JSONDecoder().decode
 
 def _parsed(line: bytes, resources: list[Mapping[str, Any]]) -> Parsed:
     wire = _object(line)
-    if wire.get("type") == "span":
-        what, make = "a span", lambda: _span(wire, resources)
-    elif isinstance(wire.get("event"), dict):
-        what, make = "an event", lambda: _event(wire)
-    else:
-        raise ValueError("neither an event nor a span")
+    what = "a span" if wire.get("type") == "span" else "an event"
     try:
-        return make()
+        if what == "a span":
+            return _span(wire, resources)
+        if isinstance(wire.get("event"), dict):
+            return _event(wire)
     except KeyError as error:
         raise _FieldError(f"{what} without a valid {error.args[0]!r}") from None
+    raise _FieldError("neither an event nor a span")
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -183,7 +184,7 @@ def _object(line: bytes) -> dict[str, Any]:
     except ValueError:
         raise ValueError("not JSON") from None
     if not isinstance(wire, dict):
-        raise ValueError("neither an event nor a span")
+        raise _FieldError("neither an event nor a span")
     if line.count(b"[") + line.count(b"{") > _DEPTH and _is_too_deep(wire):
         raise _FieldError("nested too deeply")
     return cast("dict[str, Any]", wire)
@@ -201,7 +202,7 @@ def _is_too_deep(value: Any) -> bool:
 def _items(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
         return cast("dict[str, Any]", value).values()
-    return cast("list[Any]", value) if isinstance(value, list) else ()
+    return value if isinstance(value, list) else ()
 
 
 # --- finished spans -------------------------------------------------------------------------------
@@ -285,7 +286,7 @@ def _onset(event: dict[str, Any]) -> Onset:
     return Onset(
         span_id=_hex(event, "spanId", _SPAN_ID),
         name=_get(event, "name", str),
-        info=_get(event, "info", dict, None),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        info=_get(event, "info", dict, None),
         attributes=_pairs(event, "attributes"),
     )
 
@@ -328,8 +329,6 @@ _EVENTS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
 # --- what a line must have ------------------------------------------------------------------------
 
 _REQUIRED: Final[Any] = object()
-_TRACE_ID: Final = re.compile("[0-9a-f]{32}")
-_SPAN_ID: Final = re.compile("[0-9a-f]{16}")
 
 
 def _get(wire: dict[str, Any], key: str, kind: type[Any], otherwise: Any = _REQUIRED) -> Any:
@@ -373,6 +372,5 @@ def _objects(wire: dict[str, Any], key: str, otherwise: Any = _REQUIRED) -> list
 
 
 def _pairs(wire: dict[str, Any], key: str) -> tuple[Attribute, ...]:
-    return tuple(
-        [Attribute(_get(item, "name", str), item.get("value")) for item in _objects(wire, key)]
-    )
+    items: list[Any] = _objects(wire, key)
+    return tuple([Attribute(_get(item, "name", str), item.get("value")) for item in items])

@@ -194,6 +194,7 @@ class LiveInvocation:
         "_given",
         "_held",
         "_namesakes",
+        "_page",
         "_path",
         "_root",
         "_seen",
@@ -220,6 +221,7 @@ class LiveInvocation:
 
     def lines(self, event: TailEvent[Any], page: Page) -> list[str]:
         """The lines of the next event."""
+        self._page = page
         kind = event.event.type
         draw = _DRAW.get(kind)
         if draw is None:
@@ -232,24 +234,24 @@ class LiveInvocation:
         ends_here = kind in _ENDING
         lines: list[str] = []
         if not (ends_here and span is self._held):
-            lines += self._failure_lines(page)
+            lines += self._failure_lines()
         if not (ends_here and span is self._root):
-            lines += self._answer_lines(page)
-        return lines + draw(self, span, event, page)
+            lines += self._answer_lines()
+        return lines + draw(self, span, event)
 
     # --- each kind of event -------------------------------------------------------------------
 
-    def onset(self, root: _OpenSpan, event: TailEvent[Any], page: Page) -> list[str]:
+    def onset(self, root: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         onset, root = event.event, self._root
         root.number = self._tree.enter(root, event.span_context.span_id)
         self._tree.opened(root)
         self._given = {a.name: a.value for a in onset.attributes}
         about = info_text(event.to_dict()["event"]["info"], onset.name)
-        trace_id = event.span_context.trace_id if page.ids else ""
+        trace_id = event.span_context.trace_id if self._page.ids else ""
         pieces = [(root.label, BOLD), *spaced([(about, DIM), (trace_id, DIM)])]
-        return [self._open_line(root, pieces + _written(onset.attributes, page), page)]
+        return [self._open_line(root, pieces + self._written(onset.attributes))]
 
-    def span_open(self, parent: _OpenSpan, event: TailEvent[Any], page: Page) -> list[str]:
+    def span_open(self, parent: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         span = _OpenSpan(event.event.span_id, event.event.name, parent, event.timestamp)
         parent.children += 1
         self.spans[span.id] = span
@@ -257,10 +259,10 @@ class LiveInvocation:
         self._label(span)
         self._seen += 1
         pieces = _label_pieces(span.name, span, PLAIN)
-        pieces += spaced([(span.id if page.ids else "", DIM)])
-        return [self._open_line(span, pieces + self._owner(parent, page), page)]
+        pieces += spaced([(span.id if self._page.ids else "", DIM)])
+        return [self._open_line(span, pieces + self._owner(parent))]
 
-    def attributes(self, span: _OpenSpan, event: TailEvent[Any], _: Page) -> list[str]:
+    def attributes(self, span: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         span.attributes = event.event.info
         if span is self._root:  # its onset has shown what it began with
             given = self._given
@@ -272,56 +274,54 @@ class LiveInvocation:
             )
         return []
 
-    def exception(self, span: _OpenSpan, event: TailEvent[Any], _: Page) -> list[str]:
+    def exception(self, span: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         failure = event.event
         span.failure = (failure.name, failure.message, failure.stack)
         self._held = span
         return []
 
-    def return_(self, _: _OpenSpan, event: TailEvent[Any], __: Page) -> list[str]:
+    def return_(self, _: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         self._answer = event.event.info
         return []
 
-    def log(self, span: _OpenSpan, event: TailEvent[Any], page: Page) -> list[str]:
+    def log(self, span: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         log = event.event
         style = level_style(log.level)
         pieces = [(log.message, RED if style == RED else PLAIN)]
         if log.truncated:
-            pieces.append((" " + page.glyphs.ellipsis, DIM))
-        pieces += _written(log.attributes, page)
-        return [self._inner_line(span, log.level, style, pieces, page)]
+            pieces.append((" " + self._page.glyphs.ellipsis, DIM))
+        pieces += self._written(log.attributes)
+        return [self._inner_line(span, log.level, style, pieces)]
 
-    def diagnostic(self, span: _OpenSpan, event: TailEvent[Any], page: Page) -> list[str]:
+    def diagnostic(self, span: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         pieces = [(event.event.channel, PLAIN)]
-        pieces += attribute_pieces(event.event.message.items(), page.glyphs)
-        return [self._inner_line(span, "event", DIM, pieces, page)]
+        pieces += attribute_pieces(event.event.message.items(), self._page.glyphs)
+        return [self._inner_line(span, "event", DIM, pieces)]
 
-    def stream_diagnostic(self, _: _OpenSpan, event: TailEvent[Any], page: Page) -> list[str]:
+    def stream_diagnostic(self, _: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         text = undelivered_text(event.event.diagnostic.count)
-        return [self._inner_line(self._root, "dropped", YELLOW, [(text, YELLOW)], page)]
+        return [self._inner_line(self._root, "dropped", YELLOW, [(text, YELLOW)])]
 
-    def span_close(self, span: _OpenSpan, event: TailEvent[Any], page: Page) -> list[str]:
+    def span_close(self, span: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         outcome = event.event.outcome
         unusual = "" if outcome in ("ok", "exception") else outcome
-        pieces = spaced([(unusual, outcome_style(outcome)), *self._failure(span)])
-        lines = self._close_lines(span, outcome, event.timestamp - span.opened, pieces, DIM, page)
+        words = [(unusual, outcome_style(outcome)), *self._failure(span)]
+        lines = self._close_lines(span, outcome, event.timestamp - span.opened, words)
         self._forget(span)
         return lines
 
-    def outcome(self, _: _OpenSpan, event: TailEvent[Any], page: Page) -> list[str]:
+    def outcome(self, _: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         root, ended = self._root, event.event
         failed = self._failed + (ended.outcome == "exception")
         status = "" if self._answer is None else self._answer.status_code
-        words = totals(self._seen, failed, ended.cpu_time, page.glyphs)
-        pieces = spaced(
-            [
-                (ended.outcome, outcome_style(ended.outcome)),
-                (str(status), status_style(status)),
-                *self._failure(root),
-                (", ".join(words), DIM),
-            ]
-        )
-        lines = self._close_lines(root, ended.outcome, ended.wall_time, pieces, BOLD, page)
+        summary = totals(self._seen, failed, ended.cpu_time, self._page.glyphs)
+        words = [
+            (ended.outcome, outcome_style(ended.outcome)),
+            (str(status), status_style(status)),
+            *self._failure(root),
+            (", ".join(summary), DIM),
+        ]
+        lines = self._close_lines(root, ended.outcome, ended.wall_time, words)
         if root.number is not None:
             self._tree.leave(root.number)
         self.spans = {}
@@ -362,82 +362,64 @@ class LiveInvocation:
         self._held = None
         return [(_error(span), RED)]
 
-    def _stack(self, span: _OpenSpan, page: Page) -> list[str]:
+    def _stack(self, span: _OpenSpan) -> list[str]:
         failure, span.failure = span.failure, None
-        if not page.stacks or failure is None:
+        if not self._page.stacks or failure is None:
             return []
-        left = [*self._margin("", PLAIN, page), *self._rails(span.depth, page)]
-        return [page.screen.line([*left, ("  " + line, DIM)]) for line in failure[2].splitlines()]
+        left = [*self._margin("", PLAIN), *self._rails(span.depth)]
+        write = self._page.screen.line
+        return [write([*left, ("  " + line, DIM)]) for line in failure[2].splitlines()]
 
-    def _failure_lines(self, page: Page) -> list[str]:
+    def _failure_lines(self) -> list[str]:
         """A failure that its span survived has a line of its own."""
         span, self._held = self._held, None
         if span is None:
             return []
-        line = self._inner_line(span, "error", RED, [(_error(span), RED)], page)
-        return [line, *self._stack(span, page)]
+        line = self._inner_line(span, "error", RED, [(_error(span), RED)])
+        return [line, *self._stack(span)]
 
-    def _answer_lines(self, page: Page) -> list[str]:
+    def _answer_lines(self) -> list[str]:
         """The answer of an invocation that goes on has a line of its own."""
         answer, self._answer = self._answer, None
         if answer is None:
             return []
         pieces = [(str(answer.status_code), status_style(answer.status_code))]
-        return [self._inner_line(self._root, "return", DIM, pieces, page)]
+        return [self._inner_line(self._root, "return", DIM, pieces)]
 
     # --- lines --------------------------------------------------------------------------------
 
-    def _open_line(self, span: _OpenSpan, pieces: list[Piece], page: Page) -> str:
-        sign = (page.glyphs.opening + " ", self._rail_style())
-        return self._line(span, "", PLAIN, span.depth, [sign, *pieces], page)
+    def _open_line(self, span: _OpenSpan, pieces: list[Piece]) -> str:
+        sign = (self._page.glyphs.opening + " ", self._rail_style())
+        return self._line(span, "", PLAIN, span.depth, [sign, *pieces])
 
     def _close_lines(
-        self,
-        span: _OpenSpan,
-        outcome: str,
-        duration: int,
-        pieces: list[Piece],
-        style: str,
-        page: Page,
+        self, span: _OpenSpan, outcome: str, duration: int, words: list[Piece]
     ) -> list[str]:
         """The last line of a span; its name is cut so that what became of it can be seen."""
-        failed, glyphs = outcome == "exception", page.glyphs
+        failed, page, glyphs = outcome == "exception", self._page, self._page.glyphs
         self._failed += failed
         sign = (glyphs.closing + " ", self._rail_style())
-        room = page.screen.width - _MARGIN - (min(span.depth, page.levels) + 1) * _RAIL_COLUMNS
+        rails = min(span.depth, page.levels) + 1
+        room = page.screen.width - _MARGIN - rails * _RAIL_COLUMNS
         name = clip(span.name, max(room // 2, _LEAST_NAME), glyphs.ellipsis)
-        label = _label_pieces(name, span, BOLD_RED if failed else style)
-        pieces = [(glyphs.failed + " ", BOLD_RED) if failed else sign, *label, *pieces]
-        pieces += _written(span.attributes, page)
+        style = BOLD_RED if failed else BOLD if span is self._root else DIM
+        pieces = [(glyphs.failed + " ", BOLD_RED) if failed else sign]
+        pieces += [*_label_pieces(name, span, style), *spaced(words)]
+        pieces += self._written(span.attributes)
         word, style = duration_text(duration, glyphs), duration_style(duration)
-        line = self._line(span, word, style, span.depth, pieces, page)
-        return [line, *self._stack(span, page)]
+        return [self._line(span, word, style, span.depth, pieces), *self._stack(span)]
 
-    def _inner_line(
-        self, span: _OpenSpan, word: str, style: str, pieces: list[Piece], page: Page
-    ) -> str:
-        pieces = [*pieces, *self._owner(span, page)]
-        return self._line(span, word, style, span.depth + 1, pieces, page)
+    def _inner_line(self, span: _OpenSpan, word: str, style: str, pieces: list[Piece]) -> str:
+        return self._line(span, word, style, span.depth + 1, [*pieces, *self._owner(span)])
 
-    def _line(
-        self,
-        span: _OpenSpan,
-        word: str,
-        style: str,
-        depth: int,
-        pieces: list[Piece],
-        page: Page,
-    ) -> str:
+    def _line(self, span: _OpenSpan, word: str, style: str, depth: int, rest: list[Piece]) -> str:
         self._follow(span)
-        left = [*self._margin(word, style, page), *self._rails(depth, page)]
-        return page.screen.line([*left, *pieces])
+        return self._page.screen.line([*self._margin(word, style), *self._rails(depth), *rest])
 
-    def _margin(self, word: str, style: str, page: Page) -> list[Piece]:
+    def _margin(self, word: str, style: str) -> list[Piece]:
         """The column with the duration, and the invocation's number if there are several."""
-        return [
-            *gutter(word, style, page.glyphs),
-            (f" {self._number() or '':>2} ", self._rail_style()),
-        ]
+        number = f" {self._number() or '':>2} "
+        return [*gutter(word, style, self._page.glyphs), (number, self._rail_style())]
 
     def _number(self) -> int:
         number = self._root.number
@@ -447,12 +429,15 @@ class LiveInvocation:
         number = self._number()
         return _PALETTE[(number - 1) % len(_PALETTE)] if number else DIM
 
-    def _rails(self, depth: int, page: Page) -> list[Piece]:
+    def _rails(self, depth: int) -> list[Piece]:
         """One rail for each span around; what is too deep to be drawn is counted."""
-        most, rail = page.levels, page.glyphs.rail + " "
+        most, rail = self._page.levels, self._page.glyphs.rail + " "
         if depth <= most:
             return [(rail * depth, self._rail_style())]
         return [(rail * (most - 2) + f"+{depth - most + 2:<3}", self._rail_style())]
+
+    def _written(self, attributes: Iterable[Attribute]) -> list[Piece]:
+        return attribute_pieces([(a.name, a.value) for a in attributes], self._page.glyphs)
 
     def _follow(self, span: _OpenSpan) -> None:
         """Note which span, below which parents, the last line was about."""
@@ -466,12 +451,12 @@ class LiveInvocation:
             at = at.parent
             depth -= 1
 
-    def _owner(self, owner: _OpenSpan, page: Page) -> list[Piece]:
+    def _owner(self, owner: _OpenSpan) -> list[Piece]:
         """Name the span that a line belongs to, where it is not the one right above."""
         path = self._path
         if owner.depth < len(path) and path[owner.depth] is owner:
             return []
-        opening, closing = page.glyphs.quotes
+        opening, closing = self._page.glyphs.quotes
         return [("  ", PLAIN), (f"{opening}{owner.label}{closing}", DIM)]
 
 
@@ -483,10 +468,6 @@ def _label_pieces(name: str, span: _OpenSpan, style: str) -> list[Piece]:
 def _error(span: _OpenSpan) -> str:
     name, message, _ = span.failure or ("", "", "")
     return error_text(name, message)
-
-
-def _written(attributes: Iterable[Attribute], page: Page) -> list[Piece]:
-    return attribute_pieces([(a.name, a.value) for a in attributes], page.glyphs)
 
 
 _ENDING: Final = frozenset({"attributes", "spanClose", "return", "streamDiagnostic", "outcome"})

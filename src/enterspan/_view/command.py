@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +23,7 @@ from enterspan._view.terminal import (
     reason_of,
     say,
     shown_progress,
+    stdout,
     write_bytes,
     write_lines,
 )
@@ -140,7 +140,7 @@ def _show(options: argparse.Namespace, wanted: Filter) -> None:
     name = "stdin" if path == "-" else path
     if options.follow:
         with opened(path) as file:
-            follow(file, None if path == "-" else path, name, wanted, sys.stdout)
+            follow(file, None if path == "-" else path, name, wanted, stdout())
     elif options.summary:
         _fold(path, name, wanted, Summary())
     elif options.slowest is not None:
@@ -159,7 +159,7 @@ def _fold(path: str, name: str, wanted: Filter, table: Summary | Slowest) -> Non
         for span in stream.spans(reader.read(lines)):
             unfinished += span.outcome is None
             table.add(span, asked_for=wanted.takes(span))
-    write_lines(table.lines(screen_for(sys.stdout)))
+    write_lines(table.lines(screen_for(stdout())))
     _complain(reader.complaints())
     if unfinished:
         say(f"{name}: {counted(unfinished, 'span')} had not ended, and can't be counted")
@@ -188,7 +188,7 @@ def _show_trees(path: str, name: str, wanted: Filter, options: argparse.Namespac
     """Show the spans of a file with the spans around them: on stdout, or as a page."""
     recording = _read(path, name, wanted)
     if options.html is None:
-        write_lines(tree_lines(recording, screen_for(sys.stdout), unfold=options.unfold))
+        write_lines(tree_lines(recording, screen_for(stdout()), unfold=options.unfold))
     else:
         from enterspan._view.report import write_html
 

@@ -30,8 +30,10 @@ def replaced_file(target: str | os.PathLike[str]) -> Generator[BinaryIO]:
             yield stream
         return
     new = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}")
+    most = 0o666 if mode is None else stat.S_IMODE(mode)
     try:
-        with new.open("xb") as file:
+        # Private from the first byte on, if the old file is.
+        with open(new, "xb", opener=lambda name, flags: os.open(name, flags, most)) as file:
             yield file
         if mode is not None:
             new.chmod(stat.S_IMODE(mode))

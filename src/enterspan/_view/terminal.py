@@ -19,7 +19,7 @@ from enterspan._terminal.screen import is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
-    from typing import BinaryIO
+    from typing import BinaryIO, TextIO
 
     from enterspan._recording.wire import Lines
 
@@ -46,19 +46,26 @@ def say(text: str) -> None:
         sys.stderr.write(f"enterspan: {text}\n")
 
 
+def stdout() -> TextIO:
+    """Stdout. Raises UnwritableError where it is closed."""
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise UnwritableError("can't write: stdout is closed")
+    return sys.stdout
+
+
 def write_lines(lines: Iterable[str]) -> None:
     """Write lines to stdout. Raises UnwritableError."""
     waiting = iter(lines)
     with writing_stdout():
         while chunk := list(islice(waiting, _CHUNK)):
-            sys.stdout.write("".join([line + "\n" for line in chunk]))
+            stdout().write("".join([line + "\n" for line in chunk]))
 
 
 def write_bytes(pieces: Iterable[bytes]) -> None:
     """Write bytes to stdout. Raises UnwritableError."""
     with writing_stdout():
         for piece in pieces:
-            sys.stdout.buffer.write(piece)
+            stdout().buffer.write(piece)
 
 
 @contextmanager
@@ -74,13 +81,15 @@ def writing_stdout() -> Generator[None]:
 
 def flush_stdout() -> None:
     """Write what is still in the buffer. Raises UnwritableError."""
-    with writing_stdout():
-        sys.stdout.flush()
+    if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
+        with writing_stdout():
+            sys.stdout.flush()
 
 
 def close_stdout() -> None:
     """Discard what is still in the buffer: at exit, Python would fail on it once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # --- progress -------------------------------------------------------------------------------------
