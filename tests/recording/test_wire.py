@@ -156,5 +156,5 @@ def test_a_file_that_cant_be_read_is_named():
         def readline(self, size=-1):
             raise OSError(5, "Input/output error")
 
-    with pytest.raises(ValueError, match="^can't read 't': Input/output error$"):
+    with pytest.raises(ValueError, match=r"^can't read 't': Input/output error$"):
         list(Reader("t").read(Failing()))

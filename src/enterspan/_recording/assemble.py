@@ -145,10 +145,10 @@ def read_recording(file: Lines, name: str) -> Recording:
     Raises ValueError, with `name` in its text, for a file that is empty or holds no trace.
     """
     reader = Reader(name)
-    assembler = Assembler(texts={})
+    assembler = Assembler(shared={})
     for found in reader.read(file):
         assembler.add(found)
-    roots = roots_of(assembler.spans.values())
+    roots = roots_of(assembler.spans)
     return Recording(roots, tuple(reader.problems), reader.problem_count)
 
 
@@ -158,39 +158,41 @@ def read_recording(file: Lines, name: str) -> Recording:
 class Assembler:
     """Merges what events and lines say, span by span; `spans` has them by their ids.
 
-    Texts that many spans have are kept once where `texts` is given. Without `events` the logs,
-    exceptions and other events of spans are left out.
+    Texts and ids that many spans have are kept once where `shared` is given. Without `events` the
+    logs, exceptions and other events of spans are left out.
     """
 
-    def __init__(self, texts: dict[str, str] | None = None, *, events: bool = True) -> None:
+    def __init__(self, shared: dict[Any, Any] | None = None, *, events: bool = True) -> None:
         self.spans: dict[Key, RecordedSpan] = {}
-        self._share: Callable[[str, str], str] = _first if texts is None else texts.setdefault
+        self._share: Callable[[Any, Any], Any] = _first if shared is None else shared.setdefault
         self._events = events
 
     def add(self, found: Parsed) -> RecordedSpan:
         """Merge an event or a line into the span that it is about, and return this one."""
         if isinstance(found, SpanData):
-            return self._add_line(found)
-        return self._add_event(found)
+            return self.add_line(key_of(found), found)
+        return self.add_event(key_of(found), found)
 
     def _span(self, key: Key, invocation_id: str) -> RecordedSpan:
         span = self.spans.get(key)
         if span is None:
-            span = RecordedSpan(*key, self._share(invocation_id, invocation_id))
-            self.spans[key] = span
+            share, (trace_id, span_id) = self._share, key
+            trace_id = share(trace_id, trace_id)
+            span = RecordedSpan(trace_id, span_id, share(invocation_id, invocation_id))
+            self.spans[trace_id, span_id] = span
         return span
 
     def _attributes(self, pairs: Iterable[tuple[str, Any]]) -> Mapping[str, Any]:
         share = self._share
         return {share(key, key): value for key, value in pairs} or _NO_ATTRIBUTES
 
-    def _add_line(self, line: SpanData) -> RecordedSpan:
-        context, share = line.context, self._share
-        span = self._span((context.trace_id, context.span_id), line.invocation_id)
+    def add_line(self, key: Key, line: SpanData) -> RecordedSpan:
+        """Merge the line of a finished span."""
+        span, share = self._span(key, line.invocation_id), self._share
         span.has_line = True
         span.name = share(line.name, line.name)
         span.kind = share(line.kind, line.kind)
-        span.parent_id = line.parent_span_id
+        span.parent_id = share(line.parent_span_id, line.parent_span_id)
         span.start_ns = line.start_ns
         if span.cpu_ns is None:
             span.outcome, span.end_ns = share(line.outcome, line.outcome), line.end_ns
@@ -201,11 +203,12 @@ class Assembler:
         span.links = line.links
         if line.status == "error":
             span.status_error = line.status_description
-        span.is_invocation |= f"{context.span_id:016x}" == line.invocation_id
+        span.is_invocation |= f"{key[1]:016x}" == line.invocation_id
         return span
 
-    def _add_event(self, event: TailEvent[Any]) -> RecordedSpan:
-        span = self._span(key_of(event), event.invocation_id)
+    def add_event(self, key: Key, event: TailEvent[Any]) -> RecordedSpan:
+        """Merge an event of a span."""
+        span = self._span(key, event.invocation_id)
         merge = _MERGE.get(event.event.type)
         if merge is not None:
             merge(self, span, event)
@@ -218,7 +221,9 @@ class Assembler:
         opening, parent_id = event.event, event.span_context.span_id
         if not span.has_line:
             span.name = self._share(opening.name, opening.name)
-            span.parent_id = None if parent_id is None else int(parent_id, 16)
+            if parent_id is not None:
+                number = int(parent_id, 16)
+                span.parent_id = self._share(number, number)
             span.start_ns = event.timestamp
             span.trace_flags = event.span_context.trace_flags
         if opening.type != "onset":
@@ -281,8 +286,8 @@ _OPENING: Final = frozenset({"onset", "spanOpen"})
 _CLOSING: Final = frozenset({"spanClose", "outcome"})
 
 
-def _first(text: str, _: str) -> str:
-    return text
+def _first(value: object, _: object) -> object:
+    return value
 
 
 def _listed(span: RecordedSpan) -> list[SpanEvent]:
@@ -317,14 +322,13 @@ def _span_event(event: TailEvent[Any]) -> SpanEvent:
 # --- trees ----------------------------------------------------------------------------------------
 
 
-def roots_of(spans: Iterable[RecordedSpan]) -> tuple[RecordedSpan, ...]:
+def roots_of(spans: Mapping[Key, RecordedSpan]) -> tuple[RecordedSpan, ...]:
     """Give each span its children, in order of their start, and return the roots."""
-    by_start = sorted([s for s in spans if s.start_ns != _NOT_OPENED], key=_start)
-    known = {span.key: span for span in by_start}
+    by_start = sorted([s for s in spans.values() if s.start_ns != _NOT_OPENED], key=_start)
     roots: list[RecordedSpan] = []
     for span in by_start:
-        parent = known.get((span.trace_id, span.parent_id or 0)) if span.parent_id else None
-        if parent is None:
+        parent = spans.get((span.trace_id, span.parent_id or 0))
+        if parent is None or parent.start_ns == _NOT_OPENED or not span.parent_id:
             roots.append(span)
         elif parent.children:
             cast("list[RecordedSpan]", parent.children).append(span)
@@ -333,7 +337,7 @@ def roots_of(spans: Iterable[RecordedSpan]) -> tuple[RecordedSpan, ...]:
     reached = set(_below(roots))
     for span in by_start if len(reached) < len(by_start) else ():
         if span not in reached:  # spans that are each other's parents: the first one is a root
-            parent = known[span.trace_id, span.parent_id or 0]
+            parent = spans[span.trace_id, span.parent_id or 0]
             cast("list[RecordedSpan]", parent.children).remove(span)
             roots.append(span)
             reached.update(_below([span]))
@@ -441,9 +445,10 @@ class Stream:
 
     def take(self, found: Parsed) -> Sequence[RecordedSpan]:
         """Merge an event or a line, and return the spans that are complete with it."""
+        key = key_of(found)
         if isinstance(found, SpanData):
-            return self._complete(self._merged(found))
-        key, kind = key_of(found), found.event.type
+            return self._complete(key, self._placed(self._assembler.add_line(key, found)))
+        kind = found.event.type
         invocation = self._invocations.get(found.invocation_id)
         if invocation is not None:
             invocation.last_ns = max(invocation.last_ns, found.timestamp)
@@ -452,9 +457,9 @@ class Stream:
             return ()
         complete: Sequence[RecordedSpan] = ()
         if key in self._spans:
-            span = self._assembler.add(found)
+            span = self._assembler.add_event(key, found)
             if kind in _CLOSING:
-                complete = self._closed(span)
+                complete = self._closed(key, span)
         if kind == "outcome" and invocation is not None:
             complete = [*self._leave(found.invocation_id), *complete]
         return complete
@@ -464,8 +469,8 @@ class Stream:
         for span in reversed(list(self._spans.values())):
             yield from self._unfinished(span)
 
-    def _merged(self, found: Parsed) -> RecordedSpan:
-        span = self._assembler.add(found)
+    def _placed(self, span: RecordedSpan) -> RecordedSpan:
+        """Give a span its parent, if that one is here."""
         if span.parent is None and span.parent_id is not None:
             parent = self._spans.get((span.trace_id, span.parent_id))
             span.parent = None if parent is span else parent
@@ -474,30 +479,30 @@ class Stream:
     def _open(self, found: TailEvent[Any], key: Key, invocation: _Invocation) -> None:
         if key in self._given:
             return
-        self._merged(found)
+        self._placed(self._assembler.add_event(key, found))
         invocation.last_ns = max(invocation.last_ns, found.timestamp)
         invocation.open.add(key)
         self._invocations[found.invocation_id] = invocation
 
-    def _closed(self, span: RecordedSpan) -> Sequence[RecordedSpan]:
+    def _closed(self, key: Key, span: RecordedSpan) -> Sequence[RecordedSpan]:
         """A span has ended by its events; where a line of it is to come, that one counts."""
-        if span.key not in self._with_lines:
-            return self._complete(span)
-        self._forget(span)
-        self._awaiting.append(span.key)
+        if key not in self._with_lines:
+            return self._complete(key, span)
+        self._forget(key, span)
+        self._awaiting.append(key)
         if len(self._awaiting) > _SPANS_KEPT:
             self._spans.pop(self._awaiting.popleft(), None)
         return ()
 
-    def _complete(self, span: RecordedSpan) -> Sequence[RecordedSpan]:
-        self._forget(span)
-        del self._spans[span.key]
-        return (span,) if self._given.add(span.key) else ()
+    def _complete(self, key: Key, span: RecordedSpan) -> Sequence[RecordedSpan]:
+        self._forget(key, span)
+        del self._spans[key]
+        return (span,) if self._given.add(key) else ()
 
-    def _forget(self, span: RecordedSpan) -> None:
+    def _forget(self, key: Key, span: RecordedSpan) -> None:
         invocation = self._invocations.get(span.invocation_id)
         if invocation is not None:
-            invocation.open.discard(span.key)
+            invocation.open.discard(key)
 
     def _leave(self, invocation_id: str) -> Sequence[RecordedSpan]:
         """An invocation is over; spans of it that are still open can only end by their lines."""

@@ -56,7 +56,7 @@ def read_filtered(file: BinaryIO, lines: Lines, name: str, wanted: Filter) -> Re
     reader, kept = Reader(name), _Kept()
     for span in Stream(ids_with_lines(file)).spans(reader.read(lines)):
         kept.offer(span, asked_for=wanted.takes(span))
-    roots = roots_of(kept.spans.values())
+    roots = roots_of(kept.spans)
     return Recording(roots, tuple(reader.problems), reader.problem_count, is_whole=False)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from enterspan._model.ids import SpanContext
@@ -50,8 +51,6 @@ SHOWN_PROBLEMS: Final = 10
 """How many bad lines of a file are reported one by one."""
 _DEPTH: Final = 100
 """Values are recorded at most 12 levels deep; what is deeper could exhaust the stack."""
-_TRACE_ID: Final = re.compile("[0-9a-f]{32}")
-_SPAN_ID: Final = re.compile("[0-9a-f]{16}")
 _SHARED_RESOURCES: Final = 64
 """Equal resources are one object, as far as a file has few of them."""
 
@@ -71,15 +70,17 @@ def parse(
 
     Spans with equal resources share the one that `resources` has.
     """
-    if not line.strip():
+    text = line.strip()
+    if not text:
         return None
     try:
-        return _parsed(line, [] if resources is None else resources)
-    except _FieldError as error:
+        if len(line) >= LINE_BYTES:
+            raise _LineError(f"longer than {LINE_BYTES:,} bytes")
+        return _parsed(text, [] if resources is None else resources)
+    except _LineError as error:
         return Problem(number, str(error))
     except ValueError as error:
-        is_cut = len(line) < LINE_BYTES and not line.endswith(b"\n")
-        return Problem(number, "cut off" if is_cut else str(error))
+        return Problem(number, str(error) if line.endswith(b"\n") else "cut off")
 
 
 class Reader:
@@ -152,41 +153,43 @@ def lines_of(file: Lines) -> Iterator[bytes]:
 # --- a line ---------------------------------------------------------------------------------------
 
 
-class _FieldError(ValueError):
-    """A line that is whole, and not valid."""
+class _LineError(ValueError):
+    """A line that is not valid, and not because it was cut off."""
 
 
-_decode: Final = json.JSONDecoder().decode
+_decode: Final = json.JSONDecoder().raw_decode
 
 
-def _parsed(line: bytes, resources: list[Mapping[str, Any]]) -> Parsed:
-    wire = _object(line)
-    what = "a span" if wire.get("type") == "span" else "an event"
+def _parsed(text: bytes, resources: list[Mapping[str, Any]]) -> Parsed:
+    wire = _object(text)
+    is_span = wire.get("type") == "span"
     try:
-        if what == "a span":
+        if is_span:
             return _span(wire, resources)
         if isinstance(wire.get("event"), dict):
             return _event(wire)
     except KeyError as error:
-        raise _FieldError(f"{what} without a valid {error.args[0]!r}") from None
-    raise _FieldError("neither an event nor a span")
+        what = "a span" if is_span else "an event"
+        raise _LineError(f"{what} without a valid {error.args[0]!r}") from None
+    raise _LineError("neither an event nor a span")
 
 
-def _object(line: bytes) -> dict[str, Any]:
-    if len(line) >= LINE_BYTES:
-        raise ValueError(f"longer than {LINE_BYTES:,} bytes")
+def _object(text: bytes) -> dict[str, Any]:
     try:
-        wire: Any = _decode(line.decode("utf-8", "surrogatepass"))
+        whole = text.decode("utf-8", "surrogatepass")
+        wire, end = _decode(whole)
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise _LineError("nested too deeply") from None
     except ValueError:
         raise ValueError("not JSON") from None
+    if end != len(whole):
+        raise ValueError("not JSON")
     if not isinstance(wire, dict):
-        raise _FieldError("neither an event nor a span")
-    if line.count(b"[") + line.count(b"{") > _DEPTH and _is_too_deep(wire):
-        raise _FieldError("nested too deeply")
+        raise _LineError("neither an event nor a span")
+    if text.count(b"[") + text.count(b"{") > _DEPTH and _is_too_deep(wire):
+        raise _LineError("nested too deeply")
     return cast("dict[str, Any]", wire)
 
 
@@ -205,51 +208,130 @@ def _items(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
+# --- what an object must have ---------------------------------------------------------------------
+
+
+class _Fields:
+    """The fields of an object and their types, which are what JSON gives, no subclasses.
+
+    `optional` ones have a default, which gives the type. Numbers are times or counts: not negative,
+    and of 63 bits.
+    """
+
+    def __init__(self, required: dict[str, type[Any]], **optional: Any) -> None:
+        self._names = (*required, *optional)
+        self._types = (*required.values(), *map(type, optional.values()))
+        self._numbers = [at for at, kind in enumerate(self._types) if kind is int]
+        self._defaults = optional
+        self._pick = itemgetter(*self._names)
+
+    def of(self, wire: dict[str, Any]) -> tuple[Any, ...]:
+        """The values in their order. Raises KeyError with the name of the first wrong one."""
+        values = self._pick({**self._defaults, **wire} if self._defaults else wire)
+        if tuple(map(type, values)) != self._types:
+            rows = zip(self._names, values, self._types, strict=True)
+            raise KeyError(next(name for name, value, kind in rows if type(value) is not kind))
+        for at in self._numbers:
+            if not 0 <= values[at] <= INT_MAX:
+                raise KeyError(self._names[at])
+        return values  # type: ignore[no-any-return]
+
+
+def _get(wire: dict[str, Any], key: str, kind: type[Any]) -> Any:
+    """A value of a type. Raises KeyError."""
+    value: Any = wire.get(key)
+    if type(value) is not kind or (kind is int and not 0 <= value <= INT_MAX):
+        raise KeyError(key)
+    return value
+
+
+def _milliseconds(key: str, value: Any) -> int:
+    """Nanoseconds of a time in milliseconds."""
+    if type(value) not in (int, float) or not 0 <= value <= INT_MAX:  # also nan and infinity
+        raise KeyError(key)
+    return int(value * 1_000_000)
+
+
+def _hex(key: str, text: Any, is_hex: Callable[[str], object]) -> str:
+    if type(text) is not str or not is_hex(text):
+        raise KeyError(key)
+    return text
+
+
+_is_trace_id: Final = re.compile("[0-9a-f]{32}").fullmatch
+_is_span_id: Final = re.compile("[0-9a-f]{16}").fullmatch
+
+
 # --- finished spans -------------------------------------------------------------------------------
+
+_CONTEXT: Final = _Fields({"traceId": str, "spanId": str}, traceFlags=0, traceState="")
+_SPAN: Final = _Fields(
+    {
+        "name": str,
+        "startNs": int,
+        "endNs": int,
+        "attributes": dict,
+        "events": list,
+        "outcome": str,
+        "invocationId": str,
+    },
+    links=[],
+    status="unset",
+    statusDescription="",
+    kind="internal",
+    scope="default",
+    resource={},
+    droppedAttributes=0,
+    droppedEvents=0,
+    droppedLinks=0,
+)
+_SPAN_EVENT: Final = _Fields({"name": str, "timestampNs": int, "attributes": dict})
 
 
 def _span(wire: dict[str, Any], resources: list[Mapping[str, Any]]) -> SpanData:
+    name, start, end, attributes, events, outcome, invocation_id, links, *rest = _SPAN.of(wire)
+    status, description, kind, scope, resource, *dropped = rest
     parent = wire.get("parentSpanId")
     return SpanData(
-        name=_get(wire, "name", str),
-        context=_context(wire),
-        parent_span_id=None if parent is None else int(_hex(wire, "parentSpanId", _SPAN_ID), 16),
-        start_ns=_count(wire, "startNs"),
-        end_ns=_count(wire, "endNs"),
-        attributes=_get(wire, "attributes", dict),
-        events=tuple([_span_event(item) for item in _objects(wire, "events")]),
-        links=tuple([_link(item) for item in _objects(wire, "links", [])]),
-        status=_get(wire, "status", str, "unset"),
-        status_description=_get(wire, "statusDescription", str, ""),
-        outcome=_get(wire, "outcome", str),
-        invocation_id=_get(wire, "invocationId", str),
-        kind=_get(wire, "kind", str, "internal"),
-        scope=_get(wire, "scope", str, "default"),
-        resource=_shared(_get(wire, "resource", dict, {}), resources),
-        dropped_attributes=_count(wire, "droppedAttributes", 0),
-        dropped_events=_count(wire, "droppedEvents", 0),
-        dropped_links=_count(wire, "droppedLinks", 0),
-        parent_is_remote=wire.get("parentIsRemote") is True,
+        name,
+        _context(wire),
+        None if parent is None else int(_hex("parentSpanId", parent, _is_span_id), 16),
+        start,
+        end,
+        attributes,
+        tuple([SpanEvent(*_SPAN_EVENT.of(item)) for item in _objects("events", events)]),
+        tuple([_link(item) for item in _objects("links", links)]),
+        status,
+        description,
+        outcome,
+        invocation_id,
+        kind,
+        scope,
+        _shared(resource, resources),
+        *dropped,
+        wire.get("parentIsRemote") is True,
     )
 
 
 def _context(wire: dict[str, Any]) -> SpanContext:
+    trace_id, span_id, flags, state = _CONTEXT.of(wire)
     return SpanContext(
-        int(_hex(wire, "traceId", _TRACE_ID), 16),
-        int(_hex(wire, "spanId", _SPAN_ID), 16),
-        _count(wire, "traceFlags", 0) & 0xFF,
-        _get(wire, "traceState", str, ""),
+        int(_hex("traceId", trace_id, _is_trace_id), 16),
+        int(_hex("spanId", span_id, _is_span_id), 16),
+        flags & 0xFF,
+        state,
         wire.get("isRemote") is True,
     )
 
 
-def _span_event(wire: dict[str, Any]) -> SpanEvent:
-    name, moment = _get(wire, "name", str), _count(wire, "timestampNs")
-    return SpanEvent(name, moment, _get(wire, "attributes", dict))
-
-
 def _link(wire: dict[str, Any]) -> SpanLink:
-    return SpanLink(_context(wire), _get(wire, "attributes", dict, {}))
+    return SpanLink(_context(wire), _get({"attributes": {}, **wire}, "attributes", dict))
+
+
+def _objects(key: str, items: list[Any]) -> list[dict[str, Any]]:
+    if not all(type(item) is dict for item in items):
+        raise KeyError(key)
+    return items
 
 
 def _shared(resource: dict[str, Any], known: list[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -263,114 +345,80 @@ def _shared(resource: dict[str, Any], known: list[Mapping[str, Any]]) -> Mapping
 
 # --- live events ----------------------------------------------------------------------------------
 
+_EVENT: Final = _Fields(
+    {"spanContext": dict, "invocationId": str, "timestamp": int, "event": dict}, sequence=0
+)
+_ONSET: Final = _Fields({"spanId": str, "name": str, "attributes": list})
+_SPAN_OPEN: Final = _Fields({"spanId": str, "name": str})
+_LOG: Final = _Fields({"level": str, "message": str, "attributes": list}, truncated=False)
+_EXCEPTION: Final = _Fields({"name": str, "message": str}, stack="")
+_CHANNEL: Final = _Fields({"channel": str, "message": dict})
+
 
 def _event(wire: dict[str, Any]) -> TailEvent[Any]:
-    event, context = _get(wire, "event", dict), _get(wire, "spanContext", dict)
-    invocation_id, moment = _get(wire, "invocationId", str), _count(wire, "timestamp")
-    trace_id, span_id = _hex(context, "traceId", _TRACE_ID), context.get("spanId")
+    context, invocation_id, moment, event, sequence = _EVENT.of(wire)
+    trace_id = _hex("traceId", context.get("traceId"), _is_trace_id)
+    span_id, flags = context.get("spanId"), context.get("traceFlags")
     kind = _get(event, "type", str)
     make = _EVENTS.get(kind)
     if make is None:
-        raise _FieldError(f"an event of the unknown type {kind!r:.50}")
-    if span_id is not None:
-        _hex(context, "spanId", _SPAN_ID)
-    elif kind != "onset" and not _SPAN_ID.fullmatch(invocation_id):
-        raise KeyError("spanId")
-    flags = context.get("traceFlags")
-    flags = None if flags is None else _count(context, "traceFlags") & 0xFF
+        raise _LineError(f"an event of the unknown type {kind!r:.50}")
+    if span_id is not None or kind != "onset":  # without one, the root's, which is the invocation's
+        _hex("spanId", invocation_id if span_id is None else span_id, _is_span_id)
+    if flags is not None:
+        flags = _get(context, "traceFlags", int) & 0xFF
     where = TailSpanContext(trace_id, span_id, flags)
-    return TailEvent(invocation_id, where, moment, _count(wire, "sequence", 0), make(event))
+    return TailEvent(invocation_id, where, moment, sequence, make(event))
 
 
 def _onset(event: dict[str, Any]) -> Onset:
-    return Onset(
-        span_id=_hex(event, "spanId", _SPAN_ID),
-        name=_get(event, "name", str),
-        info=_get(event, "info", dict, None),
-        attributes=_pairs(event, "attributes"),
-    )
+    span_id, name, attributes = _ONSET.of(event)
+    info = None if event.get("info") is None else _get(event, "info", dict)
+    return Onset(_hex("spanId", span_id, _is_span_id), name, info, _pairs("attributes", attributes))
+
+
+def _span_open(event: dict[str, Any]) -> SpanOpen:
+    span_id, name = _SPAN_OPEN.of(event)
+    return SpanOpen(_hex("spanId", span_id, _is_span_id), name)
 
 
 def _log(event: dict[str, Any]) -> Log:
-    level, message = _get(event, "level", str), _get(event, "message", str)
-    return Log(level, message, _pairs(event, "attributes"), event.get("truncated") is True)
-
-
-def _exception(event: dict[str, Any]) -> Exception_:
-    name, message = _get(event, "name", str), _get(event, "message", str)
-    return Exception_(name, message, _get(event, "stack", str, ""))
+    level, message, attributes, truncated = _LOG.of(event)
+    return Log(level, message, _pairs("attributes", attributes), truncated)
 
 
 def _returned(event: dict[str, Any]) -> Return:
-    info = _get(event, "info", dict, None)
-    return Return(None if info is None else FetchResponseInfo(_count(info, "statusCode")))
+    if event.get("info") is None:
+        return Return(None)
+    return Return(FetchResponseInfo(_get(_get(event, "info", dict), "statusCode", int)))
+
+
+def _dropped(event: dict[str, Any]) -> StreamDiagnostic:
+    return StreamDiagnostic(DroppedEvents(_get(_get(event, "diagnostic", dict), "count", int)))
+
+
+def _outcome(event: dict[str, Any]) -> Outcome:
+    cpu = _milliseconds("cpuTime", event.get("cpuTime"))
+    wall = _milliseconds("wallTime", event.get("wallTime", 0))
+    return Outcome(_get(event, "outcome", str), cpu, wall)
 
 
 _EVENTS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "onset": _onset,
-    "spanOpen": lambda e: SpanOpen(_hex(e, "spanId", _SPAN_ID), _get(e, "name", str)),
-    "attributes": lambda e: Attributes(_pairs(e, "info")),
+    "spanOpen": _span_open,
+    "attributes": lambda event: Attributes(_pairs("info", event.get("info"))),
     "log": _log,
-    "exception": _exception,
-    "diagnosticChannel": lambda e: DiagnosticChannel(
-        _get(e, "channel", str), _get(e, "message", dict)
-    ),
-    "spanClose": lambda e: SpanClose(_get(e, "outcome", str)),
+    "exception": lambda event: Exception_(*_EXCEPTION.of(event)),
+    "diagnosticChannel": lambda event: DiagnosticChannel(*_CHANNEL.of(event)),
+    "spanClose": lambda event: SpanClose(_get(event, "outcome", str)),
     "return": _returned,
-    "streamDiagnostic": lambda e: StreamDiagnostic(
-        DroppedEvents(_count(_get(e, "diagnostic", dict), "count"))
-    ),
-    "outcome": lambda e: Outcome(
-        _get(e, "outcome", str), _milliseconds(e, "cpuTime"), _milliseconds(e, "wallTime", 0)
-    ),
+    "streamDiagnostic": _dropped,
+    "outcome": _outcome,
 }
 
 
-# --- what a line must have ------------------------------------------------------------------------
-
-_REQUIRED: Final[Any] = object()
-
-
-def _get(wire: dict[str, Any], key: str, kind: type[Any], otherwise: Any = _REQUIRED) -> Any:
-    """A value of a type, or the default where it is absent. Raises KeyError."""
-    value: Any = wire.get(key)
-    if type(value) is kind:  # what JSON gives is of these very types, and True is no number
-        return value
-    if value is None and otherwise is not _REQUIRED:
-        return otherwise
-    raise KeyError(key)
-
-
-def _count(wire: dict[str, Any], key: str, otherwise: Any = _REQUIRED) -> int:
-    """A number from 0 that has 63 bits: a time or a count."""
-    value: int = _get(wire, key, int, otherwise)
-    if not 0 <= value <= INT_MAX:
+def _pairs(key: str, items: Any) -> tuple[Attribute, ...]:
+    if type(items) is not list:
         raise KeyError(key)
-    return value
-
-
-def _milliseconds(wire: dict[str, Any], key: str, otherwise: Any = _REQUIRED) -> int:
-    """Nanoseconds of a time in milliseconds."""
-    value: Any = wire.get(key, otherwise)
-    if type(value) not in (int, float) or not 0 <= value <= INT_MAX:  # also nan and infinity
-        raise KeyError(key)
-    return int(value * 1_000_000)
-
-
-def _hex(wire: dict[str, Any], key: str, pattern: re.Pattern[str]) -> str:
-    text: str = _get(wire, key, str)
-    if pattern.fullmatch(text) is None:
-        raise KeyError(key)
-    return text
-
-
-def _objects(wire: dict[str, Any], key: str, otherwise: Any = _REQUIRED) -> list[dict[str, Any]]:
-    items = cast("list[Any]", _get(wire, key, list, otherwise))
-    if not all(isinstance(item, dict) for item in items):
-        raise KeyError(key)
-    return items
-
-
-def _pairs(wire: dict[str, Any], key: str) -> tuple[Attribute, ...]:
-    items: list[Any] = _objects(wire, key)
-    return tuple([Attribute(_get(item, "name", str), item.get("value")) for item in items])
+    pairs: list[Any] = _objects(key, items)
+    return tuple([Attribute(_get(pair, "name", str), pair.get("value")) for pair in pairs])

@@ -473,7 +473,7 @@ def _error(span: _OpenSpan) -> str:
 _ENDING: Final = frozenset({"attributes", "spanClose", "return", "streamDiagnostic", "outcome"})
 """The events that lead to a span's last line, which can show what was held back for it."""
 
-_DRAW: Final[dict[str, Callable[[LiveInvocation, _OpenSpan, TailEvent[Any], Page], list[str]]]] = {
+_DRAW: Final[dict[str, Callable[[LiveInvocation, _OpenSpan, TailEvent[Any]], list[str]]]] = {
     "onset": LiveInvocation.onset,
     "spanOpen": LiveInvocation.span_open,
     "attributes": LiveInvocation.attributes,

@@ -24,10 +24,10 @@ from enterspan._view.tree import tree_lines
 from enterspan.events import Onset, TailEvent, TailSpanContext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import BinaryIO, TextIO
 
-    from enterspan._recording.assemble import RecordedSpan
+    from enterspan._recording.assemble import Key, RecordedSpan
     from enterspan._recording.select import Filter
     from enterspan._recording.wire import Parsed
     from enterspan._terminal.live import LiveInvocation
@@ -190,7 +190,7 @@ class _Everything:
 
     def finish(self) -> None:
         """Show the spans whose invocation's root has not come."""
-        self._draw([span for each in self._waiting.values() for span in each.spans.values()])
+        self._draw({k: s for each in self._waiting.values() for k, s in each.spans.items()})
         self._waiting.clear()
         self._count = 0
 
@@ -225,11 +225,11 @@ class _Everything:
             self._begun.add(invocation_id)
             spans = self._waiting.pop(invocation_id).spans
             self._count -= len(spans)
-            self._draw(spans.values())
+            self._draw(spans)
         elif self._count >= _WAITING:
             self.finish()
 
-    def _draw(self, spans: Iterable[RecordedSpan]) -> None:
+    def _draw(self, spans: Mapping[Key, RecordedSpan]) -> None:
         self._print(tree_lines(Recording(roots_of(spans)), screen_for(self._stream)))
 
     def _print(self, lines: Iterable[str]) -> None:
