@@ -295,10 +295,10 @@ def test_four_siblings_are_four_lines(view):
 @pytest.mark.parametrize(
     "options, complaint",
     [
-        ("--slowest -1", "argument --slowest: '-1' is no number of spans: write 1 or more"),
-        ("--slowest 0", "argument --slowest: '0' is no number of spans: write 1 or more"),
-        ("--slowest 1e3", "argument --slowest: '1e3' is no number of spans: write 1 or more"),
-        ("--slowest ²", "argument --slowest: '²' is no number of spans: write 1 or more"),
+        ("--slowest -1", "argument --slowest: '-1' is not a number of spans: write 1 or more"),
+        ("--slowest 0", "argument --slowest: '0' is not a number of spans: write 1 or more"),
+        ("--slowest 1e3", "argument --slowest: '1e3' is not a number of spans: write 1 or more"),
+        ("--slowest ²", "argument --slowest: '²' is not a number of spans: write 1 or more"),
         ("--name [a", "--name '[a' has a [ without its ]: write [[] for a bracket"),
         ("--name=", "--name '' matches no name: write a name, or a glob such as 'load*'"),
         ("--min-duration soon", "'soon' is no duration: write 250us, 1ms, 0.5s, or seconds"),

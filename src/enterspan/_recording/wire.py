@@ -290,7 +290,7 @@ _SPAN_EVENT: Final = _Fields({"name": str, "timestampNs": int, "attributes": dic
 
 def _span(wire: dict[str, Any], resources: list[Mapping[str, Any]]) -> SpanData:
     name, start, end, attributes, events, outcome, invocation_id, links, *rest = _SPAN.of(wire)
-    status, description, kind, scope, resource, *dropped = rest
+    status, description, kind, scope, resource, no_attributes, no_events, no_links = rest
     parent = wire.get("parentSpanId")
     return SpanData(
         name,
@@ -308,7 +308,9 @@ def _span(wire: dict[str, Any], resources: list[Mapping[str, Any]]) -> SpanData:
         kind,
         scope,
         _shared(resource, resources),
-        *dropped,
+        no_attributes,
+        no_events,
+        no_links,
         wire.get("parentIsRemote") is True,
     )
 

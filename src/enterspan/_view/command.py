@@ -82,7 +82,7 @@ def _count(text: str) -> int:
     import argparse
 
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of spans: write 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of spans: write 1 or more")
     return int(text)
 
 

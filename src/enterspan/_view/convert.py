@@ -111,7 +111,7 @@ def _chrome(spans: Iterable[SpanData]) -> Iterator[str]:
 
 
 def _process_of(span: SpanData, known: list[Any]) -> int:
-    """The process that recorded a span, as far as its resource tells."""
+    """The process that recorded a span, as far as its resource says."""
     given = span.resource.get("process.pid")
     if type(given) is int and 0 < given < 2**31:
         return given

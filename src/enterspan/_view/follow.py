@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _PAUSE: Final = 0.1
 """Seconds between two looks at a file that has not grown."""
 _WAITING: Final = 100_000
-"""So many finished spans wait for their invocation's root; then they are drawn without it."""
+"""How many finished spans wait for their invocation's root; then they are drawn without it."""
 
 
 def follow(file: BinaryIO, path: str | None, name: str, wanted: Filter, stream: TextIO) -> None:
@@ -167,7 +167,7 @@ class _Filtered:
 
 
 class _Everything:
-    """Shows events live, and finished spans that no events told of as trees.
+    """Shows events live, and finished spans without events as trees.
 
     A finished span waits for the line of its invocation's root, which comes last.
     """

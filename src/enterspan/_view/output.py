@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 def replaced_file(target: str | os.PathLike[str]) -> Generator[BinaryIO]:
     """A stream for the new content of a file, which is replaced at the end of the block.
 
-    Readers see the old content or the new one. An existing file keeps its permissions; what is no
+    Readers see the old content or the new one. An existing file keeps its permissions; what is not a
     regular file, such as a pipe, is written to. Raises OSError where that can't be done; then, or
     if the block raises, an existing file is as it was.
     """
     path = Path(os.path.realpath(target)) if os.fspath(target) else Path()
     mode = _mode(path, os.fspath(target))
     if mode is not None and not stat.S_ISREG(mode):
-        with open(target, "wb") as stream:  # noqa: PTH123 - /dev/stdout is no path
+        with open(target, "wb") as stream:  # noqa: PTH123 - as for /dev/stdout
             yield stream
         return
     new = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}")
