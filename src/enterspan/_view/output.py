@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def replaced_file(target: str | os.PathLike[str]) -> Generator[BinaryIO]:
     """A stream for the new content of a file, which is replaced at the end of the block.
 
-    Readers see the old content or the new one. An existing file keeps its permissions; what is not a
-    regular file, such as a pipe, is written to. Raises OSError where that can't be done; then, or
+    Readers see the old content or the new one. An existing file keeps its permissions; what is not
+    a regular file, such as a pipe, is written to. Raises OSError where that can't be done; then, or
     if the block raises, an existing file is as it was.
     """
     path = Path(os.path.realpath(target)) if os.fspath(target) else Path()

@@ -111,12 +111,12 @@ def _facts(span: SpanData) -> Iterable[str]:
     for key, value in span.attributes.items():
         yield _fact(key, value)
     for event in span.events[:_EVENTS]:
-        yield _fact(*_text(event))
+        yield _fact(*_words(event))
     if len(span.events) > _EVENTS:
         yield _fact("", f"and {len(span.events) - _EVENTS:,} more events")
 
 
-def _text(event: SpanEvent) -> tuple[str, str]:
+def _words(event: SpanEvent) -> tuple[str, str]:
     """An event as a word and a text."""
     note = note_of(event)
     if note.kind == "event":
