@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import stat
 import sys
 import types
 
@@ -221,6 +222,40 @@ def test_what_a_file_says_in_both_forms_is_counted_once(view, lines):
     assert view(lines, "--slowest", "9")[1] == view(AS_EVENTS, "--slowest", "9")[1]
 
 
+MIXED = [
+    *AS_EVENTS[:4],
+    *AS_EVENTS[-1:],
+    *AS_SPANS[:1],
+    span("late", "e", "a", 5, 7, "r", status="error", statusDescription="no"),
+    *AS_SPANS[2:3],
+    *AS_SPANS[4:],
+]
+"""Events that were lost on the way, and lines: main and read have both, load and late a line."""
+
+
+def test_one_file_gives_one_answer_in_every_form(view):
+    """Four spans, one of them failed, whoever reads it."""
+    names = ["late", "load", "main", "read"]
+    tree = view(MIXED, "--unfold")[1]
+    assert words(tree) == ["main", "╰─ load  self 4.00 ms", "   ├─ read", "   ╰─ ✗ late  no"]
+    assert sorted(line.split()[-1] for line in view(MIXED, "--summary")[1][1:]) == names
+    filtered = words(view(MIXED, "--name", "*", "--unfold")[1])
+    assert filtered == ["main", "╰─ load", "   ├─ read", "   ╰─ ✗ late  no"]
+    assert words(view(MIXED, "--errors")[1]) == ["main", "╰─ load", "   ╰─ ✗ late  no"]
+    slowest = view(MIXED, "--slowest", "9")[1]
+    assert [line[9:] for line in slowest] == [
+        "main",
+        "load  in main",
+        "read  in main > load",
+        "✗ late  in main > load",
+    ]
+    chrome = json.loads("\n".join(view(MIXED, "--format", "chrome")[1]))["traceEvents"]
+    assert sorted(e["name"] for e in chrome if e["ph"] == "X") == names
+    (otlp,) = view(MIXED, "--format", "otlp")[1]
+    spans = json.loads(otlp)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert sorted(s["name"] for s in spans) == names
+
+
 def test_what_did_not_end_is_not_counted_and_said(view):
     code, out, err = view(AS_EVENTS[:6], "--summary")
     assert [line.split()[-1] for line in out] == ["name", "read"]
@@ -360,6 +395,27 @@ def test_another_format_takes_the_whole_file(view):
     code, out, err = view(AS_EVENTS, "--format", "otlp", "--errors")
     assert (code, out, len(err)) == (2, [], 1)
     assert "don't go with --format otlp" in err[0]
+
+
+@pytest.mark.parametrize("form", [[], ["--summary"], ["--slowest", "2"], ["--format", "otlp"]])
+def test_a_closed_stdout_is_one_line(view, monkeypatch, form):
+    """As of a program that cron starts."""
+    monkeypatch.setattr(sys, "stdout", None)
+    code, out, err = view(AS_EVENTS, *form)
+    assert (code, out, err) == (2, [], ["enterspan: can't write: stdout is closed"])
+
+
+def test_a_file_in_another_format_is_replaced_as_a_whole(view, tmp_path):
+    """What can't be converted leaves the old file; one that is private stays so."""
+    target = tmp_path / "out"
+    target.write_text("old", encoding="utf-8")
+    target.chmod(0o600)
+    assert view([7], "--format", "otlp", "--output", str(target))[0] == 2
+    assert target.read_text(encoding="utf-8") == "old"
+    assert view(AS_EVENTS, "--format", "otlp", "--output", str(target))[0] == 0
+    assert len(target.read_text(encoding="utf-8").splitlines()) == 1
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "t.jsonl"]
 
 
 def test_a_page_that_cant_be_written_is_said(view, monkeypatch):

@@ -195,6 +195,20 @@ def test_finished_spans_are_drawn_when_their_invocation_is_complete(tmp_path, fo
     assert (code, out, err) == (0, " 1.00 ms  other\n", "")
 
 
+def test_of_both_forms_each_span_is_shown_once(tmp_path, follow):
+    """The line of a span that was drawn live is skipped; one that only has a line is drawn."""
+    path = tmp_path / "t.jsonl"
+    path.write_text(onset("main", "i"), "utf-8")
+    watcher = follow(path)
+    append(path, event("spanOpen", "i", "i", spanId=hex_id("a"), name="seen"))
+    append(path, event("spanClose", "a", "i", 5, outcome="ok"))
+    append(path, span("seen", "a", "i") + span("late", "b", "i") + span("main", "i") + outcome("i"))
+    lines = [watcher.line() for _ in range(5)]
+    assert [line.split()[-1] for line in lines[:4]] == ["main", "seen", "seen", "late"]
+    assert lines[4] == " 5.00 ms    ╰ main  ok  2 spans, cpu 1.50 ms"
+    assert watcher.end() == (0, "", "")
+
+
 def test_what_is_asked_for_is_a_line_when_it_has_ended(tmp_path, follow):
     path = tmp_path / "t.jsonl"
     path.write_text(
