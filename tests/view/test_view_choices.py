@@ -243,7 +243,7 @@ def test_one_file_gives_one_answer_in_every_form(view):
     assert filtered == ["main", "╰─ load", "   ├─ read", "   ╰─ ✗ late  no"]
     assert words(view(MIXED, "--errors")[1]) == ["main", "╰─ load", "   ╰─ ✗ late  no"]
     slowest = view(MIXED, "--slowest", "9")[1]
-    assert [line[9:] for line in slowest] == [
+    assert [line[10:] for line in slowest] == [
         "main",
         "load  in main",
         "read  in main > load",
