@@ -22,7 +22,7 @@ from enterspan.events import CustomEventInfo
 from enterspan.exporters.console import ConsoleTail
 from enterspan.exporters.jsonlines import JsonLinesTail
 from enterspan.instrument.config import Wishes, project_wishes
-from enterspan.instrument.project import ProjectError, seconds_of
+from enterspan.instrument.config import ProjectError, seconds_of
 from enterspan.stubgen import command as stubs
 
 # All that `run` needs is imported here, before the program's folder is on the search path: it may

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from enterspan.instrument.project import seconds_of
+from enterspan.instrument.config import seconds_of
 from enterspan.testing import capture
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from fnmatch import translate
 from typing import TYPE_CHECKING, Final
 
 from enterspan._model.frozen import frozen
-from enterspan.instrument.project import seconds_of
+from enterspan.instrument.config import seconds_of
 
 if TYPE_CHECKING:
     from enterspan._recording.traces import SpanNode
