@@ -95,8 +95,8 @@ def test_a_module_that_is_not_there_is_not_found_as_before() -> None:
 def test_a_reloaded_module_is_wrapped_again_and_the_old_functions_still_are(modules: Any) -> None:
     """Until all of them are put back."""
     module = modules(again="def f(): pass")
-    old = module.f
     with tracing.instrument("again"):
+        old = module.f
         importlib.reload(module)
         assert module.f is not old
         assert called(module.f) == called(old) == ["f"]

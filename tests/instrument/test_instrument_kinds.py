@@ -250,12 +250,23 @@ def test_removal_puts_back_every_original_identically(shop: Any) -> None:
     assert same(everything(shop), before)
 
 
-def test_plain_functions_and_classes_keep_their_identity_while_they_are_traced(shop: Any) -> None:
-    """Whatever held them holds what is traced: only what is no plain function is replaced."""
-    before = dict(vars(shop))
-    with tracing.instrument("shop"):
-        changed = [name for name, value in vars(shop).items() if value is not before[name]]
-    assert changed == ["cached"]
+def test_functions_and_classes_themselves_are_untouched(shop: Any) -> None:
+    """What was held before instrumenting is the same object with the same code, and is plain."""
+    total, code, add = shop.total, shop.total.__code__, vars(shop.Cart)["add"]
+    parts = everything(shop)["total parts"]
+    classes = {name: value for name, value in vars(shop).items() if type(value) is type}
+    with tracing.instrument("shop"), capture() as trace:
+        assert (total.__code__, shop.total.__code__) == (code, code)
+        assert shop.total.__wrapped__ is total
+        assert shop.Cart.add.__wrapped__ is add
+        assert {name: vars(shop)[name] for name in classes} == classes
+        assert total(1) == (1, 2, (), 3, {})
+        copied = types.FunctionType(shop.total.__code__, {}, "copy", shop.total.__defaults__)
+        copied.__kwdefaults__ = shop.total.__kwdefaults__
+        assert copied(5) == (5, 2, (), 3, {})
+    assert names(trace) == []
+    now = [total.__code__, total.__closure__, total.__defaults__, dict(vars(total))]
+    assert now == parts[:4]
 
 
 def test_what_is_wrapped_and_what_not_is_said(shop: Any) -> None:
@@ -318,9 +329,9 @@ def test_an_inherited_method_is_wrapped_where_it_is_defined(modules: Any) -> Non
 )
 def test_whoever_looks_at_a_function_sees_the_same(shop: Any, name: str) -> None:
     """Signature, source, predicates, hints, docs."""
-    function = getattr(shop, name)
 
     def looks() -> list[Any]:
+        function = getattr(shop, name)
         return [
             str(inspect.signature(function)), inspect.getsource(function), inspect.getdoc(function),
             inspect.getfullargspec(function), typing.get_type_hints(function),
@@ -335,7 +346,7 @@ def test_whoever_looks_at_a_function_sees_the_same(shop: Any, name: str) -> None
     before = looks()
     with tracing.instrument("shop"):
         assert looks() == before
-        assert isinstance(function, types.FunctionType)
+        assert isinstance(getattr(shop, name), types.FunctionType)
 
 
 def test_a_wrong_call_is_refused_as_before(shop: Any) -> None:

@@ -38,7 +38,7 @@ _CALLED: Final = (classmethod, staticmethod, MethodType)
 _SINGLE_DISPATCH: Final = functools.singledispatch(lambda: None).__code__  # type: ignore[attr-defined]
 
 _KNOWN_REFERENCES: Final = 2
-"""Those of its patch and of its wrapper."""
+"""Those to a function that is wrapped: of its patch and of its wrapper."""
 
 
 class Move(NamedTuple):
@@ -54,9 +54,9 @@ class Moves:
 
     __slots__ = ("_kept", "_moves", "_new")
 
-    def __init__(self, moves: Iterable[Move] = ()) -> None:
-        self._moves = list(moves)
-        self._new = {id(move.old): move.new for move in self._moves}
+    def __init__(self) -> None:
+        self._moves: list[Move] = []
+        self._new: dict[int, Any] = {}
         self._kept: Counter[int] = Counter()
 
     def __bool__(self) -> bool:
@@ -86,15 +86,12 @@ class Moves:
     def held(self) -> Moves:
         """Those whose old things are held by more than what is known."""
         moves = [Move(object(), None, ""), *self._moves]
-        counts = [sys.getrefcount(move.old) for move in moves]
-        at_least = counts[0] + _KNOWN_REFERENCES
-        held = Moves(
-            [
-                move
-                for move, count in zip(self._moves, counts[1:], strict=True)
-                if is_ours(move.old) or count > at_least + self._kept[id(move.old)]
-            ]
-        )
+        least, *counts = [sys.getrefcount(move.old) for move in moves]
+        held = Moves()
+        for move, count in zip(self._moves, counts, strict=True):
+            known = 0 if is_ours(move.old) else _KNOWN_REFERENCES + self._kept[id(move.old)]
+            if count > least + known:
+                held.add(move)
         held._kept = self._kept
         return held
 

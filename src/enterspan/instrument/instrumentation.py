@@ -156,7 +156,7 @@ class Instrumentation:
         self._targets = targets
         self._exclude = exclude
         self._options = options
-        self._patches: dict[int, tuple[Patch, str]] = {}  # with the modules of the functions
+        self._patches: dict[int, tuple[Patch, Location]] = {}
         self._wrapped: dict[str, None] = {}
         self._skipped: dict[str, str] = {}
         self._met: set[int] = set()  # the targets that picked something, by their places
@@ -212,12 +212,17 @@ class Instrumentation:
             self._release(reversed(self._patches.values()))
             self._patches.clear()
 
-    def _release(self, patches: Iterable[tuple[Patch, str]]) -> None:
+    def _release(self, patches: Iterable[tuple[Patch, Location]]) -> None:
         moves = Moves()
-        for patch, module in patches:
-            release(patch, self, moves, package_of(module).path)
-        if moves:
-            moves.carry_out(loaded())
+        owners: dict[int, Any] = {}
+        for patch, location in patches:
+            release(patch, self, moves, package_of(location.module).path)
+            for owner in (sys.modules.get(location.module), location.owner):
+                owners[id(owner)] = owner
+        moves.carry_out([owner for owner in owners.values() if is_module(owner) or is_class(owner)])
+        held = moves.held()
+        if held:
+            held.carry_out(loaded())
 
     def __enter__(self) -> Instrumentation:  # noqa: PYI034 - Self needs an import here
         """Give this."""
@@ -319,14 +324,14 @@ class Instrumentation:
     def _reconsider(self, package: str) -> None:
         """Put back what turns out to be unsupported, by a function that was loaded later."""
         known = package_of(package)
-        late: list[tuple[Patch, str]] = []
-        for patch, module in self._patches.values():
-            if module.partition(".")[0] != package or not is_function(patch.current):
+        late: list[tuple[Patch, Location]] = []
+        for patch, location in self._patches.values():
+            if location.module.partition(".")[0] != package or not is_function(patch.current):
                 continue
             patch.move(known.path)
             reason = known.reason(original_of(patch.current))
             if reason is not None:
-                late.append((patch, module))
+                late.append((patch, location))
                 self._wrapped.pop(patch.name, None)
                 self._skipped[patch.name] = reason
         self._release(late)
@@ -410,7 +415,7 @@ class Instrumentation:
     def _claim(self, location: Location, value: Any, name: str, moves: Moves) -> None:
         wish = Claim(self, self._tracer, options_for(self._options, name, value))
         patch = claim(value, wish, moves, location.full_name, package_of(location.module).path)
-        self._patches[id(patch)] = patch, location.module
+        self._patches[id(patch)] = patch, location._replace(value=None)
 
     def _excluded(self, location: Location) -> str | None:
         for target in self._exclude:
