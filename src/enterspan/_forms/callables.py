@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wrapt import FunctionWrapper
 
 from enterspan._forms.enter import is_plain, settle
-from enterspan._forms.frame_bootstrap import call_at, make_call, path_from
+from enterspan._forms.frame_bootstrap import call_with, code_at, path_from
 from enterspan._forms.traced import Recorder, is_traced, parameter_names, span_name, trace
 from enterspan._model.diagnostics import warn_once
 from enterspan._span.scope import begin, begin_with_floor, fail, finish
@@ -41,38 +41,27 @@ _SUSPENDED: Final = (
 class TracedCallable(FunctionWrapper[Any, Any]):
     """Any callable with a span around each call; in all else the callable itself."""
 
-    def __init__(
-        self,
-        wrapped: Any,
-        call: FunctionType,
-        tracer: Tracer,
-        retired: list[bool],
-        again: Any = None,
-        forms: Any = (),
-    ) -> None:
+    def __init__(self, wrapped: Any, call: FunctionType, tracer: Tracer, again: Any = None) -> None:
         super().__init__(wrapped, call, enabled=_is_on(tracer))
         self._self_tracer = tracer
-        self._self_retired = retired
         self._self_again = again
-        self._self_forms = forms
 
     def retire(self) -> None:
         """Record nothing from here on: it has been removed, but may be held for good."""
-        self._self_retired.append(True)
+        call: Any = self._self_wrapper
+        call.__defaults__ = (_Retired, *call.__defaults__[1:])
 
     def move(self, path: str) -> None:
         """Have the frame of its calls under another path; see `frame_bootstrap`."""
         call: Any = self._self_wrapper
-        if call.__name__ == "call_suspended":
-            return  # its frame is gone when the body runs
-        call.__code__ = call.__code__.replace(co_filename=path)
+        if call.__name__ == "call":
+            call.__code__ = code_at(path)
 
     def holders(self) -> list[Any]:
         """What belongs to this and holds what is wrapped."""
-        found: list[Any] = [self]
-        for form in self._self_forms:
-            found += [*form.__closure__, vars(form)]
-        return found
+        call: Any = self._self_wrapper
+        forms = call.__defaults__[-1] if call.__name__ == "call_suspended" else ()
+        return [held for form in forms for held in (*form.__closure__, vars(form))]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle by reference where a name leads here; else what is wrapped, or how it was made."""
@@ -115,37 +104,69 @@ def trace_callable(target: Any, tracer: Tracer, options: Options) -> Any:
         raise ValueError(
             f"capture_args needs a function with named parameters, not {target!r}; use True"
         )
-    again = trace_callable, (target, tracer, options)
-    return _wrapped(TracedCallable, target, tracer, options, _settle_any, again)
+    name = options.name or span_name(target)
+    call = _call_of(target, tracer, options, name, _settle_any, path_from(None, counted=False))
+    return TracedCallable(target, call, tracer, (trace_callable, (target, tracer, options)))
 
 
-def instrumented(target: Any, tracer: Tracer, options: Options, path: str = "") -> TracedCallable:
+def instrumented(
+    target: Any, tracer: Tracer, options: Options, name: str, path: str
+) -> TracedCallable:
     """Return a callable with a span around each call, in whose place it is to be put.
 
     Args:
         target: a Python function, any other callable, or what this has returned for one.
         tracer: what the spans are of.
         options: names to capture that the function does not have are left out.
+        name: of the spans.
         path: the path of the frame between the function and its caller.
     """
-    code: Any = target.__code__ if is_function(target) else None
-    if code is not None and code.co_flags & _SUSPENDED:
-        retired: list[bool] = []
-        forms: list[Any] = []
-        call = _call_of_suspended(tracer, options, retired, forms)
-        return TracedFunction(target, call, tracer, retired, None, forms)
-    kind = TracedCallable if code is None else TracedFunction
-    return _wrapped(kind, target, tracer, options, _settle_own, None, path)
+    if not is_function(target):
+        call = _call_of(target, tracer, options, name, _settle_own, path)
+        return TracedCallable(target, call, tracer)
+    if target.__code__.co_flags & _SUSPENDED:
+        known: Any = tracer, options, name, []
+        call = FunctionType(call_suspended.__code__, globals(), "call_suspended", known)
+    else:
+        call = _call_of(target, tracer, options, name, _settle_own, path)
+    return TracedFunction(target, call, tracer)
 
 
-def options_for(options: Options, name: str, function: Any = None) -> Options:
-    """The options of one function of many: those names to capture that it has."""
+def call_suspended(
+    wrapped: Any,
+    _: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    tracer: Tracer,
+    options: Options,
+    name: str,
+    forms: list[Any],
+) -> Any:
+    """Be called by wrapt in place of a coroutine function or a generator function.
+
+    It returns what the form of `traced` does, and no frame of it is there when the body runs.
+    """
+    if tracer.off:
+        return wrapped(*args, **kwargs)
+    if not forms:  # made when it is first needed: most functions are never called
+        wanted = _wanted(options, wrapped)
+        forms.append(trace(wrapped, tracer, options.__replace__(name=name, capture_args=wanted)))  # type: ignore[attr-defined]
+    return forms[0](*args, **kwargs)
+
+
+class _Retired:
+    """Stands for the tracer where a wrapper has been removed."""
+
+    off: Final = True
+
+
+def _wanted(options: Options, function: Any) -> bool | tuple[str, ...]:
+    """What to capture of the arguments of one function of many: those names that it has."""
     wanted = options.capture_args
     if isinstance(wanted, tuple):
-        known = parameter_names(function) if is_function(function) else ()
-        wanted = tuple([arg for arg in wanted if arg in known])
-    changed: Options = options.__replace__(name=name, capture_args=wanted)  # type: ignore[attr-defined]
-    return changed
+        known = parameter_names(function)
+        return tuple([arg for arg in wanted if arg in known])
+    return wanted
 
 
 def is_ours(value: object) -> bool:
@@ -164,10 +185,8 @@ def is_traced_by(function: object, tracer: Tracer) -> bool:
     """Whether a function is what `@traced` of this tracer has returned."""
     if is_ours(function):
         return function._self_tracer is tracer and function._self_again is not None  # type: ignore[attr-defined]
-    return is_traced(function) and any(
-        cell.cell_contents is tracer
-        for cell in function.__closure__ or ()  # type: ignore[attr-defined]
-    )
+    cells: Any = function.__closure__ if type(function) is FunctionType else None
+    return bool(cells) and is_traced(function) and any(c.cell_contents is tracer for c in cells)
 
 
 def is_function(target: object) -> bool:
@@ -175,69 +194,55 @@ def is_function(target: object) -> bool:
     return type(target) in {FunctionType, TracedFunction}
 
 
+_off: Final = attrgetter("off")
+
+
 def _is_on(tracer: Tracer) -> Callable[[], bool]:
     """Whether there is a subscriber, asked by wrapt at each call, without a frame: all of it is C."""
-    return map(not_, map(attrgetter("off"), repeat(tracer))).__next__
+    return map(not_, map(_off, repeat(tracer))).__next__
 
 
-def _wrapped(
-    made: type[TracedCallable],
-    target: Any,
-    tracer: Tracer,
-    options: Options,
-    settle: Any,
-    again: Any,
-    path: str = "",
-) -> TracedCallable:
-    """The wrapper of what has run when it returns."""
+def _call_of(
+    target: Any, tracer: Tracer, options: Options, name: str, settle: Any, path: str
+) -> FunctionType:
+    """What wrapt calls in place of a callable that has run when it returns."""
     function = target if is_function(target) else None
-    retired: list[bool] = []
-    captured, recorder = _captured(options, function)
-    call = make_call(
+    recorder = _recorder(options)
+    captured = _captured(options, function, recorder)
+    return call_with(
+        path,
+        globals() if function is None else function.__globals__,
         tracer,
-        _opening(tracer, options.name or span_name(target), options, recorder),
-        _as_given if function is None else _binding(),
+        name,
+        begin,
+        _start(tracer, name, options, recorder),
+        _as_given if function is None else _Binding(),
         *_arity(function, always=captured is not None),
         captured,
         recorder.result if options.capture_return else None,
         finish,
         fail,
         settle,
-        retired,
     )
-    scope = call.__globals__ if function is None else function.__globals__
-    call = call_at(call, path or path_from(None, counted=False), scope)
-    return made(target, call, tracer, retired, again)
-
-
-def _call_of_suspended(
-    tracer: Tracer, options: Options, retired: list[bool], forms: list[Any]
-) -> FunctionType:
-    """What wrapt calls for a coroutine function or a generator function: the form of `traced`."""
-
-    def call_suspended(
-        wrapped: Any, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        if tracer.off or retired:
-            return wrapped(*args, **kwargs)
-        if not forms:  # made when it is first needed: most functions are never called
-            forms.append(trace(wrapped, tracer, options))
-        return forms[0](*args, **kwargs)
-
-    return call_suspended
 
 
 # --- the beginning of a span ----------------------------------------------------------------------
 
 
-def _opening(tracer: Tracer, name: str, options: Options, recorder: Recorder) -> Any:
-    """What opens the span of a call, given its arguments."""
+def _recorder(options: Options) -> Recorder:
+    if callable(options.attributes):
+        options = options.__replace__(attributes=None)  # type: ignore[attr-defined]
+    return Recorder(options, ())
+
+
+def _start(tracer: Tracer, name: str, options: Options, recorder: Recorder) -> Any:
+    """What opens the span of a call where more is known than its name; None where it isn't."""
     open_span: Any = begin_with_floor if recorder.has_floor else begin
     if callable(options.attributes):
         return partial(_open_with, tracer, name, open_span, recorder, options.attributes)
     if recorder.starts:
         return lambda _args, _kwargs: open_span(tracer, name, *recorder.start())
-    return lambda _args, _kwargs: begin(tracer, name, None, None)
+    return None
 
 
 def _open_with(
@@ -259,19 +264,17 @@ def _open_with(
 # --- arguments ------------------------------------------------------------------------------------
 
 
-def _captured(options: Options, function: Any) -> tuple[Any, Recorder]:
-    """What records the arguments of a call, if anything, and the rest of what is recorded."""
-    given = options.__replace__(attributes=None) if callable(options.attributes) else options  # type: ignore[attr-defined]
-    recorder = Recorder(given, ())
-    wanted = options.capture_args
-    if not wanted:
-        return None, recorder
+def _captured(options: Options, function: Any, recorder: Recorder) -> Any:
+    """What records the arguments of a call; None where they are not captured."""
+    if not options.capture_args:
+        return None
     if function is None:
-        return partial(_record_unnamed, recorder, bool(options.redact)), recorder
+        return partial(_record_unnamed, recorder, bool(options.redact))
     names = parameter_names(function)
+    wanted = _wanted(options, function)
     if wanted is True:
         wanted = names[1:] if names[:1] in {("self",), ("cls",)} else names
-    return partial(_record_named, recorder, wanted), recorder
+    return partial(_record_named, recorder, wanted) if wanted else None
 
 
 def _record_named(
@@ -305,25 +308,26 @@ def _arity(function: Any, *, always: bool) -> tuple[float, float]:
     return fewest, inf if code.co_flags & inspect.CO_VARARGS else code.co_argcount
 
 
-def _binding() -> Bind:
-    """What binds the arguments of a call to the parameters of its function: Python itself.
+class _Binding:
+    """Binds the arguments of a call to the parameters of its function: Python itself does.
 
     A lambda with the same parameters is called, compiled when it is first needed.
     """
-    made: list[Any] = []
 
-    def bind(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not made:
-            made.append(_binder(function))
-        binder = made[0]
+    __slots__ = ("_binder",)
+
+    def __init__(self) -> None:
+        self._binder: Any = None
+
+    def __call__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The arguments by name; None where the call is a TypeError."""
+        binder = self._binder = self._binder or _binder(function)
         binder.__defaults__ = function.__defaults__
         binder.__kwdefaults__ = function.__kwdefaults__
         try:
             return binder(*args, **kwargs)
         except TypeError:
             return None
-
-    return bind
 
 
 def _binder(function: Any) -> Any:

@@ -16,19 +16,26 @@ from __future__ import annotations
 import importlib
 import os
 from functools import cache
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _HERE: Final = os.path.realpath(__file__)  # the paths of code are texts
+PLAIN: Final = frozenset({type(None), str, int, bool, float, bytes, tuple, list, dict, set})
 _IMPORTLIB: Final = os.path.dirname(os.path.realpath(importlib.__file__))  # noqa: PTH120 - a text
 
 
-def make_call(  # noqa: C901 - the hot path
+def call(  # the hot path: what it needs are defaults, which cost less than a closure
+    wrapped: Any,
+    _: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
     tracer: Any,
-    open_span: Callable[[tuple[Any, ...], dict[str, Any]], Any],
+    name: str,
+    begin: Callable[..., Any],
+    start: Callable[[tuple[Any, ...], dict[str, Any]], Any] | None,
     bind: Callable[[Any, tuple[Any, ...], dict[str, Any]], Mapping[str, Any] | None],
     fewest: float,
     most: float,
@@ -37,13 +44,21 @@ def make_call(  # noqa: C901 - the hot path
     finish: Callable[[Any], None],
     fail: Callable[[Any, BaseException], None],
     settle: Callable[[Any, Any, Any], Any],
-    retired: list[bool],
-) -> FunctionType:
-    """Make the function that wrapt calls in place of a callable.
+    number: Any = len,
+    kind_of: Any = type,
+    raised: Any = BaseException,
+    plain: Any = PLAIN,
+) -> Any:
+    """Be called by wrapt in place of a callable, and put a span around the call.
 
     Args:
-        tracer: its `off` says that there is no subscriber.
-        open_span: opens the span of a call; None where nothing is recorded.
+        wrapped: the callable.
+        args: of the call.
+        kwargs: of the call.
+        tracer: its `off` says that there is no subscriber, or that the wrapper was removed.
+        name: of the span.
+        begin: opens a span; None where nothing is recorded.
+        start: opens it where more than the name is known when it begins.
         bind: the arguments of a call by name; None where it is a TypeError.
         fewest: with fewer positional arguments the call has to be bound.
         most: with more of them too; and with any keyword.
@@ -52,46 +67,51 @@ def make_call(  # noqa: C901 - the hot path
         finish: ends the span of a plain result.
         fail: ends the span of an exception.
         settle: ends the span of any other result, and returns it.
-        retired: not empty when the wrapper has been removed.
+        number: `len`.
+        kind_of: `type`.
+        raised: `BaseException`.
+        plain: the types of results that are done with.
     """
-    number, kind_of, raised = len, type, BaseException
-    plain = frozenset({type(None), str, int, bool, float, bytes, tuple, list, dict, set})
-
-    def call(wrapped: Any, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        __tracebackhide__ = __debuggerskip__ = True  # for pytest, and for IPython's debugger
-        if tracer.off or retired:
-            return wrapped(*args, **kwargs)
-        given = None
-        if kwargs or not fewest <= number(args) <= most:
-            given = bind(wrapped, args, kwargs)
-            if given is None:
-                return wrapped(*args, **kwargs)  # raises the TypeError: nothing is called
-        span = open_span(args, kwargs)
-        if span is None:
-            return wrapped(*args, **kwargs)
-        if captured is not None and given is not None:
-            captured(span, given)
-        try:
-            result = wrapped(*args, **kwargs)
-        except raised as error:
-            traceback = error.__traceback__
-            error.__traceback__ = traceback and traceback.tb_next  # kept by `raise` from 3.11 on
-            fail(span, error)
-            raise
-        if returned is not None:
-            returned(span, result)
-        if kind_of(result) in plain:
-            finish(span)
-            return result
-        return settle(tracer, span, result)
-
-    return call
+    __tracebackhide__ = __debuggerskip__ = True  # for pytest, and for IPython's debugger
+    if tracer.off:
+        return wrapped(*args, **kwargs)
+    given = None
+    if kwargs or not fewest <= number(args) <= most:
+        given = bind(wrapped, args, kwargs)
+        if given is None:
+            return wrapped(*args, **kwargs)  # raises the TypeError: nothing is called
+    span = begin(tracer, name, None, None) if start is None else start(args, kwargs)
+    if span is None:
+        return wrapped(*args, **kwargs)
+    if captured is not None and given is not None:
+        captured(span, given)
+    try:
+        result = wrapped(*args, **kwargs)
+    except raised as error:
+        traceback = error.__traceback__
+        error.__traceback__ = traceback and traceback.tb_next  # kept by `raise` from 3.11 on
+        fail(span, error)
+        raise
+    if returned is not None:
+        returned(span, result)
+    if kind_of(result) in plain:
+        finish(span)
+        return result
+    return settle(tracer, span, result)
 
 
-def call_at(call: FunctionType, path: str, scope: dict[str, Any]) -> FunctionType:
-    """The same as `call`, under a path and in the module whose globals are given."""
-    code = call.__code__.replace(co_filename=path)
-    return FunctionType(code, scope, call.__name__, None, call.__closure__)
+_CONSTANTS: Final[Any] = call.__defaults__
+
+
+def call_with(path: str, scope: dict[str, Any], *known: Any) -> FunctionType:
+    """`call` with what it knows of one callable, under a path and in a module's globals."""
+    return FunctionType(code_at(path), scope, "call", (*known, *_CONSTANTS))
+
+
+@cache
+def code_at(path: str) -> CodeType:
+    """The code of `call` under a path."""
+    return call.__code__.replace(co_filename=path)
 
 
 @cache

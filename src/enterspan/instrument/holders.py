@@ -11,14 +11,13 @@ import functools
 import gc
 import sys
 from collections import Counter
-from types import CellType, FrameType, MethodType, ModuleType
+from types import CellType, FrameType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from enterspan._forms.callables import TracedCallable, is_function, is_ours, original_of
 from enterspan.instrument.targets import (
     accessors_of,
     inner,
-    is_class,
     is_module,
     live_names_of,
     names_of,
@@ -35,6 +34,20 @@ _KINDS: Final[dict[type, str]] = {
 """Holders whose types don't say by their names what they are."""
 
 _CALLED: Final = (classmethod, staticmethod, MethodType)
+_HOLDERS: Final = (
+    *_CALLED,
+    property,
+    functools.cached_property,
+    functools.partialmethod,
+    functools.singledispatchmethod,
+    dict,
+    list,
+    type,
+    FunctionType,
+    TracedCallable,
+)
+"""The types of what may hold a function, or be one."""
+
 _SINGLE_DISPATCH: Final = functools.singledispatch(lambda: None).__code__  # type: ignore[attr-defined]
 
 _KNOWN_REFERENCES: Final = 2
@@ -73,15 +86,39 @@ class Moves:
             self.add(move)
         self._kept += moves._kept
 
-    def carry_out(self, owners: Iterable[Any]) -> None:
-        """Change every name of some modules and classes, and what is in dicts and lists there."""
-        if not self._moves:
-            return
-        for owner in owners:
+    def carry_out(self, owners: Iterable[Any], *, everywhere: bool = False) -> None:
+        """Change every name of some modules and classes, and what is in dicts and lists there.
+
+        Everywhere: in the classes that lie in them as well, each once.
+        """
+        new = self._new
+        waiting, seen = list(owners) if new else [], set()
+        kinds: dict[type, bool] = {}
+        while waiting:
+            owner = waiting.pop()
+            if id(owner) in seen:
+                continue
+            seen.add(id(owner))
             for key, value in names_of(owner).items():
-                changed = self._changed(value)
-                if changed is not value:
-                    put(owner, key, changed)
+                kind = type(value)
+                holds = kinds.get(kind)
+                if holds is None:
+                    holds = kinds[kind] = issubclass(kind, _HOLDERS)
+                if holds or id(value) in new:
+                    changed = self._changed(value)
+                    if changed is not value:
+                        put(owner, key, changed)
+                    elif everywhere and issubclass(kind, type):
+                        waiting.append(value)
+
+    def carry_out_everywhere(self) -> None:
+        """Change every name in all loaded modules but our own, and in their classes."""
+        modules = [
+            module
+            for name, module in list(sys.modules.items())
+            if is_module(module) and name.partition(".")[0] != "enterspan"
+        ]
+        self.carry_out(modules, everywhere=True)
 
     def held(self) -> Moves:
         """Those whose old things are held by more than what is known."""
@@ -190,23 +227,7 @@ def _copy_with(value: Any, parts: list[Any]) -> Any:
     return made
 
 
-# --- all of them ----------------------------------------------------------------------------------
-
-
-def loaded() -> Iterator[Any]:
-    """All loaded modules but our own, and the classes that lie in them, each once."""
-    seen: set[int] = set()
-    waiting: list[Any] = [
-        module
-        for name, module in list(sys.modules.items())
-        if is_module(module) and name.partition(".")[0] != "enterspan"
-    ]
-    while waiting:
-        owner = waiting.pop()
-        if id(owner) not in seen:
-            seen.add(id(owner))
-            yield owner
-            waiting += [value for value in names_of(owner).values() if is_class(value)]
+# --- where they are ----------------------------------------------------------------------------------
 
 
 def put(owner: Any, key: str, value: Any) -> None:

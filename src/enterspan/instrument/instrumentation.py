@@ -7,9 +7,9 @@ from time import perf_counter
 from types import MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from enterspan._forms.callables import is_function, options_for, original_of
+from enterspan._forms.callables import is_function, original_of
 from enterspan._model.values import DEFAULT_LIMITS, clean_text
-from enterspan.instrument.holders import Moves, loaded
+from enterspan.instrument.holders import Moves
 from enterspan.instrument.imports import finder, watch_lazy, watch_unfinished
 from enterspan.instrument.patches import (
     Claim,
@@ -161,6 +161,7 @@ class Instrumentation:
         self._skipped: dict[str, str] = {}
         self._met: set[int] = set()  # the targets that picked something, by their places
         self._held = Moves()  # what is held elsewhere: looked for when an import has ended
+        self._unseen = Moves()  # what can't be changed holds it
         self._seconds = 0.0
         self._removed = False
 
@@ -173,7 +174,15 @@ class Instrumentation:
 
     @property
     def skipped(self) -> Mapping[str, str]:
-        """What was picked and left alone, or is also held where it is called unseen, and why."""
+        """What was picked and left alone, or is also held where it is called unseen, and why.
+
+        What else holds a function is looked for when this is read.
+        """
+        with patching:
+            unseen = self._unseen.held()
+            self._unseen = Moves()
+            for name, kinds in (unseen.holders() if unseen else {}).items():
+                self._skipped[name] = f"{', '.join(kinds)} holds it too, and calls it unseen"
         return MappingProxyType(dict(self._skipped))
 
     @property
@@ -211,6 +220,7 @@ class Instrumentation:
             finder.remove(self)
             self._release(reversed(self._patches.values()))
             self._patches.clear()
+            self._unseen = Moves()
 
     def _release(self, patches: Iterable[tuple[Patch, Location]]) -> None:
         moves = Moves()
@@ -222,7 +232,7 @@ class Instrumentation:
         moves.carry_out([owner for owner in owners.values() if is_module(owner) or is_class(owner)])
         held = moves.held()
         if held:
-            held.carry_out(loaded())
+            held.carry_out_everywhere()
 
     def __enter__(self) -> Instrumentation:  # noqa: PYI034 - Self needs an import here
         """Give this."""
@@ -266,10 +276,8 @@ class Instrumentation:
             if self._removed or not held:
                 return
             begun = perf_counter()
-            held.carry_out(loaded())
-            held = held.held()
-            for name, kinds in (held.holders() if held else {}).items():
-                self._skipped[name] = f"{', '.join(kinds)} holds it too, and calls it unseen"
+            held.carry_out_everywhere()
+            self._unseen.extend(held.held())
             self._seconds += perf_counter() - begun
 
     def wants_main(self, name: str) -> bool:  # internal
@@ -372,12 +380,12 @@ class Instrumentation:
         value: Any = replaced_inside(location.value)
         if issubclass(type(value), MethodType) and asked is not Asked.BY_NAME:
             return ""
-        if traces_itself(value, self._tracer):
-            return "it is traced already"
         reason = unchangeable(location.owner)
         if reason is not None:
             return reason
         pieces = pieces_of(location.value)
+        if pieces is None and traces_itself(value, self._tracer):
+            return "it is traced already"
         if pieces is None:
             return self._wrap_object(location, value, moves, asked)
         reasons = [
@@ -413,7 +421,7 @@ class Instrumentation:
         return None
 
     def _claim(self, location: Location, value: Any, name: str, moves: Moves) -> None:
-        wish = Claim(self, self._tracer, options_for(self._options, name, value))
+        wish = Claim(self, self._tracer, self._options, name)
         patch = claim(value, wish, moves, location.full_name, package_of(location.module).path)
         self._patches[id(patch)] = patch, location._replace(value=None)
 

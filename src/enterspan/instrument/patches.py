@@ -26,6 +26,8 @@ class Claim(NamedTuple):
     owner: object
     tracer: Tracer
     options: Options
+    name: str
+    """Of the spans."""
 
 
 class _Claims:
@@ -37,26 +39,25 @@ class _Claims:
     def __bool__(self) -> bool:
         return bool(self._claims)
 
-    def counting(self) -> dict[Tracer, Options]:
-        """The options that count, for each Tracing that wants this traced."""
-        chosen: dict[Tracer, Options] = {}
+    def counting(self) -> list[Claim]:
+        """The first claim of each Tracing that wants this traced."""
+        chosen: dict[Tracer, Claim] = {}
         for claim in self._claims:
-            chosen.setdefault(claim.tracer, claim.options)
-        return chosen
+            chosen.setdefault(claim.tracer, claim)
+        return list(chosen.values())
 
     def add(self, claim: Claim) -> bool:
         """Add one, unless its owner has one already; whether that changes what counts."""
         if any(known.owner is claim.owner for known in self._claims):
             return False
-        before = self.counting()
         self._claims.append(claim)
-        return self.counting() != before
+        return any(counted is claim for counted in self.counting())
 
     def drop(self, owner: object) -> bool:
         """Give up an owner's claim; whether that changes what counts."""
         before = self.counting()
         self._claims = [claim for claim in self._claims if claim.owner is not owner]
-        return self.counting() != before
+        return any(claim.owner is owner for claim in before)
 
 
 class Patch:
@@ -74,8 +75,8 @@ class Patch:
         """Make what the claims ask for, to be put there."""
         before = self.current
         made = self._original
-        for tracer, options in self.claims.counting().items():
-            made = instrumented(made, tracer, options, path)
+        for _, tracer, options, name in self.claims.counting():
+            made = instrumented(made, tracer, options, name, path)
         self.current = made
         moves.add(Move(before, made, self.name))
         _patches.pop(id(before), None)
