@@ -41,10 +41,12 @@ _SUSPENDED: Final = (
 class TracedCallable(FunctionWrapper[Any, Any]):
     """Any callable with a span around each call; in all else the callable itself."""
 
-    def __init__(self, wrapped: Any, call: FunctionType, tracer: Tracer, again: Any = None) -> None:
-        super().__init__(wrapped, call, enabled=_is_on(tracer))
-        self._self_tracer = tracer
-        self._self_again = again
+    _self_again = None  # with an annotation, the class would have `__annotations__` of its own
+    """How it is made again, where that is not by instrumenting."""
+
+    @property
+    def _self_tracer(self) -> Any:
+        return self._self_wrapper.__defaults__[0]
 
     def retire(self) -> None:
         """Record nothing from here on: it has been removed, but may be held for good."""
@@ -98,6 +100,71 @@ class TracedFunction(TracedCallable):
         return self if instance is None else MethodType(self, instance)
 
 
+class Wrapping:
+    """What the wrappers of one instrumentation have in common."""
+
+    __slots__ = ("_enabled", "_options", "_recorder", "_settle", "tracer")
+
+    def __init__(self, tracer: Tracer, options: Options, settle: Any = None) -> None:
+        """Take the options; names to capture that a function does not have are left out."""
+        given = options
+        if callable(options.attributes):  # asked at each call
+            given = options.__replace__(attributes=None)  # type: ignore[attr-defined]
+        self.tracer = tracer
+        self._options = options
+        self._recorder = Recorder(given, ())
+        self._settle = settle or _settle_own
+        # Asked by wrapt at each call whether there is a subscriber, without a frame: all of it is C.
+        self._enabled = map(not_, map(attrgetter("off"), repeat(tracer))).__next__
+
+    def wrap(self, target: Any, name: str, path: str) -> TracedCallable:
+        """Return a callable with a span around each call, in whose place it is to be put.
+
+        Args:
+            target: a Python function, any other callable, or what this has returned for one.
+            name: of the spans.
+            path: the path of the frame between the function and its caller.
+        """
+        if not is_function(target):
+            return TracedCallable(target, self._call_of(None, name, path), self._enabled)
+        if target.__code__.co_flags & _SUSPENDED:
+            known: Any = self.tracer, self._options, name, []
+            call = FunctionType(call_suspended.__code__, globals(), "call_suspended", known)
+        else:
+            call = self._call_of(target, name, path)
+        return TracedFunction(target, call, self._enabled)
+
+    def _call_of(self, function: Any, name: str, path: str) -> FunctionType:
+        """What wrapt calls in place of a callable that has run when it returns."""
+        options = self._options
+        captured = _captured(options, function, self._recorder) if options.capture_args else None
+        return call_with(
+            path,
+            globals() if function is None else function.__globals__,
+            self.tracer,
+            name,
+            begin,
+            self._start(name),
+            _as_given if function is None else _Binding(),
+            *_arity(function, always=captured is not None),
+            captured,
+            self._recorder.result if options.capture_return else None,
+            finish,
+            fail,
+            self._settle,
+        )
+
+    def _start(self, name: str) -> Any:
+        """What opens the span of a call where more is known than its name; None where it isn't."""
+        recorder, tracer, asked = self._recorder, self.tracer, self._options.attributes
+        open_span: Any = begin_with_floor if recorder.has_floor else begin
+        if callable(asked):
+            return partial(_open_with, tracer, name, open_span, recorder, asked)
+        if recorder.starts:
+            return lambda _args, _kwargs: open_span(tracer, name, *recorder.start())
+        return None
+
+
 def trace_callable(target: Any, tracer: Tracer, options: Options) -> Any:
     """Return a callable that is no plain function with a span around each call."""
     if options.capture_args and options.capture_args is not True:
@@ -105,31 +172,9 @@ def trace_callable(target: Any, tracer: Tracer, options: Options) -> Any:
             f"capture_args needs a function with named parameters, not {target!r}; use True"
         )
     name = options.name or span_name(target)
-    call = _call_of(target, tracer, options, name, _settle_any, path_from(None, counted=False))
-    return TracedCallable(target, call, tracer, (trace_callable, (target, tracer, options)))
-
-
-def instrumented(
-    target: Any, tracer: Tracer, options: Options, name: str, path: str
-) -> TracedCallable:
-    """Return a callable with a span around each call, in whose place it is to be put.
-
-    Args:
-        target: a Python function, any other callable, or what this has returned for one.
-        tracer: what the spans are of.
-        options: names to capture that the function does not have are left out.
-        name: of the spans.
-        path: the path of the frame between the function and its caller.
-    """
-    if not is_function(target):
-        call = _call_of(target, tracer, options, name, _settle_own, path)
-        return TracedCallable(target, call, tracer)
-    if target.__code__.co_flags & _SUSPENDED:
-        known: Any = tracer, options, name, []
-        call = FunctionType(call_suspended.__code__, globals(), "call_suspended", known)
-    else:
-        call = _call_of(target, tracer, options, name, _settle_own, path)
-    return TracedFunction(target, call, tracer)
+    made = Wrapping(tracer, options, _settle_any).wrap(target, name, path_from(None, counted=False))
+    made._self_again = trace_callable, (target, tracer, options)
+    return made
 
 
 def call_suspended(
@@ -184,65 +229,18 @@ def original_of(value: Any) -> Any:
 def is_traced_by(function: object, tracer: Tracer) -> bool:
     """Whether a function is what `@traced` of this tracer has returned."""
     if is_ours(function):
-        return function._self_tracer is tracer and function._self_again is not None  # type: ignore[attr-defined]
+        return function._self_again is not None and function._self_tracer is tracer  # type: ignore[attr-defined]
     cells: Any = function.__closure__ if type(function) is FunctionType else None
     return bool(cells) and is_traced(function) and any(c.cell_contents is tracer for c in cells)
 
 
 def is_function(target: object) -> bool:
     """Whether something is a Python function, or one in a wrapper of this module."""
-    return type(target) in {FunctionType, TracedFunction}
-
-
-_off: Final = attrgetter("off")
-
-
-def _is_on(tracer: Tracer) -> Callable[[], bool]:
-    """Whether there is a subscriber, asked by wrapt at each call, without a frame: all of it is C."""
-    return map(not_, map(_off, repeat(tracer))).__next__
-
-
-def _call_of(
-    target: Any, tracer: Tracer, options: Options, name: str, settle: Any, path: str
-) -> FunctionType:
-    """What wrapt calls in place of a callable that has run when it returns."""
-    function = target if is_function(target) else None
-    recorder = _recorder(options)
-    captured = _captured(options, function, recorder)
-    return call_with(
-        path,
-        globals() if function is None else function.__globals__,
-        tracer,
-        name,
-        begin,
-        _start(tracer, name, options, recorder),
-        _as_given if function is None else _Binding(),
-        *_arity(function, always=captured is not None),
-        captured,
-        recorder.result if options.capture_return else None,
-        finish,
-        fail,
-        settle,
-    )
+    kind = type(target)
+    return kind is FunctionType or kind is TracedFunction
 
 
 # --- the beginning of a span ----------------------------------------------------------------------
-
-
-def _recorder(options: Options) -> Recorder:
-    if callable(options.attributes):
-        options = options.__replace__(attributes=None)  # type: ignore[attr-defined]
-    return Recorder(options, ())
-
-
-def _start(tracer: Tracer, name: str, options: Options, recorder: Recorder) -> Any:
-    """What opens the span of a call where more is known than its name; None where it isn't."""
-    open_span: Any = begin_with_floor if recorder.has_floor else begin
-    if callable(options.attributes):
-        return partial(_open_with, tracer, name, open_span, recorder, options.attributes)
-    if recorder.starts:
-        return lambda _args, _kwargs: open_span(tracer, name, *recorder.start())
-    return None
 
 
 def _open_with(
@@ -265,9 +263,7 @@ def _open_with(
 
 
 def _captured(options: Options, function: Any, recorder: Recorder) -> Any:
-    """What records the arguments of a call; None where they are not captured."""
-    if not options.capture_args:
-        return None
+    """What records the arguments of a call."""
     if function is None:
         return partial(_record_unnamed, recorder, bool(options.redact))
     names = parameter_names(function)

@@ -14,7 +14,7 @@ from collections import Counter
 from types import CellType, FrameType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from enterspan._forms.callables import TracedCallable, is_function, is_ours, original_of
+from enterspan._forms.callables import TracedCallable, TracedFunction, is_ours, original_of
 from enterspan.instrument.targets import (
     accessors_of,
     inner,
@@ -43,10 +43,8 @@ _HOLDERS: Final = (
     dict,
     list,
     type,
-    FunctionType,
-    TracedCallable,
 )
-"""The types of what may hold a function, or be one."""
+"""The types of what may hold a function."""
 
 _SINGLE_DISPATCH: Final = functools.singledispatch(lambda: None).__code__  # type: ignore[attr-defined]
 
@@ -93,23 +91,31 @@ class Moves:
         """
         new = self._new
         waiting, seen = list(owners) if new else [], set()
-        kinds: dict[type, bool] = {}
+        passive: set[type] = set()
         while waiting:
             owner = waiting.pop()
             if id(owner) in seen:
                 continue
             seen.add(id(owner))
+            in_module = is_module(owner)
             for key, value in names_of(owner).items():
                 kind = type(value)
-                holds = kinds.get(kind)
-                if holds is None:
-                    holds = kinds[kind] = issubclass(kind, _HOLDERS)
-                if holds or id(value) in new:
-                    changed = self._changed(value)
+                if id(value) in new:
+                    put(owner, key, new[id(value)])
+                if kind in passive:
+                    continue
+                if kind is FunctionType or kind is TracedFunction:
+                    if in_module and value.__code__ is _SINGLE_DISPATCH:
+                        self._change_registry(original_of(value))
+                elif not issubclass(kind, _HOLDERS):
+                    passive.add(kind)
+                elif issubclass(kind, type):
+                    if everywhere:
+                        waiting.append(value)
+                else:
+                    changed = self._changed(value, kind)
                     if changed is not value:
                         put(owner, key, changed)
-                    elif everywhere and issubclass(kind, type):
-                        waiting.append(value)
 
     def carry_out_everywhere(self) -> None:
         """Change every name in all loaded modules but our own, and in their classes."""
@@ -119,6 +125,11 @@ class Moves:
             if is_module(module) and name.partition(".")[0] != "enterspan"
         ]
         self.carry_out(modules, everywhere=True)
+
+    def cancel(self, new: Any) -> None:
+        """Forget what was to have `new` in its place."""
+        self._moves = [move for move in self._moves if move.new is not new]
+        self._new = {id(move.old): move.new for move in self._moves}
 
     def held(self) -> Moves:
         """Those whose old things are held by more than what is known."""
@@ -153,15 +164,8 @@ class Moves:
 
     # --- one value ---
 
-    def _changed(self, value: Any) -> Any:
+    def _changed(self, value: Any, kind: type) -> Any:
         """What is to lie in place of a value, which may have been changed inside."""
-        kind = type(value)
-        if is_function(value):
-            if value.__code__ is _SINGLE_DISPATCH:
-                self._change_registry(original_of(value))
-            return self._new.get(id(value), value)
-        if id(value) in self._new:
-            return self._new[id(value)]
         if kind is dict or kind is list:
             self._change_inside(value)
         elif issubclass(kind, (functools.cached_property, functools.partialmethod)):

@@ -7,16 +7,15 @@ from time import perf_counter
 from types import MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from enterspan._forms.callables import is_function, original_of
+from enterspan._forms.callables import Wrapping, is_function, original_of
 from enterspan._model.values import DEFAULT_LIMITS, clean_text
 from enterspan.instrument.holders import Moves
 from enterspan.instrument.imports import finder, watch_lazy, watch_unfinished
 from enterspan.instrument.patches import (
     Claim,
     Patch,
-    claim,
+    patch_of,
     patching,
-    release,
     traces_itself,
 )
 from enterspan.instrument.patterns import ALL_NAMES, GRAMMAR, Asked, Names, Pattern
@@ -36,6 +35,7 @@ from enterspan.instrument.targets import (
     replaced_inside,
 )
 from enterspan.instrument.unsupported import (
+    Package,
     is_looker,
     package_of,
     refused_module,
@@ -99,7 +99,8 @@ class Given:
         """What it comes to, and how closely that was asked for."""
         thing = self.thing
         if is_module(thing):
-            return _picked(module_name(thing), thing, ALL_NAMES)
+            name = module_name(thing)
+            return _picked(name, thing, ALL_NAMES, list(locations_in(name, thing)))
         if is_class(thing):
             return _methods(thing, Asked.BY_MODULE)
         return [(home_of_callable(thing), Asked.BY_NAME)]
@@ -127,10 +128,12 @@ def _functions_of(value: Any) -> set[int]:
     return {id(original_of(each)) for each in every}
 
 
-def _picked(name: str, module: ModuleType, names: Names) -> list[tuple[Location, Asked]]:
+def _picked(
+    name: str, module: ModuleType, names: Names, every: list[Location]
+) -> list[tuple[Location, Asked]]:
     """What is meant by the names of a pattern in a module, and how closely it was asked for."""
     if not names.is_exact:
-        return [(at, names.asked) for at in locations_in(name, module) if names.pick(at.name)]
+        return [(at, names.asked) for at in every if names.pick(at.name)]
     found = location_at(name, module, names.text)
     if found is None:
         return []
@@ -155,8 +158,8 @@ class Instrumentation:
         self._tracer = tracer
         self._targets = targets
         self._exclude = exclude
-        self._options = options
-        self._patches: dict[int, tuple[Patch, Location]] = {}
+        self._wrapping = Wrapping(tracer, options)
+        self._patches: dict[int, Patch] = {}
         self._wrapped: dict[str, None] = {}
         self._skipped: dict[str, str] = {}
         self._met: set[int] = set()  # the targets that picked something, by their places
@@ -218,21 +221,21 @@ class Instrumentation:
                 return
             self._removed = True
             finder.remove(self)
-            self._release(reversed(self._patches.values()))
+            self._release(reversed(self._patches.values())).carry_out_everywhere()
             self._patches.clear()
             self._unseen = Moves()
 
-    def _release(self, patches: Iterable[tuple[Patch, Location]]) -> None:
+    def _release(self, patches: Iterable[Patch]) -> Moves:
+        """Put originals back in their places; what is still held elsewhere is returned."""
         moves = Moves()
         owners: dict[int, Any] = {}
-        for patch, location in patches:
-            release(patch, self, moves, package_of(location.module).path)
-            for owner in (sys.modules.get(location.module), location.owner):
+        for patch in patches:
+            module = patch.location.module
+            patch.drop(self, moves, package_of(module).path)
+            for owner in (sys.modules.get(module), patch.location.owner):
                 owners[id(owner)] = owner
         moves.carry_out([owner for owner in owners.values() if is_module(owner) or is_class(owner)])
-        held = moves.held()
-        if held:
-            held.carry_out_everywhere()
+        return moves.held()
 
     def __enter__(self) -> Instrumentation:  # noqa: PYI034 - Self needs an import here
         """Give this."""
@@ -256,7 +259,7 @@ class Instrumentation:
             begun = perf_counter()
             for at, target in enumerate(self._targets):
                 if type(target) is Given:
-                    self._take_all([(at, target.locations())])
+                    self._take_given(at, target.locations())
             self._seconds += perf_counter() - begun
             self.settled()
 
@@ -296,54 +299,60 @@ class Instrumentation:
             if self._removed:
                 return
             begun = perf_counter()
-            picked = (
-                (at, [p for p in _picked(name, module, names) if only in ("", _first(p[0].name))])
-                for at, names in wanted
-            )
+            every = list(locations_in(name, module))
+            self._learn(name, module, every)
+            picked: list[tuple[int, list[tuple[Location, Asked]]]] = [
+                (at, _picked(name, module, names, every)) for at, names in wanted
+            ]
+            if only:
+                picked = [
+                    (at, [pick for pick in some if pick[0].name.partition(".")[0] == only])
+                    for at, some in picked
+                ]
             self._take_all(picked)
             self._seconds += perf_counter() - begun
 
-    def _take_all(self, picked: Iterable[tuple[int, list[tuple[Location, Asked]]]]) -> None:
+    def _take_all(self, picked: list[tuple[int, list[tuple[Location, Asked]]]]) -> None:
         """Wrap what lies at some locations, and put that in place in their modules."""
         moves = Moves()
-        owners: list[Any] = []
-        modules: dict[str, Any] = {}
+        owners: dict[int, Any] = {}
         for at, locations in picked:
             for location, asked in locations:
-                self._learn(location.module, modules)
                 if self._take(at, location, moves, asked):
-                    owners.append(location.owner)
-        if moves:
-            moves.carry_out({id(owner): owner for owner in (*modules.values(), *owners)}.values())
-            self._held.extend(moves)
+                    for owner in (sys.modules.get(location.module), location.owner):
+                        owners[id(owner)] = owner
+        moves.carry_out([owner for owner in owners.values() if is_module(owner) or is_class(owner)])
+        self._held.extend(moves)
 
-    def _learn(self, name: str, modules: dict[str, Any]) -> None:
-        """Look once at a module from which something is picked."""
-        if name in modules:
-            return
-        module: Any = sys.modules.get(name)
-        if not is_module(module):
-            return
-        modules[name] = module
+    def _take_given(self, at: int, locations: list[tuple[Location, Asked]]) -> None:
+        for name in {location.module for location, _ in locations}:
+            module: Any = sys.modules.get(name)
+            if is_module(module):
+                self._learn(name, module, list(locations_in(name, module)))
+        self._take_all([(at, locations)])
+
+    def _learn(self, name: str, module: ModuleType, locations: list[Location]) -> None:
+        """Look at a module from which something may be picked."""
         package = package_of(name)
-        if package.learn(name, module):
-            self._reconsider(package.name)
+        if package.learn(module, locations):
+            self._reconsider(package)
 
-    def _reconsider(self, package: str) -> None:
+    def _reconsider(self, package: Package) -> None:
         """Put back what turns out to be unsupported, by a function that was loaded later."""
-        known = package_of(package)
-        late: list[tuple[Patch, Location]] = []
-        for patch, location in self._patches.values():
-            if location.module.partition(".")[0] != package or not is_function(patch.current):
+        late: list[Patch] = []
+        for patch in self._patches.values():
+            if not patch.location.module.partition(".")[0] == package.name:
                 continue
-            patch.move(known.path)
-            reason = known.reason(original_of(patch.current))
+            patch.move(package.path)
+            function = original_of(patch.current)
+            reason = package.reason(function) if is_function(function) else None
             if reason is not None:
-                late.append((patch, location))
-                self._wrapped.pop(patch.name, None)
-                self._skipped[patch.name] = reason
-        self._release(late)
-        for patch, _ in late:
+                late.append(patch)
+                self._held.cancel(patch.current)
+                self._wrapped.pop(patch.location.full_name, None)
+                self._skipped[patch.location.full_name] = reason
+        self._held.extend(self._release(late))
+        for patch in late:
             del self._patches[id(patch)]
 
     def _names_in(self, module: str) -> Iterator[tuple[int, Names]]:
@@ -401,7 +410,7 @@ class Instrumentation:
         package = package_of(location.module)
         reason = unsupported(original_of(function), package)
         if reason is None:
-            self._claim(location, function, _span_name(location) + suffix, moves)
+            self._claim(location, function, _span_name(location) + suffix, package, moves)
         return reason
 
     def _wrap_object(
@@ -417,23 +426,21 @@ class Instrumentation:
             return "it is written in C; name its module to have it wrapped"
         if is_looker(value):
             return "it looks at the frame that called it"
-        self._claim(location, value, _span_name(location), moves)
+        self._claim(location, value, _span_name(location), package_of(location.module), moves)
         return None
 
-    def _claim(self, location: Location, value: Any, name: str, moves: Moves) -> None:
-        wish = Claim(self, self._tracer, self._options, name)
-        patch = claim(value, wish, moves, location.full_name, package_of(location.module).path)
-        self._patches[id(patch)] = patch, location._replace(value=None)
+    def _claim(
+        self, location: Location, value: Any, name: str, package: Package, moves: Moves
+    ) -> None:
+        patch = patch_of(value, location)
+        patch.add(Claim(self, self._wrapping, name), moves, package.path)
+        self._patches[id(patch)] = patch
 
     def _excluded(self, location: Location) -> str | None:
         for target in self._exclude:
             if target.covers(location):
                 return f"excluded by {target.text}"
         return None
-
-
-def _first(name: str) -> str:
-    return name.partition(".")[0]
 
 
 def _span_name(location: Location) -> str:

@@ -12,75 +12,64 @@ import threading
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from enterspan._forms.callables import instrumented, is_ours, is_traced_by
+from enterspan._forms.callables import Wrapping, is_ours, is_traced_by
 from enterspan.instrument.holders import Move, Moves
 
 if TYPE_CHECKING:
-    from enterspan._forms.traced import Options
     from enterspan._span.switchboard import Switchboard as Tracer
+    from enterspan.instrument.targets import Location
 
 
 class Claim(NamedTuple):
     """One wish to have a function traced."""
 
     owner: object
-    tracer: Tracer
-    options: Options
+    wrapping: Wrapping
     name: str
     """Of the spans."""
-
-
-class _Claims:
-    """The claims on one thing, in the order in which they were made."""
-
-    def __init__(self) -> None:
-        self._claims: list[Claim] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._claims)
-
-    def counting(self) -> list[Claim]:
-        """The first claim of each Tracing that wants this traced."""
-        chosen: dict[Tracer, Claim] = {}
-        for claim in self._claims:
-            chosen.setdefault(claim.tracer, claim)
-        return list(chosen.values())
-
-    def add(self, claim: Claim) -> bool:
-        """Add one, unless its owner has one already; whether that changes what counts."""
-        if any(known.owner is claim.owner for known in self._claims):
-            return False
-        self._claims.append(claim)
-        return any(counted is claim for counted in self.counting())
-
-    def drop(self, owner: object) -> bool:
-        """Give up an owner's claim; whether that changes what counts."""
-        before = self.counting()
-        self._claims = [claim for claim in self._claims if claim.owner is not owner]
-        return any(claim.owner is owner for claim in before)
 
 
 class Patch:
     """A callable with a wrapper in its place, wherever it is held."""
 
-    __slots__ = ("_original", "claims", "current", "name")
+    __slots__ = ("_claims", "_original", "current", "location")
 
-    def __init__(self, original: Any, name: str) -> None:
-        self.name = name
+    def __init__(self, original: Any, location: Location) -> None:
         self._original = original
+        self._claims: tuple[Claim, ...] = ()
         self.current: Any = original
-        self.claims = _Claims()
+        self.location = location._replace(value=None)
 
-    def update(self, moves: Moves, path: str = "") -> None:
-        """Make what the claims ask for, to be put there."""
+    def add(self, claim: Claim, moves: Moves, path: str) -> None:
+        """Add a claim, unless its owner has one already."""
+        if all(known.owner is not claim.owner for known in self._claims):
+            before = self._claims
+            self._claims = (*before, claim)
+            try:
+                self._update(before, moves, path)
+            except BaseException:
+                self._claims = before
+                raise
+
+    def drop(self, owner: object, moves: Moves, path: str) -> None:
+        """Give up the claim of an owner."""
+        before = self._claims
+        self._claims = tuple([claim for claim in before if claim.owner is not owner])
+        self._update(before, moves, path)
+
+    def _update(self, claims: tuple[Claim, ...], moves: Moves, path: str) -> None:
+        """Make what the claims ask for, to be put there, if other ones count than before."""
+        counting = _counting(self._claims)
+        if counting == _counting(claims):
+            return
         before = self.current
         made = self._original
-        for _, tracer, options, name in self.claims.counting():
-            made = instrumented(made, tracer, options, name, path)
+        for claim in counting.values():
+            made = claim.wrapping.wrap(made, claim.name, path)
         self.current = made
-        moves.add(Move(before, made, self.name))
+        moves.add(Move(before, made, self.location.full_name))
         _patches.pop(id(before), None)
-        if self.claims:
+        if self._claims:
             _patches[id(self._original)] = _patches[id(made)] = self
         else:
             _patches.pop(id(self._original), None)
@@ -125,32 +114,33 @@ patching = _Lock()
 """Held while anything is patched or put back."""
 
 
-def claim(value: Any, wish: Claim, moves: Moves, name: str, path: str = "") -> Patch:
-    """Have a callable traced, wherever it is held."""
-    patch = _patches.get(id(value)) or Patch(value, name)
-    if patch.claims.add(wish):
-        try:
-            patch.update(moves, path)
-        except BaseException:
-            patch.claims.drop(wish.owner)
-            raise
-    return patch
+def patch_of(value: Any, location: Location) -> Patch:
+    """The patch of a callable, which may have a wrapper in its place already."""
+    return _patches.get(id(value)) or Patch(value, location)
 
 
-def release(patch: Patch, owner: object, moves: Moves, path: str = "") -> None:
-    """Give up an owner's claim."""
-    if patch.claims.drop(owner):
-        patch.update(moves, path)
+def _counting(claims: tuple[Claim, ...]) -> dict[Tracer, Claim]:
+    """The first claim of each Tracing, which counts."""
+    counting: dict[Tracer, Claim] = {}
+    for claim in claims:
+        counting.setdefault(claim.wrapping.tracer, claim)
+    return counting
 
 
 def traces_itself(value: Any, tracer: Tracer) -> bool:
     """Whether `@traced` of this tracer is on a function, or below its other decorators."""
     seen: set[int] = set()
     while id(value) not in seen:
-        seen.add(id(value))
+        if type(value) is FunctionType:
+            if value.__closure__ is None:
+                return False
+            inside = vars(value).get("__wrapped__")
+        elif is_ours(value):
+            inside = value.__wrapped__
+        else:
+            return False
         if is_traced_by(value, tracer):
             return True
-        if not (type(value) is FunctionType or is_ours(value)):
-            return False
-        value = vars(value).get("__wrapped__") if type(value) is FunctionType else value.__wrapped__
+        seen.add(id(value))
+        value = inside
     return False

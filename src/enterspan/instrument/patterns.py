@@ -61,6 +61,8 @@ class Names:
 
     def cover(self, name: str) -> bool:
         """Whether a name, or that of a class around it, matches."""
+        if self.text == "*":
+            return True
         while name:
             if self._matches(name):
                 return True

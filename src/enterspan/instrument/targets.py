@@ -118,7 +118,7 @@ def _locations(
             continue
         name = prefix + key
         if is_class(value):
-            if id(value) not in seen and names_of(value).get("__module__") in own:
+            if id(value) not in seen and _class_dict(value).get("__module__") in own:
                 yield from _locations(module, name + ".", value, own, seen)
         elif _is_own(value, own, in_class=bool(prefix)):
             yield Location(module, name, owner, value)

@@ -21,13 +21,14 @@ from enterspan._forms.frame_bootstrap import path_from
 from enterspan.instrument.targets import (
     home_of,
     is_class,
-    locations_in,
     names_of,
     pieces_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from enterspan.instrument.targets import Location
 
 _OURS: Final = frozenset({"enterspan", "wrapt", "typing_extensions"})
 
@@ -83,8 +84,13 @@ _LOOKER_NAMES: Final = frozenset(
     {f.__name__ for f in _LOOKERS if f is not None and f is not inspect.stack}
     | {"f_back", "findCaller"}
 )
+_COUNTS: Final = "getrefcount"
+
 _DEPTHS: Final = ("depth", "level", "offset", "frame", "skip", "back", "stack")
-"""A parameter with one of these in its name says how far to look."""
+"""A parameter with one of these in its name says how far a function looks at frames."""
+
+_HANDED_ON: Final = ("depth", "stack")
+"""And these also where the function only calls one that does."""
 
 _LOOKS: Final = "it looks at the frame that called it"
 
@@ -101,7 +107,7 @@ class Package:
         self.deep: set[str] = set()
         """The names of functions that look further than at the frame next to theirs."""
         self._called: set[str] = set()
-        self._known: set[CodeType] = set()
+        self._known: dict[int, CodeType] = {}  # by their ids, which are quicker than hashes
         self.is_counted = False
         """Whether it counts frames up to the first that is not its own, for a `stacklevel`."""
 
@@ -110,53 +116,57 @@ class Package:
         """The path of the frames of its wrappers."""
         return path_from(self._folder, counted=self.is_counted)
 
-    def learn(self, name: str, module: ModuleType) -> bool:
+    def learn(self, module: ModuleType, locations: Iterable[Location]) -> bool:
         """Look at a module that has been loaded; whether that changes what was said of others."""
         before = self.is_counted
         aliases = _aliases_in(module)
-        functions = list(_functions_in(name, module))
+        functions = list(_functions_at(locations))
         found = [_names_in(function.__code__) for function in functions]
         fresh: set[str] = set()
         for function, names in zip(functions, found, strict=True):
             if self._looks(names, aliases):
-                self._known.add(function.__code__)
+                self._known[id(function.__code__)] = function.__code__
                 self._looking.add(function.__name__)
                 if _looks_far(function, aliases):
                     fresh.add(function.__name__)
         fresh |= {k for k, v in names_of(module).items() if _is_deep_elsewhere(v, self.name)}
         self._spread(functions, found, fresh)
         self.is_counted = before or any(
-            "stacklevel" in names and not self._looking.isdisjoint(names | {function.__name__})
+            "stacklevel" in names and not self._looking.isdisjoint((*names, function.__name__))
             for function, names in zip(functions, found, strict=True)
         )
         changed = self.is_counted != before or not self._called.isdisjoint(fresh - self.deep)
         self.deep |= fresh
         for names in found:
-            self._called |= names
+            self._called.update(names)
         return changed
 
-    def _looks(self, names: frozenset[str], aliases: frozenset[str]) -> bool:
+    def _looks(self, names: tuple[str, ...], aliases: frozenset[str]) -> bool:
         return not aliases.isdisjoint(names) or ("stack" in names and "inspect" in names)
 
     def _spread(
-        self, functions: list[FunctionType], found: list[frozenset[str]], fresh: set[str]
+        self, functions: list[FunctionType], found: list[tuple[str, ...]], fresh: set[str]
     ) -> None:
         """Add the functions that hand a depth on to one that is known."""
-        count = -1
+        count = -1 if fresh or self.deep else 0
         while len(fresh) != count:
             count = len(fresh)
             for function, names in zip(functions, found, strict=True):
-                if _takes_depth(function) and not (fresh | self.deep).isdisjoint(names):
+                if _takes(function, _HANDED_ON) and not (fresh | self.deep).isdisjoint(names):
                     fresh.add(function.__name__)
 
     def reason(self, function: FunctionType) -> str | None:
         """Why a function is not wrapped; None where it may be."""
         code = function.__code__
-        if code in self._known:
+        if id(code) in self._known:
             return _LOOKS
+        if _COUNTS in code.co_names:
+            return "it counts the references to its arguments"
+        if not (self.deep or self.is_counted):
+            return None
         names = _names_in(code)
         if not self.deep.isdisjoint(names):
-            called = min(self.deep & names)
+            called = min(self.deep.intersection(names))
             return f"it calls {called}, which looks at its callers' frames by a depth"
         if self.is_counted and "stacklevel" in names and self._looking.isdisjoint(names):
             return "it gives a fixed stacklevel, in a package that counts its own frames"
@@ -192,8 +202,8 @@ def _folder_of(package: str) -> str | None:
     return os.path.dirname(os.path.abspath(file)) if type(file) is str else None  # noqa: PTH100, PTH120
 
 
-def _functions_in(name: str, module: ModuleType) -> Iterator[FunctionType]:
-    for location in locations_in(name, module):
+def _functions_at(locations: Iterable[Location]) -> Iterator[FunctionType]:
+    for location in locations:
         for piece in pieces_of(location.value) or ():
             original = original_of(piece.function)
             if type(original) is FunctionType:
@@ -208,28 +218,27 @@ def _aliases_in(module: ModuleType) -> frozenset[str]:
     )
 
 
-def _names_in(code: CodeType) -> frozenset[str]:
+def _names_in(code: CodeType) -> tuple[str, ...]:
     """The names in a function's code, its comprehensions and lambdas, and its calls' keywords."""
-    names = set(code.co_names)
+    names = code.co_names
     for const in code.co_consts:
-        if type(const) is CodeType and const.co_name.startswith("<"):
-            names |= _names_in(const)
+        if type(const) is CodeType:
+            if const.co_name.startswith("<"):
+                names += _names_in(const)
         elif type(const) is tuple and "stacklevel" in const:
-            names.add("stacklevel")
-    if "stacklevel" in code.co_varnames:
-        names.add("stacklevel")
-    return frozenset(names)
+            names += ("stacklevel",)
+    return (*names, "stacklevel") if "stacklevel" in code.co_varnames else names
 
 
-def _takes_depth(function: FunctionType) -> bool:
+def _takes(function: FunctionType, words: tuple[str, ...]) -> bool:
     code = function.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return any(word in name for name in names for word in _DEPTHS)
+    return any(word in name for name in names for word in words)
 
 
 def _looks_far(function: FunctionType, aliases: frozenset[str]) -> bool:
     """Whether a function that looks at frames looks further than at the one next to its own."""
-    if _takes_depth(function):
+    if _takes(function, _DEPTHS):
         return True
     backs, asked = 0, False
     for step in dis.get_instructions(function.__code__):
