@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from enterspan.events import TestEventInfo as TestEventInfo
     from enterspan.events import TraceEventInfo as TraceEventInfo
     from enterspan.events import WebSocketEventInfo as WebSocketEventInfo
-    from enterspan.instrument import Instrumentation as Instrumentation
+    from enterspan.instrument.instrumentation import Instrumentation as Instrumentation
 
 __all__ = [
     "AlarmEventInfo",
@@ -124,7 +124,7 @@ _HOMES = (
     "enterspan._model.values",
     "enterspan._pipeline.worker",
     "enterspan.events",
-    "enterspan.instrument",
+    "enterspan.instrument.instrumentation",
 )
 
 

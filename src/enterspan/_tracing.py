@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from enterspan._pipeline.worker import Subscription
     from enterspan._span.span import Rare
     from enterspan.events import EventInfo
-    from enterspan.instrument import Instrumentation
+    from enterspan.instrument.instrumentation import Instrumentation
 
     _P = ParamSpec("_P")
     _T = TypeVar("_T")
@@ -238,7 +238,7 @@ class Tracing:
         `Instrumentation` says what was wrapped and what not, and takes it back. What can't be
         read is a TypeError or ValueError, and then nothing has been wrapped.
         """
-        from enterspan.instrument import instrument
+        from enterspan.instrument.instrumentation import instrument
 
         options = instrument_options(min_duration, capture_args, capture_return, redact)
         return instrument(self._board, targets, exclude, options)

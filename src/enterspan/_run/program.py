@@ -1,4 +1,4 @@
-"""Somebody else's program, run in this process as Python itself would run it.
+"""A program, run in this process as Python itself would run it.
 
 Its arguments, its search path, its `__main__` module and its tracebacks are as they are without us:
 what it defines can be pickled, and found again by the child processes of multiprocessing.
@@ -183,13 +183,14 @@ def _main_module_of(name: str) -> str:
     spec = _spec_of(name)
     if spec is None:
         raise ProgramError(f"no module named {name!r}")
+    if spec.submodule_search_locations is not None:
+        package, name = name, name + ".__main__"
+        spec = _spec_of(name)
+        if spec is None:
+            raise ProgramError(f"no module named {name!r}: {package!r} is a package without one")
     if spec.origin == "built-in" or isinstance(spec.loader, ExtensionFileLoader):
         raise ProgramError(f"module {name!r} is not written in Python")
-    if spec.submodule_search_locations is None:
-        return name
-    if _spec_of(name + ".__main__") is None:
-        raise ProgramError(f"no module named '{name}.__main__': {name!r} is a package without one")
-    return name + ".__main__"
+    return name
 
 
 def _spec_of(name: str) -> ModuleSpec | None:

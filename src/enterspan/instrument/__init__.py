@@ -1,7 +1,1 @@
-"""Functions that somebody else wrote, traced: picked by patterns, patched, and put back."""
-
-from enterspan.instrument.instrumentation import Instrumentation as Instrumentation
-from enterspan.instrument.instrumentation import instrument as instrument
-from enterspan.instrument.patterns import Pattern as Pattern
-
-__all__ = ["Instrumentation"]
+"""Functions of other packages, traced: picked by patterns, wrapped, and put back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from time import perf_counter
 from types import MappingProxyType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from enterspan._forms.callables import Wrapping, is_function, original_of
 from enterspan._model.values import DEFAULT_LIMITS, clean_text
@@ -230,9 +230,9 @@ class Instrumentation:
         moves = Moves()
         owners: dict[int, Any] = {}
         for patch in patches:
-            module = patch.location.module
+            module = patch.module
             patch.drop(self, moves, package_of(module).path)
-            for owner in (sys.modules.get(module), patch.location.owner):
+            for owner in (sys.modules.get(module), patch.owner):
                 owners[id(owner)] = owner
         moves.carry_out([owner for owner in owners.values() if is_module(owner) or is_class(owner)])
         return moves.held()
@@ -341,7 +341,7 @@ class Instrumentation:
         """Put back what turns out to be unsupported, by a function that was loaded later."""
         late: list[Patch] = []
         for patch in self._patches.values():
-            if not patch.location.module.partition(".")[0] == package.name:
+            if not patch.module.partition(".")[0] == package.name:
                 continue
             patch.move(package.path)
             function = original_of(patch.current)
@@ -349,8 +349,8 @@ class Instrumentation:
             if reason is not None:
                 late.append(patch)
                 self._held.cancel(patch.current)
-                self._wrapped.pop(patch.location.full_name, None)
-                self._skipped[patch.location.full_name] = reason
+                self._wrapped.pop(patch.name, None)
+                self._skipped[patch.name] = reason
         self._held.extend(self._release(late))
         for patch in late:
             del self._patches[id(patch)]
@@ -366,7 +366,9 @@ class Instrumentation:
 
     def _take(self, at: int, location: Location, moves: Moves, asked: Asked) -> bool:
         """Wrap what lies at a location, or note why not; whether it was done."""
-        reason = self._excluded(location) or refused_module(location.module)
+        reason = refused_module(location.module)
+        if reason is None and self._exclude:
+            reason = self._excluded(location)
         if reason is None:
             try:
                 reason = self._wrap(location, moves, asked)
@@ -443,8 +445,15 @@ class Instrumentation:
         return None
 
 
+_SHORT: Final = 60
+"""A qualified name as short as this is a span's name as it is."""
+
+
 def _span_name(location: Location) -> str:
-    return clean_text(location.name, DEFAULT_LIMITS.name_bytes)
+    name = location.name
+    if len(name) < _SHORT and name.isascii():
+        return name
+    return clean_text(name, DEFAULT_LIMITS.name_bytes)
 
 
 def _kind(value: Any) -> str:

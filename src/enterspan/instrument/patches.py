@@ -32,13 +32,13 @@ class Claim(NamedTuple):
 class Patch:
     """A callable with a wrapper in its place, wherever it is held."""
 
-    __slots__ = ("_claims", "_original", "current", "location")
+    __slots__ = ("_claims", "_original", "current", "module", "name", "owner")
 
     def __init__(self, original: Any, location: Location) -> None:
         self._original = original
         self._claims: tuple[Claim, ...] = ()
         self.current: Any = original
-        self.location = location._replace(value=None)
+        self.module, self.owner, self.name = location.module, location.owner, location.full_name
 
     def add(self, claim: Claim, moves: Moves, path: str) -> None:
         """Add a claim, unless its owner has one already."""
@@ -60,14 +60,14 @@ class Patch:
     def _update(self, claims: tuple[Claim, ...], moves: Moves, path: str) -> None:
         """Make what the claims ask for, to be put there, if other ones count than before."""
         counting = _counting(self._claims)
-        if counting == _counting(claims):
+        if claims and counting == _counting(claims):
             return
         before = self.current
         made = self._original
         for claim in counting.values():
             made = claim.wrapping.wrap(made, claim.name, path)
         self.current = made
-        moves.add(Move(before, made, self.location.full_name))
+        moves.add(Move(before, made, self.name))
         _patches.pop(id(before), None)
         if self._claims:
             _patches[id(self._original)] = _patches[id(made)] = self

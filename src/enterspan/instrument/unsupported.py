@@ -13,6 +13,7 @@ import inspect
 import os
 import sys
 import traceback
+from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,6 +53,7 @@ _IMMUTABLE: Final = 1 << 8
 _flags: Final[Any] = type.__dict__["__flags__"].__get__
 
 
+@cache
 def refused_module(name: str) -> str | None:
     """Why nothing of a module is wrapped; None where it may be."""
     if name.partition(".")[0] in _OURS:
@@ -173,15 +175,16 @@ class Package:
         return None
 
 
-_packages: dict[str, Package] = {}
+@cache
+def package_named(name: str) -> Package:
+    """What is known of a package."""
+    return Package(name)
 
 
+@cache
 def package_of(module: str) -> Package:
     """What is known of the package that a module belongs to."""
-    name = module.partition(".")[0]
-    if name not in _packages:
-        _packages[name] = Package(name)
-    return _packages[name]
+    return package_named(module.partition(".")[0])
 
 
 def unsupported(function: FunctionType, package: Package) -> str | None:
