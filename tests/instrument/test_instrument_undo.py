@@ -443,8 +443,9 @@ def test_a_forked_child_can_remove_what_its_parent_has_instrumented(script: Any)
 def test_nothing_is_kept_alive(module: Any) -> None:
     """Neither a function nor its wrapper, once it has been removed."""
     found = tracing.instrument("target")
-    seen = [weakref.ref(module.f), weakref.ref(module.f.__wrapped__)]
+    wrapper = weakref.ref(module.f)
     found.remove()
+    seen = [wrapper, weakref.ref(module.f)]
     del module.f, found
     gc.collect()
     assert [ref() for ref in seen] == [None, None]

@@ -67,7 +67,7 @@ class TracedCallable(FunctionWrapper[Any, Any]):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle by reference where a name leads here; else what is wrapped, or how it was made."""
-        wrapped = self.__wrapped__
+        wrapped = inside(self)
         name = getattr(wrapped, "__qualname__", None)
         found: Any = sys.modules.get(getattr(wrapped, "__module__", None) or "")
         for part in name.split(".") if isinstance(name, str) else ():
@@ -98,6 +98,21 @@ class TracedFunction(TracedCallable):
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Bind it to an instance."""
         return self if instance is None else MethodType(self, instance)
+
+
+_c_wrapped: Final[Any] = getattr(FunctionWrapper, "__wrapped__", None)
+inside: Final[Callable[[Any], Any]] = (
+    _c_wrapped.__get__ if _c_wrapped is not None else attrgetter("__wrapped__")
+)
+"""What a wrapper of this module wraps."""
+
+if _c_wrapped is not None:  # wrapt's own code in Python would need the attribute
+    # What the function itself wraps, if it does: what unwraps it must not come by it twice.
+    TracedFunction.__wrapped__ = property(  # type: ignore[assignment]
+        lambda self: inside(self).__wrapped__,
+        lambda self, value: setattr(inside(self), "__wrapped__", value),
+        lambda self: delattr(inside(self), "__wrapped__"),
+    )
 
 
 class Wrapping:
@@ -222,7 +237,7 @@ def is_ours(value: object) -> bool:
 def original_of(value: Any) -> Any:
     """What is inside of the wrappers of this module."""
     while is_ours(value):
-        value = value.__wrapped__
+        value = inside(value)
     return value
 
 

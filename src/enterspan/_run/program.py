@@ -236,7 +236,12 @@ def _load_file(path: str) -> Loaded:
     if code is None:
         loader = SourceFileLoader("__main__", path)
         code = compile(loader.get_data(path), path, "exec", dont_inherit=True)
-    return {"__file__": path, "__cached__": None, "__loader__": loader}, code
+    return {"__file__": path, **_cached(None), "__loader__": loader}, code
+
+
+def _cached(path: str | None) -> dict[str, Any]:
+    """The attribute `__cached__`, which modules have until Python 3.15."""
+    return {"__cached__": path} if sys.version_info < (3, 15) else {}
 
 
 def _load_module(name: str) -> Loaded:
@@ -256,7 +261,7 @@ def _load_spec(spec: ModuleSpec) -> Loaded:
         raise ImportError(f"No code object available for {spec.name}", name=spec.name)
     attributes = {
         "__file__": spec.origin,
-        "__cached__": spec.cached,
+        **_cached(spec.cached),
         "__loader__": loader,
         "__package__": spec.parent,
         "__spec__": spec,

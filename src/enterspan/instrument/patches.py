@@ -12,7 +12,7 @@ import threading
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from enterspan._forms.callables import Wrapping, is_ours, is_traced_by
+from enterspan._forms.callables import Wrapping, inside, is_ours, is_traced_by
 from enterspan.instrument.holders import Move, Moves
 
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ class Patch:
             _patches.pop(id(self._original), None)
         while before is not self._original:
             before.retire()  # a closure may hold it for good
-            before = before.__wrapped__
+            before = inside(before)
 
     def move(self, path: str) -> None:
         """Have the frames of its calls under another path."""
         wrapper = self.current
         while wrapper is not self._original:
             wrapper.move(path)
-            wrapper = wrapper.__wrapped__
+            wrapper = inside(wrapper)
 
 
 _patches: dict[int, Patch] = {}
@@ -134,13 +134,13 @@ def traces_itself(value: Any, tracer: Tracer) -> bool:
         if type(value) is FunctionType:
             if value.__closure__ is None:
                 return False
-            inside = vars(value).get("__wrapped__")
+            wrapped = vars(value).get("__wrapped__")
         elif is_ours(value):
-            inside = value.__wrapped__
+            wrapped = inside(value)
         else:
             return False
         if is_traced_by(value, tracer):
             return True
         seen.add(id(value))
-        value = inside
+        value = wrapped
     return False

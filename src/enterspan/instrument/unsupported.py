@@ -91,7 +91,7 @@ _COUNTS: Final = "getrefcount"
 _DEPTHS: Final = ("depth", "level", "offset", "frame", "skip", "back", "stack")
 """A parameter with one of these in its name says how far a function looks at frames."""
 
-_HANDED_ON: Final = ("depth", "stack")
+_HANDED_ON: Final = ("depth", "frame", "stack")
 """And these also where the function only calls one that does."""
 
 _LOOKS: Final = "it looks at the frame that called it"
@@ -100,7 +100,7 @@ _LOOKS: Final = "it looks at the frame that called it"
 class Package:
     """What is known of the frames that the functions of one package look at."""
 
-    __slots__ = ("_called", "_folder", "_known", "_looking", "deep", "is_counted", "name")
+    __slots__ = ("_called", "_folder", "_handing", "_known", "_looking", "deep", "is_counted", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -109,6 +109,8 @@ class Package:
         self.deep: set[str] = set()
         """The names of functions that look further than at the frame next to theirs."""
         self._called: set[str] = set()
+        self._handing: list[tuple[str, tuple[str, ...]]] = []
+        """Functions that take a depth, with the names in their code."""
         self._known: dict[int, CodeType] = {}  # by their ids, which are quicker than hashes
         self.is_counted = False
         """Whether it counts frames up to the first that is not its own, for a `stacklevel`."""
@@ -132,7 +134,13 @@ class Package:
                 if _looks_far(function, aliases):
                     fresh.add(function.__name__)
         fresh |= {k for k, v in names_of(module).items() if _is_deep_elsewhere(v, self.name)}
-        self._spread(functions, found, fresh)
+        handing = [
+            (function.__name__, names)
+            for function, names in zip(functions, found, strict=True)
+            if _takes(function, _HANDED_ON)
+        ]
+        self._handing += handing
+        self._spread(fresh, self._handing if fresh else handing)
         self.is_counted = before or any(
             "stacklevel" in names and not self._looking.isdisjoint((*names, function.__name__))
             for function, names in zip(functions, found, strict=True)
@@ -146,16 +154,15 @@ class Package:
     def _looks(self, names: tuple[str, ...], aliases: frozenset[str]) -> bool:
         return not aliases.isdisjoint(names) or ("stack" in names and "inspect" in names)
 
-    def _spread(
-        self, functions: list[FunctionType], found: list[tuple[str, ...]], fresh: set[str]
-    ) -> None:
+    def _spread(self, fresh: set[str], handing: list[tuple[str, tuple[str, ...]]]) -> None:
         """Add the functions that hand a depth on to one that is known."""
-        count = -1 if fresh or self.deep else 0
-        while len(fresh) != count:
-            count = len(fresh)
-            for function, names in zip(functions, found, strict=True):
-                if _takes(function, _HANDED_ON) and not (fresh | self.deep).isdisjoint(names):
-                    fresh.add(function.__name__)
+        while True:
+            known = fresh | self.deep
+            more = {name for name, names in handing if not known.isdisjoint(names)} - known
+            if not more:
+                return
+            fresh |= more
+            handing = self._handing
 
     def reason(self, function: FunctionType) -> str | None:
         """Why a function is not wrapped; None where it may be."""
