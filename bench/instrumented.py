@@ -14,6 +14,7 @@ import functools
 import subprocess
 import sys
 import types
+from functools import partial
 from statistics import median
 from timeit import repeat
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,7 @@ def nanoseconds(functions: dict[str, Callable[[int], Any]]) -> dict[str, float]:
     taken: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(ROUNDS):
         for name, function in functions.items():
-            taken[name] += repeat(lambda function=function: run(function), number=1, repeat=1)
+            taken[name] += repeat(partial(run, function), number=1, repeat=1)
     return {name: median(some) / CALLS * 1e9 for name, some in taken.items()}
 
 
@@ -91,15 +92,23 @@ def calls() -> None:
     """Print what calls cost."""
     made = module()
     held = vars(made.C)["closed"]
-    made.C.closed = lambda *args, **kwargs: held(*args, **kwargs)
+
+    def closed(*args: Any, **kwargs: Any) -> Any:
+        return held(*args, **kwargs)
+
+    made.C.closed = closed
     nothing = wrapt.FunctionWrapper(plain, pass_on)
     span = traced("span")(plain)
     thing = made.C()
-    with tracing.instrument("bench_target", exclude="bench_target:C.closed"):
-        methods = {
-            "closed": lambda x: thing.closed(x),  # what calls a method binds it as well
-            "method": lambda x: thing.m(x),
-        }
+
+    def call_closed(x: int) -> Any:
+        return thing.closed(x)  # what calls a method binds it as well
+
+    def call_method(x: int) -> Any:
+        return thing.m(x)
+
+    methods = {"closed": call_closed, "method": call_method}
+    with tracing.instrument("bench_target:f", "bench_target:g", "bench_target:C.m"):
         known = {"function": made.f, "cached": made.g}
         off = nanoseconds({"plain": plain, "closure": closure, **known, **methods})
         with tracing.add_exporter(Silence(), max_queue=1_000_000):

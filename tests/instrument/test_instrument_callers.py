@@ -30,7 +30,9 @@ def by_traceback(): return traceback.extract_stack(limit=2)[0].name
 def by_walk():
     names = [frame.f_code.co_name for frame, _ in traceback.walk_stack(None)]
     return "<lambda>" if "<lambda>" in names else names
-def by_threads(): import threading; return sys._current_frames()[threading.get_ident()].f_back.f_code.co_name
+def by_threads():
+    import threading
+    return sys._current_frames()[threading.get_ident()].f_back.f_code.co_name
 def by_comprehension(): return [f.function for f in inspect.stack()][1]
 def by_logger(): return logging.getLogger().findCaller(stacklevel=2)[2]
 def _caller(depth): return sys._getframe(depth).f_code.co_name
@@ -44,12 +46,13 @@ class Log:
     def info(self): return self._log("info")
 def plain(): return 1
 """
+NAMES = (
+    "by_stack", "by_alias", "by_frame", "by_back", "by_traceback", "by_walk", "by_threads",
+    "by_comprehension", "by_helper", "by_constant", "by_two_helpers",
+)  # fmt: skip
 CALLS: dict[str, Callable[[Any], Any]] = {
     name: lambda module, name=name: getattr(module, name)()  # type: ignore[misc]
-    for name in (
-        "by_stack", "by_alias", "by_frame", "by_back", "by_traceback", "by_walk", "by_threads",
-        "by_comprehension", "by_helper", "by_constant", "by_two_helpers",
-    )  # fmt: skip
+    for name in NAMES
 }
 CALLS["Log.info"] = lambda module: module.Log().info()
 if sys.version_info >= (3, 11):
@@ -81,7 +84,10 @@ def test_what_is_found_to_look_later_is_put_back(modules: Any) -> None:
         def who(): from lately import helper; return helper.caller(2)
         def other(): return 1
         """,
-        lately__helper="import sys\ndef caller(depth): return sys._getframe(depth).f_code.co_name\n",
+        lately__helper="""
+        import sys
+        def caller(depth): return sys._getframe(depth).f_code.co_name
+        """,
     )
     with tracing.instrument("lately") as found:
         early = importlib.import_module("lately.early")
@@ -211,7 +217,7 @@ def test_the_work_grows_with_what_is_instrumented(modules: Any, loaded: bool) ->
             for key in [key for key in sys.modules if key.partition(".")[0] == name]:
                 del sys.modules[key]
 
-        def work(name: str = name, last: str = last) -> None:
+        def work(name: str = name, last: str = last, size: int = size) -> None:
             found = tracing.instrument(name)
             importlib.import_module(last)
             assert len(found.wrapped) == size * 4

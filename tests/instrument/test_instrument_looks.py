@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import cProfile
 import importlib
@@ -111,7 +110,9 @@ def test_the_frame_in_between_is_in_a_file_that_can_be_opened(looks: Any, listen
     with tracing.instrument("looks"), listening():
         looks.plain(Spy())
     assert [(name, line.strip()) for name, line in between] == (
-        [("frame_bootstrap.py", "result = wrapped(*args, **kwargs)")] if listening is capture else []
+        [("frame_bootstrap.py", "result = wrapped(*args, **kwargs)")]
+        if listening is capture
+        else []
     )
 
 

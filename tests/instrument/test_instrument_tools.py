@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-import pdb
+import pdb  # noqa: T100 - it is what is tried
 import pickle
 import subprocess
 import sys
@@ -44,7 +44,11 @@ def debugged(module: Any, commands: str, instrumented: bool) -> list[str]:
     else:
         debugger.run("tools.price(3); tools.Cart().add('tea')", scope, scope)
     lines = [line.replace("(Pdb) ", "") for line in output.getvalue().splitlines()]
-    return [line for line in lines if line.startswith(("('", "->", "***", "> ")) and "string" not in line]
+    return [
+        line
+        for line in lines
+        if line.startswith(("('", "->", "***", "> ")) and "string" not in line
+    ]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +105,9 @@ print(type(price).__name__, price(3), add(cart, 1), bound("tea"), caller(3))
 """
 
 
-def test_functions_pickled_by_value_are_plain_where_they_arrive(modules: Any, tmp_path: Any) -> None:
+def test_functions_pickled_by_value_are_plain_where_they_arrive(
+    modules: Any, tmp_path: Any
+) -> None:
     """With cloudpickle, and without enterspan there; so are functions that they call."""
     cloudpickle = pytest.importorskip("cloudpickle", reason="cloudpickle is not installed")
     module = modules(tools=SOURCE + "\ndef caller(amount): return price(amount) + 1\n")

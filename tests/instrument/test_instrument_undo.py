@@ -212,7 +212,7 @@ def test_calls_under_way_end_as_they_began(module: Any) -> None:
 def test_names_tables_and_descriptors_anywhere_are_changed_and_put_back(
     module: Any, modules: Any
 ) -> None:
-    """In other modules and their classes: names, dicts, lists, and what classes have of functions."""
+    """In other modules and their classes: names, dicts, lists, descriptors."""
     other = modules(
         other="""
         import functools
@@ -253,10 +253,10 @@ def test_names_tables_and_descriptors_anywhere_are_changed_and_put_back(
     ]  # fmt: skip
     before = held()
     assert [called(call) for call in calls] == [[]] * len(calls)
-    with tracing.instrument("target") as found:
+    with tracing.instrument("target"):
         assert [called(call) for call in calls] == [["f"]] * len(calls)
         assert called(other.bound) == ["C.m"]
-    assert [now is then for now, then in zip(held(), before)] == [True] * len(before)
+    assert [now is then for now, then in zip(held(), before, strict=True)] == [True] * len(before)
     assert [called(call) for call in calls] == [[]] * len(calls)
     assert called(other.bound) == []
 

@@ -12,7 +12,7 @@ from itertools import repeat
 from math import inf
 from operator import attrgetter, not_
 from types import CoroutineType, FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from wrapt import FunctionWrapper
 
@@ -41,12 +41,14 @@ _SUSPENDED: Final = (
 class TracedCallable(FunctionWrapper[Any, Any]):
     """Any callable with a span around each call; in all else the callable itself."""
 
-    _self_again = None  # with an annotation, the class would have `__annotations__` of its own
+    # With an annotation, the class would have `__annotations__` of its own.
+    _self_again = cast("Any", None)
     """How it is made again, where that is not by instrumenting."""
 
     @property
     def _self_tracer(self) -> Any:
-        return self._self_wrapper.__defaults__[0]
+        call: Any = self._self_wrapper
+        return call.__defaults__[0]
 
     def retire(self) -> None:
         """Record nothing from here on: it has been removed, but may be held for good."""
@@ -100,19 +102,18 @@ class TracedFunction(TracedCallable):
         return self if instance is None else MethodType(self, instance)
 
 
-_c_wrapped: Final[Any] = getattr(FunctionWrapper, "__wrapped__", None)
-inside: Final[Callable[[Any], Any]] = (
-    _c_wrapped.__get__ if _c_wrapped is not None else attrgetter("__wrapped__")
-)
+_c_wrapped: Any = getattr(FunctionWrapper, "__wrapped__", None)
+inside: Any = attrgetter("__wrapped__") if _c_wrapped is None else _c_wrapped.__get__
 """What a wrapper of this module wraps."""
 
 if _c_wrapped is not None:  # wrapt's own code in Python would need the attribute
     # What the function itself wraps, if it does: what unwraps it must not come by it twice.
-    TracedFunction.__wrapped__ = property(  # type: ignore[assignment]
+    _of_function: Any = property(
         lambda self: inside(self).__wrapped__,
         lambda self, value: setattr(inside(self), "__wrapped__", value),
         lambda self: delattr(inside(self), "__wrapped__"),
     )
+    type.__setattr__(TracedFunction, "__wrapped__", _of_function)
 
 
 class Wrapping:
@@ -122,14 +123,14 @@ class Wrapping:
 
     def __init__(self, tracer: Tracer, options: Options, settle: Any = None) -> None:
         """Take the options; names to capture that a function does not have are left out."""
-        given = options
-        if callable(options.attributes):  # asked at each call
-            given = options.__replace__(attributes=None)  # type: ignore[attr-defined]
+        known: Any = options
+        if callable(known.attributes):  # they are asked for at each call
+            known = known.__replace__(attributes=None)
         self.tracer = tracer
-        self._options = options
-        self._recorder = Recorder(given, ())
+        self._options: Any = options
+        self._recorder = Recorder(known, ())
         self._settle = settle or _settle_own
-        # Asked by wrapt at each call whether there is a subscriber, without a frame: all of it is C.
+        # wrapt asks at each call whether there is a subscriber. All of it is C: there is no frame.
         self._enabled = map(not_, map(attrgetter("off"), repeat(tracer))).__next__
 
     def wrap(self, target: Any, name: str, path: str) -> TracedCallable:
@@ -259,7 +260,13 @@ def is_function(target: object) -> bool:
 
 
 def _open_with(
-    tracer: Tracer, name: str, open_span: Any, recorder: Recorder, asked: Any, args: Any, kwargs: Any
+    tracer: Tracer,
+    name: str,
+    open_span: Any,
+    recorder: Recorder,
+    asked: Any,
+    args: Any,
+    kwargs: Any,
 ) -> Any:
     """Open a span with the attributes that a function of the arguments returns."""
     token = tracer.set(tracer.mute)

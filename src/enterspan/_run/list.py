@@ -15,8 +15,8 @@ from enterspan._tracing import tracing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from enterspan.instrument.instrumentation import Instrumentation
     from enterspan.instrument.config import Wishes
+    from enterspan.instrument.instrumentation import Instrumentation
 
 
 def show(wishes: Wishes) -> list[str]:

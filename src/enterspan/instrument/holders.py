@@ -12,7 +12,7 @@ import gc
 import sys
 from collections import Counter
 from types import CellType, FrameType, FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from enterspan._forms.callables import TracedCallable, TracedFunction, is_ours, original_of
 from enterspan.instrument.targets import (
@@ -46,7 +46,7 @@ _HOLDERS: Final = (
 )
 """The types of what may hold a function."""
 
-_SINGLE_DISPATCH: Final = functools.singledispatch(lambda: None).__code__  # type: ignore[attr-defined]
+_SINGLE_DISPATCH: Final = cast("Any", functools.singledispatch(print)).__code__
 
 _KNOWN_REFERENCES: Final = 2
 """Those to a function that is wrapped: of its patch and of its wrapper."""
@@ -84,7 +84,9 @@ class Moves:
             self.add(move)
         self._kept += moves._kept
 
-    def carry_out(self, owners: Iterable[Any], *, everywhere: bool = False) -> None:
+    def carry_out(  # noqa: C901 - all names of a program pass here
+        self, owners: Iterable[Any], *, everywhere: bool = False
+    ) -> None:
         """Change every name of some modules and classes, and what is in dicts and lists there.
 
         Everywhere: in the classes that lie in them as well, each once.
@@ -221,10 +223,11 @@ def _copy_with(value: Any, parts: list[Any]) -> Any:
         return MethodType(parts[0], value.__self__)
     if kind is property:  # not all at once: a doc that is given is another than the getter's
         made = value
-        for change, part in zip((property.getter, property.setter, property.deleter), parts):
-            made = made if part is None else change(made, part)
+        for name, part in zip(("getter", "setter", "deleter"), parts, strict=True):
+            made = made if part is None else getattr(made, name)(part)
         return made
-    base: Any = next(base for base in (property, classmethod, staticmethod) if base in kind.__mro__)
+    bases: Any = property, classmethod, staticmethod
+    base = next(base for base in bases if base in kind.__mro__)
     made = kind.__new__(kind)  # its constructor may be of its own kind
     base.__init__(made, *parts, *([value.__doc__] if base is property else []))
     vars(made).update({k: v for k, v in vars(value).items() if k != "__wrapped__"})

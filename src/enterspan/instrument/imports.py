@@ -1,8 +1,8 @@
 """Modules to come: an instrumentation is called when one that it wants has been executed.
 
 wrapt's post-import hooks know modules by their exact names, and can't be taken back. So there is a
-finder in front of the others, while an instrumentation waits. It finds nothing itself: it asks them,
-and puts a proxy between the import system and the loader of a module that is wanted, until the
+finder in front of the others, while an instrumentation waits. It finds nothing itself: it asks
+them, and puts a proxy between the import system and the loader of a module that is wanted, until the
 moment before the module is executed: the module sees its own loader and spec.
 """
 

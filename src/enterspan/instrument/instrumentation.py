@@ -341,7 +341,7 @@ class Instrumentation:
         """Put back what turns out to be unsupported, by a function that was loaded later."""
         late: list[Patch] = []
         for patch in self._patches.values():
-            if not patch.module.partition(".")[0] == package.name:
+            if patch.module.partition(".")[0] != package.name:
                 continue
             patch.move(package.path)
             function = original_of(patch.current)

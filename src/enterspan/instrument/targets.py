@@ -12,7 +12,6 @@ import functools
 import sys
 from types import (
     BuiltinFunctionType,
-    FunctionType,
     GetSetDescriptorType,
     MemberDescriptorType,
     MethodType,
@@ -35,6 +34,11 @@ _class_qualname: Final[Any] = type.__dict__["__qualname__"].__get__
 _CACHED: Final[Any] = type(functools.lru_cache(lambda: None))
 _COMPILED: Final = frozenset({"cython_function_or_method", "fused_cython_function"})
 _PASSIVE: Final = (GetSetDescriptorType, MemberDescriptorType)
+_DATA: Final = frozenset(
+    {type(None), bool, int, float, str, bytes, tuple, list, dict, set, frozenset, ModuleType}
+    | set(_PASSIVE)
+)
+"""Types of what is no function, and is left out at once."""
 
 
 class Location(NamedTuple):
@@ -114,7 +118,7 @@ def _locations(
 ) -> Iterator[Location]:
     seen.add(id(owner))
     for key, value in names_of(owner).items():
-        if type(key) is not str:
+        if type(value) in _DATA or type(key) is not str:
             continue
         name = prefix + key
         if is_class(value):
@@ -233,8 +237,8 @@ def pieces_of(value: Any) -> list[Piece] | None:
 
 def accessors_of(value: Any) -> tuple[Any, Any, Any]:
     """The getter, the setter and the deleter of a property."""
-    read: Any = [property.fget, property.fset, property.fdel]  # type: ignore[attr-defined]
-    getter, setter, deleter = [member.__get__(value) for member in read]
+    members: Any = vars(property)
+    getter, setter, deleter = [members[m].__get__(value) for m in ("fget", "fset", "fdel")]
     return getter, setter, deleter
 
 

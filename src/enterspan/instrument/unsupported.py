@@ -100,7 +100,16 @@ _LOOKS: Final = "it looks at the frame that called it"
 class Package:
     """What is known of the frames that the functions of one package look at."""
 
-    __slots__ = ("_called", "_folder", "_handing", "_known", "_looking", "deep", "is_counted", "name")
+    __slots__ = (
+        "_called",
+        "_folder",
+        "_handing",
+        "_known",
+        "_looking",
+        "deep",
+        "is_counted",
+        "name",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
