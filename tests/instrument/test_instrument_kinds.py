@@ -22,6 +22,8 @@ from typing import Any
 import pytest
 
 from enterspan import Tracing, tracing
+from enterspan._forms.traced import Options
+from enterspan.instrument.instrumentation import instrument
 from enterspan.testing import capture
 
 SHOP = '''
@@ -526,6 +528,57 @@ def test_options_are_those_of_traced(modules: Any, mine: Tracing) -> None:
         module.login("ada", "b")
         module.other(3)
     assert [dict(span.attributes) for span in trace.spans] == [{}, {"x": 3}]
+
+
+def test_attributes_may_be_computed_from_the_arguments(modules: Any, mine: Tracing) -> None:
+    """For each kind of function; a function that fails, or returns nothing, is none."""
+    module = modules(
+        asked="""
+        def query(statement, *, limit=None): return statement
+        def many(statement): yield statement
+        async def later(statement): return statement
+        def odd(): return 1
+        class Connection:
+            def execute(self, statement): return statement
+        """
+    )
+
+    def attributes(*args: Any, **kwargs: Any) -> Any:
+        return {"statement": args[-1], **kwargs}
+
+    options = Options(attributes=attributes)  # type: ignore[arg-type]
+    targets = ["asked:query", "asked:odd", "asked:Connection"]
+    with instrument(mine._board, targets, (), options), capture(mine) as trace:
+        module.query("a", limit=3)
+        module.Connection().execute("b")
+        assert module.odd() == 1
+    assert [dict(span.attributes) for span in trace.spans] == [
+        {"statement": "a", "limit": 3}, {"statement": "b"}, {},
+    ]  # fmt: skip
+
+
+def test_a_wrong_call_by_keyword_is_refused_as_before(shop: Any) -> None:
+    """Whatever is wrong with it: nothing is recorded, and no frame is below ours."""
+    calls: list[Any] = [
+        lambda: shop.total(a=1), lambda: shop.total(1, b=1, d=2, f=3), lambda: shop.passed(),
+        lambda: shop.passed(1, 2), lambda: shop.passed(it=1, that=2), lambda: shop.passed(1, it=1),
+        lambda: shop.Cart().add(), lambda: shop.Cart().add(1, row=1), lambda: shop.Cart.add(),
+        lambda: shop.coro(), lambda: shop.gen(),
+    ]  # fmt: skip
+
+    def answers() -> list[str]:
+        found = []
+        for call in calls:
+            try:
+                found.append(str(call()))
+            except TypeError as error:
+                found.append(str(error))
+        return found
+
+    plain = answers()
+    with tracing.instrument("shop"), capture() as trace:
+        assert answers() == plain
+    assert [span.name for span in trace.spans] == ["total"]
 
 
 def test_short_calls_are_left_out_and_their_children_kept(modules: Any, mine: Tracing) -> None:

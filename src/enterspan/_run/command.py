@@ -119,7 +119,7 @@ def run(options: argparse.Namespace, words: list[str]) -> int:
     _subscribe(options)
     info = CustomEventInfo(program.name)
     scope = tracing.invocation(program.name, info=info, ambient=True)
-    ending = _Ending(scope, lambda: _report(instrumentation, wishes, quiet=options.quiet))
+    ending = _Ending(scope, lambda: report(instrumentation, wishes, quiet=options.quiet))
     scope.__enter__()
     atexit.register(ending)
     try:
@@ -190,7 +190,7 @@ def _list(wishes: Wishes, words: list[str]) -> int:
     return 0
 
 
-def _report(instrumentation: Instrumentation | None, wishes: Wishes, *, quiet: bool) -> None:
+def report(instrumentation: Instrumentation | None, wishes: Wishes, *, quiet: bool) -> None:
     """Report what wrapping has cost, and the patterns that have picked nothing in the whole run."""
     if instrumentation is None:
         return

@@ -234,7 +234,7 @@ def _copy_with(value: Any, parts: list[Any]) -> Any:
     return made
 
 
-# --- where they are ----------------------------------------------------------------------------------
+# --- where they are -------------------------------------------------------------------------------
 
 
 def put(owner: Any, key: str, value: Any) -> None:

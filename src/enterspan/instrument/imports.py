@@ -2,8 +2,8 @@
 
 wrapt's post-import hooks know modules by their exact names, and can't be taken back. So there is a
 finder in front of the others, while an instrumentation waits. It finds nothing itself: it asks
-them, and puts a proxy between the import system and the loader of a module that is wanted, until the
-moment before the module is executed: the module sees its own loader and spec.
+them, and puts a proxy between the import system and the loader of a module that is wanted, until
+the moment before the module is executed: the module sees its own loader and spec.
 """
 
 from __future__ import annotations
