@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from enterspan.events import TestEventInfo as TestEventInfo
     from enterspan.events import TraceEventInfo as TraceEventInfo
     from enterspan.events import WebSocketEventInfo as WebSocketEventInfo
-    from enterspan.instrument import Instrumentation as Instrumentation
+    from enterspan.instrument.instrumentation import Instrumentation as Instrumentation
 
 _HOMES = {
     "_model.ids": ("SpanContext",),
@@ -121,7 +121,7 @@ _HOMES = {
         "TraceEventInfo",
         "WebSocketEventInfo",
     ),
-    "instrument": ("Instrumentation",),
+    "instrument.instrumentation": ("Instrumentation",),
 }
 """Where the names are that are imported when they are first asked for (PEP 562)."""
 

@@ -54,7 +54,7 @@ if not TYPE_CHECKING:
     handlers = Late("enterspan._pipeline.handlers")
     protocols = Late("enterspan._model.protocols")
     subscription = Late("enterspan._pipeline.subscription")
-    instrumenting = Late("enterspan.instrument")
+    instrumenting = Late("enterspan.instrument.instrumentation")
     _P = Late("typing", "ParamSpec", "_P")
     _T = Late("typing", "TypeVar", "_T")
     _F = Late("typing", "TypeVar", "_F")
@@ -73,7 +73,7 @@ else:
     import enterspan._pipeline.handlers as handlers
     import enterspan._pipeline.subscription as subscription
     import enterspan.events as events
-    import enterspan.instrument as instrumenting
+    import enterspan.instrument.instrumentation as instrumenting
 
     _P = ParamSpec("_P")
     _T = TypeVar("_T")
@@ -512,7 +512,7 @@ class Tracing:
             TypeError: A target or an option is of the wrong type.
             ValueError: A pattern or an option can't be used. Nothing has been wrapped then.
         """
-        from enterspan.instrument import instrument
+        from enterspan.instrument.instrumentation import instrument
 
         options = Options(
             None,
@@ -541,8 +541,7 @@ class Tracing:
         """
         from pathlib import Path
 
-        from enterspan.instrument.config import wishes_of
-        from enterspan.instrument.project import project_file
+        from enterspan.instrument.config import project_file, wishes_of
 
         file = project_file(Path.cwd()) if path is None else Path(path)
         if file is None or not file.is_file():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from enterspan._recording.assemble import Recording, Stream, ids_with_lines, roots_of
 from enterspan._recording.wire import Reader
-from enterspan.instrument.project import seconds_of
+from enterspan.instrument.config import seconds_of
 
 if TYPE_CHECKING:
     from typing import BinaryIO
