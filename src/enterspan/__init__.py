@@ -66,74 +66,81 @@ if TYPE_CHECKING:
     from enterspan.events import WebSocketEventInfo as WebSocketEventInfo
     from enterspan.instrument.instrumentation import Instrumentation as Instrumentation
 
+__all__ = [
+    "AlarmEventInfo",
+    "Attribute",
+    "AttributeValue",
+    "Attributes",
+    "ConnectEventInfo",
+    "CustomEventInfo",
+    "DiagnosticChannel",
+    "DroppedEvents",
+    "EmailEventInfo",
+    "Exception_",
+    "Exporter",
+    "FetchEventInfo",
+    "FetchResponseInfo",
+    "IdGenerator",
+    "Instrumentation",
+    "Invocation",
+    "InvocationScope",
+    "Limits",
+    "Log",
+    "Onset",
+    "Outcome",
+    "QueueEventInfo",
+    "Return",
+    "RpcEventInfo",
+    "Sampler",
+    "ScheduledEventInfo",
+    "Span",
+    "SpanClose",
+    "SpanContext",
+    "SpanData",
+    "SpanEvent",
+    "SpanLink",
+    "SpanOpen",
+    "SpanScope",
+    "Stats",
+    "StreamDiagnostic",
+    "Subscription",
+    "TailEvent",
+    "TailHandler",
+    "TailSpanContext",
+    "TestEventInfo",
+    "TraceEventInfo",
+    "Tracing",
+    "UseScope",
+    "WebSocketEventInfo",
+    "__version__",
+    "traced",
+    "tracing",
+]
+
 _HOMES = {
-    "_model.ids": ("SpanContext",),
-    "_model.protocols": (
-        "Exporter",
-        "IdGenerator",
-        "Sampler",
-    ),
-    "_model.records": (
-        "SpanData",
-        "SpanEvent",
-        "SpanLink",
-    ),
-    "_model.values": (
-        "AttributeValue",
-        "Limits",
-    ),
-    "_pipeline.tails": ("TailHandler",),
-    "_pipeline.subscription": (
-        "Stats",
-        "Subscription",
-    ),
-    "_span.invocation": ("Invocation",),
-    "_span.scope": (
-        "InvocationScope",
-        "SpanScope",
-        "UseScope",
-    ),
+    "_model.ids": "SpanContext",
+    "_model.protocols": "Exporter IdGenerator Sampler",
+    "_model.records": "SpanData SpanEvent SpanLink",
+    "_model.values": "AttributeValue Limits",
+    "_pipeline.tails": "TailHandler",
+    "_pipeline.subscription": "Stats Subscription",
+    "_span.invocation": "Invocation",
+    "_span.scope": "InvocationScope SpanScope UseScope",
     "events": (
-        "AlarmEventInfo",
-        "Attribute",
-        "Attributes",
-        "ConnectEventInfo",
-        "CustomEventInfo",
-        "DiagnosticChannel",
-        "DroppedEvents",
-        "EmailEventInfo",
-        "Exception_",
-        "FetchEventInfo",
-        "FetchResponseInfo",
-        "Log",
-        "Onset",
-        "Outcome",
-        "QueueEventInfo",
-        "Return",
-        "RpcEventInfo",
-        "ScheduledEventInfo",
-        "SpanClose",
-        "SpanOpen",
-        "StreamDiagnostic",
-        "TailEvent",
-        "TailSpanContext",
-        "TestEventInfo",
-        "TraceEventInfo",
-        "WebSocketEventInfo",
+        "AlarmEventInfo Attribute Attributes ConnectEventInfo CustomEventInfo "
+        "DiagnosticChannel DroppedEvents EmailEventInfo Exception_ FetchEventInfo "
+        "FetchResponseInfo Log Onset Outcome QueueEventInfo Return RpcEventInfo "
+        "ScheduledEventInfo SpanClose SpanOpen StreamDiagnostic TailEvent TailSpanContext "
+        "TestEventInfo TraceEventInfo WebSocketEventInfo "
     ),
-    "instrument.instrumentation": ("Instrumentation",),
+    "instrument.instrumentation": "Instrumentation",
 }
 """Where the names are that are imported when they are first asked for (PEP 562)."""
-
-__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
-    *("Span", "Tracing", "__version__", "traced", "tracing"),
-    *[name for names in _HOMES.values() for name in names],
-]
 
 
 def __getattr__(name: str) -> object:
     for home, names in _HOMES.items():
-        if name in names:
+        if name in names.split():
             from importlib import import_module
 
             found: object = getattr(import_module(f"enterspan.{home}"), name)

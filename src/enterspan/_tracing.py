@@ -5,7 +5,7 @@ Each method is a line or two over the parts that do it.
 
 from __future__ import annotations
 
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
 from enterspan._forms import enter as _enter
 from enterspan._forms.arity import by_arity
@@ -49,7 +49,6 @@ if not TYPE_CHECKING:
 
     typing = Late("typing")
     os = Late("os")
-    types = Late("types")
     events = Late("enterspan.events")
     handlers = Late("enterspan._pipeline.handlers")
     protocols = Late("enterspan._model.protocols")
@@ -62,9 +61,9 @@ if not TYPE_CHECKING:
     _Carrier = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
     _Parent = SpanContext | Span | str | _Carrier
     _Expected = type[BaseException] | Sequence[type[BaseException]]
+    _Target = str | ModuleType | type | Callable[..., object]
 else:
     import os
-    import types
     import typing
     from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
     from typing import Any, Final, ParamSpec, TypeAlias, TypeVar, overload
@@ -82,6 +81,7 @@ else:
     _Carrier: TypeAlias = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
     _Parent: TypeAlias = SpanContext | Span | str | _Carrier
     _Expected: TypeAlias = type[BaseException] | Sequence[type[BaseException]]
+    _Target: TypeAlias = str | ModuleType | type | Callable[..., object]
 
 _UNSET: Any = object()
 
@@ -479,8 +479,8 @@ class Tracing:
 
     def instrument(
         self,
-        *targets: str | types.ModuleType | type | Callable[..., object],
-        exclude: typing.Any = (),
+        *targets: _Target,
+        exclude: _Target | Iterable[_Target] = (),
         min_duration: float | None = None,
         attributes: Mapping[str, AttributeValue] | Callable[..., _Attributes | None] | None = None,
         kind: protocols.Kind | None = None,

@@ -24,8 +24,9 @@ from enterspan._model.records import SpanEvent as SpanEvent
 from enterspan._model.records import SpanLink as SpanLink
 from enterspan._model.values import AttributeValue as AttributeValue
 from enterspan._model.values import Limits as Limits
-from enterspan._pipeline.worker import Stats as Stats
-from enterspan._pipeline.worker import Subscription as Subscription
+from enterspan._pipeline.subscription import Stats as Stats
+from enterspan._pipeline.subscription import Subscription as Subscription
+from enterspan._pipeline.tails import TailHandler as TailHandler
 from enterspan._span.invocation import Invocation as Invocation
 from enterspan._span.scope import InvocationScope as InvocationScope
 from enterspan._span.scope import SpanScope as SpanScope
@@ -61,7 +62,7 @@ from enterspan.events import TailSpanContext as TailSpanContext
 from enterspan.events import TestEventInfo as TestEventInfo
 from enterspan.events import TraceEventInfo as TraceEventInfo
 from enterspan.events import WebSocketEventInfo as WebSocketEventInfo
-from enterspan.instrument import Instrumentation as Instrumentation
+from enterspan.instrument.instrumentation import Instrumentation as Instrumentation
 
 __all__ = [
     "AlarmEventInfo",
@@ -102,6 +103,7 @@ __all__ = [
     "StreamDiagnostic",
     "Subscription",
     "TailEvent",
+    "TailHandler",
     "TailSpanContext",
     "TestEventInfo",
     "TraceEventInfo",

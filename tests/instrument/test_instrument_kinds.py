@@ -22,8 +22,6 @@ from typing import Any
 import pytest
 
 from enterspan import Tracing, tracing
-from enterspan._forms.traced import Options
-from enterspan.instrument.instrumentation import instrument
 from enterspan.testing import capture
 
 SHOP = '''
@@ -546,9 +544,8 @@ def test_attributes_may_be_computed_from_the_arguments(modules: Any, mine: Traci
     def attributes(*args: Any, **kwargs: Any) -> Any:
         return {"statement": args[-1], **kwargs}
 
-    options = Options(attributes=attributes)  # type: ignore[arg-type]
     targets = ["asked:query", "asked:odd", "asked:Connection"]
-    with instrument(mine._board, targets, (), options), capture(mine) as trace:
+    with mine.instrument(*targets, attributes=attributes), capture(mine) as trace:
         module.query("a", limit=3)
         module.Connection().execute("b")
         assert module.odd() == 1
