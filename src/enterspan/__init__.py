@@ -12,6 +12,8 @@
 >>> print(trace.tree())
 price
   add up
+
+PYTEST_DONT_REWRITE: under `enterspan run -m pytest` it is imported before its pytest plugin is.
 """
 
 from enterspan._span.span import Span as Span

@@ -62,17 +62,22 @@ if not TYPE_CHECKING:
     _Parent = SpanContext | Span | str | _Carrier
     _Expected = type[BaseException] | Sequence[type[BaseException]]
     _Target = str | ModuleType | type | Callable[..., object]
-else:
+if TYPE_CHECKING:
     import os
     import typing
-    from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+    from collections.abc import (  # noqa: TC004 - at run time they are those above
+        Callable,
+        Iterable,
+        Mapping,
+        MutableMapping,
+        Sequence,
+    )
     from typing import Any, Final, ParamSpec, TypeAlias, TypeVar, overload
 
-    import enterspan._model.protocols as protocols
-    import enterspan._pipeline.handlers as handlers
-    import enterspan._pipeline.subscription as subscription
-    import enterspan.events as events
     import enterspan.instrument.instrumentation as instrumenting
+    from enterspan import events
+    from enterspan._model import protocols
+    from enterspan._pipeline import handlers, subscription
 
     _P = ParamSpec("_P")
     _T = TypeVar("_T")
@@ -300,9 +305,9 @@ class Tracing:
         if tracer.off:
             return NOOP_SPAN
         entry = tracer.get()
-        if entry is not None and entry._state.open is not None and not entry._end:
-            if entry._detached_to is None:
-                return entry  # type: ignore[no-any-return]
+        is_live = entry is not None and entry._state.open is not None
+        if is_live and not entry._end and entry._detached_to is None:
+            return entry  # type: ignore[no-any-return]
         span = span_of(tracer.current_entry())
         if span is None or span is NOOP_SPAN:
             return NOOP_SPAN
@@ -632,8 +637,8 @@ class Tracing:
         Args:
             tail: Called with the onset event of each invocation, it returns a handler for the rest,
                 or None to decline.
-            delivery: `"inline"` calls it on the thread on which things happen, `"background"` on one
-                of its own.
+            delivery: `"inline"` calls it on the thread on which things happen, `"background"` on
+                one of its own.
 
         Raises:
             TypeError: It can't be a tail.

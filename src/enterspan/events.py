@@ -25,13 +25,13 @@ if not TYPE_CHECKING:
 
     from enterspan._model.block import Generic
 
-    datetime = Late("datetime")
+    dt = Late("datetime")
     typing = Late("typing")
-else:
-    import datetime
+if TYPE_CHECKING:
+    import datetime as dt
     import typing
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any, Final, Generic, TypeAlias
+    from typing import Any, Final, Generic, TypeAlias  # noqa: TC004 - at run time it is that above
 
 __all__ = [
     "AlarmEventInfo",
@@ -121,7 +121,7 @@ class RpcEventInfo:
 class ScheduledEventInfo:
     """A scheduled run: when it was due (a datetime with a zone) and the cron text."""
 
-    scheduled_time: datetime.datetime
+    scheduled_time: dt.datetime
     cron: str
 
     def __post_init__(self) -> None:
@@ -138,7 +138,7 @@ class ScheduledEventInfo:
 class AlarmEventInfo:
     """An alarm: when it was due (a datetime with a zone)."""
 
-    scheduled_time: datetime.datetime
+    scheduled_time: dt.datetime
 
     def __post_init__(self) -> None:
         """Refuse a time without a zone."""

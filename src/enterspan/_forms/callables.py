@@ -8,9 +8,8 @@ from __future__ import annotations
 import inspect
 import sys
 from functools import partial
-from itertools import repeat
 from math import inf
-from operator import attrgetter, not_
+from operator import attrgetter
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -128,7 +127,7 @@ class Wrapping:
         self._options = options
         self._settle = settle or _settle_own
         # wrapt asks at each call whether there is a subscriber. All of it is C: there is no frame.
-        self._enabled = map(not_, map(attrgetter("off"), repeat(tracer))).__next__
+        self._enabled = tracer.recording.__len__
 
     def wrap(self, target: Any, name: str, path: str) -> TracedCallable:
         """Return a callable with a span around each call, in whose place it is to be put.

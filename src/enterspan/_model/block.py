@@ -20,9 +20,10 @@ if not TYPE_CHECKING:
             """Return the class itself as a base, and an alias for annotations."""
             return cls if cls.__bases__ == (object,) else GenericAlias(cls, item)
 
-else:
+
+if TYPE_CHECKING:
     import types
-    from typing import Generic, TypeVar
+    from typing import Generic, TypeVar  # noqa: TC004 - at run time it is that above
 
     _T = TypeVar("_T", covariant=True)
 

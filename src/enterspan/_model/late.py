@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Late:
-    """Stands for a module, or for what an attribute of it makes, until an attribute is asked for."""
+    """Stands for a module, or for what an attribute of it makes, until it is needed."""
 
     __slots__ = ("_arguments", "_made", "_module")
 

@@ -1,6 +1,6 @@
 """What users may plug in, as types: any object that has these methods fits.
 
-This module imports `typing`, which takes longer to import than all of the rest, and is imported when
+This module imports `typing`, which takes longer to import than all of the rest. It is imported when
 one of these names is asked for.
 """
 

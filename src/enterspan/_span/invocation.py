@@ -14,7 +14,6 @@ import sys
 import weakref
 
 from enterspan._model.clock import now_ns
-from enterspan._model.ids import SpanContext
 from enterspan._model.late import Late
 from enterspan._model.values import clean_text
 from enterspan._span.context import SUPPRESSED
@@ -31,12 +30,13 @@ if not TYPE_CHECKING:
 
     typing = Late("typing")
     events = Late("enterspan.events")
-else:
+if TYPE_CHECKING:
     import typing
     from collections.abc import Awaitable
     from typing import Any, Final, Literal, Protocol, TypeAlias
 
-    import enterspan.events as events
+    from enterspan import events
+    from enterspan._model.ids import SpanContext
     from enterspan._span.timers import Timer
     from enterspan._span.tracer import Tracer
     from enterspan.events import Attribute, EventInfo

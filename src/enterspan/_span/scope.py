@@ -23,7 +23,7 @@ from enterspan._span.span import NOOP_SPAN, Span
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
     types = Late("types")
-else:
+if TYPE_CHECKING:
     import types
     from collections.abc import Sequence
     from typing import Any
@@ -215,9 +215,9 @@ class InvocationStart:
             return root
         state.handle = Invocation(self.facade, self.name, self.info, root)
         kind = kind_of(self.info)
-        if state.phase is LIVE and kind != "internal":
-            if details is None or details.kind == "internal":
-                details_of(root).kind = kind
+        asked_for = "internal" if details is None else details.kind
+        if state.phase is LIVE and kind != "internal" and asked_for == "internal":
+            details_of(root).kind = kind
         if current:
             tracer.attach(root)
         if self.ambient:

@@ -2,8 +2,9 @@
 
 A span that has ended keeps its name and its ids. What it recorded went to the subscribers.
 
-The hot path is here, in `begin`, in `end` and in the compiled wrapper of `_forms`: fields are filled
-by stores, fields that few spans use are in `Details`, and nothing is computed before it is needed.
+The hot path is here, in `begin`, in `end` and in the compiled wrapper of `_forms`: fields are
+filled by stores, those that few spans use are in `Details`, and nothing is computed before it is
+needed.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if not TYPE_CHECKING:
     protocols = Late("enterspan._model.protocols")
     typing = Late("typing")
     typing_extensions = Late("typing_extensions")
-else:
+if TYPE_CHECKING:
     import typing
     from collections.abc import Mapping
     from contextvars import Token
@@ -38,7 +39,7 @@ else:
 
     import typing_extensions
 
-    import enterspan._model.protocols as protocols
+    from enterspan._model import protocols
     from enterspan._span.details import Details
 
 _KINDS: Final = ("internal", "server", "client", "producer", "consumer")
@@ -61,8 +62,8 @@ class Span:
     __slots__ = (
         "__weakref__",
         "_attributes",
-        "_details",
         "_detached_to",
+        "_details",
         "_end",
         "_memo",
         "_name",
