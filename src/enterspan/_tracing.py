@@ -305,8 +305,12 @@ class Tracing:
         if tracer.off:
             return NOOP_SPAN
         entry = tracer.get()
-        is_live = entry is not None and entry._state.open is not None
-        if is_live and not entry._end and entry._detached_to is None:
+        if (
+            entry is not None
+            and not entry._end
+            and entry._detached_to is None
+            and entry._state.open is not None
+        ):
             return entry  # type: ignore[no-any-return]
         span = span_of(tracer.current_entry())
         if span is None or span is NOOP_SPAN:

@@ -127,7 +127,7 @@ class Wrapping:
         self._options = options
         self._settle = settle or _settle_own
         # wrapt asks at each call whether there is a subscriber. All of it is C: there is no frame.
-        self._enabled = tracer.recording.__len__
+        self._enabled: Any = tracer.recording.__len__
 
     def wrap(self, target: Any, name: str, path: str) -> TracedCallable:
         """Return a callable with a span around each call, in whose place it is to be put.

@@ -212,6 +212,7 @@ class Dispatch:
         """List a span as open and dispatch that; False where it can't be recorded."""
         busy = self.busy
         spans = state.spans
+        processor = None
         try:
             busy[span] = None
             processor = self.processor
