@@ -91,7 +91,8 @@ def pass_on(wrapped: Any, _: Any, args: Any, kwargs: Any) -> Any:
 def calls() -> None:
     """Print what calls cost."""
     made = module()
-    held: Callable[..., Any] = vars(made.C)["closed"]
+    scope: dict[str, Any] = vars(made.C)
+    held = scope["closed"]
 
     def closed(*args: Any, **kwargs: Any) -> Any:
         return held(*args, **kwargs)
