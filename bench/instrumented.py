@@ -91,8 +91,7 @@ def pass_on(wrapped: Any, _: Any, args: Any, kwargs: Any) -> Any:
 def calls() -> None:
     """Print what calls cost."""
     made = module()
-    scope: dict[str, Any] = vars(made.C)
-    held = scope["closed"]
+    held: Any = made.C.closed
 
     def closed(*args: Any, **kwargs: Any) -> Any:
         return held(*args, **kwargs)
