@@ -91,7 +91,7 @@ def pass_on(wrapped: Any, _: Any, args: Any, kwargs: Any) -> Any:
 def calls() -> None:
     """Print what calls cost."""
     made = module()
-    held: Any = vars(made.C)["closed"]
+    held: Any = made.C.closed
 
     def closed(*args: Any, **kwargs: Any) -> Any:
         return held(*args, **kwargs)
