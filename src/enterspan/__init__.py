@@ -17,6 +17,8 @@ PYTEST_DONT_REWRITE: under `enterspan run -m pytest` it is imported before its p
 """
 
 from enterspan._span.span import Span as Span
+from enterspan._tracing import Invocation as Invocation
+from enterspan._tracing import InvocationScope as InvocationScope
 from enterspan._tracing import Tracing as Tracing
 from enterspan._tracing import traced as traced
 from enterspan._tracing import tracing as tracing
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
     from enterspan._pipeline.subscription import Stats as Stats
     from enterspan._pipeline.subscription import Subscription as Subscription
     from enterspan._pipeline.tails import TailHandler as TailHandler
-    from enterspan._span.invocation import Invocation as Invocation
-    from enterspan._span.scope import InvocationScope as InvocationScope
     from enterspan._span.scope import SpanScope as SpanScope
     from enterspan._span.scope import UseScope as UseScope
     from enterspan.events import AlarmEventInfo as AlarmEventInfo
@@ -126,8 +126,7 @@ _HOMES = {
     "_model.values": "AttributeValue Limits",
     "_pipeline.tails": "TailHandler",
     "_pipeline.subscription": "Stats Subscription",
-    "_span.invocation": "Invocation",
-    "_span.scope": "InvocationScope SpanScope UseScope",
+    "_span.scope": "SpanScope UseScope",
     "events": (
         "AlarmEventInfo Attribute Attributes ConnectEventInfo CustomEventInfo "
         "DiagnosticChannel DroppedEvents EmailEventInfo Exception_ FetchEventInfo "

@@ -18,6 +18,7 @@ from enterspan._forms.options import (
     redacted_names,
 )
 from enterspan._forms.traced import trace
+from enterspan._model.block import Block
 from enterspan._model.carriers import extract_context, inject_context
 from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_keyword, warn_misuse, warn_once
@@ -37,18 +38,19 @@ from enterspan._span.begin import begin
 from enterspan._span.context import span_of
 from enterspan._span.details import Details, first_attributes, keep_event
 from enterspan._span.end import end_span
-from enterspan._span.invocation import DISABLED, LIVE, Invocation, current_invocation
-from enterspan._span.scope import InvocationScope, NoopScope, SpanScope, UseScope
+from enterspan._span.invocation import DISABLED, LIVE, exit_root
+from enterspan._span.scope import InvocationStart, NoopScope, SpanScope, UseScope
 from enterspan._span.span import NOOP_SPAN, Span, StartedSpan
 from enterspan._span.span import Span as _Span
 from enterspan._span.tracer import Tracer
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
-    from _collections_abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+    from _collections_abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 
     typing = Late("typing")
     os = Late("os")
+    types = Late("types")
     events = Late("enterspan.events")
     handlers = Late("enterspan._pipeline.handlers")
     protocols = Late("enterspan._model.protocols")
@@ -64,8 +66,10 @@ if not TYPE_CHECKING:
     _Target = str | ModuleType | type | Callable[..., object]
 if TYPE_CHECKING:
     import os
+    import types
     import typing
     from collections.abc import (  # noqa: TC004 - at run time they are those above
+        Awaitable,
         Callable,
         Iterable,
         Mapping,
@@ -95,6 +99,112 @@ _MAX_BATCH: Final = 512
 _DELAY: Final = 1.0
 _TIMEOUT: Final = 30.0
 """Seconds that `flush` and `shutdown` take at most unless they are told otherwise."""
+_OUTCOME_BYTES: Final = 256
+
+
+class Invocation:
+    """One unit of work, from its onset to its outcome. `Tracing.invocation` begins it."""
+
+    __slots__ = ("__weakref__", "_root", "_state", "info", "name", "tracing")
+
+    def __init__(  # internal
+        self, tracing: Tracing, name: str, info: events.EventInfo | None, root: Span
+    ) -> None:
+        self.tracing: Tracing = tracing
+        """The Tracing that made it."""
+        self.name: str = name
+        """Its name: the root span's first one."""
+        self.info: events.EventInfo | None = info
+        """The event info that it was given."""
+        self._root = root
+        self._state = root._state
+
+    @property
+    def id(self) -> str:
+        """The id that every event and every finished span of it carries."""
+        return self._state.id
+
+    @property
+    def span(self) -> Span:
+        """The root span; the no-op span if the invocation is not recorded."""
+        return self._root if self._root._start else NOOP_SPAN
+
+    def __repr__(self) -> str:
+        """Show the name, the id and the phase."""
+        return f"<Invocation {self.name!r} {self.id} {self._state.phase}>"
+
+    def set_return(self, info: events.FetchResponseInfo | None = None) -> None:
+        """Report that the handler has answered; the invocation may live on. The first one counts.
+
+        Args:
+            info: What it answered.
+        """
+        dispatch = self._state.dispatch
+        if dispatch is not None:
+            dispatch.answer(info, now_ns())
+
+    def wait_until(self, awaitable: Awaitable[object] | protocols.Settles) -> None:
+        """Hold the outcome back until *awaitable* has settled. Nothing else waits for it.
+
+        If it fails, the outcome is `exception`, and the exception is recorded on the root.
+
+        Args:
+            awaitable: A future of asyncio or `concurrent.futures`, or something to await, which is
+                run as a task of the running event loop.
+
+        Raises:
+            TypeError: It is neither.
+            RuntimeError: It has to be awaited, and no event loop is running.
+        """
+        future: Any = awaitable
+        if not hasattr(future, "add_done_callback"):
+            if not hasattr(future, "__await__"):
+                raise TypeError(f"wait_until takes an awaitable or a future, not {awaitable!r}")
+            from asyncio import ensure_future, get_running_loop
+
+            future = ensure_future(future, loop=get_running_loop())
+        self._state.wait_for(future)
+
+    def close(self, outcome: str | None = None) -> None:
+        """End it now.
+
+        Args:
+            outcome: An outcome of your own; by default the one that it would have had.
+        """
+        text = None if outcome is None else clean_text(outcome, _OUTCOME_BYTES)
+        self._state.finish(text or self._state.outcome)
+
+
+class InvocationScope(Block[Invocation]):
+    """An invocation as a block, for `with` and `async with`; both give the `Invocation`.
+
+    Each time it is entered, it begins another invocation.
+    """
+
+    __slots__ = ("_open", "_start")
+
+    def __init__(self, start: InvocationStart) -> None:  # internal
+        self._start = start
+        self._open: list[Span] = []
+
+    def __enter__(self) -> Invocation:
+        """Begin the invocation, and make its root current."""
+        start = self._start
+        root = start.begin()
+        self._open.append(root)
+        held: Invocation | None = root._state.handle
+        return start.facade._hold(start.name, start.info, root) if held is None else held
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: types.TracebackType | None,
+    ) -> None:
+        """End the root; the invocation ends at once, or when its linger does."""
+        if self._open:
+            root = self._open.pop()
+            exit_root(root, error if error is not None or kind is None else kind())
 
 
 class Tracing:
@@ -626,7 +736,18 @@ class Tracing:
 
     def current_invocation(self) -> Invocation | None:
         """Return the invocation that the current span belongs to, while it lives."""
-        return current_invocation(self, span_of(self._tracer.current_entry()))
+        span = span_of(self._tracer.current_entry())
+        if span is None or span is NOOP_SPAN:
+            return None
+        state = span._state
+        if state.handle is None and state.phase is LIVE and state.root is not None:
+            state.handle = self._hold(state.root._name, None, state.root)
+        held: Invocation | None = state.handle
+        return held
+
+    def _hold(self, name: str, info: events.EventInfo | None, root: Span) -> Invocation:
+        """Make what a user holds of an invocation."""
+        return Invocation(self, name, info, root)
 
     # --- subscribers ---
 

@@ -4,18 +4,18 @@
 Each method is a line or two over the parts that do it.
 """
 
-import enterspan._model.protocols as protocols
-import enterspan._pipeline.handlers as handlers
-import enterspan._pipeline.subscription as subscription
-import enterspan.events as events
 import enterspan.instrument.instrumentation as instrumenting
 import os
+import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from enterspan import events
+from enterspan._model import protocols
+from enterspan._model.block import Block
 from enterspan._model.ids import SpanContext
 from enterspan._model.values import AttributeValue, Limits
-from enterspan._span.invocation import Invocation
-from enterspan._span.scope import InvocationScope, SpanScope, UseScope
+from enterspan._pipeline import handlers, subscription
+from enterspan._span.scope import SpanScope, UseScope
 from enterspan._span.span import Span
 from enterspan._span.span import Span as _Span
 from types import ModuleType
@@ -34,6 +34,74 @@ _Carrier: TypeAlias = Mapping[str, object] | Iterable[tuple[str | bytes, str | b
 _Parent: TypeAlias = SpanContext | Span | str | _Carrier
 _Expected: TypeAlias = type[BaseException] | Sequence[type[BaseException]]
 _Target: TypeAlias = str | ModuleType | type | Callable[..., object]
+
+class Invocation:
+    """One unit of work, from its onset to its outcome. `Tracing.invocation` begins it."""
+
+    tracing: Tracing
+    """The Tracing that made it."""
+
+    name: str
+    """Its name: the root span's first one."""
+
+    info: events.EventInfo | None
+    """The event info that it was given."""
+
+    @property
+    def id(self) -> str:
+        """The id that every event and every finished span of it carries."""
+
+    @property
+    def span(self) -> Span:
+        """The root span; the no-op span if the invocation is not recorded."""
+
+    def __repr__(self) -> str:
+        """Show the name, the id and the phase."""
+
+    def set_return(self, info: events.FetchResponseInfo | None = None) -> None:
+        """Report that the handler has answered; the invocation may live on. The first one counts.
+
+        Args:
+            info: What it answered.
+        """
+
+    def wait_until(self, awaitable: Awaitable[object] | protocols.Settles) -> None:
+        """Hold the outcome back until *awaitable* has settled. Nothing else waits for it.
+
+        If it fails, the outcome is `exception`, and the exception is recorded on the root.
+
+        Args:
+            awaitable: A future of asyncio or `concurrent.futures`, or something to await, which is
+                run as a task of the running event loop.
+
+        Raises:
+            TypeError: It is neither.
+            RuntimeError: It has to be awaited, and no event loop is running.
+        """
+
+    def close(self, outcome: str | None = None) -> None:
+        """End it now.
+
+        Args:
+            outcome: An outcome of your own; by default the one that it would have had.
+        """
+
+class InvocationScope(Block[Invocation]):
+    """An invocation as a block, for `with` and `async with`; both give the `Invocation`.
+
+    Each time it is entered, it begins another invocation.
+    """
+
+    def __enter__(self) -> Invocation:
+        """Begin the invocation, and make its root current."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: types.TracebackType | None,
+    ) -> None:
+        """End the root; the invocation ends at once, or when its linger does."""
 
 class Tracing:
     """Everything to do with tracing, in one isolated instance: `enterspan.tracing` is the default.
@@ -437,8 +505,8 @@ class Tracing:
         Args:
             tail: Called with the onset event of each invocation, it returns a handler for the rest,
                 or None to decline.
-            delivery: `"inline"` calls it on the thread on which things happen, `"background"` on one
-                of its own.
+            delivery: `"inline"` calls it on the thread on which things happen, `"background"` on
+                one of its own.
 
         Raises:
             TypeError: It can't be a tail.

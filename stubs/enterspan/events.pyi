@@ -12,7 +12,7 @@ this stream had to be dropped, and one `outcome`, which is always last. Sequence
 The vocabulary is that of workerd's streaming tail workers.
 """
 
-import datetime
+import datetime as dt
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ class RpcEventInfo:
 class ScheduledEventInfo:
     """A scheduled run: when it was due (a datetime with a zone) and the cron text."""
 
-    scheduled_time: datetime.datetime
+    scheduled_time: dt.datetime
     cron: str
 
     @property
@@ -98,7 +98,7 @@ class ScheduledEventInfo:
 class AlarmEventInfo:
     """An alarm: when it was due (a datetime with a zone)."""
 
-    scheduled_time: datetime.datetime
+    scheduled_time: dt.datetime
 
     @property
     def type(self) -> typing.Literal["alarm"]:

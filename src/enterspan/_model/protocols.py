@@ -6,8 +6,8 @@ one of these names is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias
 
 from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData
@@ -52,4 +52,12 @@ class IdGenerator(Protocol):
 
     def generate_span_id(self) -> int:
         """Return a new span id: 64 bits, not zero."""
+        ...
+
+
+class Settles(Protocol):
+    """A future of any kind."""
+
+    def add_done_callback(self, fn: Callable[[Any], object], /) -> object:
+        """Have *fn* called when it has settled."""
         ...

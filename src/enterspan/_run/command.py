@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from enterspan._span.scope import InvocationScope
+    from enterspan._tracing import InvocationScope
     from enterspan.instrument.instrumentation import Instrumentation
 
 _VALUED: Final = ("--output", "--instrument", "--exclude", "--min-duration")

@@ -12,9 +12,7 @@ from enterspan._span.end import end_span, mark
 from enterspan._span.invocation import (
     LIVE,
     Asked,
-    Invocation,
     RootSpan,
-    exit_root,
     kind_of,
     start_root,
 )
@@ -84,7 +82,7 @@ class SpanScope(Block[Span]):
         if span is not None:
             end_span(span, error if error is not None or kind is None else kind())
 
-    def __call__(self, function: object) -> Any:
+    def __call__(self, function: object) -> None:
         """Refuse to be a decorator."""
         raise TypeError(
             "a span is a block, and no decorator: `with tracing.span(...):`, or `@traced(...)` on"
@@ -213,7 +211,7 @@ class InvocationStart:
         state = root._state
         if tracer.get() is SUPPRESSED:
             return root
-        state.handle = Invocation(self.facade, self.name, self.info, root)
+        state.handle = self.facade._hold(self.name, self.info, root)
         kind = kind_of(self.info)
         asked_for = "internal" if details is None else details.kind
         if state.phase is LIVE and kind != "internal" and asked_for == "internal":
@@ -224,34 +222,3 @@ class InvocationStart:
             with tracer.wiring:
                 tracer.use_ambient((*tracer.ambient, root))
         return root
-
-
-class InvocationScope(Block[Invocation]):
-    """An invocation as a block, for `with` and `async with`; both give the `Invocation`.
-
-    Each time it is entered, it begins another invocation.
-    """
-
-    __slots__ = ("_open", "_start")
-
-    def __init__(self, start: InvocationStart) -> None:  # internal
-        self._start = start
-        self._open: list[Span] = []
-
-    def __enter__(self) -> Invocation:
-        """Begin the invocation, and make its root current."""
-        start = self._start
-        root = start.begin()
-        self._open.append(root)
-        return root._state.handle or Invocation(start.facade, start.name, start.info, root)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
-        """End the root; the invocation ends at once, or when its linger does."""
-        if self._open:
-            root = self._open.pop()
-            exit_root(root, error if error is not None or kind is None else kind())

@@ -1,9 +1,9 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
 """What `add_tail` and `add_exporter` return: a subscription, its counts, and its end."""
 
+import types
 import typing_extensions
 from dataclasses import dataclass
-from types import TracebackType
 
 @dataclass(frozen=True)
 class Stats:
@@ -38,6 +38,6 @@ class Subscription:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        traceback: TracebackType | None,
+        traceback: types.TracebackType | None,
     ) -> None:
         """Remove it."""

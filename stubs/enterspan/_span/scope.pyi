@@ -3,9 +3,7 @@
 
 import types
 from enterspan._model.block import Block
-from enterspan._span.invocation import Invocation
 from enterspan._span.span import Span
-from typing import Any
 
 class SpanScope(Block[Span]):
     """A span as a block, for `with` and `async with`; both give the `Span`.
@@ -24,7 +22,7 @@ class SpanScope(Block[Span]):
     ) -> None:
         """End the span, and make current what was before it."""
 
-    def __call__(self, function: object) -> Any:
+    def __call__(self, function: object) -> None:
         """Refuse to be a decorator."""
 
 class UseScope(Block[Span]):
@@ -40,20 +38,3 @@ class UseScope(Block[Span]):
         traceback: types.TracebackType | None,
     ) -> None:
         """Make current what was before it; end the span if that was asked for."""
-
-class InvocationScope(Block[Invocation]):
-    """An invocation as a block, for `with` and `async with`; both give the `Invocation`.
-
-    Each time it is entered, it begins another invocation.
-    """
-
-    def __enter__(self) -> Invocation:
-        """Begin the invocation, and make its root current."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
-        """End the root; the invocation ends at once, or when its linger does."""

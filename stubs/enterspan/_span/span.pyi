@@ -3,14 +3,15 @@
 
 A span that has ended keeps its name and its ids. What it recorded went to the subscribers.
 
-The hot path is here, in `begin`, in `end` and in the compiled wrapper of `_forms`: fields are filled
-by stores, fields that few spans use are in `Details`, and nothing is computed before it is needed.
+The hot path is here, in `begin`, in `end` and in the compiled wrapper of `_forms`: fields are
+filled by stores, those that few spans use are in `Details`, and nothing is computed before it is
+needed.
 """
 
-import enterspan._model.protocols as protocols
 import typing
 import typing_extensions
 from collections.abc import Mapping
+from enterspan._model import protocols
 from enterspan._model.ids import SpanContext
 from enterspan._model.values import AttributeValue
 
