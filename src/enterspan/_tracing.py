@@ -122,7 +122,8 @@ class Invocation:
     @property
     def id(self) -> str:
         """The id that every event and every finished span of it carries."""
-        return self._state.id
+        found: str = self._state.id
+        return found
 
     @property
     def span(self) -> Span:

@@ -7,7 +7,7 @@ one of these names is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData
@@ -58,6 +58,6 @@ class IdGenerator(Protocol):
 class Settles(Protocol):
     """A future of any kind."""
 
-    def add_done_callback(self, fn: Callable[[Any], object], /) -> object:
+    def add_done_callback(self, fn: Callable[[object], object], /) -> object:
         """Have *fn* called when it has settled."""
         ...

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData
 from enterspan._model.values import AttributeValue
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 Kind: TypeAlias = Literal["internal", "server", "client", "producer", "consumer"]
 """The kinds of spans, as OpenTelemetry names them."""
@@ -47,5 +47,5 @@ class IdGenerator(Protocol):
 class Settles(Protocol):
     """A future of any kind."""
 
-    def add_done_callback(self, fn: Callable[[Any], object], /) -> object:
+    def add_done_callback(self, fn: Callable[[object], object], /) -> object:
         """Have *fn* called when it has settled."""
