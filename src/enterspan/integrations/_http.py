@@ -20,8 +20,7 @@ from enterspan.events import FetchEventInfo, FetchResponseInfo
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from enterspan._span.invocation import Invocation
-    from enterspan._span.scope import InvocationScope
+    from enterspan._tracing import Invocation, InvocationScope
 
 _METHODS: Final = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}

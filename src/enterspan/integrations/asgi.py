@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping, Sequence
     from typing import TypeAlias
 
-    from enterspan._span.scope import InvocationScope
-    from enterspan._tracing import Tracing
+    from enterspan._tracing import InvocationScope, Tracing
 
     _Scope: TypeAlias = MutableMapping[str, Any]
     _Message: TypeAlias = MutableMapping[str, Any]
