@@ -7,10 +7,15 @@ to in the imported module shows which.
 
 import ast
 import builtins
+import importlib
+import inspect
 import os
-from types import FunctionType, MethodType
+import traceback
+from collections.abc import Iterator
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
+from enterspan._forms.wrapper import is_traced
 from enterspan._tracing import Tracing
 from enterspan.stubgen.expressions import Reader, dotted_name
 from enterspan.stubgen.package import (
@@ -21,7 +26,7 @@ from enterspan.stubgen.package import (
     Module,
     decorator_name,
 )
-from enterspan.stubgen.running import MISSING, load, member, unwrapped
+from enterspan.stubgen.problems import StubError, place
 
 _KEPT_MODULES: Final = frozenset(
     {"abc", "contextlib", "dataclasses", "enum", "typing", "typing_extensions", "warnings"}
@@ -43,6 +48,9 @@ STANDS_FOR: Final = {"enterspan._model.frozen.frozen": "dataclasses.dataclass(fr
 """Class decorators of this package, and the standard one that type checkers see instead."""
 
 MAKES_OVERLOADS: Final = "enterspan._forms.arity.by_arity"
+
+MISSING: Final[Any] = object()
+"""The value of a name that is bound to nothing."""
 
 _DROPPED: Final = frozenset({"functools.wraps", "functools.total_ordering", MAKES_OVERLOADS})
 
@@ -89,7 +97,7 @@ class Scope:
         names = vars(load(self.module.name, self.modules))
         found = names.get(first, getattr(builtins, first, MISSING))
         for part in rest:
-            found = member(found, part)
+            found = _member(found, part)
         return found
 
     def bases(self, qualified: str) -> tuple[type, ...]:
@@ -154,38 +162,61 @@ class Scope:
 
     def default(self, node: ast.expr) -> str:
         """A default value as it is written, or `...` where its text means nothing elsewhere."""
-        literal = self.reader.literal(node)
         name = dotted_name(node)
-        if literal is not None or name is None:
-            return literal or "..."
-        constant = self._constant(self.module, name)
-        if constant is not None:
-            return constant
-        return self.reader.value(node) if self._can_be_shown(name) else "..."
-
-    def _can_be_shown(self, name: str) -> bool:
-        """Whether readers of the stub know a name: a builtin, a class, a foreign name."""
+        if name is None:
+            return self.reader.literal(node) or "..."
         first, *rest = name.split(".")
-        if any(part.startswith("_") for part in (first, *rest)):
-            return False
-        items = self.module.find(first)
-        return all(map(self._is_known, items)) if items else hasattr(builtins, first)
+        found = list(self._bindings(self.module, first))
+        for module, binding in found if not rest else ():
+            if isinstance(binding, (ast.Assign, ast.AnnAssign)) and binding.value is not None:
+                return Reader(module.text).literal(binding.value) or "..."
+        # Readers of the stub know a builtin, a class, and a name of another package.
+        is_public = not any(part.startswith("_") for part in (first, *rest))
+        is_bound = bool(self.module.find(first)) or hasattr(builtins, first)
+        are_classes = all(isinstance(binding, ast.ClassDef) for _, binding in found)
+        return self.reader.value(node) if is_public and is_bound and are_classes else "..."
 
-    def _is_known(self, item: Imported | Definition) -> bool:
-        if isinstance(item, Definition):
-            return isinstance(item.nodes[-1], ast.ClassDef)
-        source = self.modules.get(item.module)
-        if source is None or item.name is None:
-            return source is None
-        return all(map(self._is_known, source.find(item.name)))
-
-    def _constant(self, module: Module, name: str) -> str | None:
-        """The literal that a name is bound to, here or in the module that it is imported from."""
+    def _bindings(self, module: Module, name: str) -> Iterator[tuple[Module, ast.AST]]:
+        """What binds a name in this package, here or where it is imported from."""
         for item in module.find(name):
-            if isinstance(item, Imported):
-                source = self.modules.get(item.module)
-                return self._constant(source, item.name) if source and item.name else None
-            node = item.nodes[-1]
-            if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-                return Reader(module.text).literal(node.value)
-        return None
+            if isinstance(item, Definition):
+                yield module, item.nodes[-1]
+            elif item.module in self.modules:
+                source = self.modules[item.module]
+                yield from (
+                    self._bindings(source, item.name) if item.name else [(source, source.tree)]
+                )
+
+
+def load(name: str, modules: dict[str, Module]) -> ModuleType:
+    """Import a module; StubError, with the line that failed, where that is impossible."""
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        what = str(error).partition("\n")[0]
+        reason = f"can't import {name}: {type(error).__name__}" + (f": {what}" if what else "")
+        files = {str(module.path) for module in modules.values()}
+        lines = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+        lines = [line for line in lines if line[0] in files]
+        if isinstance(error, SyntaxError) and error.filename:
+            lines = [(error.filename, error.lineno)]
+        raise StubError(f"{place(*lines[-1])}: {reason}" if lines else reason) from None
+
+
+def _member(owner: Any, name: str) -> Any:
+    """The member of a class without binding it, or the attribute of another object."""
+    if isinstance(owner, type) or hasattr(type(owner), "__getattr__"):
+        return inspect.getattr_static(owner, name, MISSING)
+    try:
+        return getattr(owner, name, MISSING)
+    except Exception:
+        return MISSING
+
+
+def unwrapped(value: Any) -> Any:
+    """The function inside our wrappers, a classmethod or a staticmethod."""
+    ours = is_traced(value) or type(value).__module__.startswith("enterspan.")
+    if not ours and not isinstance(value, (classmethod, staticmethod)):
+        return value
+    inner = getattr(value, "__wrapped__", MISSING)
+    return value if inner is MISSING else unwrapped(inner)

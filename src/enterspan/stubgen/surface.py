@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from enterspan.stubgen.classes import branch_lines, definition_lines, is_public
+from enterspan.stubgen.definitions import Within, branch_lines, definition_lines, is_public
 from enterspan.stubgen.expressions import WIDTH, docstring_lines, quoted, spaced, wrapped
 from enterspan.stubgen.package import (
     Branch,
@@ -25,8 +25,7 @@ from enterspan.stubgen.package import (
     read_package,
 )
 from enterspan.stubgen.problems import StubError, place
-from enterspan.stubgen.running import load
-from enterspan.stubgen.scope import Scope
+from enterspan.stubgen.scope import Scope, load
 
 HEADER: Final = "# Made by `enterspan stubs` from the annotated source: don't edit it."
 """The first line of every stub; a file that begins otherwise was written by hand."""
@@ -165,13 +164,13 @@ class _Stub(Scope):
     def used(self, item: Definition) -> set[str]:
         """The names in a definition."""
         self.reader.used = set()
-        self._block(item, "", {item.bound})
+        self._block(item, Within(), {item.bound})
         return self.reader.used
 
     def text(self, needed: set[str]) -> str:
         """The stub as text."""
         self.reader.used = set()
-        body = spaced([self._block(item, "", needed) for item in self.module.items])
+        body = spaced([self._block(item, Within(), needed) for item in self.module.items])
         exported = self.module.exported
         parts = [
             self._imports(needed),
@@ -184,16 +183,14 @@ class _Stub(Scope):
             lines += ["", *part]
         return "\n".join(lines) + "\n"
 
-    def _block(self, item: Item, indent: str, needed: set[str]) -> list[str]:
+    def _block(self, item: Item, within: Within, needed: set[str]) -> list[str]:
         if isinstance(item, Branch):
-            return branch_lines(self, item, indent, lambda i, inner: self._block(i, inner, needed))
+            return branch_lines(self, item, within, lambda i, w: self._block(i, w, needed))
         if isinstance(item, Imported):
             # Imports stand at the top; those in a branch stay there.
-            line = self._import(item, needed) if indent else ""
-            return [indent + line] if line else []
-        if item.bound not in needed:
-            return []
-        return definition_lines(self, item, "", indent, fields=False)
+            line = self._import(item, needed) if within.indent else ""
+            return [within.indent + line] if line else []
+        return definition_lines(self, item, within) if item.bound in needed else []
 
     # --- imports ---
 
