@@ -5,7 +5,6 @@ are at the top level. All of it is checked when it is read, and the first error 
 `CatalogueError` with its file and line.
 """
 
-import math
 from dataclasses import dataclass
 from difflib import get_close_matches
 from os import PathLike
@@ -30,6 +29,7 @@ _CATALOGUE_KEYS: Final = ("allow", "doc", "names", "output", "spans", "tracing")
 _SPAN_KEYS: Final = ("attributes", "doc", "extra", "method")
 _ATTRIBUTE_KEYS: Final = ("doc", "parameter", "required", "type", "values")
 
+_CONTAINERS: Final[dict[type, str]] = {dict: "a table", list: "a list"}
 _KINDS: Final[dict[type, str]] = {str: "a string", bool: "true or false"}
 _Option = TypeVar("_Option", str, bool)
 
@@ -280,13 +280,7 @@ def _module_path(path: Path) -> Path:
 
 def _shown(value: object) -> str:
     """A TOML value for a message."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, list):
-        return "a list"
-    return f"{value!r:.60}"
+    return _CONTAINERS.get(type(value), f"{value!r:.60}")
 
 
 def _nearest(text: str, known: tuple[str, ...]) -> str:

@@ -39,8 +39,8 @@ from enterspan.stubgen.package import (
     Function,
     Imported,
     Item,
-    class_items,
     decorator_name,
+    items_of,
     targets_of,
     text_of,
     with_next,
@@ -396,7 +396,7 @@ def _source_of(scope: Scope, function: Any) -> list[Function]:
         owner = next((i.nodes[-1] for i in _definitions(items, part)), None)
         if not isinstance(owner, ast.ClassDef):
             return []
-        items = class_items(scope.module, owner)
+        items = items_of(scope.module, owner.body)
     return next((i.functions for i in _definitions(items, last)), [])
 
 
@@ -440,7 +440,7 @@ class _Members:
         builtin = all(hasattr(builtins, name) for name in names)
         self._inherits = bool(node.keywords) or own or not builtin
         self._enum = self._inherits and enum.Enum in scope.bases(qualified)
-        self._items = class_items(scope.module, node)
+        self._items = items_of(scope.module, node.body)
         self._own = [item for item in self._items if isinstance(item, Definition)]
         self._named: set[str] = set()
         """Private members that a public one names."""

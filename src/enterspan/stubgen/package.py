@@ -189,7 +189,7 @@ def _read(name: str, path: Path) -> Module:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise StubError(f"{place(path)}: can't be read: {reason}") from None
     module = Module(name, path, path.name == "__init__.py", text, tree, _marks(text))
-    module.items = _Collector(module, top=True).collect(tree.body)
+    module.items = items_of(module, tree.body)
     return module
 
 
@@ -211,19 +211,15 @@ def _marks(text: str) -> frozenset[int | str]:
 class _Collector:
     """Sorts statements into what they bind, in their order."""
 
-    def __init__(self, module: Module, *, top: bool) -> None:
+    def __init__(self, module: Module) -> None:
         self._module = module
-        self._top = top
         self._items: list[Item] = []
 
     def collect(self, body: list[ast.stmt]) -> list[Item]:
-        """What the statements of a module or of a class body bind."""
+        """What statements bind."""
         for statement, below in with_next(body):
             self._add(statement, below)
         return self._items
-
-    def _inner(self, body: list[ast.stmt]) -> list[Item]:
-        return _Collector(self._module, top=self._top).collect(body)
 
     def _add(self, node: ast.stmt, below: ast.stmt | None) -> None:
         if isinstance(node, ast.Import):
@@ -276,13 +272,8 @@ class _Collector:
             self._put(Definition(node.name, [node]))
 
     def _add_variable(self, node: Assignment, below: ast.stmt | None) -> None:
-        targets = [
-            name
-            for target in targets_of(node)
-            for name in (target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target])
-        ]
-        for name in [target.id for target in targets if isinstance(target, ast.Name)]:
-            if name == "__all__" and self._top:
+        for name in [name for target in targets_of(node) for name in _names_in(target)]:
+            if name == "__all__":
                 self._export(node)
             elif not isinstance(node, ast.AugAssign) and not self._decorate(name, node.value):
                 self._put(Definition(name, [node], text_of(below)))
@@ -311,10 +302,12 @@ class _Collector:
         condition = ast.unparse(node.test)
         names = {dotted_name(part) for part in ast.walk(node.test)}
         if condition.removeprefix("not ") in _CHECKING:
-            for item in self._inner(node.body if condition in _CHECKING else node.orelse):
+            body = node.body if condition in _CHECKING else node.orelse
+            for item in items_of(self._module, body):
                 self._put(item)
         elif names & {"sys.version_info", "sys.platform"}:  # checkers evaluate it
-            self._items.append(Branch(node.test, self._inner(node.body), self._inner(node.orelse)))
+            branches = [items_of(self._module, body) for body in (node.body, node.orelse)]
+            self._items.append(Branch(node.test, *branches))
         elif "__name__" not in names:
             self._add_first(node.body, node.orelse)
 
@@ -322,14 +315,14 @@ class _Collector:
         """Add the names that these bodies bind, each from the first body that binds it."""
         for body in bodies:
             known = {item.bound for item in flat(self._items)}
-            for item in self._inner(body):
+            for item in items_of(self._module, body):
                 if isinstance(item, Branch) or item.bound not in known:
                     self._put(item)
 
 
-def class_items(module: Module, node: ast.ClassDef) -> list[Item]:
-    """What a class body binds."""
-    return _Collector(module, top=False).collect(node.body)
+def items_of(module: Module, body: list[ast.stmt]) -> list[Item]:
+    """What the statements of a module or of a class body bind."""
+    return _Collector(module).collect(body)
 
 
 def with_next(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, ast.stmt | None]]:
@@ -351,6 +344,11 @@ def decorator_name(node: ast.expr) -> str:
 def targets_of(node: Assignment) -> list[ast.expr]:
     """What an assignment assigns to."""
     return node.targets if isinstance(node, ast.Assign) else [node.target]
+
+
+def _names_in(target: ast.expr) -> list[str]:
+    parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+    return [part.id for part in parts if isinstance(part, ast.Name)]
 
 
 def _continues(before: Function, node: Function | ast.ClassDef) -> bool:

@@ -29,17 +29,11 @@ from enterspan.stubgen.package import (
 from enterspan.stubgen.problems import StubError, place
 
 _KEPT_MODULES: Final = frozenset(
-    {"abc", "contextlib", "dataclasses", "enum", "typing", "typing_extensions", "warnings"}
+    {"abc", "builtins", "contextlib", "dataclasses", "enum", "functools", "types", "warnings"}
+    | {"typing", "typing_extensions"}
 )
+"""Modules whose decorators type checkers know."""
 _BUILTIN: Final = frozenset({"classmethod", "property", "staticmethod"})
-_FUNCTOOLS: Final = frozenset(
-    {"cache", "cached_property", "lru_cache", "singledispatch", "singledispatchmethod"}
-)
-_KEPT: Final = frozenset(
-    {f"functools.{name}" for name in _FUNCTOOLS}
-    | {f"builtins.{name}" for name in _BUILTIN}
-    | {"types.coroutine"}
-)
 _PARTS: Final = frozenset({"setter", "deleter", "getter", "register"})
 _SAME_TYPE: Final = frozenset({"traced", "propagate"})
 """The methods of a Tracing that return a function of the type that they were given."""
@@ -129,9 +123,8 @@ class Scope:
         if origin in _DROPPED:
             return False
         owner, _, part = name.rpartition(".")
-        if origin in STANDS_FOR or origin in _KEPT or (owner and part in _PARTS):
-            return True
-        if origin.partition(".")[0] in _KEPT_MODULES:
+        is_known = origin in STANDS_FOR or origin.partition(".")[0] in _KEPT_MODULES
+        if is_known or (owner and part in _PARTS):
             return True
         if self.keeps_type(decorator):
             return False
@@ -181,11 +174,10 @@ class Scope:
         for item in module.find(name):
             if isinstance(item, Definition):
                 yield module, item.nodes[-1]
+            elif item.module in self.modules and item.name is None:
+                yield module, module.tree
             elif item.module in self.modules:
-                source = self.modules[item.module]
-                yield from (
-                    self._bindings(source, item.name) if item.name else [(source, source.tree)]
-                )
+                yield from self._bindings(self.modules[item.module], item.name or "")
 
 
 def load(name: str, modules: dict[str, Module]) -> ModuleType:

@@ -43,13 +43,11 @@ def render_package(name: str) -> dict[str, str]:
     load(name, modules)
     surface = _Surface(modules)
     surface.grow()
-    above = name.count(".")
-    return {_path(modules[module], above): text for module, text in sorted(surface.texts())}
-
-
-def _path(module: Module, above: int) -> str:
-    path = "/".join(module.name.split(".")[above:])
-    return f"{path}/__init__.pyi" if module.is_package else f"{path}.pyi"
+    stubs: dict[str, str] = {}
+    for module, text in sorted(surface.texts()):
+        path = "/".join(module.split(".")[name.count(".") :])
+        stubs[f"{path}/__init__.pyi" if modules[module].is_package else f"{path}.pyi"] = text
+    return stubs
 
 
 class _Surface:
