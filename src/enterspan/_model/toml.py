@@ -7,6 +7,7 @@ is looked up when it is needed for an error message.
 import re
 import sys
 from bisect import bisect_left
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -40,20 +41,19 @@ class Document:
         self.file = file
         self._lines = text.split("\n")
         self._error = error
-        self._loads = _loads_function(file, error)
-        self.root: dict[str, Any] = self._read(text)
-
-    def _read(self, text: str) -> dict[str, Any]:
         try:
-            root: dict[str, Any] = self._loads(text)
+            self._loads = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli").loads
+        except ModuleNotFoundError:
+            message = f"reading {file!r} needs tomli before Python 3.11"
+            raise error(f"{message}: pip install 'enterspan[toml]'") from None
+        try:
+            self.root: dict[str, Any] = self._loads(text)
         except RecursionError:
-            raise self._error("nested too deeply", self.file) from None
-        except ValueError as error:
-            place = _PLACE.search(str(error))
+            raise error("nested too deeply", file) from None
+        except ValueError as cause:
+            place = _PLACE.search(str(cause))
             line = int(place[1]) if place else text.rstrip().count("\n") + 1
-            reason = _PLACE.sub("", str(error))
-            raise self._error(f"not TOML: {reason}", self.file, line) from None
-        return root
+            raise error(f"not TOML: {_PLACE.sub('', str(cause))}", file, line) from None
 
     def has(self, key: Key) -> bool:
         """Whether there is a value at a path."""
@@ -76,11 +76,8 @@ class Document:
         """The table of the first lines: so many, or more if these end inside a string."""
         for length in range(count, len(self._lines)):
             for closing in _CLOSINGS:
-                try:
-                    root: dict[str, Any] = self._loads("\n".join(self._lines[:length]) + closing)
-                except ValueError:
-                    continue
-                return root
+                with suppress(ValueError):
+                    return self._loads("\n".join(self._lines[:length]) + closing)  # type: ignore[no-any-return]
         return self.root
 
 
@@ -105,14 +102,6 @@ def read_toml(path: Path, error: type[TomlError] = TomlError) -> Document:
     except UnicodeDecodeError as cause:
         raise error("not UTF-8", file, data.count(b"\n", 0, cause.start) + 1) from None
     return Document(file, text, error)
-
-
-def _loads_function(file: str, error: type[TomlError]) -> Any:
-    try:
-        return import_module("tomllib" if sys.version_info >= (3, 11) else "tomli").loads
-    except ModuleNotFoundError:
-        message = f"reading {file!r} needs tomli before Python 3.11: pip install 'enterspan[toml]'"
-        raise error(message) from None
 
 
 def project_file(folder: Path) -> Path | None:

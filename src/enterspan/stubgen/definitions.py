@@ -21,14 +21,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from inspect import get_annotations
 from types import FunctionType, MethodType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from enterspan.stubgen.expressions import (
     WIDTH,
     docstring_lines,
     dotted_name,
     last_part,
-    quoted,
     spaced,
     wrapped,
 )
@@ -65,9 +64,6 @@ _PLAIN_DECORATORS: Final = frozenset(
 _WHOLE: Final = frozenset({"Protocol", "NamedTuple", "TypedDict"})
 """Bases of classes whose private members belong to their interface."""
 _IMPLEMENTING: Final = frozenset({"__post_init__", "__test__", "__slots__", "__doc__"})
-
-_Setting: TypeAlias = tuple[ast.Assign | ast.AnnAssign, Function, str | None]
-"""A statement that sets an attribute, its method, and the string below it."""
 
 
 @dataclass(frozen=True)
@@ -208,49 +204,33 @@ def _with_overloads(node: Function, scope: Scope) -> list[Function]:
     origins = scope.origins(node)
     if MAKES_OVERLOADS not in origins:
         return [node]
-    at = next((n for n, a in enumerate(node.args.posonlyargs) if _callback_types(a)), None)
-    if at is None:
-        what = f"{node.name}() needs a parameter of the type Callable[Concatenate[..., P], T]"
-        scope.complain(node.lineno, what)
-        return [node]
-    scope.borrow("typing", "overload")
     marker = node.decorator_list[origins.index(MAKES_OVERLOADS)]
     assert isinstance(marker, ast.Call)
     most: int = ast.literal_eval(marker.args[0])
-    made = [_fixed(node, at, count, scope) for count in range(most + 1)]
-    made.append(copy.deepcopy(node))
+    made = [*[_fixed(node, count) for count in range(most + 1)], copy.deepcopy(node)]
     others = [d for d in node.decorator_list if d is not marker]
     for function in made:
         function.body = []
         function.decorator_list = [ast.Name("overload"), *others]
+    scope.borrow("typing", "overload")
+    scope.borrow("typing", "TypeVar")
+    scope.declared.update(f'_A{n} = TypeVar("_A{n}")' for n in range(1, most + 1))
     return made
 
 
-def _callback_types(argument: ast.arg) -> list[ast.expr]:
-    """The parts of `Callable[Concatenate[...], T]`; none for any other annotation."""
-    callback = argument.annotation
-    if not isinstance(callback, ast.Subscript) or not isinstance(callback.slice, ast.Tuple):
-        return []
-    first = callback.slice.elts[0]
-    name = dotted_name(first.value) if isinstance(first, ast.Subscript) else None
-    return callback.slice.elts if last_part(name) == "Concatenate" else []
+def _fixed(node: Function, count: int) -> Function:
+    """The form for `count` positional arguments, each with a type variable of its own.
 
-
-def _fixed(node: Function, at: int, count: int, scope: Scope) -> Function:
-    """The form for `count` positional arguments, each with a type variable of its own."""
+    `Callable[Concatenate[X, P], T]` becomes `Callable[[X, _A1, _A2], T]`.
+    """
     made = copy.deepcopy(node)
-    arguments = made.args
-    variables = [f"_A{number}" for number in range(1, count + 1)]
-    if variables:
-        scope.borrow("typing", "TypeVar")
-    scope.declared.update(f"{variable} = TypeVar({quoted(variable)})" for variable in variables)
-    types = _callback_types(arguments.posonlyargs[at])
-    given = types[0]
-    assert isinstance(given, ast.Subscript)
-    assert isinstance(given.slice, ast.Tuple)
-    types[0] = ast.List([*given.slice.elts[:-1], *map(ast.Name, variables)])
-    arguments.posonlyargs += [ast.arg(v.lower()[1:], ast.Name(v)) for v in variables]
-    arguments.vararg = arguments.kwarg = None
+    variables = [ast.Name(f"_A{number}") for number in range(1, count + 1)]
+    for part in ast.walk(made.args):
+        first = part.elts[0] if isinstance(part, ast.Tuple) else None
+        if isinstance(first, ast.Subscript) and isinstance(first.slice, ast.Tuple):
+            part.elts[0] = ast.List([*first.slice.elts[:-1], *variables])
+    made.args.posonlyargs += [ast.arg(v.id.lower()[1:], v) for v in variables]
+    made.args.vararg = made.args.kwarg = None
     return made
 
 
@@ -464,7 +444,7 @@ class _Members:
         # `b = a` stays below what it names.
         first = [i for i in self._items if _is_variable(i) and not _is_second_name(i)]
         blocks = [self._item(item, self._within) for item in first]
-        blocks += [self._attribute(name, *found) for name, found in self._settings().items()]
+        blocks += self._attributes()
         blocks += [self._item(i, self._within) for i in self._items if i not in first]
         return spaced(blocks)
 
@@ -486,56 +466,56 @@ class _Members:
             return True
         if _is_variable(item):
             return self._private_fields
-        return self._whole or _is_abstract(item) or self._completes(name)
-
-    def _completes(self, name: str) -> bool:
-        """Whether a member implements an abstract one: without it the class were abstract."""
-        return self._inherits and any(
-            name in getattr(base, "__abstractmethods__", ())
-            for base in self._scope.bases(self._within.name)
-        )
+        # Without a member that implements an abstract one, the class were abstract.
+        bases = self._scope.bases(self._within.name) if self._inherits else ()
+        abstract = any(name in getattr(base, "__abstractmethods__", ()) for base in bases)
+        return self._whole or abstract or _is_abstract(item)
 
     # --- attributes that methods set ---
 
-    def _settings(self) -> dict[str, _Setting]:
+    def _attributes(self) -> list[list[str]]:
         """`self.x = ...` in methods, each name once: an annotated one, if there is one."""
         known = {item.bound for item in self._own}
         found: dict[str, _Setting] = {}
         methods = [node for item in self._own for node in item.functions]
         methods.sort(key=lambda node: node.name not in ("__init__", "__new__"))
         for method in methods:
-            for name, statement, doc in _set_on_self(method):
-                is_declared = isinstance(statement, ast.AnnAssign)
-                if name not in known and (name not in found or is_declared):
-                    found[name] = statement, method, doc
-        return found
+            for setting in _set_on_self(method):
+                is_declared = isinstance(setting.node, ast.AnnAssign)
+                if setting.name not in known and (setting.name not in found or is_declared):
+                    found[setting.name] = setting
+        return [self._attribute(setting) for setting in found.values()]
 
-    def _attribute(
-        self, name: str, statement: ast.Assign | ast.AnnAssign, method: Function, doc: str | None
-    ) -> list[str]:
+    def _attribute(self, setting: "_Setting") -> list[str]:
+        name, node, indent = setting.name, setting.node, self._within.indent
         is_shown = is_public(name) or name in self._named
-        if not is_shown or self._scope.module.is_internal(statement):
+        if not is_shown or self._scope.module.is_internal(node):
             return []
-        made = self._attribute_type(statement, method)
+        if isinstance(node, ast.AnnAssign):
+            made: str | None = self._scope.reader.annotation(node.annotation)
+        else:
+            given = setting.parameters.get(dotted_name(node.value) or "")
+            made = (
+                self._scope.reader.annotation(given) if given else _type_of(self._scope, node.value)
+            )
         if made is not None:
-            indent = self._within.indent
-            return [f"{indent}{name}: {made}", *docstring_lines(doc, indent)]
+            return [f"{indent}{name}: {made}", *docstring_lines(setting.doc, indent)]
         bases = self._scope.bases(self._within.name)[:-1] if self._node.bases else ()
         if not any(name in vars(base) or name in get_annotations(base) for base in bases):
             what = f"'{self._within.name}.{name}' has no annotation"
-            self._scope.complain(statement.lineno, what)
+            self._scope.complain(node.lineno, what)
         return []
 
-    def _attribute_type(
-        self, statement: ast.Assign | ast.AnnAssign, method: Function
-    ) -> str | None:
-        if isinstance(statement, ast.AnnAssign):
-            return self._scope.reader.annotation(statement.annotation)
-        arguments = method.args
-        for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
-            if dotted_name(statement.value) == argument.arg and argument.annotation is not None:
-                return self._scope.reader.annotation(argument.annotation)
-        return _type_of(self._scope, statement.value)
+
+@dataclass(frozen=True)
+class _Setting:
+    """A statement of a method that sets an attribute, and the string below it."""
+
+    name: str
+    node: ast.Assign | ast.AnnAssign
+    doc: str | None
+    parameters: dict[str, ast.expr]
+    """The annotations of the method's parameters."""
 
 
 def is_public(name: str) -> bool:
@@ -557,20 +537,19 @@ def _is_abstract(item: Definition) -> bool:
     return any("abstract" in ast.dump(d) for n in item.functions for d in n.decorator_list)
 
 
-def _set_on_self(
-    method: Function,
-) -> Iterator[tuple[str, ast.Assign | ast.AnnAssign, str | None]]:
-    """The attributes that a method sets on its first parameter, and the strings below them."""
+def _set_on_self(method: Function) -> Iterator[_Setting]:
+    """The attributes that a method sets on its first parameter."""
     positional = [*method.args.posonlyargs, *method.args.args]
     if not positional or "staticmethod" in map(dotted_name, method.decorator_list):
         return
-    for body in _bodies(method):
-        for statement, below in with_next(body):
-            if isinstance(statement, (ast.Assign, ast.AnnAssign)):
-                for target in targets_of(statement):
-                    owner, _, name = (dotted_name(target) or "").rpartition(".")
-                    if owner == positional[0].arg:
-                        yield name, statement, text_of(below)
+    named = [*positional, *method.args.kwonlyargs]
+    parameters = {a.arg: a.annotation for a in named if a.annotation is not None}
+    for statement, below in [pair for body in _bodies(method) for pair in with_next(body)]:
+        if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            for target in targets_of(statement):
+                owner, _, name = (dotted_name(target) or "").rpartition(".")
+                if owner == positional[0].arg:
+                    yield _Setting(name, statement, text_of(below), parameters)
 
 
 def _bodies(node: ast.AST) -> Iterator[list[ast.stmt]]:
