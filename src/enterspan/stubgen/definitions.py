@@ -226,9 +226,11 @@ def _fixed(node: Function, count: int) -> Function:
     made = copy.deepcopy(node)
     variables = [ast.Name(f"_A{number}") for number in range(1, count + 1)]
     for part in ast.walk(made.args):
-        first = part.elts[0] if isinstance(part, ast.Tuple) else None
-        if isinstance(first, ast.Subscript) and isinstance(first.slice, ast.Tuple):
-            part.elts[0] = ast.List([*first.slice.elts[:-1], *variables])
+        match part:
+            case ast.Tuple(elts=[ast.Subscript(slice=ast.Tuple(elts=given)), *_]):
+                part.elts[0] = ast.List([*given[:-1], *variables])
+            case _:
+                pass
     made.args.posonlyargs += [ast.arg(v.id.lower()[1:], v) for v in variables]
     made.args.vararg = made.args.kwarg = None
     return made
@@ -491,13 +493,12 @@ class _Members:
         is_shown = is_public(name) or name in self._named
         if not is_shown or self._scope.module.is_internal(node):
             return []
-        if isinstance(node, ast.AnnAssign):
-            made: str | None = self._scope.reader.annotation(node.annotation)
+        given = setting.parameters.get(dotted_name(node.value) or "") if node.value else None
+        known = node.annotation if isinstance(node, ast.AnnAssign) else given
+        if known is not None:
+            made: str | None = self._scope.reader.annotation(known)
         else:
-            given = setting.parameters.get(dotted_name(node.value) or "")
-            made = (
-                self._scope.reader.annotation(given) if given else _type_of(self._scope, node.value)
-            )
+            made = _type_of(self._scope, node.value) if node.value else None
         if made is not None:
             return [f"{indent}{name}: {made}", *docstring_lines(setting.doc, indent)]
         bases = self._scope.bases(self._within.name)[:-1] if self._node.bases else ()
