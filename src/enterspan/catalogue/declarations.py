@@ -30,6 +30,7 @@ _SPAN_KEYS: Final = ("attributes", "doc", "extra", "method")
 _ATTRIBUTE_KEYS: Final = ("doc", "parameter", "required", "type", "values")
 
 _CONTAINERS: Final[dict[type, str]] = {dict: "a table", list: "a list"}
+_SHORTHANDS: Final[dict[type, str]] = {str: "type", list: "values"}
 _KINDS: Final[dict[type, str]] = {str: "a string", bool: "true or false"}
 _Option = TypeVar("_Option", str, bool)
 
@@ -125,14 +126,14 @@ class _Table:
     """A table of a document; errors have the line of their key."""
 
     def __init__(
-        self, document: Document, key: Key, values: Any, label: str, like: str = ""
+        self, document: Document, key: Key, values: Any, label: str, like: str = "a table"
     ) -> None:
         self.document = document
         self.key = key
         self.label = label
         """What it is called in messages."""
         if not isinstance(values, dict):
-            raise self.error(f"{label} must be a table{like}, not {_shown(values)}")
+            raise self.error(f"{label} must be {like}, not {_shown(values)}")
         self.values: dict[str, Any] = values
 
     def error(self, message: str, *path: str | int) -> TomlError:
@@ -146,7 +147,7 @@ class _Table:
                 hint = _nearest(name, known)
                 raise self.error(f"{self.label} has the unknown key {name!r}: {hint}", name)
 
-    def table(self, name: str, label: str, like: str = "") -> "_Table":
+    def table(self, name: str, label: str, like: str = "a table") -> "_Table":
         """A table in it; an empty one where there is none."""
         key = (*self.key, name)
         return _Table(self.document, key, self.values.get(name, {}), label, like)
@@ -177,7 +178,7 @@ class _Table:
 
 
 def _catalogue(table: _Table, folder: Path) -> Catalogue:
-    spans = table.table("spans", "spans", " ([spans.NAME])")
+    spans = table.table("spans", "spans", "a table ([spans.NAME])")
     if not spans.values:
         raise spans.error("no spans are declared: [spans.NAME] declares one")
     tables = [spans.table(name, f"span {name!r}") for name in spans.values]
@@ -203,7 +204,7 @@ def _span(table: _Table) -> SpanEntry:
     table.check_keys(_SPAN_KEYS)
     name = str(table.key[-1])
     method = table.identifier(name, "method", RESERVED_METHODS)
-    given = table.table("attributes", f"the attributes of {table.label}", " (NAME = TYPE)")
+    given = table.table("attributes", f"the attributes of {table.label}", "a table (NAME = TYPE)")
     of = table.label
     found = [_attribute(given, name, f"attribute {name!r} of {of}") for name in given.values]
     _check_collisions([(inner, attribute.parameter) for inner, attribute in found], "parameter")
@@ -214,15 +215,11 @@ def _span(table: _Table) -> SpanEntry:
 
 def _attribute(within: _Table, name: str, label: str) -> tuple[_Table, Attribute]:
     given = within.values[name]
-    listed: tuple[str, ...] = ("values",)
-    if isinstance(given, str):
-        given = {"type": given}
-    elif isinstance(given, list):
-        given, listed = {"values": given}, ()
-    if not isinstance(given, dict):
-        what = f"{label} must be a type, a list of values, or a table, not {_shown(given)}"
-        raise within.error(what, name)
-    table = _Table(within.document, (*within.key, name), given, label)
+    shorthand = _SHORTHANDS.get(type(given))
+    listed = () if shorthand == "values" else ("values",)
+    values = {shorthand: given} if shorthand else given
+    like = "a type, a list of values, or a table"
+    table = _Table(within.document, (*within.key, name), values, label, like)
     table.check_keys(_ATTRIBUTE_KEYS)
     parameter = table.identifier(name, "parameter", RESERVED_PARAMETERS)
     required, doc = table.option("required", default=True), table.option("doc", "")

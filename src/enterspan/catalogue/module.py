@@ -118,13 +118,13 @@ def _typed_shown(span: SpanEntry) -> str:
     plain = [a for a in span.attributes if a.name == a.parameter]
     keywords = "".join([f", {a.name}: {a.kind.annotation} | None = None" for a in plain])
     mapping = f"_attributes: _attributes_{span.method} | None = None, /{', *' if keywords else ''}"
-    return "\n".join(
-        [
-            f"    class {_shown(span)}(_Span):",
-            *lines,
-            f"        def set_attributes(self, {mapping}{keywords}) -> {own}: ...{_QUIET}\n\n",
-        ]
-    )
+    methods = "\n".join(lines)
+    return f"""\
+    class {_shown(span)}(_Span):
+{methods}
+        def set_attributes(self, {mapping}{keywords}) -> {own}: ...{_QUIET}
+
+"""
 
 
 def _keywords(span: SpanEntry, attributes: Sequence[Attribute]) -> list[str]:

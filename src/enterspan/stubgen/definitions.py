@@ -23,14 +23,7 @@ from inspect import get_annotations
 from types import FunctionType, MethodType
 from typing import Any, Final
 
-from enterspan.stubgen.expressions import (
-    WIDTH,
-    docstring_lines,
-    dotted_name,
-    last_part,
-    spaced,
-    wrapped,
-)
+from enterspan.stubgen.expressions import WIDTH, docstring, dotted_name, last_part, spaced, wrapped
 from enterspan.stubgen.package import (
     FUNCTIONS,
     Branch,
@@ -38,7 +31,7 @@ from enterspan.stubgen.package import (
     Function,
     Imported,
     Item,
-    decorator_name,
+    callee_name,
     items_of,
     targets_of,
     text_of,
@@ -139,11 +132,8 @@ def _one(scope: Scope, node: Function, within: Within, doc: str | None) -> list[
     parameters = _parameters(scope, node, within)
     tail = f") -> {_returns(scope, node, within)}:{'' if doc else ' ...'}"
     lines = wrapped(head, parameters, tail, within.indent)
-    return [
-        *_decorator_lines(scope, node, within),
-        *lines,
-        *docstring_lines(doc, within.indent + "    "),
-    ]
+    decorators = _decorator_lines(scope, node, within)
+    return decorators + lines + docstring(doc, within.indent + "    ")
 
 
 def _parameters(scope: Scope, node: Function, within: Within) -> list[str]:
@@ -248,7 +238,7 @@ def _variable_lines(scope: Scope, item: Definition, within: Within) -> list[str]
         lines = _plain(scope, item.bound, node, within)
     else:  # `type X = ...`
         lines = [within.indent + scope.reader.annotation(node)]
-    return lines + docstring_lines(item.doc, within.indent) if len(lines) == 1 else lines
+    return lines + docstring(item.doc, within.indent) if len(lines) == 1 else lines
 
 
 def _annotated(scope: Scope, name: str, node: ast.AnnAssign, *, fields: bool) -> str:
@@ -269,7 +259,7 @@ def _annotated(scope: Scope, name: str, node: ast.AnnAssign, *, fields: bool) ->
         return f"{head}[{made}]"
     if not fields:
         return head
-    is_call = isinstance(node.value, ast.Call) and decorator_name(node.value)
+    is_call = isinstance(node.value, ast.Call) and callee_name(node.value)
     return f"{head} = {reader.value(node.value) if is_call else '...'}"
 
 
@@ -297,7 +287,7 @@ def _plain(scope: Scope, name: str, node: ast.Assign, within: Within) -> list[st
 
 def _makes_type(scope: Scope, value: ast.Call) -> bool:
     """Whether this is a call of `TypeVar` or the like."""
-    callee = decorator_name(value)
+    callee = callee_name(value)
     module, _, maker = scope.origin_of(callee).rpartition(".")
     if maker not in _MAKERS:
         return False
@@ -395,7 +385,7 @@ def _class_lines(scope: Scope, node: ast.ClassDef, within: Within) -> list[str]:
     bases += [f"{k.arg}={scope.reader.value(k.value)}" for k in node.keywords if k.arg]
     head = f"{within.indent}class {node.name}{scope.type_parameters(node)}"
     head += f"({', '.join(bases)}):" if bases else ":"
-    doc = docstring_lines(ast.get_docstring(node), inner)
+    doc = docstring(ast.get_docstring(node), inner)
     members = _Members(scope, node, within.qualified(node.name), inner).render()
     if not doc and not members:
         head += " ..."
@@ -412,7 +402,7 @@ class _Members:
         names = [dotted_name(base) or "" for base in node.bases]
         generic = [b.value if isinstance(b, ast.Subscript) else b for b in node.bases]
         self._whole = any(last_part(dotted_name(base)) in _WHOLE for base in generic)
-        decorators = [scope.origin_of(decorator_name(d)) for d in scope.kept(node, node.name)]
+        decorators = [scope.origin_of(callee_name(d)) for d in scope.kept(node, node.name)]
         makes_init = not _PLAIN_DECORATORS.issuperset(map(last_part, decorators))
         fields = makes_init or any(name != "object" for name in names)
         self._within = Within(qualified, indent, fields)
@@ -500,7 +490,7 @@ class _Members:
         else:
             made = _type_of(self._scope, node.value) if node.value else None
         if made is not None:
-            return [f"{indent}{name}: {made}", *docstring_lines(setting.doc, indent)]
+            return [f"{indent}{name}: {made}", *docstring(setting.doc, indent)]
         bases = self._scope.bases(self._within.name)[:-1] if self._node.bases else ()
         if not any(name in vars(base) or name in get_annotations(base) for base in bases):
             what = f"'{self._within.name}.{name}' has no annotation"

@@ -57,10 +57,7 @@ class _Texts(ast.NodeTransformer):
         node.value = self.visit(node.value)
         if head == "Annotated" and isinstance(node.slice, ast.Tuple):
             first, *rest = node.slice.elts
-            node.slice.elts = [
-                self.visit(first),
-                *[self._visited(value, types=False) for value in rest],
-            ]
+            node.slice.elts = [self.visit(first), *[self._visited(v, types=False) for v in rest]]
         else:
             node.slice = self._visited(node.slice, types=self._types and head != "Literal")
         return node
@@ -119,7 +116,7 @@ def quoted(text: str) -> str:
     return f'"{text.translate(_ESCAPES)}"'
 
 
-def docstring_lines(text: str | None, indent: str) -> list[str]:
+def docstring(text: str | None, indent: str) -> list[str]:
     """A docstring in triple quotes, indented; no lines without one."""
     if not text:
         return []

@@ -101,6 +101,8 @@ class Module:
     """The modules from which it imports everything."""
     exported: list[str] | None = None
     """Its `__all__`."""
+    is_private: bool = False
+    """Whether users don't import it: by its name, or by a mark in it or in its package."""
 
     def find(self, name: str) -> list[Imported | Definition]:
         """The bindings of a name: several where it depends on the version."""
@@ -134,11 +136,12 @@ def read_package(name: str) -> dict[str, Module]:
             problems += error.lines
     if problems:
         raise StubError(*problems)
+    for module_name, module in modules.items():
+        module.is_private = _is_private(module_name, modules)
     return dict(sorted(modules.items()))
 
 
-def is_private(name: str, modules: dict[str, Module]) -> bool:
-    """Whether users don't import a module: by its name, or by a mark in it or in its package."""
+def _is_private(name: str, modules: dict[str, Module]) -> bool:
     if any(part.startswith("_") for part in name.split(".")):
         return True
     mark = INTERNAL
@@ -336,8 +339,8 @@ def text_of(below: ast.stmt | None) -> str | None:
     return inspect.cleandoc(text) if isinstance(below, ast.Expr) and isinstance(text, str) else None
 
 
-def decorator_name(node: ast.expr) -> str:
-    """The dotted name of a decorator, called or not; empty where it has none."""
+def callee_name(node: ast.expr) -> str:
+    """The dotted name of a decorator or another function, called or not; empty if it has none."""
     return dotted_name(node.func if isinstance(node, ast.Call) else node) or ""
 
 
@@ -353,9 +356,9 @@ def _names_in(target: ast.expr) -> list[str]:
 
 def _continues(before: Function, node: Function | ast.ClassDef) -> bool:
     """Whether a function is the next overload, or the next part of a property."""
-    if any(last_part(decorator_name(d)) == "overload" for d in before.decorator_list):
+    if any(last_part(callee_name(d)) == "overload" for d in before.decorator_list):
         return True
-    return any(decorator_name(d).startswith(f"{node.name}.") for d in node.decorator_list)
+    return any(callee_name(d).startswith(f"{node.name}.") for d in node.decorator_list)
 
 
 def _absolute(module: Module, node: ast.ImportFrom) -> str:

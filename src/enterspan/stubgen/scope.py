@@ -18,14 +18,7 @@ from typing import Any, Final
 from enterspan._forms.wrapper import is_traced
 from enterspan._tracing import Tracing
 from enterspan.stubgen.expressions import Reader, dotted_name
-from enterspan.stubgen.package import (
-    FUNCTIONS,
-    Definition,
-    Function,
-    Imported,
-    Module,
-    decorator_name,
-)
+from enterspan.stubgen.package import FUNCTIONS, Definition, Function, Imported, Module, callee_name
 from enterspan.stubgen.problems import StubError, place
 
 _KEPT_MODULES: Final = frozenset(
@@ -111,14 +104,14 @@ class Scope:
 
     def origins(self, node: Function | ast.ClassDef) -> list[str]:
         """The full names of the decorators of a definition."""
-        return [self.origin_of(decorator_name(d)) for d in node.decorator_list]
+        return [self.origin_of(callee_name(d)) for d in node.decorator_list]
 
     def kept(self, node: Function | ast.ClassDef, qualified: str) -> list[ast.expr]:
         """The decorators that type checkers need."""
         return [d for d in node.decorator_list if self._is_kept(d, node, qualified)]
 
     def _is_kept(self, decorator: ast.expr, node: Function | ast.ClassDef, qualified: str) -> bool:
-        name = decorator_name(decorator)
+        name = callee_name(decorator)
         origin = self.origin_of(name)
         if origin in _DROPPED:
             return False
@@ -134,7 +127,7 @@ class Scope:
 
     def keeps_type(self, decorator: ast.expr) -> bool:
         """Whether a decorator is one of a Tracing's."""
-        name = decorator_name(decorator)
+        name = callee_name(decorator)
         value = self.value(name) if name else MISSING
         if isinstance(value, MethodType):
             return isinstance(value.__self__, Tracing) and value.__name__ in _SAME_TYPE

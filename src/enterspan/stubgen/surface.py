@@ -13,17 +13,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from enterspan.stubgen.definitions import Within, branch_lines, definition_lines, is_public
-from enterspan.stubgen.expressions import WIDTH, docstring_lines, quoted, spaced, wrapped
-from enterspan.stubgen.package import (
-    Branch,
-    Definition,
-    Imported,
-    Item,
-    Module,
-    flat,
-    is_private,
-    read_package,
-)
+from enterspan.stubgen.expressions import WIDTH, docstring, quoted, spaced, wrapped
+from enterspan.stubgen.package import Branch, Definition, Imported, Item, Module, flat, read_package
 from enterspan.stubgen.problems import StubError, place
 from enterspan.stubgen.scope import Scope, load
 
@@ -63,7 +54,7 @@ class _Surface:
     def grow(self) -> None:
         """Find all needed names; StubError with every problem of their definitions."""
         for name, module in self._modules.items():
-            if not is_private(name, self._modules):
+            if not module.is_private:
                 self._open(name)
                 for public in self._public(module):
                     self._need(name, public)
@@ -176,7 +167,7 @@ class _Stub(Scope):
             sorted(self.declared),
             body,
         ]
-        lines = [HEADER, *docstring_lines(ast.get_docstring(self.module.tree), "")]
+        lines = [HEADER, *docstring(ast.get_docstring(self.module.tree), "")]
         for part in filter(None, parts):
             lines += ["", *part]
         return "\n".join(lines) + "\n"
