@@ -208,6 +208,31 @@ def test_what_is_traced_by_a_call_is_the_function_that_was_given(stub):
     )
 
 
+def test_a_bound_method_of_another_package_keeps_the_name_that_it_is_bound_to(stub):
+    """Its signature is not in this package's source."""
+    text = stub(
+        """
+        import logging
+        _logger: logging.Logger = logging.getLogger("shop")
+        warn = _logger.warning
+        """
+    )
+    assert text == lines(
+        """
+        import logging
+
+        _logger: logging.Logger
+        warn = _logger.warning
+        """
+    )
+
+
+def test_a_number_below_a_form_feed_is_written_as_it_is(stub):
+    """A form feed ends no line."""
+    text = stub("x: int = 1\n\x0c\ndef f(y: int = 65_536) -> int: ...\n")
+    assert text == "x: int = 1\ndef f(y: int = 65_536) -> int: ..."
+
+
 def test_overloads_are_kept_and_the_implementation_is_not(stub):
     text = stub(
         '''
