@@ -251,7 +251,8 @@ def _kind(table: _Table, listed: tuple[str, ...]) -> Kind:
     found = {type(value).__name__ for value in values}
     if not names:
         return Kind(tuple([name for name in SCALARS if name in found]), tuple(values))
-    if len(names) > 1 or found != {names[0].removeprefix("list[").removesuffix("]")}:
+    scalars = {name.removeprefix("list[").removesuffix("]") for name in names}
+    if len(names) > 1 or found != scalars:
         text = " | ".join(names)
         raise table.error(f"not all values of {label} are of its type {text!r}", *listed)
     return Kind(names, tuple(values))

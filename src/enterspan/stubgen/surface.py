@@ -72,11 +72,11 @@ class _Surface:
     def _public(self, module: Module) -> list[str]:
         if module.exported is not None:
             return module.exported
-        return [i.bound for i in flat(module.items) if self._is_public(module, i)]
+        items = [item for item in flat(module.items) if is_public(item.bound)]
+        return [item.bound for item in items if self._is_own(module, item)]
 
-    def _is_public(self, module: Module, item: Imported | Definition) -> bool:
-        if not is_public(item.bound):
-            return False
+    def _is_own(self, module: Module, item: Imported | Definition) -> bool:
+        """Whether a module defines a name, or re-exports it."""
         if isinstance(item, Definition):
             return not module.is_internal(*item.nodes)
         own = item.module in self._modules or f"{item.module}.{item.name}" in self._modules
