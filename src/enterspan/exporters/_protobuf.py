@@ -8,7 +8,7 @@ A field is a tag, followed by a number, or by a length and so many bytes. A tag 
 field times 8, plus 0 for a varint, 1 for 8 bytes, 2 for a length, 5 for 4 bytes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ _fixed32 = Struct("<I").pack
 _fixed64 = Struct("<Q").pack
 _double = Struct("<d").pack
 
+_BITS: Final = 0xFFFF_FFFF_FFFF_FFFF
+
 _SIZES: Final = [bytes([size]) for size in range(128)]
 """The varints of one byte."""
 
@@ -42,13 +44,18 @@ def varint(number: int) -> bytes:
     """A varint: seven bits a byte, the lowest first."""
     if 0 <= number < 128:
         return _SIZES[number]
-    number &= 0xFFFF_FFFF_FFFF_FFFF  # a negative number takes ten bytes
+    number &= _BITS  # a negative number takes ten bytes
     parts = bytearray()
     while number > 127:
         parts.append(number & 127 | 128)
         number >>= 7
     parts.append(number)
     return bytes(parts)
+
+
+def nanos(moment: int) -> int:
+    """A time as OTLP can have it; a moment before 1970 is a mistake that costs its own time only."""
+    return min(max(moment, 0), _BITS)
 
 
 def _field(tag: bytes, content: bytes) -> bytes:
@@ -114,7 +121,7 @@ def _attributes(tag: bytes, attributes: Mapping[str, Any]) -> list[bytes]:
 
 
 def _event(event: SpanEvent) -> bytes:
-    fields = [b"\x09", _fixed64(event.timestamp_ns), _text(b"\x12", event.name)]
+    fields = [b"\x09", _fixed64(nanos(event.timestamp_ns)), _text(b"\x12", event.name)]
     return b"".join(fields + _attributes(b"\x1a", event.attributes))
 
 
@@ -132,7 +139,7 @@ def _link(link: SpanLink) -> bytes:
 
 
 def _id_fields(trace_id: int, span_id: int) -> bytes:
-    high, low = trace_id >> 64, trace_id & 0xFFFF_FFFF_FFFF_FFFF
+    high, low = trace_id >> 64, trace_id & _BITS
     return _ids(b"\x0a", 16, high, low, b"\x12", 8, span_id)
 
 
@@ -148,7 +155,7 @@ def encode_span(span: SpanData) -> bytes:
         _text(b"\x2a", span.name),
         b"\x30",
         _SIZES[KINDS.get(span.kind, 1)],
-        _times(b"\x39", span.start_ns, b"\x41", span.end_ns),
+        _times(b"\x39", nanos(span.start_ns), b"\x41", nanos(span.end_ns)),
     ]
     if span.attributes:
         fields += _attributes(b"\x4a", span.attributes)
@@ -191,3 +198,34 @@ def encode_resource(attributes: Mapping[str, Any], schema_url: str) -> bytes:
     """The fields of a ResourceSpans message other than its spans."""
     resource = _field(b"\x0a", b"".join(_attributes(b"\x0a", attributes)))
     return resource + _text(b"\x1a", schema_url)
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+def decode_fields(message: bytes) -> Iterator[tuple[int, Any]]:
+    """The fields of a message: numbers, each with an int, or bytes.
+
+    Raises LookupError for what is not a message.
+    """
+    at = 0
+    while at < len(message):
+        tag, at = _read_varint(message, at)
+        kind = tag & 7
+        if kind == 0:
+            value, at = _read_varint(message, at)
+            yield tag >> 3, value
+            continue
+        size, at = _read_varint(message, at) if kind == 2 else ({1: 8, 5: 4}[kind], at)
+        yield tag >> 3, message[at : at + size]
+        at += size
+
+
+def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+    """A varint, and where it ends."""
+    number = shift = 0
+    while message[at] > 127:
+        number |= (message[at] & 127) << shift
+        shift += 7
+        at += 1
+    return number | message[at] << shift, at + 1

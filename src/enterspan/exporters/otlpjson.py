@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from enterspan.exporters._files import File
 from enterspan.exporters._json import json_text
-from enterspan.exporters._protobuf import KINDS, STATUSES
+from enterspan.exporters._protobuf import KINDS, STATUSES, nanos
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +90,7 @@ def _span(span: SpanData) -> str:
     flags = _flags(context, is_remote=bool(parent) and span.parent_is_remote)
     parts += [
         f'"flags":{flags},"name":{json_text(span.name)},"kind":{KINDS.get(span.kind, 1)}',
-        f'"startTimeUnixNano":"{span.start_ns}","endTimeUnixNano":"{span.end_ns}"',
+        f'"startTimeUnixNano":"{nanos(span.start_ns)}","endTimeUnixNano":"{nanos(span.end_ns)}"',
         f'"attributes":{_attributes(span.attributes)}',
         *_dropped("Attributes", span.dropped_attributes),
     ]
@@ -120,7 +120,7 @@ def _dropped(what: str, count: int) -> list[str]:
 
 def _event(event: SpanEvent) -> str:
     return (
-        f'{{"timeUnixNano":"{event.timestamp_ns}","name":{json_text(event.name)}'
+        f'{{"timeUnixNano":"{nanos(event.timestamp_ns)}","name":{json_text(event.name)}'
         f',"attributes":{_attributes(event.attributes)}}}'
     )
 
