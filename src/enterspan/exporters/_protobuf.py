@@ -54,7 +54,7 @@ def varint(number: int) -> bytes:
 
 
 def nanos(moment: int) -> int:
-    """A time as OTLP can have it; a moment before 1970 is a mistake that costs its own time only."""
+    """The nearest time that OTLP has: a mistaken one must not cost the batch."""
     return min(max(moment, 0), _BITS)
 
 

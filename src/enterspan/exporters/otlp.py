@@ -13,12 +13,13 @@ import sys
 import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from random import Random
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from enterspan._model.diagnostics import warn
 from enterspan._model.records import SpanData
@@ -27,6 +28,7 @@ from enterspan.exporters._opentelemetry import ExportError, uninstrumented
 from enterspan.exporters._protobuf import decode_fields, encode_resource, encode_spans
 
 _Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
+_Files: TypeAlias = tuple[str | os.PathLike[str] | None, ...]
 _Compression: TypeAlias = Literal["none", "gzip", "deflate"]
 
 __all__ = ["GRPC", "HTTP", "ExportError", "OTLPExporter"]
@@ -34,6 +36,9 @@ __all__ = ["GRPC", "HTTP", "ExportError", "OTLPExporter"]
 HTTP: Final = "http/protobuf"
 """The default protocol, as in the specification."""
 GRPC: Final = "grpc"
+
+_COMPRESSIONS: Final = {"none": "NoCompression", "gzip": "Gzip", "deflate": "Deflate"}
+"""gRPC's names for the compressions."""
 
 _PAUSE: Final = 1.0
 """Seconds before the second attempt; each later pause is twice as long."""
@@ -119,16 +124,13 @@ class OTLPExporter:
         self._where = f"{self._endpoint} ({self._protocol})"
         self._headers = _headers(headers)
         self._timeout = _timeout(timeout)
-        self._compression = _choice("compression", compression, "none", "gzip", "deflate")
+        self._compression = _choice("compression", compression, *_COMPRESSIONS)
         self._insecure = (_variable("INSECURE")[1] == "true") if insecure is None else insecure
-        self._files = [
-            _variable(name)[1] or None if given is None else os.fspath(given)
-            for name, given in (
-                ("CERTIFICATE", certificate_file),
-                ("CLIENT_KEY", client_key_file),
-                ("CLIENT_CERTIFICATE", client_certificate_file),
-            )
-        ]
+        self._files = (
+            certificate_file or _variable("CERTIFICATE")[1] or None,
+            client_key_file or _variable("CLIENT_KEY")[1] or None,
+            client_certificate_file or _variable("CLIENT_CERTIFICATE")[1] or None,
+        )
         self._given_up = threading.Event()
         self._warned = False
         self._defaults = _default_resource()
@@ -147,100 +149,70 @@ class OTLPExporter:
 
     def _connect_http(self) -> tuple[_Send, Callable[[], object]]:
         urllib3 = _required("urllib3", "otlp")
-        from urllib.request import getproxies, proxy_bypass
-
         url = urlsplit(self._endpoint)
         if url.scheme not in ("http", "https") or not url.hostname:
             raise ValueError(
                 f"the endpoint for {HTTP} must begin with http:// or https://, not"
                 f" {self._endpoint!r}: see OTEL_EXPORTER_OTLP_ENDPOINT"
             )
-        url.hostname.encode("idna")  # imports the encoding, which urllib3 uses when it connects
-        context = None
-        if url.scheme == "https":
-            from ssl import create_default_context
-
-            authority, key, certificate = self._files
-            context = create_default_context(cafile=authority)
-            if certificate is not None:
-                context.load_cert_chain(certificate, key)
-        proxy = None if proxy_bypass(url.netloc) else getproxies().get(url.scheme)
-        pool = urllib3.PoolManager(ssl_context=context)
-        if proxy:
-            login = urllib3.make_headers(proxy_basic_auth=urllib3.util.parse_url(proxy).auth)
-            pool = urllib3.ProxyManager(proxy, proxy_headers=login, ssl_context=context)
-        errors, retry = urllib3.exceptions, urllib3.Retry(0)
-        pack = {"gzip": gzip.compress, "deflate": zlib.compress}.get(self._compression)
         headers = {"user-agent": _AGENT, "content-type": "application/x-protobuf", **self._headers}
-        if pack is not None:
+        if self._compression != "none":
             headers["Content-Encoding"] = self._compression
-
-        def post(body: bytes) -> Any:
-            return pool.request(
-                "POST",
-                self._endpoint,
-                body=body,
-                headers=headers,
-                timeout=self._timeout,
-                retries=False,
-                decode_content=False,
-            )
+        pool = _pool(urllib3, url, self._files, headers=headers, timeout=self._timeout)
+        request = partial(
+            pool.request, "POST", self._endpoint, redirect=False, decode_content=False
+        )
+        errors = urllib3.exceptions
+        after = urllib3.Retry(0).get_retry_after
+        pack = {"none": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[self._compression]
 
         def send(body: bytes) -> _Refusal | None:
-            packed = body if pack is None else pack(body)
+            packed = pack(body)
             try:
                 try:
-                    answer = post(packed)
+                    answer = request(body=packed)
                 except errors.ProtocolError:  # the receiver may have closed a kept connection
-                    answer = post(packed)
-            except errors.HTTPError as error:
+                    answer = request(body=packed)
+                status = answer.status
+                wait = after(answer) if status in _RETRYABLE_STATUSES else None
+            except (errors.HTTPError, ValueError, OverflowError) as error:
                 return _Refusal(str(error), is_passing=True)
-            if 200 <= answer.status < 300:
+            if 200 <= status < 300:
                 return _rejected(answer.data)
-            try:
-                wait = retry.get_retry_after(answer)
-            except (errors.InvalidHeader, ValueError, OverflowError):
-                wait = None
-            return _Refusal(
-                f"HTTP {answer.status} {answer.reason}",
-                is_passing=answer.status in _RETRYABLE_STATUSES,
-                wait=wait,
-                is_too_large=answer.status == 413,
-            )
+            text = f"HTTP {status} {answer.reason}"
+            return _Refusal(text, status in _RETRYABLE_STATUSES, wait, status == 413)
 
         return send, pool.clear
 
     def _connect_grpc(self) -> tuple[_Send, Callable[[], object]]:
         grpc = _required("grpc", "otlp-grpc")
         url = urlsplit(self._endpoint)
-        is_url = url.scheme in ("http", "https") and bool(url.netloc)
+        is_url = url.scheme in ("http", "https")
         target = url.netloc if is_url else self._endpoint
-        options = {
-            "options": [
-                ("grpc.primary_user_agent", _AGENT),
-                ("grpc.max_reconnect_backoff_ms", int(_LONGEST_PAUSE * 1_000)),
-            ],
-            "compression": grpc.Compression[
-                {"gzip": "Gzip", "deflate": "Deflate"}.get(self._compression, "NoCompression")
-            ],
-        }
+        options = (
+            ("grpc.primary_user_agent", _AGENT),
+            ("grpc.max_reconnect_backoff_ms", int(_LONGEST_PAUSE * 1_000)),
+        )
+        compression = getattr(grpc.Compression, _COMPRESSIONS[self._compression])
         if url.scheme == "http" if is_url else self._insecure:
-            channel = grpc.insecure_channel(target, **options)
+            channel = grpc.insecure_channel(target, options, compression)
         else:
             files = [path and Path(path).read_bytes() for path in self._files]
-            channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(*files), **options)
-        export = channel.unary_unary(_METHOD)
-        metadata = tuple(self._headers.items())
+            credentials = grpc.ssl_channel_credentials(*files)
+            channel = grpc.secure_channel(target, credentials, options, compression)
+        export = partial(
+            channel.unary_unary(_METHOD),
+            timeout=self._timeout,
+            metadata=tuple(self._headers.items()),
+        )
 
         def send(body: bytes) -> _Refusal | None:
             try:
-                return _rejected(export(body, timeout=self._timeout, metadata=metadata))
+                return _rejected(export(body))
             except grpc.RpcError as error:
-                name = error.code().name
-                wait = _retry_delay(error)
-                is_passing = name in _RETRYABLE_CODES or (
-                    name == "RESOURCE_EXHAUSTED" and wait is not None
-                )
+                name, wait = error.code().name, _retry_delay(error)
+                has_room_later = name == "RESOURCE_EXHAUSTED" and wait is not None
+                is_passing = name in _RETRYABLE_CODES or has_room_later
                 return _Refusal(f"{name}: {error.details()}", is_passing, wait)
 
         return send, channel.close
@@ -388,6 +360,24 @@ def _default_resource() -> dict[str, str]:
             found[name.strip()] = unquote(value.strip())
     service = os.environ.get("OTEL_SERVICE_NAME")
     return {**found, "service.name": service} if service else found
+
+
+def _pool(urllib3: Any, url: SplitResult, files: _Files, **options: Any) -> Any:
+    """A pool of connections to a URL, through the proxy that the environment has for it."""
+    from ssl import create_default_context
+    from urllib.request import getproxies, proxy_bypass
+
+    "".encode("idna")  # imports the encoding, which urllib3 uses when it connects
+    authority, key, certificate = files
+    if url.scheme == "https":
+        options["ssl_context"] = create_default_context(cafile=authority)
+        if certificate is not None:
+            options["ssl_context"].load_cert_chain(certificate, key)
+    proxy = None if proxy_bypass(url.netloc) else getproxies().get(url.scheme)
+    if not proxy:
+        return urllib3.PoolManager(retries=False, **options)
+    login = urllib3.make_headers(proxy_basic_auth=urllib3.util.parse_url(proxy).auth)
+    return urllib3.ProxyManager(proxy, proxy_headers=login, retries=False, **options)
 
 
 def _required(name: str, extra: str) -> Any:
