@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import Any, Final
 
+from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData, SpanEvent, SpanLink
 
 KINDS: Final = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
@@ -64,12 +65,22 @@ def _field(tag: bytes, content: bytes) -> bytes:
     return tag + (_SIZES[size] if size < 128 else varint(size)) + content
 
 
+def flags_of(context: SpanContext, is_remote: bool) -> int:
+    """The flags of a span or a link; whether its parent, or its target, is of another process."""
+    return context.trace_flags | _KNOWS_REMOTE | (_IS_REMOTE if is_remote else 0)
+
+
+def count_of(count: int) -> int:
+    """A count of 32 bits."""
+    return min(max(count, 0), 0xFFFF_FFFF)
+
+
 def _text(tag: bytes, text: str) -> bytes:
     return _field(tag, text.encode("utf-8", "replace")) if text else b""
 
 
 def _count(tag: bytes, count: int) -> bytes:
-    return tag + varint(min(count, 0xFFFF_FFFF)) if count > 0 else b""
+    return tag + varint(count_of(count)) if count > 0 else b""
 
 
 # --- attributes -----------------------------------------------------------------------------------
@@ -127,13 +138,12 @@ def _event(event: SpanEvent) -> bytes:
 
 def _link(link: SpanLink) -> bytes:
     context = link.context
-    flags = context.trace_flags | _KNOWS_REMOTE | (_IS_REMOTE if context.is_remote else 0)
     fields = [
         _id_fields(context.trace_id, context.span_id),
         _text(b"\x1a", context.trace_state),
         *_attributes(b"\x22", link.attributes),
         b"\x35",
-        _fixed32(flags),
+        _fixed32(flags_of(context, context.is_remote)),
     ]
     return b"".join(fields)
 
@@ -146,9 +156,7 @@ def _id_fields(trace_id: int, span_id: int) -> bytes:
 def encode_span(span: SpanData) -> bytes:
     """A Span message."""
     context = span.context
-    flags = context.trace_flags | _KNOWS_REMOTE
-    if span.parent_is_remote and span.parent_span_id:
-        flags |= _IS_REMOTE
+    has_remote_parent = span.parent_is_remote and bool(span.parent_span_id)
     fields = [
         _id_fields(context.trace_id, context.span_id),
         _parent(b"\x22", 8, span.parent_span_id) if span.parent_span_id else b"",
@@ -175,7 +183,7 @@ def encode_span(span: SpanData) -> bytes:
         fields.append(_count(b"\x60", span.dropped_events))
         fields.append(_count(b"\x70", span.dropped_links))
     fields.append(b"\x85\x01")
-    fields.append(_fixed32(flags))
+    fields.append(_fixed32(flags_of(context, has_remote_parent)))
     return b"".join(fields)
 
 
