@@ -191,12 +191,17 @@ class Exchange:
             span.set_status("error").set_attribute("error.type", str(status))
 
     def end(self, error: BaseException | None) -> None:
-        """All is done, or was left by an exception."""
-        if error is None:
-            self._block.__exit__(None, None, None)
-            return
-        kind = type(error)
+        """End the invocation, which an exception may have left."""
         if isinstance(error, Exception) and not isinstance(error, CancelledError):
+            kind = type(error)
             module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
             self.invocation.span.set_attribute("error.type", f"{module}{kind.__qualname__}")
-        self._block.__exit__(kind, error, error.__traceback__)
+        leave(self._block, error)
+
+
+def leave(block: InvocationScope, error: BaseException | None) -> None:
+    """Leave a block, with the exception if there is one."""
+    if error is None:
+        block.__exit__(None, None, None)
+    else:
+        block.__exit__(type(error), error, error.__traceback__)
