@@ -13,7 +13,7 @@ from enterspan._forms.enter import carry
 from enterspan._model.diagnostics import warn_once
 from enterspan._span.context import SUPPRESSED
 from enterspan.events import WebSocketEventInfo
-from enterspan.integrations._http import DisconnectedError, Exchange, Options, Request, leave
+from enterspan.integrations._http import DisconnectedError, Exchange, Middleware, Request, leave
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -44,7 +44,7 @@ _DISCONNECTS: Final = frozenset({"ClientDisconnect", "ClientDisconnected", "WebS
 """What servers and frameworks raise where a client has gone."""
 
 
-class TracingMiddleware:
+class TracingMiddleware(Middleware):
     """An ASGI application around another one, that makes its requests invocations.
 
     It lasts until the application is done with the request, streamed bodies and background tasks
@@ -70,24 +70,22 @@ class TracingMiddleware:
         linger: float | None = 0.0,
         websocket: Literal["connection", "message"] = "connection",
     ) -> None:
-        if not callable(app):
-            raise TypeError(f"an ASGI application is callable; {app!r} is not")
         if websocket not in ("connection", "message"):
             raise ValueError(f"websocket must be 'connection' or 'message', not {websocket!r}")
-        self.app = app
-        self._options = Options(tracing, exclude, capture_headers, linger)
+        super().__init__(
+            app, tracing=tracing, exclude=exclude, capture_headers=capture_headers, linger=linger
+        )
         self._by_message = websocket == "message"
 
     async def __call__(self, scope: _Given, receive: _Receive, send: _Send) -> None:
         """Run the application for a connection."""
-        options = self._options
-        tracer = options.tracer
+        tracer = self._tracer
         kind = scope["type"]
         before: Any = scope.get(_TRACED_BY, ())
-        if tracer.off or kind not in ("http", "websocket") or options.tracing in before:
+        if tracer.off or kind not in ("http", "websocket") or self._tracing in before:
             await self.app(scope, receive, send)
             return
-        if options.excludes(str(scope.get("path") or "/")):
+        if self._excludes(str(scope.get("path") or "/")):
             await carry(tracer, SUPPRESSED, self._call(scope, receive, send), no_end)
             return
         try:
@@ -96,9 +94,9 @@ class TracingMiddleware:
             warn_once(self, "ASGI scope", error, "and its requests are not traced")
             await self.app(scope, receive, send)
             return
-        scope = {**scope, _TRACED_BY: (*before, options.tracing)}
+        scope = {**scope, _TRACED_BY: (*before, self._tracing)}
         make = _Messages if self._by_message and kind == "websocket" else _Connection
-        connection = make(options, request, scope, receive, send)
+        connection = make(self, request, scope, receive, send)
         try:
             await self.app(scope, connection.receive, connection.send)
         except BaseException as error:
@@ -114,9 +112,9 @@ class _Connection:
     """A request, or a web socket as one invocation: until its application is done."""
 
     def __init__(
-        self, options: Options, request: Request, scope: _Scope, receive: Receive, send: Send
+        self, by: Middleware, request: Request, scope: _Scope, receive: Receive, send: Send
     ) -> None:
-        self._options = options
+        self._by = by
         self._request = request
         self._scope = scope
         self._receive = receive
@@ -134,7 +132,7 @@ class _Connection:
     def _open(self) -> Exchange:
         scope = self._scope
         prefix = "" if scope["type"] == "http" else "websocket"
-        return Exchange(self._options, self._request, scope.get("headers") or (), prefix)
+        return Exchange(self._by, self._request, scope.get("headers") or (), prefix)
 
     def _template(self) -> str | None:
         """The route as Starlette or FastAPI has it (`/users/{id}`); None if there is none."""
@@ -227,12 +225,12 @@ class _Messages(_Connection):
 
     def _enter(self, name: str, info: WebSocketEventInfo) -> None:
         template = self._template()
-        block = self._options.tracing.invocation(
+        block = self._by._tracing.invocation(
             name if template is None else f"{name} {template}",
             info=info,
             parent=self._origin,
             new_trace=True,
-            linger=self._options.linger,
+            linger=self._by._linger,
             attributes={"url.path": self._scope.get("path"), "http.route": template},
         )
         block.__enter__()
