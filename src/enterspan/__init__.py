@@ -12,9 +12,13 @@
 >>> print(trace.tree())
 price
   add up
+
+PYTEST_DONT_REWRITE: under `enterspan run -m pytest` it is imported before its pytest plugin is.
 """
 
 from enterspan._span.span import Span as Span
+from enterspan._tracing import Invocation as Invocation
+from enterspan._tracing import InvocationScope as InvocationScope
 from enterspan._tracing import Tracing as Tracing
 from enterspan._tracing import traced as traced
 from enterspan._tracing import tracing as tracing
@@ -34,8 +38,6 @@ if TYPE_CHECKING:
     from enterspan._pipeline.subscription import Stats as Stats
     from enterspan._pipeline.subscription import Subscription as Subscription
     from enterspan._pipeline.tails import TailHandler as TailHandler
-    from enterspan._span.invocation import Invocation as Invocation
-    from enterspan._span.scope import InvocationScope as InvocationScope
     from enterspan._span.scope import SpanScope as SpanScope
     from enterspan._span.scope import UseScope as UseScope
     from enterspan.events import AlarmEventInfo as AlarmEventInfo
@@ -64,7 +66,7 @@ if TYPE_CHECKING:
     from enterspan.events import TestEventInfo as TestEventInfo
     from enterspan.events import TraceEventInfo as TraceEventInfo
     from enterspan.events import WebSocketEventInfo as WebSocketEventInfo
-    from enterspan.instrument import Instrumentation as Instrumentation
+    from enterspan.instrument.instrumentation import Instrumentation as Instrumentation
 
 __all__ = [
     "AlarmEventInfo",
@@ -118,68 +120,28 @@ __all__ = [
 ]
 
 _HOMES = {
-    "_model.ids": ("SpanContext",),
-    "_model.protocols": (
-        "Exporter",
-        "IdGenerator",
-        "Sampler",
-    ),
-    "_model.records": (
-        "SpanData",
-        "SpanEvent",
-        "SpanLink",
-    ),
-    "_model.values": (
-        "AttributeValue",
-        "Limits",
-    ),
-    "_pipeline.tails": ("TailHandler",),
-    "_pipeline.subscription": (
-        "Stats",
-        "Subscription",
-    ),
-    "_span.invocation": ("Invocation",),
-    "_span.scope": (
-        "InvocationScope",
-        "SpanScope",
-        "UseScope",
-    ),
+    "_model.ids": "SpanContext",
+    "_model.protocols": "Exporter IdGenerator Sampler",
+    "_model.records": "SpanData SpanEvent SpanLink",
+    "_model.values": "AttributeValue Limits",
+    "_pipeline.tails": "TailHandler",
+    "_pipeline.subscription": "Stats Subscription",
+    "_span.scope": "SpanScope UseScope",
     "events": (
-        "AlarmEventInfo",
-        "Attribute",
-        "Attributes",
-        "ConnectEventInfo",
-        "CustomEventInfo",
-        "DiagnosticChannel",
-        "DroppedEvents",
-        "EmailEventInfo",
-        "Exception_",
-        "FetchEventInfo",
-        "FetchResponseInfo",
-        "Log",
-        "Onset",
-        "Outcome",
-        "QueueEventInfo",
-        "Return",
-        "RpcEventInfo",
-        "ScheduledEventInfo",
-        "SpanClose",
-        "SpanOpen",
-        "StreamDiagnostic",
-        "TailEvent",
-        "TailSpanContext",
-        "TestEventInfo",
-        "TraceEventInfo",
-        "WebSocketEventInfo",
+        "AlarmEventInfo Attribute Attributes ConnectEventInfo CustomEventInfo "
+        "DiagnosticChannel DroppedEvents EmailEventInfo Exception_ FetchEventInfo "
+        "FetchResponseInfo Log Onset Outcome QueueEventInfo Return RpcEventInfo "
+        "ScheduledEventInfo SpanClose SpanOpen StreamDiagnostic TailEvent TailSpanContext "
+        "TestEventInfo TraceEventInfo WebSocketEventInfo "
     ),
-    "instrument": ("Instrumentation",),
+    "instrument.instrumentation": "Instrumentation",
 }
 """Where the names are that are imported when they are first asked for (PEP 562)."""
 
 
 def __getattr__(name: str) -> object:
     for home, names in _HOMES.items():
-        if name in names:
+        if name in names.split():
             from importlib import import_module
 
             found: object = getattr(import_module(f"enterspan.{home}"), name)

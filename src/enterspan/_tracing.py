@@ -5,7 +5,7 @@ Each method is a line or two over the parts that do it.
 
 from __future__ import annotations
 
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
 from enterspan._forms import enter as _enter
 from enterspan._forms.arity import by_arity
@@ -18,6 +18,7 @@ from enterspan._forms.options import (
     redacted_names,
 )
 from enterspan._forms.traced import trace
+from enterspan._model.block import Block
 from enterspan._model.carriers import extract_context, inject_context
 from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_keyword, warn_misuse, warn_once
@@ -37,15 +38,15 @@ from enterspan._span.begin import begin
 from enterspan._span.context import span_of
 from enterspan._span.details import Details, first_attributes, keep_event
 from enterspan._span.end import end_span
-from enterspan._span.invocation import DISABLED, LIVE, Invocation, current_invocation
-from enterspan._span.scope import InvocationScope, NoopScope, SpanScope, UseScope
+from enterspan._span.invocation import DISABLED, LIVE, exit_root
+from enterspan._span.scope import InvocationStart, NoopScope, SpanScope, UseScope
 from enterspan._span.span import NOOP_SPAN, Span, StartedSpan
 from enterspan._span.span import Span as _Span
 from enterspan._span.tracer import Tracer
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
-    from _collections_abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+    from _collections_abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 
     typing = Late("typing")
     os = Late("os")
@@ -54,7 +55,7 @@ if not TYPE_CHECKING:
     handlers = Late("enterspan._pipeline.handlers")
     protocols = Late("enterspan._model.protocols")
     subscription = Late("enterspan._pipeline.subscription")
-    instrumenting = Late("enterspan.instrument")
+    instrumenting = Late("enterspan.instrument.instrumentation")
     _P = Late("typing", "ParamSpec", "_P")
     _T = Late("typing", "TypeVar", "_T")
     _F = Late("typing", "TypeVar", "_F")
@@ -62,18 +63,25 @@ if not TYPE_CHECKING:
     _Carrier = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
     _Parent = SpanContext | Span | str | _Carrier
     _Expected = type[BaseException] | Sequence[type[BaseException]]
-else:
+    _Target = str | ModuleType | type | Callable[..., object]
+if TYPE_CHECKING:
     import os
     import types
     import typing
-    from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+    from collections.abc import (  # noqa: TC004 - at run time they are those above
+        Awaitable,
+        Callable,
+        Iterable,
+        Mapping,
+        MutableMapping,
+        Sequence,
+    )
     from typing import Any, Final, ParamSpec, TypeAlias, TypeVar, overload
 
-    import enterspan._model.protocols as protocols
-    import enterspan._pipeline.handlers as handlers
-    import enterspan._pipeline.subscription as subscription
-    import enterspan.events as events
-    import enterspan.instrument as instrumenting
+    import enterspan.instrument.instrumentation as instrumenting
+    from enterspan import events
+    from enterspan._model import protocols
+    from enterspan._pipeline import handlers, subscription
 
     _P = ParamSpec("_P")
     _T = TypeVar("_T")
@@ -81,8 +89,8 @@ else:
     _Attributes: TypeAlias = Mapping[str, AttributeValue | None]
     _Carrier: TypeAlias = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
     _Parent: TypeAlias = SpanContext | Span | str | _Carrier
-    _Kind: TypeAlias = typing.Literal["internal", "server", "client", "producer", "consumer"]
     _Expected: TypeAlias = type[BaseException] | Sequence[type[BaseException]]
+    _Target: TypeAlias = str | ModuleType | type | Callable[..., object]
 
 _UNSET: Any = object()
 
@@ -91,6 +99,113 @@ _MAX_BATCH: Final = 512
 _DELAY: Final = 1.0
 _TIMEOUT: Final = 30.0
 """Seconds that `flush` and `shutdown` take at most unless they are told otherwise."""
+_OUTCOME_BYTES: Final = 256
+
+
+class Invocation:
+    """One unit of work, from its onset to its outcome. `Tracing.invocation` begins it."""
+
+    __slots__ = ("__weakref__", "_root", "_state", "info", "name", "tracing")
+
+    def __init__(  # internal
+        self, tracing: Tracing, name: str, info: events.EventInfo | None, root: Span
+    ) -> None:
+        self.tracing: Tracing = tracing
+        """The Tracing that made it."""
+        self.name: str = name
+        """Its name: the root span's first one."""
+        self.info: events.EventInfo | None = info
+        """The event info that it was given."""
+        self._root = root
+        self._state = root._state
+
+    @property
+    def id(self) -> str:
+        """The id that every event and every finished span of it carries."""
+        found: str = self._state.id
+        return found
+
+    @property
+    def span(self) -> Span:
+        """The root span; the no-op span if the invocation is not recorded."""
+        return self._root if self._root._start else NOOP_SPAN
+
+    def __repr__(self) -> str:
+        """Show the name, the id and the phase."""
+        return f"<Invocation {self.name!r} {self.id} {self._state.phase}>"
+
+    def set_return(self, info: events.FetchResponseInfo | None = None) -> None:
+        """Report that the handler has answered; the invocation may live on. The first one counts.
+
+        Args:
+            info: What it answered.
+        """
+        dispatch = self._state.dispatch
+        if dispatch is not None:
+            dispatch.answer(info, now_ns())
+
+    def wait_until(self, awaitable: Awaitable[object] | protocols.Settles) -> None:
+        """Hold the outcome back until *awaitable* has settled. Nothing else waits for it.
+
+        If it fails, the outcome is `exception`, and the exception is recorded on the root.
+
+        Args:
+            awaitable: A future of asyncio or `concurrent.futures`, or something to await, which is
+                run as a task of the running event loop.
+
+        Raises:
+            TypeError: It is neither.
+            RuntimeError: It has to be awaited, and no event loop is running.
+        """
+        future: Any = awaitable
+        if not hasattr(future, "add_done_callback"):
+            if not hasattr(future, "__await__"):
+                raise TypeError(f"wait_until takes an awaitable or a future, not {awaitable!r}")
+            from asyncio import ensure_future, get_running_loop
+
+            future = ensure_future(future, loop=get_running_loop())
+        self._state.wait_for(future)
+
+    def close(self, outcome: str | None = None) -> None:
+        """End it now.
+
+        Args:
+            outcome: An outcome of your own; by default the one that it would have had.
+        """
+        text = None if outcome is None else clean_text(outcome, _OUTCOME_BYTES)
+        self._state.finish(text or self._state.outcome)
+
+
+class InvocationScope(Block[Invocation]):
+    """An invocation as a block, for `with` and `async with`; both give the `Invocation`.
+
+    Each time it is entered, it begins another invocation.
+    """
+
+    __slots__ = ("_open", "_start")
+
+    def __init__(self, start: InvocationStart) -> None:  # internal
+        self._start = start
+        self._open: list[Span] = []
+
+    def __enter__(self) -> Invocation:
+        """Begin the invocation, and make its root current."""
+        start = self._start
+        root = start.begin()
+        self._open.append(root)
+        held: Invocation | None = root._state.handle
+        return start.facade._hold(start.name, start.info, root) if held is None else held
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: types.TracebackType | None,
+    ) -> None:
+        """End the root; the invocation ends at once, or when its linger does."""
+        if self._open:
+            root = self._open.pop()
+            exit_root(root, error if error is not None or kind is None else kind())
 
 
 class Tracing:
@@ -200,8 +315,7 @@ class Tracing:
             attributes: _Attributes | None = None,
             /,
             *,
-            kind: typing.Literal["internal", "server", "client", "producer", "consumer"]
-            | None = None,
+            kind: protocols.Kind | None = None,
             links: Iterable[SpanContext | Span] = (),
             **more: AttributeValue | None,
         ) -> SpanScope: ...
@@ -251,7 +365,7 @@ class Tracing:
         attributes: _Attributes | None = None,
         /,
         *,
-        kind: typing.Literal["internal", "server", "client", "producer", "consumer"] | None = None,
+        kind: protocols.Kind | None = None,
         links: Iterable[SpanContext | Span] = (),
         **more: AttributeValue | None,
     ) -> Span:
@@ -302,9 +416,13 @@ class Tracing:
         if tracer.off:
             return NOOP_SPAN
         entry = tracer.get()
-        if entry is not None and entry._state.open is not None and not entry._end:
-            if entry._detached_to is None:
-                return entry  # type: ignore[no-any-return]
+        if (
+            entry is not None
+            and not entry._end
+            and entry._detached_to is None
+            and entry._state.open is not None
+        ):
+            return entry  # type: ignore[no-any-return]
         span = span_of(tracer.current_entry())
         if span is None or span is NOOP_SPAN:
             return NOOP_SPAN
@@ -324,8 +442,7 @@ class Tracing:
             attributes: Mapping[str, AttributeValue]
             | Callable[..., _Attributes | None]
             | None = None,
-            kind: typing.Literal["internal", "server", "client", "producer", "consumer"]
-            | None = None,
+            kind: protocols.Kind | None = None,
             capture_args: bool | Sequence[str] = False,
             capture_return: bool = False,
             redact: Sequence[str] = (),
@@ -407,8 +524,7 @@ class Tracing:
             attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
             expected: _Expected = (),
             flush: bool = False,
-            kind: typing.Literal["internal", "server", "client", "producer", "consumer"]
-            | None = None,
+            kind: protocols.Kind | None = None,
             capture_args: bool | Sequence[str] = False,
             capture_return: bool = False,
             redact: Sequence[str] = (),
@@ -483,11 +599,11 @@ class Tracing:
 
     def instrument(
         self,
-        *targets: str | types.ModuleType | type | Callable[..., object],
-        exclude: typing.Any = (),
+        *targets: _Target,
+        exclude: _Target | Iterable[_Target] = (),
         min_duration: float | None = None,
         attributes: Mapping[str, AttributeValue] | Callable[..., _Attributes | None] | None = None,
-        kind: typing.Literal["internal", "server", "client", "producer", "consumer"] | None = None,
+        kind: protocols.Kind | None = None,
         capture_args: bool | Sequence[str] = False,
         capture_return: bool = False,
         redact: Sequence[str] = (),
@@ -516,7 +632,7 @@ class Tracing:
             TypeError: A target or an option is of the wrong type.
             ValueError: A pattern or an option can't be used. Nothing has been wrapped then.
         """
-        from enterspan.instrument import instrument
+        from enterspan.instrument.instrumentation import instrument
 
         options = Options(
             None,
@@ -545,8 +661,7 @@ class Tracing:
         """
         from pathlib import Path
 
-        from enterspan.instrument.config import wishes_of
-        from enterspan.instrument.project import project_file
+        from enterspan.instrument.config import project_file, wishes_of
 
         file = project_file(Path.cwd()) if path is None else Path(path)
         if file is None or not file.is_file():
@@ -622,7 +737,18 @@ class Tracing:
 
     def current_invocation(self) -> Invocation | None:
         """Return the invocation that the current span belongs to, while it lives."""
-        return current_invocation(self, span_of(self._tracer.current_entry()))
+        span = span_of(self._tracer.current_entry())
+        if span is None or span is NOOP_SPAN:
+            return None
+        state = span._state
+        if state.handle is None and state.phase is LIVE and state.root is not None:
+            state.handle = self._hold(state.root._name, None, state.root)
+        held: Invocation | None = state.handle
+        return held
+
+    def _hold(self, name: str, info: events.EventInfo | None, root: Span) -> Invocation:
+        """Make what a user holds of an invocation."""
+        return Invocation(self, name, info, root)
 
     # --- subscribers ---
 
@@ -637,8 +763,8 @@ class Tracing:
         Args:
             tail: Called with the onset event of each invocation, it returns a handler for the rest,
                 or None to decline.
-            delivery: `"inline"` calls it on the thread on which things happen, `"background"` on one
-                of its own.
+            delivery: `"inline"` calls it on the thread on which things happen, `"background"` on
+                one of its own.
 
         Raises:
             TypeError: It can't be a tail.

@@ -13,7 +13,7 @@ The vocabulary is that of workerd's streaming tail workers.
 
 from __future__ import annotations
 
-from types import GenericAlias, MappingProxyType
+from types import MappingProxyType
 
 from enterspan._model.frozen import frozen, twin
 from enterspan._model.late import Late
@@ -23,13 +23,15 @@ TYPE_CHECKING = False
 if not TYPE_CHECKING:
     from _collections_abc import Iterable, Mapping, Sequence
 
-    datetime = Late("datetime")
+    from enterspan._model.block import Generic
+
+    dt = Late("datetime")
     typing = Late("typing")
-else:
-    import datetime
+if TYPE_CHECKING:
+    import datetime as dt
     import typing
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any, Final, Generic, TypeAlias
+    from typing import Any, Final, Generic, TypeAlias  # noqa: TC004 - at run time it is that above
 
 __all__ = [
     "AlarmEventInfo",
@@ -67,16 +69,7 @@ if TYPE_CHECKING:
 
     _E = DefaultTypeVar("_E", covariant=True, bound="Event", default="Event")
 else:
-    # `typing.Generic` without typing, which takes longer to import than the rest of the package.
     _E = Late("typing", "TypeVar", "_E")
-
-    class Generic:
-        """A class that takes types in brackets."""
-
-        __slots__ = ()
-
-        def __class_getitem__(cls, item: object) -> object:
-            return cls if cls.__bases__ == (object,) else GenericAlias(cls, item)
 
 
 # --- what an invocation is about ----------------------------------------------------------------
@@ -128,7 +121,7 @@ class RpcEventInfo:
 class ScheduledEventInfo:
     """A scheduled run: when it was due (a datetime with a zone) and the cron text."""
 
-    scheduled_time: datetime.datetime
+    scheduled_time: dt.datetime
     cron: str
 
     def __post_init__(self) -> None:
@@ -145,7 +138,7 @@ class ScheduledEventInfo:
 class AlarmEventInfo:
     """An alarm: when it was due (a datetime with a zone)."""
 
-    scheduled_time: datetime.datetime
+    scheduled_time: dt.datetime
 
     def __post_init__(self) -> None:
         """Refuse a time without a zone."""

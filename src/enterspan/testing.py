@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from enterspan._model.block import Block
 from enterspan._pipeline.tails import TailStream, TailSubscription
 from enterspan._span.finished import record_of
 from enterspan._span.processor import SpanProcessor
@@ -148,7 +149,7 @@ class _Recording:
         self._tracer.undo(self._token)
 
 
-class capture:  # noqa: N801 - it is used as a block, and reads as one
+class capture(Block[Trace]):  # noqa: N801 - it is used as a block, and reads as one
     """A block that records everything done in it, inline, and gives the `Trace`.
 
     What is current outside is out of sight inside, so that a test sees its own spans and no others
@@ -183,16 +184,3 @@ class capture:  # noqa: N801 - it is used as a block, and reads as one
     ) -> None:
         """End it; what is still open is left alone."""
         self._open.pop().end()
-
-    async def __aenter__(self) -> Trace:
-        """Begin to record."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End it; what is still open is left alone."""
-        self.__exit__(kind, error, traceback)

@@ -13,6 +13,8 @@
 >>> print(trace.tree())
 price
   add up
+
+PYTEST_DONT_REWRITE: under `enterspan run -m pytest` it is imported before its pytest plugin is.
 """
 
 from enterspan._model.ids import SpanContext as SpanContext
@@ -24,13 +26,14 @@ from enterspan._model.records import SpanEvent as SpanEvent
 from enterspan._model.records import SpanLink as SpanLink
 from enterspan._model.values import AttributeValue as AttributeValue
 from enterspan._model.values import Limits as Limits
-from enterspan._pipeline.worker import Stats as Stats
-from enterspan._pipeline.worker import Subscription as Subscription
-from enterspan._span.invocation import Invocation as Invocation
-from enterspan._span.scope import InvocationScope as InvocationScope
+from enterspan._pipeline.subscription import Stats as Stats
+from enterspan._pipeline.subscription import Subscription as Subscription
+from enterspan._pipeline.tails import TailHandler as TailHandler
 from enterspan._span.scope import SpanScope as SpanScope
 from enterspan._span.scope import UseScope as UseScope
 from enterspan._span.span import Span as Span
+from enterspan._tracing import Invocation as Invocation
+from enterspan._tracing import InvocationScope as InvocationScope
 from enterspan._tracing import Tracing as Tracing
 from enterspan._tracing import traced as traced
 from enterspan._tracing import tracing as tracing
@@ -61,7 +64,7 @@ from enterspan.events import TailSpanContext as TailSpanContext
 from enterspan.events import TestEventInfo as TestEventInfo
 from enterspan.events import TraceEventInfo as TraceEventInfo
 from enterspan.events import WebSocketEventInfo as WebSocketEventInfo
-from enterspan.instrument import Instrumentation as Instrumentation
+from enterspan.instrument.instrumentation import Instrumentation as Instrumentation
 
 __all__ = [
     "AlarmEventInfo",
@@ -102,6 +105,7 @@ __all__ = [
     "StreamDiagnostic",
     "Subscription",
     "TailEvent",
+    "TailHandler",
     "TailSpanContext",
     "TestEventInfo",
     "TraceEventInfo",

@@ -6,9 +6,6 @@ A command that can't be done says why in one line on stderr, and exits with 2.
 
 from collections.abc import Sequence
 
-class RefusedError(Exception):
-    """The command can't be done; the text says why, in one line."""
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says (`sys.argv` by default) and return the exit code.
 

@@ -12,11 +12,12 @@ this stream had to be dropped, and one `outcome`, which is always last. Sequence
 The vocabulary is that of workerd's streaming tail workers.
 """
 
+import datetime as dt
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enterspan._model.values import AttributeValue
-from typing import Any, Generic, Literal, TypeAlias
+from typing import Generic, TypeAlias
 from typing_extensions import TypeVar as DefaultTypeVar
 
 __all__ = [
@@ -61,7 +62,7 @@ class FetchEventInfo:
     headers: Sequence[tuple[str, str]] | Mapping[str, str] = ()
 
     @property
-    def type(self) -> Literal["fetch"]:
+    def type(self) -> typing.Literal["fetch"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class ConnectEventInfo:
     """A raw connection."""
 
     @property
-    def type(self) -> Literal["connect"]:
+    def type(self) -> typing.Literal["connect"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -79,28 +80,28 @@ class RpcEventInfo:
     method: str
 
     @property
-    def type(self) -> Literal["rpc"]:
+    def type(self) -> typing.Literal["rpc"]:
         """The wire name."""
 
 @dataclass(frozen=True)
 class ScheduledEventInfo:
     """A scheduled run: when it was due (a datetime with a zone) and the cron text."""
 
-    scheduled_time: datetime
+    scheduled_time: dt.datetime
     cron: str
 
     @property
-    def type(self) -> Literal["scheduled"]:
+    def type(self) -> typing.Literal["scheduled"]:
         """The wire name."""
 
 @dataclass(frozen=True)
 class AlarmEventInfo:
     """An alarm: when it was due (a datetime with a zone)."""
 
-    scheduled_time: datetime
+    scheduled_time: dt.datetime
 
     @property
-    def type(self) -> Literal["alarm"]:
+    def type(self) -> typing.Literal["alarm"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class QueueEventInfo:
     batch_size: int
 
     @property
-    def type(self) -> Literal["queue"]:
+    def type(self) -> typing.Literal["queue"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class EmailEventInfo:
     raw_size: int
 
     @property
-    def type(self) -> Literal["email"]:
+    def type(self) -> typing.Literal["email"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -133,19 +134,19 @@ class TraceEventInfo:
     traces: Sequence[object]
 
     @property
-    def type(self) -> Literal["trace"]:
+    def type(self) -> typing.Literal["trace"]:
         """The wire name."""
 
 @dataclass(frozen=True)
 class WebSocketEventInfo:
     """One event of a web socket; `code` and `was_clean` belong to a close."""
 
-    kind: Literal["message", "close", "error"]
+    kind: typing.Literal["message", "close", "error"]
     code: int | None = None
     was_clean: bool | None = None
 
     @property
-    def type(self) -> Literal["webSocket"]:
+    def type(self) -> typing.Literal["webSocket"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class TestEventInfo:
     name: str
 
     @property
-    def type(self) -> Literal["test"]:
+    def type(self) -> typing.Literal["test"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class CustomEventInfo:
     name: str = ""
 
     @property
-    def type(self) -> Literal["custom"]:
+    def type(self) -> typing.Literal["custom"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ class FetchResponseInfo:
     status_code: int
 
     @property
-    def type(self) -> Literal["fetch"]:
+    def type(self) -> typing.Literal["fetch"]:
         """The wire name."""
 
 EventInfo: TypeAlias = (
@@ -209,7 +210,7 @@ class Onset:
     attributes: tuple[Attribute, ...]
 
     @property
-    def type(self) -> Literal["onset"]:
+    def type(self) -> typing.Literal["onset"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ class SpanOpen:
     name: str
 
     @property
-    def type(self) -> Literal["spanOpen"]:
+    def type(self) -> typing.Literal["spanOpen"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ class Attributes:
     info: tuple[Attribute, ...]
 
     @property
-    def type(self) -> Literal["attributes"]:
+    def type(self) -> typing.Literal["attributes"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -243,7 +244,7 @@ class Log:
     truncated: bool
 
     @property
-    def type(self) -> Literal["log"]:
+    def type(self) -> typing.Literal["log"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ class Exception_:
     stack: str
 
     @property
-    def type(self) -> Literal["exception"]:
+    def type(self) -> typing.Literal["exception"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -266,7 +267,7 @@ class DiagnosticChannel:
     message: Mapping[str, AttributeValue]
 
     @property
-    def type(self) -> Literal["diagnosticChannel"]:
+    def type(self) -> typing.Literal["diagnosticChannel"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -276,7 +277,7 @@ class SpanClose:
     outcome: str
 
     @property
-    def type(self) -> Literal["spanClose"]:
+    def type(self) -> typing.Literal["spanClose"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -286,7 +287,7 @@ class Return:
     info: FetchResponseInfo | None
 
     @property
-    def type(self) -> Literal["return"]:
+    def type(self) -> typing.Literal["return"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -296,7 +297,7 @@ class DroppedEvents:
     count: int
 
     @property
-    def type(self) -> Literal["droppedEvents"]:
+    def type(self) -> typing.Literal["droppedEvents"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -306,7 +307,7 @@ class StreamDiagnostic:
     diagnostic: DroppedEvents
 
     @property
-    def type(self) -> Literal["streamDiagnostic"]:
+    def type(self) -> typing.Literal["streamDiagnostic"]:
         """The wire name."""
 
 @dataclass(frozen=True)
@@ -322,7 +323,7 @@ class Outcome:
     wall_time: int
 
     @property
-    def type(self) -> Literal["outcome"]:
+    def type(self) -> typing.Literal["outcome"]:
         """The wire name."""
 
 Event: TypeAlias = (
@@ -359,5 +360,8 @@ class TailEvent(Generic[_E]):
     sequence: int
     event: _E
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the wire form: camelCase keys, JSON values only, times of an outcome in ms."""
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Return the wire form: camelCase keys, JSON values only, times of an outcome in ms.
+
+        What is absent (no parent, no flags from upstream) has no key, as in workerd.
+        """

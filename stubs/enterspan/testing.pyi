@@ -2,6 +2,7 @@
 """Traces as test results: `capture()` records what is done in a block, at once and in order."""
 
 from collections.abc import Callable
+from enterspan._model.block import Block
 from enterspan._model.records import SpanData
 from enterspan._tracing import Tracing
 from enterspan.events import TailEvent
@@ -40,11 +41,14 @@ class Trace:
     def __repr__(self) -> str:
         """Show how much there is."""
 
-class capture:
-    """A block that records everything done in it, on the spot, and gives the `Trace`.
+class capture(Block[Trace]):
+    """A block that records everything done in it, inline, and gives the `Trace`.
 
     What is current outside is out of sight inside, so that a test sees its own spans and no others
     as roots.
+
+    Args:
+        tracing: The instance whose spans are recorded; the default one unless given.
 
     >>> from enterspan import tracing
     >>> with capture() as trace:
@@ -54,8 +58,7 @@ class capture:
     7
     """
 
-    def __init__(self, tracing: Tracing | None = None) -> None:
-        """Record what is done with `tracing`, or with the default instance."""
+    def __init__(self, tracing: Tracing | None = None) -> None: ...
 
     def __enter__(self) -> Trace:
         """Begin to record."""
@@ -66,15 +69,4 @@ class capture:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End it: what is still open is left alone."""
-
-    async def __aenter__(self) -> Trace:
-        """Begin to record."""
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End it: what is still open is left alone."""
+        """End it; what is still open is left alone."""

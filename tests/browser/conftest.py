@@ -10,7 +10,7 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
-from enterspan._recording.traces import read_traces
+from enterspan._recording.assemble import read_recording
 from enterspan._view.report import write_html
 
 MS = 1_000_000
@@ -36,7 +36,7 @@ def span(name, number, parent=None, start=0.0, end=1.0, **changed):
 
 
 def traces_of(spans):
-    return read_traces(io.BytesIO(b"".join(json.dumps(s).encode() + b"\n" for s in spans)), "t")
+    return read_recording(io.BytesIO(b"".join(json.dumps(s).encode() + b"\n" for s in spans)), "t")
 
 
 @pytest.fixture(scope="session")

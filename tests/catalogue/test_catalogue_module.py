@@ -20,7 +20,7 @@ from enterspan.catalogue import CatalogueError, generate, span_of
 from enterspan.catalogue.declarations import read_catalogue
 from enterspan.catalogue.draft import Draft
 from enterspan.catalogue.module import render
-from enterspan.catalogue.recorded import RecordedSpan
+from enterspan.catalogue.recorded import Usage
 from enterspan.testing import capture
 
 SHOP = """
@@ -241,7 +241,7 @@ Ends in a quote"
 def test_a_draft_of_anything_makes_a_module_that_works(tmp_path_factory, names):
     """Whatever the names: the draft can be read, the module be run, and it records that name."""
     draft = Draft()
-    draft.add_all([RecordedSpan(n, dict(a), 1, True, False) for n, a in names.items()])
+    draft.add_all([Usage(n, dict(a), 1, True) for n, a in names.items()])
     path = tmp_path_factory.mktemp("drafted") / "c.toml"
     for ascii_only in (False, True):
         path.write_text(draft.text(ascii_only=ascii_only), encoding="utf-8")

@@ -474,7 +474,7 @@ def test_nothing_of_an_invocation_is_kept_after_its_outcome(screen, clock):
     main.open("never closed")
     main.end()
     handler = main.handler
-    assert handler.spans == {}
+    assert handler.args[0].spans == {}
     gone = weakref.ref(handler)
     del handler, main
     gc.collect()
@@ -489,7 +489,7 @@ def test_long_invocations_keep_only_what_is_open(screen, clock):
         outer = main.open("outer")
         main.close(main.open("inner", outer))
         main.close(outer)
-    assert len(main.handler.spans) == 1
+    assert len(main.handler.args[0].spans) == 1
 
 
 # --- what the terminal can take -------------------------------------------------------------------

@@ -15,12 +15,11 @@ from enterspan._terminal.screen import (
     Screen,
     clip,
     columns_taken,
-    duration_text,
     glyphs_for,
     screen_for,
-    value_text,
     visible,
 )
+from enterspan._terminal.text import duration_text, value_text
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import pytest
 
 from enterspan import SpanContext, SpanData, SpanEvent, SpanLink, Tracing, cli
-from enterspan._recording.spans import Recording
+from enterspan._recording.wire import Reader
 from enterspan.exporters.chrome import ChromeTraceExporter
 from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail
 from enterspan.exporters.otlpjson import OTLPJsonExporter
@@ -554,14 +554,14 @@ def test_every_field_of_a_span_survives_the_file(tmp_path):
     exporter = JsonLinesExporter(tmp_path / "f")
     exporter.export([one, two])
     with (tmp_path / "f").open("rb") as file:
-        back = list(Recording(file).spans())
+        back = list(Reader("f").read(file))
     assert back == [one, two]
     old = [json.loads(line) for line in (tmp_path / "f").read_text().splitlines()]
     assert "parentIsRemote" not in old[1]
     del old[0]["parentIsRemote"], old[0]["links"][0]["isRemote"]
     (tmp_path / "f").write_text("\n".join(json.dumps(line) for line in old))
     with (tmp_path / "f").open("rb") as file:
-        assert not next(Recording(file).spans()).parent_is_remote
+        assert not next(Reader("f").read(file)).parent_is_remote
 
 
 def test_a_span_that_the_file_ends_before_is_given_an_end(recorded, capsys):
@@ -627,4 +627,4 @@ def test_a_line_that_is_no_span_is_passed_over(recorded, capsys, change):
     (recorded / "f").write_bytes(broken + b"".join(rest))
     code, out, err = run(capsys, recorded / "f", "--format", "otlp")
     assert (code, len(otlp_spans(out))) == (0, 2)
-    assert "line 1 is a trace's line without a valid" in err
+    assert "line 1 is a span without a valid" in err

@@ -16,7 +16,6 @@ from enterspan import (
     RpcEventInfo,
     ScheduledEventInfo,
     SpanContext,
-    Tracing,
 )
 from enterspan.testing import capture
 

@@ -70,6 +70,41 @@ def test_a_package_pattern_means_what_lies_below_it(modules: Any) -> None:
         assert found.wrapped == ("pack.a:f", "pack.sub.b:f")
 
 
+def test_a_packages_plain_name_means_it_and_all_below_it(modules: Any) -> None:
+    """`shop:*` its own functions, `shop.*` those below it; also in what is excluded."""
+    folder = modules(load=False, pack__a="def f(): pass", pack__sub__b="def f(): pass")
+    (folder / "pack" / "__init__.py").write_text("def top(): pass\n")
+    own, below = {"pack:top"}, {"pack.a:f", "pack.sub.b:f"}
+    picks = {"pack": own | below, "pack:*": own, "pack.*": below, "pack.sub": {"pack.sub.b:f"}}
+    for loaded in (False, True):
+        for pattern, wanted in picks.items():
+            with tracing.instrument(pattern) as found:
+                importlib.import_module("pack.a")
+                importlib.import_module("pack.sub.b")
+                if loaded:
+                    assert set(found.wrapped) == wanted
+        with tracing.instrument("pack", exclude="pack.sub") as found:
+            assert set(found.wrapped) == {"pack:top", "pack.a:f"}
+
+
+def test_it_says_what_it_has_cost(modules: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many functions, and in how many seconds; the module's own work does not count."""
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 0.1  # each look at it
+        return now[0]
+
+    monkeypatch.setattr("enterspan.instrument.instrumentation.perf_counter", clock)
+    modules(load=False, slow="import sys\nsys.modules['now'][0] += 50\ndef f(): pass\n")
+    monkeypatch.setitem(sys.modules, "now", now)  # type: ignore[arg-type]
+    with tracing.instrument("slow") as found:
+        importlib.import_module("slow")
+    assert now[0] > 50
+    assert found.seconds == pytest.approx(0.2)
+    assert found.summary() == "wrapped 1 function in 0.2 s"
+
+
 def test_a_module_that_fails_to_import_fails_as_before(modules: Any) -> None:
     """And can be imported once it is mended."""
     folder = modules(load=False, broken="def f(): pass\n1 / 0")
@@ -95,8 +130,8 @@ def test_a_module_that_is_not_there_is_not_found_as_before() -> None:
 def test_a_reloaded_module_is_wrapped_again_and_the_old_functions_still_are(modules: Any) -> None:
     """Until all of them are put back."""
     module = modules(again="def f(): pass")
-    old = module.f
     with tracing.instrument("again"):
+        old = module.f
         importlib.reload(module)
         assert module.f is not old
         assert called(module.f) == called(old) == ["f"]

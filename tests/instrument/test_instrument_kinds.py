@@ -250,12 +250,25 @@ def test_removal_puts_back_every_original_identically(shop: Any) -> None:
     assert same(everything(shop), before)
 
 
-def test_plain_functions_and_classes_keep_their_identity_while_they_are_traced(shop: Any) -> None:
-    """Whatever held them holds what is traced: only what is no plain function is replaced."""
-    before = dict(vars(shop))
-    with tracing.instrument("shop"):
-        changed = [name for name, value in vars(shop).items() if value is not before[name]]
-    assert changed == ["cached"]
+def test_functions_and_classes_themselves_are_untouched(shop: Any) -> None:
+    """What was held before instrumenting is the same object with the same code, and is plain."""
+    total, code, add = shop.total, shop.total.__code__, vars(shop.Cart)["add"]
+    parts = everything(shop)["total parts"]
+    classes = {name: value for name, value in vars(shop).items() if type(value) is type}
+    with tracing.instrument("shop"), capture() as trace:
+        assert (total.__code__, shop.total.__code__) == (code, code)
+        assert shop.total == total
+        assert shop.Cart.add == add
+        assert not hasattr(shop.total, "__wrapped__")
+        assert shop.decorated.__wrapped__.__name__ == "decorated"
+        assert {name: vars(shop)[name] for name in classes} == classes
+        assert total(1) == (1, 2, (), 3, {})
+        copied = types.FunctionType(shop.total.__code__, {}, "copy", shop.total.__defaults__)
+        copied.__kwdefaults__ = shop.total.__kwdefaults__
+        assert copied(5) == (5, 2, (), 3, {})
+    assert names(trace) == []
+    now = [total.__code__, total.__closure__, total.__defaults__, dict(vars(total))]
+    assert now == parts[:4]
 
 
 def test_what_is_wrapped_and_what_not_is_said(shop: Any) -> None:
@@ -318,9 +331,9 @@ def test_an_inherited_method_is_wrapped_where_it_is_defined(modules: Any) -> Non
 )
 def test_whoever_looks_at_a_function_sees_the_same(shop: Any, name: str) -> None:
     """Signature, source, predicates, hints, docs."""
-    function = getattr(shop, name)
 
     def looks() -> list[Any]:
+        function = getattr(shop, name)
         return [
             str(inspect.signature(function)), inspect.getsource(function), inspect.getdoc(function),
             inspect.getfullargspec(function), typing.get_type_hints(function),
@@ -335,7 +348,7 @@ def test_whoever_looks_at_a_function_sees_the_same(shop: Any, name: str) -> None
     before = looks()
     with tracing.instrument("shop"):
         assert looks() == before
-        assert isinstance(function, types.FunctionType)
+        assert isinstance(getattr(shop, name), types.FunctionType)
 
 
 def test_a_wrong_call_is_refused_as_before(shop: Any) -> None:
@@ -513,6 +526,56 @@ def test_options_are_those_of_traced(modules: Any, mine: Tracing) -> None:
         module.login("ada", "b")
         module.other(3)
     assert [dict(span.attributes) for span in trace.spans] == [{}, {"x": 3}]
+
+
+def test_attributes_may_be_computed_from_the_arguments(modules: Any, mine: Tracing) -> None:
+    """For each kind of function; a function that fails, or returns nothing, is none."""
+    module = modules(
+        asked="""
+        def query(statement, *, limit=None): return statement
+        def many(statement): yield statement
+        async def later(statement): return statement
+        def odd(): return 1
+        class Connection:
+            def execute(self, statement): return statement
+        """
+    )
+
+    def attributes(*args: Any, **kwargs: Any) -> Any:
+        return {"statement": args[-1], **kwargs}
+
+    targets = ["asked:query", "asked:odd", "asked:Connection"]
+    with mine.instrument(*targets, attributes=attributes), capture(mine) as trace:
+        module.query("a", limit=3)
+        module.Connection().execute("b")
+        assert module.odd() == 1
+    assert [dict(span.attributes) for span in trace.spans] == [
+        {"statement": "a", "limit": 3}, {"statement": "b"}, {},
+    ]  # fmt: skip
+
+
+def test_a_wrong_call_by_keyword_is_refused_as_before(shop: Any) -> None:
+    """Whatever is wrong with it: nothing is recorded, and no frame is below ours."""
+    calls: list[Any] = [
+        lambda: shop.total(a=1), lambda: shop.total(1, b=1, d=2, f=3), lambda: shop.passed(),
+        lambda: shop.passed(1, 2), lambda: shop.passed(it=1, that=2), lambda: shop.passed(1, it=1),
+        lambda: shop.Cart().add(), lambda: shop.Cart().add(1, row=1), lambda: shop.Cart.add(),
+        lambda: shop.coro(), lambda: shop.gen(),
+    ]  # fmt: skip
+
+    def answers() -> list[str]:
+        found = []
+        for call in calls:
+            try:
+                found.append(str(call()))
+            except TypeError as error:
+                found.append(str(error))
+        return found
+
+    plain = answers()
+    with tracing.instrument("shop"), capture() as trace:
+        assert answers() == plain
+    assert [span.name for span in trace.spans] == ["total"]
 
 
 def test_short_calls_are_left_out_and_their_children_kept(modules: Any, mine: Tracing) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from enterspan import FetchEventInfo
 from enterspan._model.routes import routed_name
-from enterspan._recording.traces import read_traces
+from enterspan._recording.assemble import read_recording
 from enterspan._terminal.screen import UNICODE, Screen
 from enterspan._view.tree import tree_lines
 from enterspan.exporters.console import ConsoleTail
@@ -29,7 +29,7 @@ def test_a_recorded_stream_is_read_with_the_route(mine, tmp_path):
         with mine.span("GET", {"http.route": "/not/a/request"}):
             pass
     with file.open("rb") as lines:
-        traces = read_traces(lines, "events.jsonl")
+        traces = read_recording(lines, "events.jsonl")
     drawn = "\n".join(tree_lines(traces, Screen(100, UNICODE, False, None)))
     assert "GET /carts/{id}" in drawn
 

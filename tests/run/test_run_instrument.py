@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from enterspan.instrument.project import seconds_of
+from enterspan._run.command import report
+from enterspan.instrument.config import Wishes, seconds_of
 from enterspan.testing import capture
 
 if TYPE_CHECKING:
@@ -103,6 +104,31 @@ def test_list_shows_what_would_be_wrapped_and_runs_nothing(command: Any) -> None
         "enterspan: --instrument 'no.such' matched nothing: no module no.such was imported"
     ]
     assert done.returncode == 0
+
+
+def test_list_says_what_a_run_does(command: Any, tmp_path: Path) -> None:
+    """Of what is traced already, too."""
+    (tmp_path / "done.py").write_text(
+        "from enterspan import traced\n@traced\ndef f(): pass\ndef g(): pass\n"
+    )
+    done = command("run", "--list", "--instrument", "done")
+    assert done.stdout.splitlines() == [
+        "done:g", "not done:f: it is traced already", "1 would be wrapped, 1 not",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "seconds, quiet, said", [(0.4, False, True), (0.4, True, False), (0.01, False, False)]
+)
+def test_a_run_says_what_wrapping_has_cost(
+    modules: Any, mine: Tracing, capsys: Any, seconds: float, quiet: bool, said: bool
+) -> None:
+    """Where it takes noticeable time, and unless it is to be quiet."""
+    modules(costly="def f(): pass\ndef g(): pass\n")
+    with mine.instrument("costly") as found:
+        found._seconds = seconds
+        report(found, Wishes(), quiet=quiet)
+    assert capsys.readouterr().err == "enterspan: wrapped 2 functions in 0.4 s\n" * said
 
 
 def test_list_imports_the_modules_of_a_package(command: Any, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from importlib.machinery import ModuleSpec
 import pytest
 
 from enterspan import __version__, cli
+from enterspan._run.command import split
 from enterspan._run.program import _load_spec
 
 OUTPUT = "trace.jsonl"
@@ -381,7 +382,7 @@ def test_the_version_and_the_help_can_be_asked_for(folder):
 )
 def test_options_after_the_program_belong_to_it(line, own, program):
     """The first word that is no option of ours ends ours."""
-    assert cli._split(line.split()) == (own, program)
+    assert split(line.split()) == (own, program)
 
 
 def test_a_command_without_stderr_still_refuses(monkeypatch):

@@ -64,7 +64,8 @@ def test_linger_is_over_at_its_time(mine, told):
     with capture(mine) as trace:
         with mine.invocation("main", linger=0.05):
             late = mine.start_span("late", a=1)
-        assert late.is_traced and outcomes(trace) == []
+        assert late.is_traced
+        assert outcomes(trace) == []
         until(lambda: outcomes(trace))
     assert told(trace.events)[-4:] == [
         "return None",

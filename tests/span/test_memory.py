@@ -8,9 +8,10 @@ import gc
 import tracemalloc
 from collections import Counter
 
+from enterspan import Invocation
 from enterspan._pipeline.tails import Stream, TailStream
 from enterspan._span.details import Details
-from enterspan._span.invocation import Invocation, InvocationState
+from enterspan._span.invocation import InvocationState
 from enterspan._span.span import Span
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from enterspan import cli
-from enterspan._recording.traces import Traces, read_traces
+from enterspan._recording.assemble import Recording, read_recording
 from enterspan._view import report as _report
-from enterspan._view.report import page_html, replace_file, write_html
+from enterspan._view.output import replaced_file
+from enterspan._view.report import page_html, write_html
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 BASE = 1_700_000_000_000_000_000
@@ -42,7 +43,7 @@ def line(name="work", number=1, parent=None, **changed):
 
 def traces(*lines):
     text = b"".join(json.dumps(each).encode() + b"\n" for each in lines)
-    return read_traces(io.BytesIO(text), "t.jsonl")
+    return read_recording(io.BytesIO(text), "t.jsonl")
 
 
 class Elements(HTMLParser):
@@ -129,6 +130,11 @@ def test_a_torn_line_is_said_and_the_rest_reported(recorded, capsys):
 # --- the file -------------------------------------------------------------------------------------
 
 
+def replace(target, data):
+    with replaced_file(target) as file:
+        file.write(data)
+
+
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     target = tmp_path / "report.html"
     target.write_bytes(b"old")
@@ -138,7 +144,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypat
 
     monkeypatch.setattr("pathlib.Path.replace", full)
     with pytest.raises(OSError, match="No space"):
-        replace_file(target, b"new")
+        replace(target, b"new")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("report.html", b"old")]
 
 
@@ -148,7 +154,7 @@ def test_a_file_keeps_its_permissions_and_a_link_its_target(tmp_path):
     real.write_bytes(b"old")
     real.chmod(0o640)
     link.symlink_to(real)
-    replace_file(link, b"new")
+    replace(link, b"new")
     assert link.is_symlink()
     assert real.read_bytes() == b"new"
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
@@ -156,7 +162,7 @@ def test_a_file_keeps_its_permissions_and_a_link_its_target(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="a device of POSIX")
 def test_a_device_is_written_to_and_stays_one():
-    replace_file("/dev/null", b"new")
+    replace("/dev/null", b"new")
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
@@ -221,7 +227,7 @@ def test_the_script_puts_texts_on_the_page_as_text_only():
 )
 def test_any_text_anywhere_stays_data(text):
     note = {"name": text, "timestampNs": BASE, "attributes": {text: text}}
-    link = {"traceId": text, "spanId": text, "attributes": {text: text}}
+    link = {"traceId": "c" * 32, "spanId": "d" * 16, "attributes": {text: text}}
     wire = line(text, attributes={text: [text]}, events=[note], links=[link], kind=text)
     page = page_html(traces(wire), title=text)
     plain = Elements(page_html(traces(line())))
@@ -283,7 +289,7 @@ def test_a_trace_of_thousands_of_levels_is_reported():
 
 
 def test_no_span_at_all_is_a_page_too():
-    assert data_of(page_html(Traces((), (), 0)))["up"] == []
+    assert data_of(page_html(Recording(())))["up"] == []
 
 
 def test_the_package_gives_what_it_names():

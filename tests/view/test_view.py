@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from enterspan import Tracing, cli
-from enterspan._recording.traces import read_traces
+from enterspan._recording.assemble import read_recording
 from enterspan._terminal.screen import UNICODE, Screen
+from enterspan._view.notes import notes_of
 from enterspan._view.tree import tree_lines
 from enterspan.events import FetchEventInfo, FetchResponseInfo
 from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail
@@ -28,20 +29,25 @@ def at(milliseconds):
     return 1_700_000_000_000_000_000 + int(milliseconds * MS)
 
 
+def hex_id(text):
+    """A span id for a short name."""
+    return text and f"{int.from_bytes(text.encode(), 'big'):016x}"
+
+
 def span(name, span_id, parent=None, start=0, end=1, invocation="i", **changed):
     """A finished span's line."""
     wire = {
         "type": "span",
         "name": name,
         "traceId": TRACE,
-        "spanId": span_id,
-        "parentSpanId": parent,
+        "spanId": hex_id(span_id),
+        "parentSpanId": hex_id(parent),
         "startNs": at(start),
         "endNs": at(end),
         "attributes": {},
         "events": [],
         "outcome": "ok",
-        "invocationId": invocation,
+        "invocationId": hex_id(invocation),
     }
     return {**wire, **changed}
 
@@ -49,8 +55,8 @@ def span(name, span_id, parent=None, start=0, end=1, invocation="i", **changed):
 def event(kind, span_id, time=0, invocation="r", **fields):
     """A live event's line."""
     return {
-        "invocationId": invocation,
-        "spanContext": {"traceId": TRACE, "spanId": span_id, "traceFlags": None},
+        "invocationId": hex_id(invocation),
+        "spanContext": {"traceId": TRACE, "spanId": hex_id(span_id), "traceFlags": None},
         "timestamp": at(time),
         "sequence": 0,
         "event": {"type": kind, **fields},
@@ -58,7 +64,7 @@ def event(kind, span_id, time=0, invocation="r", **fields):
 
 
 def onset(name="main", span_id="r", parent=None, time=0, info=None, attributes=()):
-    fields = {"spanId": span_id, "name": name, "info": info, "attributes": list(attributes)}
+    fields = {"spanId": hex_id(span_id), "name": name, "info": info, "attributes": list(attributes)}
     return event("onset", parent, time, invocation=span_id, **fields)
 
 
@@ -72,7 +78,7 @@ def text_of(*lines):
 
 
 def read(*lines):
-    return read_traces(io.BytesIO(text_of(*lines)), "t.jsonl")
+    return read_recording(io.BytesIO(text_of(*lines)), "t.jsonl")
 
 
 def drawn(*lines, width=100):
@@ -91,20 +97,20 @@ def test_events_become_a_tree():
     """Spans with durations and attributes, logs where they happened, the failure in its place."""
     lines = [
         onset("shop", info={"type": "fetch", "method": "GET", "url": "/cart"}),
-        event("spanOpen", "r", 1, spanId="a", name="load"),
-        event("spanOpen", "a", 1, spanId="b", name="sqlite"),
+        event("spanOpen", "r", 1, spanId=hex_id("a"), name="load"),
+        event("spanOpen", "a", 1, spanId=hex_id("b"), name="sqlite"),
         event("attributes", "b", 3, info=[{"name": "rows", "value": 12}]),
         event("spanClose", "b", 3, outcome="ok"),
         event("log", "a", 4, level="warning", message="slow", attributes=[], truncated=False),
         event("spanClose", "a", 5, outcome="ok"),
-        event("spanOpen", "r", 6, spanId="c", name="pay"),
+        event("spanOpen", "r", 6, spanId=hex_id("c"), name="pay"),
         event("diagnosticChannel", "c", 7, channel="retry", message={"attempt": 2}),
-        event("spanOpen", "c", 8, spanId="d", name="charge"),
+        event("spanOpen", "c", 8, spanId=hex_id("d"), name="charge"),
         event("exception", "d", 9, name="Declined", message="no money", stack="..."),
         event("spanClose", "d", 9, outcome="exception"),
         event("spanClose", "c", 9, outcome="exception"),
         event("exception", "r", 10, name="OSError", message="", stack=""),
-        event("spanOpen", "r", 11, spanId="e", name="notify"),
+        event("spanOpen", "r", 11, spanId=hex_id("e"), name="notify"),
         event("spanClose", "e", 12, outcome="canceled"),
         event("return", "r", 12, info={"type": "fetch", "statusCode": 402}),
         event("attributes", "r", 12, info=[{"name": "u", "value": 7}]),
@@ -148,29 +154,42 @@ def test_finished_spans_become_a_tree():
 
 
 def test_a_span_that_was_written_twice_is_drawn_once():
-    """A file may hold the events and the spans of one run."""
+    """A span's own line counts; the events add the end and the outcome of the invocation."""
+    failed = {"exception.type": "shop.ValueError", "exception.message": "of the line"}
     lines = [
         onset(),
-        event("spanOpen", "r", 1, spanId="a", name="work"),
-        event("exception", "a", 2, name="ValueError", message="bad", stack=""),
-        event("spanClose", "a", 2, outcome="exception"),
-        span("work", "a", "r", 1, 2, "r", outcome="exception", events=[
-            {"name": "exception", "timestampNs": at(2), "attributes": {"exception.type": "X"}},
-        ]),
+        event("spanOpen", "r", 1, spanId=hex_id("a"), name="opened"),
+        event("exception", "a", 2, name="ValueError", message="of the event", stack=""),
+        event("attributes", "a", 2, info=[{"name": "of", "value": "the event"}]),
+        event("spanClose", "a", 2.5, outcome="exception"),
+        span("work", "a", "r", 1, 2, "r", outcome="exception", attributes={"of": "the_line"},
+             events=[{"name": "exception", "timestampNs": at(2), "attributes": failed}]),
         span("main", "r", None, 0, 2, "r", attributes={"n": 1}),
-        outcome(time=3),
+        outcome("canceled", time=3),
     ]  # fmt: skip
     tree = art("""
-        | 3.00 ms  main  ok  self 2.00 ms, 2 spans, 1 failed, cpu 1.50 ms  n=1
-        | 1.00 ms  ╰─ ✗ work  ValueError: bad
+        | 3.00 ms  main  canceled  self 2.00 ms, 2 spans, 1 failed, cpu 1.50 ms  n=1
+        | 1.00 ms  ╰─ ✗ work  ValueError: of the line  of=the_line
     """)
     assert drawn(*lines) == tree
     assert drawn(*reversed(lines)) == tree
 
 
+def test_events_of_a_span_that_the_file_does_not_open_are_skipped():
+    """A file that was cut at its beginning: its children are roots."""
+    lines = [
+        event("log", "r", 1, level="info", message="lost", attributes=[]),
+        event("spanOpen", "r", 1, spanId=hex_id("a"), name="work"),
+        event("spanClose", "a", 2, outcome="ok"),
+        event("spanClose", "b", 2, outcome="ok"),
+        outcome(time=3),
+    ]
+    assert drawn(*lines) == [" 1.00 ms  work"]
+
+
 def test_what_did_not_end_is_called_unfinished():
     """The file of a process that was killed says so."""
-    lines = [onset(), event("spanOpen", "r", 1, spanId="a", name="work")]
+    lines = [onset(), event("spanOpen", "r", 1, spanId=hex_id("a"), name="work")]
     assert drawn(*lines) == art("""
         |          main  unfinished  2 spans
         |          ╰─ work  unfinished
@@ -225,7 +244,7 @@ def test_a_failure_is_on_its_spans_line_only_if_it_ended_it():
     lines = [
         onset(),
         event("exception", "r", 1, name="Handled", message="early", stack=""),
-        event("spanOpen", "r", 2, spanId="a", name="work"),
+        event("spanOpen", "r", 2, spanId=hex_id("a"), name="work"),
         event("exception", "a", 3, name="ValueError", message="bad", stack=""),
         event("spanClose", "a", 3, outcome="exception"),
         outcome("exception", time=4),
@@ -271,9 +290,9 @@ def test_what_is_recorded_is_what_is_drawn(tmp_path):
     trees = []
     for name in ("events", "spans"):
         with (tmp_path / name).open("rb") as file:
-            traces = read_traces(file, name)
+            traces = read_recording(file, name)
         assert traces.problem_count == 0
-        assert [note.label for note in traces.roots[0].children[0].notes] == ["", "warning"]
+        assert [note.label for note in notes_of(traces.roots[0].children[0])] == ["", "warning"]
         lines = tree_lines(traces, Screen(100, UNICODE, False, None))
         trees.append([line[8:] for line in lines])
     assert trees[0][0].startswith("  GET /  fetch  ok  200  self ")
@@ -293,7 +312,7 @@ def test_what_is_recorded_is_what_is_drawn(tmp_path):
 
 
 def problems(text):
-    traces = read_traces(io.BytesIO(text), "t.jsonl")
+    traces = read_recording(io.BytesIO(text), "t.jsonl")
     return [(problem.line, problem.reason) for problem in traces.problems]
 
 
@@ -317,13 +336,13 @@ BAD = {
     b"{}": "neither an event nor a span",
     b'{"event": 7}': "neither an event nor a span",
     b"[" * 100_000: "nested too deeply",
-    b'{"event": {}}': "a trace's line without a valid 'spanContext'",
-    text_of({**onset(), "timestamp": "now"}).strip(): "a trace's line without a valid 'timestamp'",
-    text_of({**onset(), "timestamp": True}).strip(): "a trace's line without a valid 'timestamp'",
+    b'{"event": {}}': "an event without a valid 'spanContext'",
+    text_of({**onset(), "timestamp": "now"}).strip(): "an event without a valid 'timestamp'",
+    text_of({**onset(), "timestamp": True}).strip(): "an event without a valid 'timestamp'",
     text_of(event("novelty", "r")).strip(): "an event of the unknown type 'novelty'",
-    text_of(onset(attributes=["x"])).strip(): "a trace's line without a valid 'attributes'",
-    text_of(span("x", "a", events={})).strip(): "a trace's line without a valid 'events'",
-    text_of(span(7, "a")).strip(): "a trace's line without a valid 'name'",
+    text_of(onset(attributes=["x"])).strip(): "an event without a valid 'attributes'",
+    text_of(span("x", "a", events={})).strip(): "a span without a valid 'events'",
+    text_of(span(7, "a")).strip(): "a span without a valid 'name'",
     b"1" * 5_000: "neither an event nor a span",
 }
 
@@ -347,7 +366,7 @@ def test_blank_lines_carriage_returns_and_a_byte_order_mark_are_fine():
 
 def test_of_many_bad_lines_the_first_are_told():
     """The others are counted."""
-    traces = read_traces(io.BytesIO(GOOD + b"x\n" * 100), "t.jsonl")
+    traces = read_recording(io.BytesIO(GOOD + b"x\n" * 100), "t.jsonl")
     assert (len(traces.problems), traces.problem_count) == (10, 100)
 
 
@@ -370,7 +389,7 @@ def test_a_line_of_any_length_is_read_in_bounded_memory():
     file = io.BufferedReader(Endless(), 1 << 20)
     tracemalloc.start()
     with pytest.raises(ValueError, match="line 1 is longer than 16,777,216 bytes"):
-        read_traces(file, "t.jsonl")
+        read_recording(file, "t.jsonl")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100 * (1 << 20)
@@ -389,7 +408,7 @@ def test_a_line_of_any_length_is_read_in_bounded_memory():
 def test_a_file_that_holds_no_trace_is_refused(text, reason):
     """With the reason."""
     with pytest.raises(ValueError, match=f"^{reason}$"):
-        read_traces(io.BytesIO(text), "t.jsonl")
+        read_recording(io.BytesIO(text), "t.jsonl")
 
 
 # --- the command ----------------------------------------------------------------------------------

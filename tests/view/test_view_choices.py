@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import stat
 import sys
 import types
 
 import pytest
 
 from enterspan import cli
-from enterspan._recording.ended import EndedSpans
-from enterspan._view.summary import Durations
+from enterspan._view.table import Durations
 
 MS = 1_000_000
 BEGIN = 1_700_000_000_000_000_000
@@ -22,20 +22,25 @@ def at(milliseconds):
     return BEGIN + int(milliseconds * MS)
 
 
+def hex_id(text):
+    """A span id for a short name."""
+    return text and f"{int.from_bytes(text.encode(), 'big'):016x}"
+
+
 def span(name, span_id, parent=None, start=0, end=1, invocation="i", **changed):
     """A finished span's line."""
     wire = {
         "type": "span",
         "name": name,
         "traceId": TRACE,
-        "spanId": span_id,
-        "parentSpanId": parent,
+        "spanId": hex_id(span_id),
+        "parentSpanId": hex_id(parent),
         "startNs": at(start),
         "endNs": at(end),
         "attributes": {},
         "events": [],
         "outcome": "ok",
-        "invocationId": invocation,
+        "invocationId": hex_id(invocation),
     }
     return {**wire, **changed}
 
@@ -43,8 +48,8 @@ def span(name, span_id, parent=None, start=0, end=1, invocation="i", **changed):
 def event(kind, span_id, time=0, invocation="r", **fields):
     """A live event's line."""
     return {
-        "invocationId": invocation,
-        "spanContext": {"traceId": TRACE, "spanId": span_id, "traceFlags": None},
+        "invocationId": hex_id(invocation),
+        "spanContext": {"traceId": TRACE, "spanId": hex_id(span_id), "traceFlags": None},
         "timestamp": at(time),
         "sequence": 0,
         "event": {"type": kind, **fields},
@@ -52,14 +57,14 @@ def event(kind, span_id, time=0, invocation="r", **fields):
 
 
 def opened(span_id, name, parent, time):
-    return event("spanOpen", parent, time, spanId=span_id, name=name)
+    return event("spanOpen", parent, time, spanId=hex_id(span_id), name=name)
 
 
 def closed(span_id, time, outcome="ok"):
     return event("spanClose", span_id, time, outcome=outcome)
 
 
-ONSET = event("onset", None, 0, spanId="r", name="main", info=None, attributes=[])
+ONSET = event("onset", None, 0, spanId=hex_id("r"), name="main", info=None, attributes=[])
 OUTCOME = event("outcome", "r", 20, outcome="ok", cpuTime=1.5, wallTime=20.0)
 
 AS_EVENTS = [
@@ -217,6 +222,40 @@ def test_what_a_file_says_in_both_forms_is_counted_once(view, lines):
     assert view(lines, "--slowest", "9")[1] == view(AS_EVENTS, "--slowest", "9")[1]
 
 
+MIXED = [
+    *AS_EVENTS[:4],
+    *AS_EVENTS[-1:],
+    *AS_SPANS[:1],
+    span("late", "e", "a", 5, 7, "r", status="error", statusDescription="no"),
+    *AS_SPANS[2:3],
+    *AS_SPANS[4:],
+]
+"""Events that were lost on the way, and lines: main and read have both, load and late a line."""
+
+
+def test_one_file_gives_one_answer_in_every_form(view):
+    """Four spans, one of them failed, whoever reads it."""
+    names = ["late", "load", "main", "read"]
+    tree = view(MIXED, "--unfold")[1]
+    assert words(tree) == ["main", "╰─ load  self 4.00 ms", "   ├─ read", "   ╰─ ✗ late  no"]
+    assert sorted(line.split()[-1] for line in view(MIXED, "--summary")[1][1:]) == names
+    filtered = words(view(MIXED, "--name", "*", "--unfold")[1])
+    assert filtered == ["main", "╰─ load", "   ├─ read", "   ╰─ ✗ late  no"]
+    assert words(view(MIXED, "--errors")[1]) == ["main", "╰─ load", "   ╰─ ✗ late  no"]
+    slowest = view(MIXED, "--slowest", "9")[1]
+    assert [line[10:] for line in slowest] == [
+        "main",
+        "load  in main",
+        "read  in main > load",
+        "✗ late  in main > load",
+    ]
+    chrome = json.loads("\n".join(view(MIXED, "--format", "chrome")[1]))["traceEvents"]
+    assert sorted(e["name"] for e in chrome if e["ph"] == "X") == names
+    (otlp,) = view(MIXED, "--format", "otlp")[1]
+    spans = json.loads(otlp)["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert sorted(s["name"] for s in spans) == names
+
+
 def test_what_did_not_end_is_not_counted_and_said(view):
     code, out, err = view(AS_EVENTS[:6], "--summary")
     assert [line.split()[-1] for line in out] == ["name", "read"]
@@ -240,21 +279,6 @@ def test_a_summary_takes_no_more_memory_for_more_spans():
         durations.add(n * 7_919)
     assert len(durations._counts) < 900 * 9
     assert durations.percentile_ns(50) == pytest.approx(50_000 * 7_919, rel=0.005)
-
-
-def test_what_is_kept_of_a_stream_are_its_open_spans():
-    lines = [ONSET]
-    for n in range(1_000):
-        lines += [opened(f"x{n}", "step", "r", n), closed(f"x{n}", n + 1)]
-    lines += [event("log", "gone", 5, level="info", message="late", attributes=[], truncated=False)]
-    spans = EndedSpans()
-    text = "".join([json.dumps(line) + "\n" for line in lines]).encode()
-    assert sum(1 for _ in spans.of(io.BytesIO(text), "t")) == 1_000
-    book = spans.book
-    assert [node.name for node in book.nodes.values()] == ["main"]
-    assert list(book._open) == ["r"]
-    assert list(book._open["r"]) == [(TRACE, "r")]
-    assert book._children == book._outlived == {}
 
 
 # --- folding --------------------------------------------------------------------------------------
@@ -306,10 +330,10 @@ def test_four_siblings_are_four_lines(view):
 @pytest.mark.parametrize(
     "options, complaint",
     [
-        ("--slowest -1", "argument --slowest: '-1' is no number of spans: write 1 or more"),
-        ("--slowest 0", "argument --slowest: '0' is no number of spans: write 1 or more"),
-        ("--slowest 1e3", "argument --slowest: '1e3' is no number of spans: write 1 or more"),
-        ("--slowest ²", "argument --slowest: '²' is no number of spans: write 1 or more"),
+        ("--slowest -1", "argument --slowest: '-1' is not a number of spans: write 1 or more"),
+        ("--slowest 0", "argument --slowest: '0' is not a number of spans: write 1 or more"),
+        ("--slowest 1e3", "argument --slowest: '1e3' is not a number of spans: write 1 or more"),
+        ("--slowest ²", "argument --slowest: '²' is not a number of spans: write 1 or more"),
         ("--name [a", "--name '[a' has a [ without its ]: write [[] for a bracket"),
         ("--name=", "--name '' matches no name: write a name, or a glob such as 'load*'"),
         ("--min-duration soon", "'soon' is no duration: write 250us, 1ms, 0.5s, or seconds"),
@@ -362,17 +386,36 @@ def test_a_page_gets_the_spans_that_were_chosen(view, monkeypatch):
     assert [child.name for child in traces.roots[0].children] == ["load"]
 
 
-def test_another_format_takes_the_whole_file(view, monkeypatch):
-    """It says itself what it could not read."""
-    given = []
-    formats = types.ModuleType("formats")
-    formats.convert = lambda path, form, output: given.append((form, output)) or ["line 3"]
-    monkeypatch.setitem(sys.modules, "enterspan._view.convert", formats)
-    assert view(AS_EVENTS, "--format", "chrome") == (0, [], ["enterspan: line 3"])
-    assert given == [("chrome", None)]
+def test_another_format_takes_the_whole_file(view):
+    """Filters are refused; lines that could not be read are reported."""
+    code, out, err = view([*AS_EVENTS, 7], "--format", "chrome")
+    names = [e["name"] for e in json.loads("\n".join(out))["traceEvents"] if e["ph"] == "X"]
+    assert sorted(names) == ["load", "main", "parse", "read", "store"]
+    assert (code, err) == (0, ["enterspan: FILE: line 12 is neither an event nor a span"])
     code, out, err = view(AS_EVENTS, "--format", "otlp", "--errors")
     assert (code, out, len(err)) == (2, [], 1)
     assert "don't go with --format otlp" in err[0]
+
+
+@pytest.mark.parametrize("form", [[], ["--summary"], ["--slowest", "2"], ["--format", "otlp"]])
+def test_a_closed_stdout_is_one_line(view, monkeypatch, form):
+    """As of a program that cron starts."""
+    monkeypatch.setattr(sys, "stdout", None)
+    code, out, err = view(AS_EVENTS, *form)
+    assert (code, out, err) == (2, [], ["enterspan: can't write: stdout is closed"])
+
+
+def test_a_file_in_another_format_is_replaced_as_a_whole(view, tmp_path):
+    """What can't be converted leaves the old file; one that is private stays so."""
+    target = tmp_path / "out"
+    target.write_text("old", encoding="utf-8")
+    target.chmod(0o600)
+    assert view([7], "--format", "otlp", "--output", str(target))[0] == 2
+    assert target.read_text(encoding="utf-8") == "old"
+    assert view(AS_EVENTS, "--format", "otlp", "--output", str(target))[0] == 0
+    assert len(target.read_text(encoding="utf-8").splitlines()) == 1
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "t.jsonl"]
 
 
 def test_a_page_that_cant_be_written_is_said(view, monkeypatch):
@@ -424,8 +467,8 @@ def drawn_bars(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich", types.ModuleType("rich"))
     monkeypatch.setitem(sys.modules, "rich.progress", progress)
     monkeypatch.setitem(sys.modules, "rich.console", console)
-    monkeypatch.setattr("enterspan._view.progress._PATIENCE", 0.0)
-    monkeypatch.setattr("enterspan._view.progress._LINES", 4)
+    monkeypatch.setattr("enterspan._view.terminal._PATIENCE", 0.0)
+    monkeypatch.setattr("enterspan._view.terminal._LINES", 4)
     return told
 
 
@@ -444,7 +487,7 @@ def test_there_is_no_bar_where_nobody_looks(view, drawn_bars):
 
 
 def test_there_is_no_bar_for_a_short_file(view, monkeypatch, drawn_bars):
-    monkeypatch.setattr("enterspan._view.progress._PATIENCE", 60.0)
+    monkeypatch.setattr("enterspan._view.terminal._PATIENCE", 60.0)
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert view(AS_EVENTS)[0] == 0
     assert drawn_bars == []

@@ -22,11 +22,16 @@ BEGIN = 1_700_000_000_000_000_000
 TRACE = "ab" * 16
 
 
+def hex_id(text):
+    """A span id for a short name."""
+    return text and f"{int.from_bytes(text.encode(), 'big'):016x}"
+
+
 def event(kind, span_id, invocation="r", time_ms=0, **fields):
     """A live event's line."""
     wire = {
-        "invocationId": invocation,
-        "spanContext": {"traceId": TRACE, "spanId": span_id, "traceFlags": None},
+        "invocationId": hex_id(invocation),
+        "spanContext": {"traceId": TRACE, "spanId": hex_id(span_id), "traceFlags": None},
         "timestamp": BEGIN + time_ms * 1_000_000,
         "sequence": 0,
         "event": {"type": kind, **fields},
@@ -35,7 +40,7 @@ def event(kind, span_id, invocation="r", time_ms=0, **fields):
 
 
 def onset(name, root="r"):
-    return event("onset", None, root, spanId=root, name=name, info=None, attributes=[])
+    return event("onset", None, root, spanId=hex_id(root), name=name, info=None, attributes=[])
 
 
 def outcome(root="r"):
@@ -47,14 +52,14 @@ def span(name, span_id, parent=None, **changed):
         "type": "span",
         "name": name,
         "traceId": TRACE,
-        "spanId": span_id,
-        "parentSpanId": parent,
+        "spanId": hex_id(span_id),
+        "parentSpanId": hex_id(parent),
         "startNs": BEGIN,
         "endNs": BEGIN + 1_000_000,
         "attributes": {},
         "events": [],
         "outcome": "ok",
-        "invocationId": "i",
+        "invocationId": hex_id(changed.pop("invocation", "i")),
     }
     return json.dumps({**wire, **changed}) + "\n"
 
@@ -169,7 +174,9 @@ def test_a_file_that_is_rotated_is_read_to_its_end_and_then_the_next(tmp_path, f
 
 def test_a_file_that_begins_in_the_middle_of_an_invocation_is_drawn(tmp_path, follow):
     path = tmp_path / "t.jsonl"
-    path.write_text(event("spanOpen", "r", spanId="a", name="work") + outcome(), encoding="utf-8")
+    path.write_text(
+        event("spanOpen", "r", spanId=hex_id("a"), name="work") + outcome(), encoding="utf-8"
+    )
     watcher = follow(path)
     lines = [watcher.line(), watcher.line(), watcher.line()]
     assert lines[:2] == [OPENED.format("?"), "            │ ╭ work"]
@@ -179,7 +186,7 @@ def test_a_file_that_begins_in_the_middle_of_an_invocation_is_drawn(tmp_path, fo
 
 def test_finished_spans_are_drawn_when_their_invocation_is_complete(tmp_path, follow):
     path = tmp_path / "t.jsonl"
-    path.write_text(span("load", "a", "i") + span("other", "z", "o", invocationId="o"), "utf-8")
+    path.write_text(span("load", "a", "i") + span("other", "z", "o", invocation="o"), "utf-8")
     watcher = follow(path)
     append(path, span("main", "i"))
     assert watcher.line() == " 1.00 ms  main  ok  self 0 ns, 2 spans"
@@ -188,9 +195,25 @@ def test_finished_spans_are_drawn_when_their_invocation_is_complete(tmp_path, fo
     assert (code, out, err) == (0, " 1.00 ms  other\n", "")
 
 
+def test_of_both_forms_each_span_is_shown_once(tmp_path, follow):
+    """The line of a span that was drawn live is skipped; one that only has a line is drawn."""
+    path = tmp_path / "t.jsonl"
+    path.write_text(onset("main", "i"), "utf-8")
+    watcher = follow(path)
+    append(path, event("spanOpen", "i", "i", spanId=hex_id("a"), name="seen"))
+    append(path, event("spanClose", "a", "i", 5, outcome="ok"))
+    append(path, span("seen", "a", "i") + span("late", "b", "i") + span("main", "i") + outcome("i"))
+    lines = [watcher.line() for _ in range(5)]
+    assert [line.split()[-1] for line in lines[:4]] == ["main", "seen", "seen", "late"]
+    assert lines[4] == " 5.00 ms    ╰ main  ok  2 spans, cpu 1.50 ms"
+    assert watcher.end() == (0, "", "")
+
+
 def test_what_is_asked_for_is_a_line_when_it_has_ended(tmp_path, follow):
     path = tmp_path / "t.jsonl"
-    path.write_text(onset("main") + event("spanOpen", "r", spanId="a", name="work"), "utf-8")
+    path.write_text(
+        onset("main") + event("spanOpen", "r", spanId=hex_id("a"), name="work"), "utf-8"
+    )
     watcher = follow(path, "--errors")
     append(path, event("exception", "a", name="ValueError", message="bad", stack=""))
     append(path, event("spanClose", "a", time_ms=3, outcome="exception") + outcome())

@@ -61,7 +61,7 @@ def no_end(_span: Any, _error: BaseException | None = None) -> None:
 
 
 def from_outside(error: BaseException) -> BaseException:
-    """Remove our frame from the traceback of what is thrown into a body, where it is added again."""
+    """Remove our frame from the traceback of what is thrown into a body, where it comes again."""
     traceback = error.__traceback__
     error.__traceback__ = None if traceback is None else traceback.tb_next
     return error

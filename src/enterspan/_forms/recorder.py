@@ -1,4 +1,4 @@
-"""How the calls of one traced function are recorded: how a span begins, what is on it, how it ends."""
+"""How the calls of one function are recorded: how a span begins, what is on it, how it ends."""
 
 from __future__ import annotations
 

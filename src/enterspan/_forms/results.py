@@ -57,7 +57,7 @@ _FUTURES: Final[dict[tuple[Any, Any], Callable[[Any, Ended], None]]] = {
 }
 """The types that are known to settle, by module and name, and how a callback is added to one."""
 _DECLARED: Final = "_asyncio_future_blocking"
-"""The attribute by which a class declares that it is a future like asyncio's (`asyncio.isfuture`)."""
+"""The attribute by which a class declares to be a future like asyncio's (`asyncio.isfuture`)."""
 
 
 def kind_of(result: object) -> str:

@@ -1,4 +1,4 @@
-"""Warnings about subscribers, settings and misuse: each is logged once, to the logger `enterspan`."""
+"""Warnings about subscribers, settings and misuse, each logged once to the logger `enterspan`."""
 
 from __future__ import annotations
 

@@ -217,7 +217,7 @@ class _Seen:
                 self.where = _position(exception.__traceback__)
 
     def is_same(self, exception: BaseException, since: int) -> bool:
-        """Whether this is an exception at its address, which leaves a span that began at *since*."""
+        """Whether this is the exception at its address, which leaves a span begun at *since*."""
         if self.reference is not None:
             return self.reference() is exception
         if self.where is None:  # recorded before it was raised

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Final
 
-    from enterspan._model.protocols import IdGenerator
 
 SAMPLED: Final = 0x01
 """The trace flag that says: whoever made this span keeps it."""
@@ -92,7 +91,7 @@ NO_CONTEXT: Final = make_context(0, 0, 0, "", False)
 
 
 def bits_from(
-    generator: IdGenerator, suppressed: Callable[[Callable[[], object]], object]
+    generator: Any, suppressed: Callable[[Callable[[], object]], object]
 ) -> Callable[[int], int]:
     """Turn a user's generator into a source like `random_bits` that never fails.
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Late:
-    """Stands for a module, or for what an attribute of it makes, until an attribute is asked for."""
+    """Stands for a module, or for what an attribute of it makes, until it is needed."""
 
     __slots__ = ("_arguments", "_made", "_module")
 
@@ -37,7 +37,7 @@ class Late:
         return getattr(self._get(), name)
 
     @property  # type: ignore[misc]
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The class of what this stands for: `typing` looks for a ParamSpec in some places."""
         return type(self._get())
 

@@ -1,17 +1,20 @@
 """What users may plug in, as types: any object that has these methods fits.
 
-This module imports `typing`, which takes longer to import than all of the rest, and is imported when
+This module imports `typing`, which takes longer to import than all of the rest. It is imported when
 one of these names is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias
 
 from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData
 from enterspan._model.values import AttributeValue
+
+Kind: TypeAlias = Literal["internal", "server", "client", "producer", "consumer"]
+"""The kinds of spans, as OpenTelemetry names them."""
 
 
 class Exporter(Protocol):
@@ -49,4 +52,12 @@ class IdGenerator(Protocol):
 
     def generate_span_id(self) -> int:
         """Return a new span id: 64 bits, not zero."""
+        ...
+
+
+class Settles(Protocol):
+    """A future of any kind."""
+
+    def add_done_callback(self, fn: Callable[[object], object], /) -> object:
+        """Have *fn* called when it has settled."""
         ...

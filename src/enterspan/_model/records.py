@@ -9,7 +9,7 @@ from enterspan._model.values import AttributeValue
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
     from _collections_abc import Mapping
-else:
+if TYPE_CHECKING:
     from collections.abc import Mapping
 
 

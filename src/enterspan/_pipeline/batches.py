@@ -7,7 +7,6 @@ from inspect import iscoroutinefunction
 from time import sleep
 
 from enterspan._model.diagnostics import warn_once
-from enterspan._model.records import SpanData
 from enterspan._pipeline.subscribers import EXIT_TIMEOUT
 from enterspan._pipeline.subscription import Stats, Subscription
 from enterspan._pipeline.worker import Worker
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from enterspan._model.protocols import Exporter
+    from enterspan._model.records import SpanData
     from enterspan._pipeline.subscribers import Subscribers
 
 _LAST_WORD: Final = 1.0

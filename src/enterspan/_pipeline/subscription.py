@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from enterspan._model.frozen import frozen
 from enterspan._model.late import Late
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
+    types = Late("types")
     typing_extensions = Late("typing_extensions")
-else:
+if TYPE_CHECKING:
+    import types
+
     import typing_extensions
 
     from enterspan._pipeline.subscribers import Subscribers
@@ -81,7 +82,7 @@ class Subscription:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        traceback: TracebackType | None,
+        traceback: types.TracebackType | None,
     ) -> None:
         """Remove it."""
         self.remove()

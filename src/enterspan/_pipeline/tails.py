@@ -522,7 +522,7 @@ class TailStream(SpanProcessor):
             stream.put(context, span._start, payload, _EVENT_BYTES + len(name))
 
     def on_close(self, span: Span) -> None:
-        """Put the span's `attributes` and its `spanClose`; the root's attributes come at the end."""
+        """Put the span's `attributes` and its `spanClose`; the root's come at the end."""
         attributes = span._attributes
         if span._span_id == self._root_id:
             if attributes:

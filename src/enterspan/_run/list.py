@@ -1,6 +1,6 @@
 """`enterspan run --list`: what would be wrapped and what not, without running the program.
 
-The modules that the patterns name are imported, for only then is it known what is in them.
+The modules that the patterns name are imported, and instrumented as for a run.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import pkgutil
 import sys
 from typing import TYPE_CHECKING, Any
 
-from enterspan._tracing import Tracing
+from enterspan._tracing import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from enterspan.instrument import Instrumentation
     from enterspan.instrument.config import Wishes
+    from enterspan.instrument.instrumentation import Instrumentation
 
 
 def show(wishes: Wishes) -> list[str]:
-    """Print the list; return what is to be said beside it."""
+    """Print the list; return the problems that were met."""
     problems: list[str] = []
-    with Tracing("list").instrument(*wishes.instrument, **wishes.options) as found:
+    with tracing.instrument(*wishes.instrument, **wishes.options) as found:
         for pattern in wishes.instrument:
             for name, error in _import(pattern):
                 problems.append(f"can't import {name}: {type(error).__name__}: {error}")
@@ -45,7 +45,7 @@ def unmatched(found: Instrumentation, wishes: Wishes) -> list[str]:
 
 
 def _why(pattern: str) -> str:
-    from enterspan.instrument import Pattern
+    from enterspan.instrument.patterns import Pattern
 
     read = Pattern(pattern)
     if read.module == "__main__":
@@ -60,7 +60,7 @@ def _why(pattern: str) -> str:
 
 def _import(pattern: str) -> Iterator[tuple[str, BaseException]]:
     """Import what a pattern names; give the modules that can't be imported, with the reason."""
-    from enterspan.instrument import Pattern
+    from enterspan.instrument.patterns import Pattern
 
     read = Pattern(pattern)
     fixed = read.module.partition("*")[0].rpartition(".")[0] if "*" in read.module else read.module

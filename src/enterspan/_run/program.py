@@ -1,4 +1,4 @@
-"""Somebody else's program, run in this process as Python itself would run it.
+"""A program, run in this process as Python itself would run it.
 
 Its arguments, its search path, its `__main__` module and its tracebacks are as they are without us:
 what it defines can be pickled, and found again by the child processes of multiprocessing.
@@ -183,13 +183,14 @@ def _main_module_of(name: str) -> str:
     spec = _spec_of(name)
     if spec is None:
         raise ProgramError(f"no module named {name!r}")
+    if spec.submodule_search_locations is not None:
+        package, name = name, name + ".__main__"
+        spec = _spec_of(name)
+        if spec is None:
+            raise ProgramError(f"no module named {name!r}: {package!r} is a package without one")
     if spec.origin == "built-in" or isinstance(spec.loader, ExtensionFileLoader):
         raise ProgramError(f"module {name!r} is not written in Python")
-    if spec.submodule_search_locations is None:
-        return name
-    if _spec_of(name + ".__main__") is None:
-        raise ProgramError(f"no module named '{name}.__main__': {name!r} is a package without one")
-    return name + ".__main__"
+    return name
 
 
 def _spec_of(name: str) -> ModuleSpec | None:
@@ -235,7 +236,12 @@ def _load_file(path: str) -> Loaded:
     if code is None:
         loader = SourceFileLoader("__main__", path)
         code = compile(loader.get_data(path), path, "exec", dont_inherit=True)
-    return {"__file__": path, "__cached__": None, "__loader__": loader}, code
+    return {"__file__": path, **_cached(None), "__loader__": loader}, code
+
+
+def _cached(path: str | None) -> dict[str, Any]:
+    """The attribute `__cached__`, which modules have until Python 3.15."""
+    return {"__cached__": path} if sys.version_info < (3, 15) else {}
 
 
 def _load_module(name: str) -> Loaded:
@@ -255,7 +261,7 @@ def _load_spec(spec: ModuleSpec) -> Loaded:
         raise ImportError(f"No code object available for {spec.name}", name=spec.name)
     attributes = {
         "__file__": spec.origin,
-        "__cached__": spec.cached,
+        **_cached(spec.cached),
         "__loader__": loader,
         "__package__": spec.parent,
         "__spec__": spec,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from enterspan._span.tracer import Tracer
 
 
-def begin(
+def begin(  # noqa: C901, PLR0912 - the hot path, written out
     tracer: Tracer,
     name: str,
     attributes: dict[str, Any] | None = None,
@@ -36,8 +36,8 @@ def begin(
 ) -> Span | None:
     """Open a child of the current span and make it current; None if nothing is recorded.
 
-    The attributes and details are the span's own from here on, and clean. With a *parent*, a span of
-    a live invocation, the child is its.
+    The attributes and details are the span's own from here on, and clean. With a *parent*, a span
+    of a live invocation, the child is its.
     """
     try:
         if parent is None:

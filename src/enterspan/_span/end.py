@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from enterspan._model.failures import Failure
 
 
-def end_span(
+def end_span(  # noqa: C901, PLR0912 - the hot path, written out
     span: Any, error: BaseException | None = None, detach: bool = True, moment: int = 0
 ) -> None:
     """End a span that *error*, if any, has left.

@@ -4,8 +4,8 @@ It is over when its root span has ended, what it was told to wait for has settle
 its spans is open, or its `linger` has run out; or when it is closed; or when it is garbage.
 
 Its spans hold the `InvocationState`, and a context that captured a span holds it with it. So it is
-emptied when the invocation is over: from then on it is a few numbers. `Invocation` is what a user
-holds of it.
+emptied when the invocation is over: from then on it is a few numbers. What a user holds of it, the
+`Invocation`, is made by the facade.
 """
 
 from __future__ import annotations
@@ -14,29 +14,23 @@ import sys
 import weakref
 
 from enterspan._model.clock import now_ns
-from enterspan._model.ids import SpanContext
 from enterspan._model.late import Late
-from enterspan._model.values import clean_text
 from enterspan._span.context import SUPPRESSED
 from enterspan._span.details import Details, details_of
 from enterspan._span.end import end_span, mark
 from enterspan._span.min_duration import DurationFilter
 from enterspan._span.processor import Dispatch, SpanProcessor
-from enterspan._span.span import NOOP_SPAN, Span, StartedSpan
+from enterspan._span.span import Span, StartedSpan
 from enterspan._span.timers import call_later
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
-    from _collections_abc import Awaitable
-
     typing = Late("typing")
     events = Late("enterspan.events")
-else:
-    import typing
-    from collections.abc import Awaitable
+if TYPE_CHECKING:
     from typing import Any, Final, Literal, Protocol, TypeAlias
 
-    import enterspan.events as events
+    from enterspan._model.ids import SpanContext
     from enterspan._span.timers import Timer
     from enterspan._span.tracer import Tracer
     from enterspan.events import Attribute, EventInfo
@@ -44,9 +38,9 @@ else:
     Phase: TypeAlias = Literal["live", "ended", "unsampled", "disabled", "remote"]
 
     class Facade(Protocol):
-        """The `Tracing` that made an invocation."""
+        """The `Tracing` that makes the invocations that users hold."""
 
-        name: str
+        def _hold(self, name: str, info: EventInfo | None, root: Span) -> Any: ...
 
 
 LIVE: Final = "live"
@@ -57,8 +51,6 @@ DISABLED: Final = "disabled"
 """Nobody was subscribed when it began: as if there were no invocation."""
 REMOTE: Final = "remote"
 """It lives in another process; spans that are opened under it are roots here."""
-
-_OUTCOME_BYTES: Final = 256
 
 _KINDS: Final = {
     "fetch": "server",
@@ -114,7 +106,7 @@ class InvocationState:
     # Filled by stores in the functions below, the only makers of states.
     asked: Asked | None  # None for one that a span began by itself
     dispatch: Dispatch | None  # None if only exporters record it
-    handle: Invocation | None  # what the user holds, while it lives
+    handle: Any  # the `Invocation` that the user holds, while it lives
     id_text: str | None  # made when it is first needed
     late_since: int  # the end of the invocation that a chain of late ones began with
     open: dict[Span, None] | None  # `spans`; None once nothing can be opened
@@ -388,79 +380,6 @@ def exit_root(root: Span, error: BaseException | None = None) -> None:
         tracer.detach(root, error is not None)  # past the entries above it, which are over now
 
 
-class Invocation:
-    """One unit of work, from its onset to its outcome. `Tracing.invocation` makes it."""
-
-    __slots__ = ("__weakref__", "_root", "_state", "info", "name", "tracing")
-
-    def __init__(  # internal
-        self, tracing: Facade, name: str, info: EventInfo | None, root: Span
-    ) -> None:
-        self.tracing: typing.Any = tracing
-        """The Tracing that made it."""
-        self.name: str = name
-        """Its name: the root span's first one."""
-        self.info: events.EventInfo | None = info
-        """The event info that it was given."""
-        self._root = root
-        self._state: InvocationState = root._state
-
-    @property
-    def id(self) -> str:
-        """The id that every event and every finished span of it carries."""
-        return self._state.id
-
-    @property
-    def span(self) -> Span:
-        """The root span; the no-op span if the invocation is not recorded."""
-        return self._root if self._root._start else NOOP_SPAN
-
-    def __repr__(self) -> str:
-        """Show the name, the id and the phase."""
-        return f"<Invocation {self.name!r} {self.id} {self._state.phase}>"
-
-    def set_return(self, info: events.FetchResponseInfo | None = None) -> None:
-        """Report that the handler has answered; the invocation may live on. The first one counts.
-
-        Args:
-            info: What it answered.
-        """
-        dispatch = self._state.dispatch
-        if dispatch is not None:
-            dispatch.answer(info, now_ns())
-
-    def wait_until(self, awaitable: Awaitable[object] | typing.Any) -> None:
-        """Hold the outcome back until *awaitable* has settled. Nothing else waits for it.
-
-        If it fails, the outcome is `exception`, and the exception is recorded on the root.
-
-        Args:
-            awaitable: A future of asyncio or `concurrent.futures`, or something to await, which is
-                run as a task of the running event loop.
-
-        Raises:
-            TypeError: It is neither.
-            RuntimeError: It has to be awaited, and no event loop is running.
-        """
-        future: Any = awaitable
-        if not hasattr(future, "add_done_callback"):
-            if not hasattr(future, "__await__"):
-                raise TypeError(f"wait_until takes an awaitable or a future, not {awaitable!r}")
-            from asyncio import ensure_future, get_running_loop
-
-            future = ensure_future(future, loop=get_running_loop())
-        self._state.wait_for(future)
-
-    def close(self, outcome: str | None = None) -> None:
-        """End it now.
-
-        Args:
-            outcome: An outcome of your own; by default the one that it would have had.
-        """
-        text = None if outcome is None else clean_text(outcome, _OUTCOME_BYTES)
-        self._state.finish(text or self._state.outcome)
-
-
 # --- the beginning --------------------------------------------------------------------------------
 
 
@@ -616,13 +535,3 @@ def remote_span(tracer: Tracer, context: SpanContext) -> Span:
     span._end = 1
     span._attributes = span._details = span._token = span._detached_to = span._memo = None
     return span
-
-
-def current_invocation(tracing: Facade, span: Span | None) -> Invocation | None:
-    """Return the invocation of the current span, while it lives."""
-    if span is None or span is NOOP_SPAN:
-        return None
-    state: InvocationState = span._state
-    if state.handle is None and state.phase is LIVE and state.root is not None:
-        state.handle = Invocation(tracing, state.root._name, None, state.root)
-    return state.handle

@@ -193,5 +193,5 @@ def hold_back(tracer: Any, state: Any) -> bool:
             if inner is not None and inner.is_immediate:
                 return False
             dispatch.processor = DurationFilter(state, lambda: inner)
-        dispatch.defers = True
+            dispatch.defers = True
     return True

@@ -212,6 +212,7 @@ class Dispatch:
         """List a span as open and dispatch that; False where it can't be recorded."""
         busy = self.busy
         spans = state.spans
+        processor = None
         try:
             busy[span] = None
             processor = self.processor
@@ -222,7 +223,7 @@ class Dispatch:
             if state.open is None and spans.pop(span, self) is None:
                 # Another thread has ended the invocation since, and did not find this one.
                 details_of(span).outcome = "abandoned"
-                self.close(span, state, now_ns(), True)
+                self.close(span, state, now_ns(), True, processor)
         except RecursionError:  # the stack is at its end, where no call succeeds
             try:
                 del spans[span]
@@ -231,7 +232,7 @@ class Dispatch:
             return False
         except BaseException:  # it arrived from elsewhere: the caller gets no span to end
             if spans.pop(span, self) is None:
-                self.close(span, state, now_ns(), True)
+                self.close(span, state, now_ns(), True, processor)
             raise
         finally:
             try:
@@ -242,13 +243,23 @@ class Dispatch:
                 self._report()
         return True
 
-    def close(self, span: Span, state: Any, moment: int, claimed: bool = False) -> None:
-        """Take a span off the list of open ones, unless it was *claimed*, and dispatch its end."""
+    def close(  # noqa: C901 - the hot path of live tails, written out
+        self,
+        span: Span,
+        state: Any,
+        moment: int,
+        claimed: bool = False,
+        processor: SpanProcessor | None = None,
+    ) -> None:
+        """Take a span off the list of open ones, unless it was *claimed*, and dispatch its end.
+
+        The *processor* is given by a caller that was under way when the outcome was found.
+        """
         busy = self.busy
         spans = state.spans
         try:
             busy[span] = None
-            processor = self.processor
+            processor = processor or self.processor
             if not claimed:
                 try:
                     del spans[span]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enterspan._model.block import Block
 from enterspan._model.clock import now_ns
 from enterspan._model.late import Late
 from enterspan._span.begin import begin, place_of_new
@@ -11,9 +12,7 @@ from enterspan._span.end import end_span, mark
 from enterspan._span.invocation import (
     LIVE,
     Asked,
-    Invocation,
     RootSpan,
-    exit_root,
     kind_of,
     start_root,
 )
@@ -22,7 +21,7 @@ from enterspan._span.span import NOOP_SPAN, Span
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
     types = Late("types")
-else:
+if TYPE_CHECKING:
     import types
     from collections.abc import Sequence
     from typing import Any
@@ -34,7 +33,7 @@ else:
     from enterspan.events import Attribute, EventInfo
 
 
-class SpanScope:
+class SpanScope(Block[Span]):
     """A span as a block, for `with` and `async with`; both give the `Span`.
 
     Entered again, it opens another span of the same name; the attributes are the first one's.
@@ -83,20 +82,7 @@ class SpanScope:
         if span is not None:
             end_span(span, error if error is not None or kind is None else kind())
 
-    async def __aenter__(self) -> Span:
-        """Open the span and make it current."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
-        """End the span, and make current what was before it."""
-        self.__exit__(kind, error, traceback)
-
-    def __call__(self, function: object) -> Any:
+    def __call__(self, function: object) -> None:
         """Refuse to be a decorator."""
         raise TypeError(
             "a span is a block, and no decorator: `with tracing.span(...):`, or `@traced(...)` on"
@@ -116,15 +102,8 @@ class NoopScope(SpanScope):
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         """Do nothing."""
 
-    async def __aenter__(self) -> Span:
-        """Give the no-op span."""
-        return NOOP_SPAN
 
-    async def __aexit__(self, kind: object, error: object, traceback: object) -> None:
-        """Do nothing."""
-
-
-class UseScope:
+class UseScope(Block[Span]):
     """A block in which a span made elsewhere is current."""
 
     __slots__ = ("_attachments", "_end", "_span", "_tracer")
@@ -159,19 +138,6 @@ class UseScope:
             mark(span, error, now_ns())
         if self._end:
             span.end()
-
-    async def __aenter__(self) -> Span:
-        """Make the span current."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
-        """Make current what was before it; end the span if that was asked for."""
-        self.__exit__(kind, error, traceback)
 
 
 class InvocationStart:
@@ -245,58 +211,14 @@ class InvocationStart:
         state = root._state
         if tracer.get() is SUPPRESSED:
             return root
-        state.handle = Invocation(self.facade, self.name, self.info, root)
+        state.handle = self.facade._hold(self.name, self.info, root)
         kind = kind_of(self.info)
-        if state.phase is LIVE and kind != "internal":
-            if details is None or details.kind == "internal":
-                details_of(root).kind = kind
+        asked_for = "internal" if details is None else details.kind
+        if state.phase is LIVE and kind != "internal" and asked_for == "internal":
+            details_of(root).kind = kind
         if current:
             tracer.attach(root)
         if self.ambient:
             with tracer.wiring:
                 tracer.use_ambient((*tracer.ambient, root))
         return root
-
-
-class InvocationScope:
-    """An invocation as a block, for `with` and `async with`; both give the `Invocation`.
-
-    Each time it is entered, it begins another invocation.
-    """
-
-    __slots__ = ("_open", "_start")
-
-    def __init__(self, start: InvocationStart) -> None:  # internal
-        self._start = start
-        self._open: list[Span] = []
-
-    def __enter__(self) -> Invocation:
-        """Begin the invocation, and make its root current."""
-        start = self._start
-        root = start.begin()
-        self._open.append(root)
-        return root._state.handle or Invocation(start.facade, start.name, start.info, root)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
-        """End the root; the invocation ends at once, or when its linger does."""
-        if self._open:
-            root = self._open.pop()
-            exit_root(root, error if error is not None or kind is None else kind())
-
-    async def __aenter__(self) -> Invocation:
-        """Begin the invocation, and make its root current."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
-        """End the root; the invocation ends at once, or when its linger does."""
-        self.__exit__(kind, error, traceback)

@@ -2,8 +2,9 @@
 
 A span that has ended keeps its name and its ids. What it recorded went to the subscribers.
 
-The hot path is here, in `begin`, in `end` and in the compiled wrapper of `_forms`: fields are filled
-by stores, fields that few spans use are in `Details`, and nothing is computed before it is needed.
+The hot path is here, in `begin`, in `end` and in the compiled wrapper of `_forms`: fields are
+filled by stores, those that few spans use are in `Details`, and nothing is computed before it is
+needed.
 """
 
 from __future__ import annotations
@@ -27,16 +28,18 @@ TYPE_CHECKING = False
 if not TYPE_CHECKING:
     from _collections_abc import Mapping
 
+    protocols = Late("enterspan._model.protocols")
     typing = Late("typing")
     typing_extensions = Late("typing_extensions")
-else:
+if TYPE_CHECKING:
     import typing
-
-    import typing_extensions
     from collections.abc import Mapping
     from contextvars import Token
     from typing import Any, Final
 
+    import typing_extensions
+
+    from enterspan._model import protocols
     from enterspan._span.details import Details
 
 _KINDS: Final = ("internal", "server", "client", "producer", "consumer")
@@ -59,8 +62,8 @@ class Span:
     __slots__ = (
         "__weakref__",
         "_attributes",
-        "_details",
         "_detached_to",
+        "_details",
         "_end",
         "_memo",
         "_name",
@@ -242,9 +245,7 @@ class Span:
             return clean_text(text, limit)
         return self._state.tracer.suppressed(clean_text, text, limit)  # type: ignore[no-any-return]
 
-    def set_kind(
-        self, kind: typing.Literal["internal", "server", "client", "producer", "consumer"]
-    ) -> typing_extensions.Self:
+    def set_kind(self, kind: protocols.Kind) -> typing_extensions.Self:
         """Set the span's role in a conversation: one of OpenTelemetry's span kinds.
 
         Args:

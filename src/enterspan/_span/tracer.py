@@ -61,6 +61,7 @@ class Tracer(Current):
         "processor_for",
         "queue",
         "queue_mark",
+        "recording",
         "resource",
         "sampler",
         "subscribed",
@@ -82,6 +83,7 @@ class Tracer(Current):
         self.use_limits(DEFAULT_LIMITS)
         # what the hot path needs to know of the subscribers
         self.off = True
+        self.recording: list[None] = []  # not empty unless it is off: C code can ask it
         self.plain = False  # whether a root needs nothing but a state
         self.subscribed = False
         self.exporting = False
@@ -124,6 +126,7 @@ class Tracer(Current):
         """Work out the flags that the hot path asks for, after any change."""
         bridged = self.bridge is not None
         self.off = not self.enabled or not (self.subscribed or self.exporting or bridged)
+        self.recording[:] = () if self.off else (None,)
         self.plain = (
             self.enabled
             and self.exporting

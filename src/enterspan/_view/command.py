@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import gc
-import os
-import sys
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._recording.ended import EndedSpans, read_selected
-from enterspan._recording.select import Selection, glob_of, nanoseconds_of
-from enterspan._recording.traces import read_traces
-from enterspan._terminal.screen import counted, screen_for
+from enterspan._recording.assemble import Stream, ids_with_lines, read_recording
+from enterspan._recording.select import Filter, glob_of, nanoseconds_of, read_filtered
+from enterspan._recording.source import opened
+from enterspan._recording.wire import Reader, complaints
+from enterspan._terminal.screen import screen_for
+from enterspan._terminal.text import counted
 from enterspan._view.follow import follow
-from enterspan._view.progress import shown_progress
-from enterspan._view.slowest import Slowest
-from enterspan._view.summary import Summary
+from enterspan._view.output import replaced_file
+from enterspan._view.table import Slowest, Summary
+from enterspan._view.terminal import (
+    UnwritableError,
+    close_stdout,
+    flush_stdout,
+    reason_of,
+    say,
+    shown_progress,
+    stdout,
+    write_bytes,
+    write_lines,
+)
 from enterspan._view.tree import tree_lines
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator, Iterable
-    from typing import BinaryIO
 
-    from enterspan._recording.traces import Lines, Problem, Traces
+    from enterspan._recording.assemble import Recording
 
 _FORMATS: Final = ("tree", "chrome", "otlp")
-_CHUNK: Final = 512
-"""So many lines are written at once."""
-
-
-class _UnwritableError(Exception):
-    """What was to be shown can't be written."""
 
 
 def add_parser(commands: Any) -> None:
@@ -44,8 +46,8 @@ def add_parser(commands: Any) -> None:
         description="Show the spans of a JSON lines file: as a tree, a list or a table.",
         usage="enterspan view FILE [OPTION ...]",
         epilog="GLOB is a name, with * for any rest and ? for any character. TIME is such as "
-        "250us, 1ms or 0.5s. --errors, --name and --min-duration choose spans for every form "
-        "of output but --format.",
+        "250us, 1ms or 0.5s. --errors, --name and --min-duration combine, and go with every form "
+        "of output except --format.",
         allow_abbrev=False,
     )
     parser.add_argument("file", metavar="FILE", help="a recorded trace; - is stdin")
@@ -60,7 +62,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--errors", action="store_true", help="only spans that failed")
     parser.add_argument("--name", metavar="GLOB", help="only spans of this name")
-    parser.add_argument("--min-duration", metavar="TIME", help="only spans that took so long")
+    parser.add_argument("--min-duration", metavar="TIME", help="only spans that took at least TIME")
     parser.add_argument(
         "--unfold", action="store_true", help="show repeated spans one by one in the tree"
     )
@@ -80,29 +82,29 @@ def _count(text: str) -> int:
     import argparse
 
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of spans: write 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of spans: write 1 or more")
     return int(text)
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what the options say, and return the exit code."""
-    # What is read is kept, or let go at once: looking for cycles in it takes more than reading it.
+    # What is read is kept, or freed at once: looking for cycles in it takes longer than reading it.
     collects = gc.isenabled()
     gc.disable()
     try:
         _check_together(options)
-        _show(options, _selection(options))
-        _flush()
+        _show(options, _filter(options))
+        flush_stdout()
     except BrokenPipeError:
-        _close_stdout()  # whoever read this has seen enough
+        close_stdout()  # the reader has seen enough
     except KeyboardInterrupt:
         return 130  # as shells have it: 128 and the signal's number
-    except _UnwritableError as error:
-        _close_stdout()
-        _say(str(error))
+    except UnwritableError as error:
+        close_stdout()
+        say(str(error))
         return 2
     except ValueError as error:
-        _say(str(error))
+        say(str(error))
         return 2
     finally:
         if collects:
@@ -124,182 +126,100 @@ def _check_together(options: argparse.Namespace) -> None:
         raise ValueError(f"{asked[0]} needs the whole file: it does not go with --follow")
 
 
-def _selection(options: argparse.Namespace) -> Selection:
+def _filter(options: argparse.Namespace) -> Filter:
     shortest = options.min_duration
-    return Selection(
+    return Filter(
         None if options.name is None else glob_of(options.name),
         0 if shortest is None else nanoseconds_of(shortest),
         options.errors,
     )
 
 
-def _show(options: argparse.Namespace, selection: Selection) -> None:
+def _show(options: argparse.Namespace, wanted: Filter) -> None:
     path = options.file
     name = "stdin" if path == "-" else path
     if options.follow:
-        with _opened(path) as file:
-            follow(file, None if path == "-" else path, name, selection, sys.stdout, _say)
+        with opened(path) as file:
+            follow(file, None if path == "-" else path, name, wanted, stdout())
     elif options.summary:
-        _summarize(path, name, selection)
+        _fold(path, name, wanted, Summary())
     elif options.slowest is not None:
-        _list_slowest(path, name, selection, options.slowest)
+        _fold(path, name, wanted, Slowest(options.slowest))
     elif options.format != "tree":
-        _convert(path, options.format, options.output, selection)
+        _convert(path, name, options.format, options.output, wanted)
     else:
-        traces = _read(path, name, selection)
-        _output(traces, options)
-        _say_problems(name, traces.problems, traces.problem_count)
+        _show_trees(path, name, wanted, options)
+
+
+def _fold(path: str, name: str, wanted: Filter, table: Summary | Slowest) -> None:
+    """Show what a table makes of the spans of a file, one after the other."""
+    reader, unfinished = Reader(name), 0
+    with opened(path, twice=True) as file, shown_progress(file) as lines:
+        stream = Stream(ids_with_lines(file), events=table.needs_events)
+        for span in stream.spans(reader.read(lines)):
+            unfinished += span.outcome is None
+            table.add(span, asked_for=wanted.takes(span))
+    write_lines(table.lines(screen_for(stdout())))
+    _complain(reader.complaints())
+    if unfinished:
+        say(f"{name}: {counted(unfinished, 'span')} had not ended, and can't be counted")
+
+
+def _convert(path: str, name: str, form: str, output: str | None, wanted: Filter) -> None:
+    """Write the spans of a file in another tool's format."""
+    from enterspan._view.convert import converted
+
+    if not wanted.takes_all:
+        raise ValueError(
+            f"--errors, --name and --min-duration don't go with --format {form}: it takes all spans"
+        )
+    reader = Reader(name)
+    with opened(path, twice=True) as file:
+        pieces = converted(file, reader, form)
+        if output is None:
+            write_bytes(pieces)
+        else:
+            with _written(path, output), replaced_file(output) as target:
+                target.writelines(pieces)
+    _complain(reader.complaints())
+
+
+def _show_trees(path: str, name: str, wanted: Filter, options: argparse.Namespace) -> None:
+    """Show the spans of a file with the spans around them: on stdout, or as a page."""
+    recording = _read(path, name, wanted)
+    if options.html is None:
+        write_lines(tree_lines(recording, screen_for(stdout()), unfold=options.unfold))
+    else:
+        from enterspan._view.report import write_html
+
+        title = "stdin" if path == "-" else Path(path).name
+        with _written(path, options.html):
+            write_html(recording, options.html, title=title)
+    _complain(complaints(name, recording.problems, recording.problem_count))
+
+
+@contextmanager
+def _written(path: str, target: str) -> Generator[None]:
+    """A block that writes a file. Raises ValueError where that can't be done."""
+    if path != "-" and Path(target).exists() and Path(target).samefile(path):
+        raise ValueError(f"can't write {target!r}: it is the trace itself")
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"can't write {target!r}: {reason_of(error)}") from None
+
+
+def _complain(lines: Iterable[str]) -> None:
+    for line in lines:
+        say(line)
 
 
 # --- reading --------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _opened(path: str) -> Generator[BinaryIO]:
-    """Open a file. Raises ValueError where it can't be opened or, in the block, read."""
-    try:
-        file = _file_of(path)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"can't read {path!r}: {_reason(error)}") from None
-    with file:
-        try:
-            yield file
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise ValueError(f"can't read {path!r}: {_reason(error)}") from None
-
-
-def _file_of(path: str) -> BinaryIO:
-    if path == "-":
-        return open(sys.stdin.fileno(), "rb", closefd=False)
-    return open(path, "rb")  # noqa: PTH123 - the caller's block closes it
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
-@contextmanager
-def _lines_of(path: str) -> Generator[Lines]:
-    with _opened(path) as file, shown_progress(file) as lines:
-        yield lines
-
-
-def _read(path: str, name: str, selection: Selection) -> Traces:
-    with _lines_of(path) as lines:
-        if selection.takes_all:
-            return read_traces(lines, name)
-        return read_selected(lines, name, selection)
-
-
-def _summarize(path: str, name: str, selection: Selection) -> None:
-    spans, summary = EndedSpans(), Summary()
-    with _lines_of(path) as lines:
-        for span in spans.of(lines, name):
-            if selection.takes(span):
-                summary.add(span)
-    _write(summary.lines(screen_for(sys.stdout)))
-    _say_rest(name, spans)
-
-
-def _list_slowest(path: str, name: str, selection: Selection, most: int) -> None:
-    spans, slowest = EndedSpans(), Slowest(most)
-    with _lines_of(path) as lines:
-        for span in spans.of(lines, name):
-            slowest.meet(span)
-            if selection.takes(span):
-                slowest.add(span, spans.around(span))
-    _write(slowest.lines(screen_for(sys.stdout)))
-    _say_rest(name, spans)
-
-
-# --- writing --------------------------------------------------------------------------------------
-
-
-def _output(traces: Traces, options: argparse.Namespace) -> None:
-    """Give the traces to what makes the form that is asked for; it is imported only then."""
-    if options.html is not None:
-        _write_page(traces, options.file, options.html)
-    else:
-        _write(tree_lines(traces, screen_for(sys.stdout), unfold=options.unfold))
-
-
-def _write_page(traces: Traces, path: str, target: str) -> None:
-    name = "stdin" if path == "-" else Path(path).name
-    if path != "-" and Path(target).exists() and Path(target).samefile(path):
-        raise ValueError(f"can't write {target!r}: it is the trace itself")
-    try:
-        import_module("enterspan._view.report").write_html(traces, target, title=name)
-    except OSError as error:
-        raise ValueError(f"can't write {target!r}: {_reason(error)}") from None
-
-
-def _convert(path: str, form: str, output: str | None, selection: Selection) -> None:
-    """Have a file written in another tool's format."""
-    if not selection.takes_all:
-        raise ValueError(
-            f"--errors, --name and --min-duration don't go with --format {form}: it takes all spans"
-        )
-    try:
-        complaints: list[str] = import_module("enterspan._view.convert").convert(path, form, output)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        if error.filename is not None:
-            what = "write" if error.filename == output else "read"
-            raise ValueError(f"can't {what} {error.filename!r}: {_reason(error)}") from None
-        raise _UnwritableError(f"can't write: {_reason(error)}") from None
-    for complaint in complaints:
-        _say(complaint)
-
-
-def _write(lines: Iterable[str]) -> None:
-    chunk: list[str] = []
-    try:
-        for line in lines:
-            chunk.append(line + "\n")
-            if len(chunk) >= _CHUNK:
-                sys.stdout.write("".join(chunk))
-                chunk.clear()
-        sys.stdout.write("".join(chunk))
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise _UnwritableError(f"can't write: {_reason(error)}") from None
-
-
-def _flush() -> None:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise _UnwritableError(f"can't write: {_reason(error)}") from None
-
-
-def _close_stdout() -> None:
-    """What is still in the buffer goes nowhere: at its end Python would fail on it once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _say_rest(name: str, spans: EndedSpans) -> None:
-    """Say what was not counted."""
-    book = spans.book
-    _say_problems(name, book.problems, book.problem_count)
-    if book.nodes:
-        _say(f"{name}: {counted(len(book.nodes), 'span')} had not ended, and can't be counted")
-
-
-def _say_problems(name: str, problems: Iterable[Problem], count: int) -> None:
-    shown = 0
-    for problem in problems:
-        shown += 1
-        _say(f"{name}: line {problem.line} is {problem.reason}")
-    if count > shown:
-        _say(f"{name}: {count - shown} more lines could not be read")
-
-
-def _say(text: str) -> None:
-    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
-        sys.stderr.write(f"enterspan: {text}\n")
+def _read(path: str, name: str, wanted: Filter) -> Recording:
+    if wanted.takes_all:
+        with opened(path) as file, shown_progress(file) as lines:
+            return read_recording(lines, name)
+    with opened(path, twice=True) as file, shown_progress(file) as lines:
+        return read_filtered(file, lines, name, wanted)

@@ -1,15 +1,19 @@
-"""Recorded traces in the formats of other tools: what `enterspan view --format` writes."""
+"""Recorded traces in the formats of other tools: what `enterspan view --format` writes.
+
+What events don't say is derived: the outcome `exception` is the status `error`, the info of an
+invocation gives its kind. A span that the file ends before is given the outcome `unknown`, and an
+end where its invocation has its last event.
+"""
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
 from itertools import islice
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._recording.spans import Recording
+from enterspan._model.ids import SpanContext
+from enterspan._model.records import SpanData
+from enterspan._recording.assemble import Stream, ids_with_lines
+from enterspan._terminal.text import error_text
 from enterspan.exporters._files import utf8
 from enterspan.exporters.chrome import CLOSING, OPENING, ChromeEvents, origin_of
 from enterspan.exporters.otlpjson import otlp_line
@@ -18,84 +22,84 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
 
-    from enterspan._model.records import SpanData
+    from enterspan._recording.assemble import RecordedSpan
+    from enterspan._recording.wire import Parsed, Reader
 
-FORMATS: Final = ("chrome", "otlp")
 _CHROME_BATCH: Final = 65_536
 """Spans that are laid out together; children are below their parents where both are among them."""
 _OTLP_BATCH: Final = 512
 """Spans in a line: as many as an exporter gets at a time."""
-_IN_MEMORY: Final = 16 * 1024 * 1024
-"""What can't be read twice, a pipe, is kept in memory up to here, and then in a temporary file."""
+_PROCESSES: Final = 1_000
+"""Spans of further resources are drawn in one process."""
 
 
-def convert(path: str, kind: str, output: str | None) -> list[str]:
-    """Write the traces of a file (`-`: stdin) as `chrome` or `otlp`, to a file or to stdout.
+def converted(file: BinaryIO, reader: Reader, form: str) -> Iterator[bytes]:
+    """The spans of a file, which is read twice, as `chrome` or `otlp`.
 
-    Returns what there is to say of lines that could not be read. Raises OSError where reading or
-    writing fails, and ValueError where the file is empty, no trace file, or the output as well.
+    Raises ValueError for a file that is empty or holds no trace, before anything was given.
     """
-    name = "stdin" if path == "-" else path
-    with _opened(path) as file:
-        if output is not None and _is_same(path, output):
-            raise ValueError(f"--output {output} is the file that is read")
-        recording = Recording(file)
-        if recording.is_empty:
-            raise ValueError(f"{name} is empty")
-        if not recording.is_trace:
-            raise ValueError(f"{name} is not a trace file: {recording.first_bad}")
-        pieces = _WRITERS[kind](recording.spans())
-        if output is None:
-            _write(pieces, getattr(sys.stdout, "buffer", sys.stdout))
-            sys.stdout.flush()
-        else:
-            with Path(output).open("wb") as target:
-                _write(pieces, target)
-    if not recording.bad_lines:
-        return []
-    more = recording.bad_lines - 1
-    return [f"{name}: {recording.first_bad}" + (f", and {more} more lines" if more else "")]
+    with_lines = ids_with_lines(file)
+    spans = _span_data(reader.read(file), Stream(with_lines))
+    return map(utf8, _FORMS[form](spans))
 
 
-def _opened(path: str) -> BinaryIO:
-    if path != "-":
-        file: BinaryIO = open(path, "rb")  # noqa: PTH123, SIM115 - the caller's block closes it
-        if file.seekable():
-            return file
-    else:
-        file = open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: SIM115
-    with file:
-        kept: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
-        shutil.copyfileobj(file, kept)
-    return kept  # type: ignore[return-value]
+def _span_data(parsed: Iterable[Parsed], stream: Stream) -> Iterator[SpanData]:
+    for found in parsed:
+        for span in stream.take(found):
+            yield found if isinstance(found, SpanData) else _data_of(span)
+    yield from map(_data_of, stream.rest())
 
 
-def _is_same(path: str, output: str) -> bool:
-    try:
-        return path != "-" and Path(path).samefile(output)
-    except OSError:
-        return False
+def _data_of(span: RecordedSpan) -> SpanData:
+    """The record of a span of which only events are known."""
+    failed, flags = span.outcome == "exception", span.trace_flags
+    return SpanData(
+        name=span.name,
+        # Without an upstream, events don't have the flags; that the span was sampled is certain.
+        context=SpanContext(span.trace_id, span.span_id, 1 if flags is None else flags, "", False),
+        parent_span_id=span.parent_id,
+        start_ns=span.start_ns,
+        end_ns=max(span.end_ns or 0, span.start_ns),
+        attributes=span.attributes,
+        events=tuple(span.events),
+        links=(),
+        status="error" if failed else "unset",
+        status_description=_description(span) if failed else "",
+        outcome=span.outcome or "unknown",
+        invocation_id=span.invocation_id,
+        kind=span.kind,
+        scope="default",
+        resource={},
+        dropped_attributes=0,
+        dropped_events=0,
+        dropped_links=0,
+        parent_is_remote=span.is_invocation and span.parent_id is not None,
+    )
 
 
-def _write(pieces: Iterable[str], stream: IO[bytes] | TextIO) -> None:
-    for piece in pieces:
-        if isinstance(stream, TextIO):
-            stream.write(piece)
-        else:
-            stream.write(utf8(piece))
+def _description(span: RecordedSpan) -> str:
+    """The description of a failure, as a finished span has it."""
+    for event in reversed(span.events):
+        if event.name == "exception":
+            kind, message = (event.attributes.get(f"exception.{k}") for k in ("type", "message"))
+            return error_text(str(kind), str(message or ""))
+    return ""
 
 
-def chrome_pieces(spans: Iterable[SpanData]) -> Iterator[str]:
-    """Spans as Chrome Trace Event JSON; each resource is drawn as a process of its own."""
+# --- formats --------------------------------------------------------------------------------------
+
+
+def _chrome(spans: Iterable[SpanData]) -> Iterator[str]:
+    """Chrome Trace Event JSON; each resource is drawn as a process of its own."""
     processes: dict[int, ChromeEvents] = {}
-    known: list[object] = []
+    resources: list[Any] = []
     origin = 0
     head = OPENING
     for batch in _batches(spans, _CHROME_BATCH):
         origin = origin or origin_of(min(span.start_ns for span in batch))
         parts: dict[int, list[SpanData]] = {}
         for span in batch:
-            parts.setdefault(_process_of(span, known), []).append(span)
+            parts.setdefault(_process_of(span, resources), []).append(span)
         for process, part in parts.items():
             events = processes.get(process)
             if events is None:
@@ -106,26 +110,22 @@ def chrome_pieces(spans: Iterable[SpanData]) -> Iterator[str]:
     yield CLOSING if head != OPENING else OPENING + CLOSING
 
 
-def _process_of(span: SpanData, known: list[object]) -> int:
-    """The process that recorded a span, as far as its resource tells."""
+def _process_of(span: SpanData, known: list[Any]) -> int:
+    """The process that recorded a span, as far as its resource says."""
     given = span.resource.get("process.pid")
     if type(given) is int and 0 < given < 2**31:
         return given
     for number, resource in enumerate(known, 1):
         if resource is span.resource or resource == span.resource:
             return number
-    if len(known) < _PROCESSES_MOST:
+    if len(known) < _PROCESSES:
         known.append(span.resource)
     return len(known)
 
 
-_PROCESSES_MOST: Final = 1_000
-"""Files of more resources than that are drawn with the rest of them in one process."""
-
-
-def otlp_pieces(spans: Iterable[SpanData]) -> Iterator[str]:
-    """Spans as lines of OTLP JSON."""
-    return (otlp_line(batch) for batch in _batches(spans, _OTLP_BATCH))
+def _otlp(spans: Iterable[SpanData]) -> Iterator[str]:
+    """Lines of OTLP JSON."""
+    return map(otlp_line, _batches(spans, _OTLP_BATCH))
 
 
 def _batches(spans: Iterable[SpanData], size: int) -> Iterator[list[SpanData]]:
@@ -134,7 +134,7 @@ def _batches(spans: Iterable[SpanData], size: int) -> Iterator[list[SpanData]]:
         yield batch
 
 
-_WRITERS: Final[dict[str, Callable[[Iterable[SpanData]], Iterator[str]]]] = {
-    "chrome": chrome_pieces,
-    "otlp": otlp_pieces,
+_FORMS: Final[dict[str, Callable[[Iterable[SpanData]], Iterator[str]]]] = {
+    "chrome": _chrome,
+    "otlp": _otlp,
 }

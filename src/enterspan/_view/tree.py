@@ -1,73 +1,69 @@
 """The trees of a file, as text: each span with its duration, attributes and failure.
 
-Siblings of one name are folded into one line, and what is below them with it, if there are many and
-nothing sets one apart: each has ended well, and nothing was noted in it.
+Siblings of one name, and what is below them, are folded into one line if there are many and nothing
+sets one apart: each has ended well, and nothing was noted in it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from enterspan._recording.traces import Note, SpanNode
-from enterspan._terminal.screen import (
-    BOLD,
-    BOLD_RED,
-    CYAN,
-    DIM,
-    GUTTER,
-    PLAIN,
-    RED,
-    YELLOW,
+from enterspan._terminal.screen import BOLD, BOLD_RED, CYAN, DIM, GUTTER, PLAIN, RED, YELLOW
+from enterspan._terminal.text import (
     attribute_pieces,
-    counted,
     duration_style,
     duration_text,
+    error_text,
     gutter,
     info_text,
     level_style,
+    levels_shown,
     outcome_style,
+    spaced,
     status_style,
+    totals,
 )
+from enterspan._view.notes import Note, notes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias
 
-    from enterspan._recording.traces import Traces
+    from enterspan._recording.assemble import RecordedSpan, Recording
     from enterspan._terminal.screen import Piece, Screen
 
-    Item: TypeAlias = "SpanNode | Note | Fold"
+    Item: TypeAlias = "RecordedSpan | Note | Fold"
 
 _MARGIN: Final = GUTTER + 2
 _BRANCH_COLUMNS: Final = 3
 _MANY: Final = 5
-"""So many siblings of one name are read more quickly as one line."""
+"""From so many on, siblings of one name are folded."""
 
 
-def tree_lines(traces: Traces, screen: Screen, *, unfold: bool = False) -> Iterator[str]:
+def tree_lines(recording: Recording, screen: Screen, *, unfold: bool = False) -> Iterator[str]:
     """Draw every tree, one after the other, with an empty line around those of several lines.
 
     `unfold` draws repeated siblings one by one.
     """
-    artist = _Artist(screen, traces, unfold=unfold)
-    before: SpanNode | Fold | None = None
-    for root in artist.roots():
+    tree = _Tree(screen, recording, unfold=unfold)
+    before: RecordedSpan | Fold | None = None
+    for root in tree.roots():
         if before is not None and (_has_more(before) or _has_more(root)):
             yield ""
-        yield from artist.drawn(root)
+        yield from tree.lines(root)
         before = root
 
 
-def _has_more(root: SpanNode | Fold) -> bool:
-    return bool(root.children or (isinstance(root, SpanNode) and root.notes))
+def _has_more(root: RecordedSpan | Fold) -> bool:
+    return bool(root.children) or (not isinstance(root, Fold) and _has_notes(root))
 
 
 class Fold:
-    """Many siblings of one name, in order of their start, drawn as one."""
+    """Many siblings of one name, in order of their start, as one."""
 
     __slots__ = ("members",)
 
-    def __init__(self, members: Sequence[SpanNode]) -> None:
+    def __init__(self, members: Sequence[RecordedSpan]) -> None:
         self.members = members
 
     @property
@@ -76,9 +72,9 @@ class Fold:
         return self.members[0].start_ns
 
     @property
-    def children(self) -> list[SpanNode | Fold]:
+    def children(self) -> list[RecordedSpan | Fold]:
         """What is below them, folded by name."""
-        names: dict[str, list[SpanNode]] = {}
+        names: dict[str, list[RecordedSpan]] = {}
         for member in self.members:
             for child in member.children:
                 names.setdefault(child.name, []).append(child)
@@ -98,7 +94,7 @@ class Fold:
         return common
 
 
-def _covered_ns(spans: Iterable[SpanNode], start_ns: int, end_ns: int) -> int:
+def _covered_ns(spans: Iterable[RecordedSpan], start_ns: int, end_ns: int) -> int:
     """For how long, between two moments, at least one of the spans was open."""
     covered, until = 0, start_ns
     for span in sorted(spans, key=_moment):
@@ -110,122 +106,120 @@ def _covered_ns(spans: Iterable[SpanNode], start_ns: int, end_ns: int) -> int:
     return covered
 
 
-def self_ns(node: SpanNode) -> int | None:
+def self_ns(span: RecordedSpan) -> int | None:
     """How long a span was open while none of its children was, in nanoseconds."""
-    if node.end_ns is None:
+    if span.end_ns is None:
         return None
-    inside = _covered_ns(node.children, node.start_ns, node.end_ns)
-    return max(node.end_ns - node.start_ns - inside, 0)
+    inside = _covered_ns(span.children, span.start_ns, span.end_ns)
+    return max(span.end_ns - span.start_ns - inside, 0)
 
 
-class _Place:
-    """Where in its tree a line is: whether more follows at each level above it."""
+class _Position(NamedTuple):
+    """Where in its tree a line is, and the rails that lead to what is below it."""
 
-    __slots__ = ("above", "depth", "is_last")
-
-    def __init__(self, above: _Place | None, *, is_last: bool) -> None:
-        self.above = above
-        self.is_last = is_last
-        self.depth: int = 0 if above is None else above.depth + 1
+    depth: int
+    is_last: bool
+    rails: str
 
 
-class _Artist:
+class _Tree:
     """Draws the trees of one file."""
 
-    def __init__(self, screen: Screen, traces: Traces, *, unfold: bool) -> None:
+    def __init__(self, screen: Screen, recording: Recording, *, unfold: bool) -> None:
         self._screen = screen
         self._glyphs = screen.glyphs
-        self._roots = traces.roots
-        self._is_whole = traces.is_whole
+        self._roots = recording.roots
+        self._is_whole = recording.is_whole
         self._unfold = unfold
-        self._most = max((screen.width - _MARGIN) // 2 // _BRANCH_COLUMNS, 2)
+        self._levels = levels_shown(screen.width, _MARGIN, _BRANCH_COLUMNS)
         self._spans: dict[str, int] = {}
         self._failed: dict[str, int] = {}
-        self._apart: set[SpanNode] = set()
+        self._apart: set[RecordedSpan] = set()
         self._look_through()
 
     def _look_through(self) -> None:
         """Count the spans of each invocation, and find those that can't be folded."""
         found = list(self._roots)
-        for node in found:  # it grows by what is below
-            found += node.children
-            key = node.invocation_id
+        for span in found:  # it grows by what is below
+            found += span.children
+            key = span.invocation_id
             self._spans[key] = self._spans.get(key, 0) + 1
-            self._failed[key] = self._failed.get(key, 0) + node.failed
+            self._failed[key] = self._failed.get(key, 0) + span.failed
         apart = self._apart
-        for node in reversed(found):  # children come before their parents
-            if _is_apart(node) or not apart.isdisjoint(node.children):
-                apart.add(node)
+        for span in reversed(found):  # children come before their parents
+            if _is_apart(span) or not apart.isdisjoint(span.children):
+                apart.add(span)
 
-    def roots(self) -> Iterable[SpanNode | Fold]:
-        """What there is to draw; of several invocations, those are folded that have no more."""
-        bare = [n for n in self._roots if not n.children and not n.info and n.status_code is None]
+    def roots(self) -> Iterable[RecordedSpan | Fold]:
+        """The trees to draw; invocations of one span are folded like siblings."""
+        bare = [s for s in self._roots if not s.children and not s.info and s.status_code is None]
         return self._folded(self._roots, bare)
 
     def _folded(
-        self, siblings: Iterable[SpanNode], foldable: Iterable[SpanNode]
-    ) -> list[SpanNode | Fold]:
-        """Put many siblings of one name into the place of the first."""
+        self, siblings: Iterable[RecordedSpan], foldable: Iterable[RecordedSpan]
+    ) -> list[RecordedSpan | Fold]:
+        """Fold many siblings of one name into one, where the first of them is."""
         if self._unfold:
             return list(siblings)
-        names: dict[str, list[SpanNode]] = {}
-        for node in foldable:
-            if node not in self._apart:
-                names.setdefault(node.name, []).append(node)
-        folds: dict[SpanNode, Fold | None] = {}
+        names: dict[str, list[RecordedSpan]] = {}
+        for span in foldable:
+            if span not in self._apart:
+                names.setdefault(span.name, []).append(span)
+        folds: dict[RecordedSpan, Fold | None] = {}
         for group in names.values():
             if len(group) >= _MANY:
                 folds.update(dict.fromkeys(group))
                 folds[group[0]] = Fold(group)
-        drawn = [folds.get(node, node) for node in siblings]
-        return [node for node in drawn if node is not None]
+        found = [folds.get(span, span) for span in siblings]
+        return [each for each in found if each is not None]
 
-    def drawn(self, root: SpanNode | Fold) -> Iterator[str]:
+    def lines(self, root: RecordedSpan | Fold) -> Iterator[str]:
         """Draw one tree; a stack of its own takes it as deep as it may be."""
-        waiting: list[tuple[Item, _Place]] = [(root, _Place(None, is_last=True))]
+        waiting: list[tuple[Item, _Position]] = [(root, _Position(0, True, ""))]
         while waiting:
-            item, place = waiting.pop()
+            item, position = waiting.pop()
             if isinstance(item, Note):
-                yield self._note_line(item, place)
+                yield self._note_line(item, position)
                 continue
             inner: list[Item]
             if isinstance(item, Fold):
-                yield self._fold_line(item, place)
+                yield self._fold_line(item, position)
                 inner = [*item.children]
             else:
-                failure = _failure(item)
-                yield self._span_line(item, failure, place)
-                inner = self._inside(item, failure)
-            is_last = True
+                notes = notes_of(item)
+                failure = _failure(item, notes)
+                yield self._span_line(item, failure, position)
+                inner = [note for note in notes if note is not failure]
+                inner += self._folded(item.children, item.children)
+                inner.sort(key=_moment)
+            rails, is_last = self._rails_below(position), True
             for each in reversed(inner):
-                waiting.append((each, _Place(place, is_last=is_last)))
+                waiting.append((each, _Position(position.depth + 1, is_last, rails)))
                 is_last = is_last and isinstance(each, Note)
 
-    def _inside(self, node: SpanNode, failure: Note | None) -> list[Item]:
-        """What happened in a span, by time."""
-        inner: list[Item] = [note for note in node.notes if note is not failure]
-        inner += self._folded(node.children, node.children)
-        return sorted(inner, key=_moment)
+    def _rails_below(self, position: _Position) -> str:
+        """The rails of what is below a line; levels that are too deep have none."""
+        if not 0 < position.depth < self._levels:
+            return position.rails
+        return position.rails + ("   " if position.is_last else self._glyphs.rail + "  ")
 
-    def _span_line(self, node: SpanNode, failure: Note | None, place: _Place) -> str:
-        pieces = self._branches(place, self._glyphs.last_branch, self._glyphs.branch)
-        if node.failed:
+    def _span_line(self, span: RecordedSpan, failure: Note | None, position: _Position) -> str:
+        pieces = self._branches(position, self._glyphs.last_branch, self._glyphs.branch)
+        if span.failed:
             pieces.append((self._glyphs.failed + " ", BOLD_RED))
-        name_style = BOLD if node.is_invocation else PLAIN
-        pieces.append((node.name, BOLD_RED if node.failed else name_style))
-        pieces += self._about(node)
+        name_style = BOLD if span.is_invocation else PLAIN
+        pieces.append((span.name, BOLD_RED if span.failed else name_style))
+        pieces += spaced(self._about(span))
         if failure is not None:
-            pieces += [("  ", PLAIN), *_error(failure)]
+            pieces += spaced([(error_text(failure.label, failure.text), RED)])
             pieces += attribute_pieces(failure.attributes.items(), self._glyphs)
-        elif node.status_error and node.outcome != "exception":
-            pieces += [("  ", PLAIN), (node.status_error, RED)]
-        summary = self._summary(node)
-        if summary:
-            pieces += [("  ", PLAIN), (summary, DIM)]
-        pieces += attribute_pieces(node.attributes.items(), self._glyphs)
-        return self._screen.line([*self._duration(node), *pieces])
+        elif span.status_error and span.outcome != "exception":
+            pieces += spaced([(span.status_error, RED)])
+        pieces += spaced([(self._summary(span), DIM)])
+        pieces += attribute_pieces(span.attributes.items(), self._glyphs)
+        return self._screen.line([*self._duration(span), *pieces])
 
-    def _fold_line(self, fold: Fold, place: _Place) -> str:
+    def _fold_line(self, fold: Fold, position: _Position) -> str:
         members = fold.members
         took = [member.duration_ns or 0 for member in members]
         last = max([member.end_ns or member.start_ns for member in members])
@@ -240,7 +234,7 @@ class _Artist:
         return self._screen.line(
             [
                 *self._left(duration_text(covered, self._glyphs), duration_style(covered)),
-                *self._branches(place, self._glyphs.last_branch, self._glyphs.branch),
+                *self._branches(position, self._glyphs.last_branch, self._glyphs.branch),
                 (members[0].name, BOLD if members[0].is_invocation else PLAIN),
                 ("  ", PLAIN),
                 (", ".join(words), CYAN),
@@ -251,38 +245,37 @@ class _Artist:
     def _text(self, nanoseconds: int) -> str:
         return duration_text(nanoseconds, self._glyphs).strip()
 
-    def _duration(self, node: SpanNode) -> list[Piece]:
-        duration = node.duration_ns
+    def _duration(self, span: RecordedSpan) -> list[Piece]:
+        duration = span.duration_ns
         if duration is None:
             return self._left("", PLAIN)
         return self._left(duration_text(duration, self._glyphs), duration_style(duration))
 
-    def _about(self, node: SpanNode) -> list[Piece]:
-        """What an invocation is about, and how it went; a span's outcome only if it is unusual."""
-        words = [(info_text(node.info, node.name), DIM)]
-        if node.outcome is None:
+    def _about(self, span: RecordedSpan) -> list[Piece]:
+        """What an invocation is about, and its outcome; a span's outcome only if it is unusual."""
+        words = [(info_text(span.info, span.name), DIM)]
+        if span.outcome is None:
             words.append(("unfinished", YELLOW))
-        elif node.is_invocation or node.outcome not in ("ok", "exception"):
-            words.append((node.outcome, outcome_style(node.outcome)))
-        if node.status_code is not None:
-            words.append((str(node.status_code), status_style(node.status_code)))
-        return [piece for word in words if word[0] for piece in (("  ", PLAIN), word)]
+        elif span.is_invocation or span.outcome not in ("ok", "exception"):
+            words.append((span.outcome, outcome_style(span.outcome)))
+        if span.status_code is not None:
+            words.append((str(span.status_code), status_style(span.status_code)))
+        return words
 
-    def _summary(self, node: SpanNode) -> str:
-        """What is said in passing: of an invocation more than of other spans."""
-        own = self_ns(node) if self._is_whole and node.children else None
-        parts = [] if own is None else ["self " + self._text(own)]
-        if node.is_invocation and self._is_whole:
-            spans, failed = self._spans[node.invocation_id], self._failed[node.invocation_id]
-            parts += [counted(spans, "span")] if spans > 1 else []
-            parts += [f"{failed} failed"] if failed and spans > 1 else []
-        if node.cpu_ns is not None:
-            parts.append("cpu " + self._text(node.cpu_ns))
-        return ", ".join(parts)
+    def _summary(self, span: RecordedSpan) -> str:
+        """Self time, and the totals of an invocation."""
+        own = self_ns(span) if self._is_whole and span.children else None
+        words = [] if own is None else ["self " + self._text(own)]
+        is_counted = span.is_invocation and self._is_whole
+        spans = self._spans[span.invocation_id] if is_counted else 1
+        words += totals(spans, self._failed[span.invocation_id], span.cpu_ns, self._glyphs)
+        return ", ".join(words)
 
-    def _note_line(self, note: Note, place: _Place) -> str:
-        rails = self._branches(place, "  ", self._glyphs.rail + " ")
-        pieces = _error(note) if note.kind == "exception" else [(note.text, PLAIN)]
+    def _note_line(self, note: Note, position: _Position) -> str:
+        rails = self._branches(position, "  ", self._glyphs.rail + " ")
+        is_error = note.kind == "exception"
+        text = error_text(note.label, note.text) if is_error else note.text
+        pieces = [(text, RED if is_error else PLAIN)]
         pieces += attribute_pieces(note.attributes.items(), self._glyphs)
         word, style = note.kind, DIM
         if note.kind == "log":
@@ -294,43 +287,34 @@ class _Artist:
     def _left(self, text: str, style: str) -> list[Piece]:
         return [*gutter(text, style, self._glyphs), ("  ", PLAIN)]
 
-    def _branches(self, place: _Place, last: str, other: str) -> list[Piece]:
+    def _branches(self, position: _Position, last: str, other: str) -> list[Piece]:
         """The lines that lead to a span; levels that are too deep to be drawn are counted."""
-        above = place.above
-        if above is None:
+        if not position.depth:
             return []
-        parts = [(last if place.is_last else other) + " "]
-        hidden = max(place.depth - self._most, 0)
-        at: _Place = above
-        for _ in range(hidden):
-            at = at.above or at
-        if hidden:
-            parts.append(f"+{hidden:<{_BRANCH_COLUMNS}}")
-        while at.above is not None:
-            parts.append("   " if at.is_last else self._glyphs.rail + "  ")
-            at = at.above
-        return [("".join(reversed(parts)), DIM)]
+        hidden = position.depth - self._levels
+        count = f"+{hidden:<{_BRANCH_COLUMNS}}" if hidden > 0 else ""
+        return [(position.rails + count + (last if position.is_last else other) + " ", DIM)]
 
 
 _WORDS: Final = {"exception": ("error", RED), "dropped": ("dropped", YELLOW)}
 
 
-def _error(note: Note) -> list[Piece]:
-    return [(f"{note.label}: {note.text}" if note.text else note.label, RED)]
-
-
-def _failure(node: SpanNode) -> Note | None:
+def _failure(span: RecordedSpan, notes: Sequence[Note]) -> Note | None:
     """The exception that ended a span: its last one, if nothing happened in the span after it."""
-    if node.outcome != "exception" or not node.notes:
+    if span.outcome != "exception" or not notes:
         return None
-    last = node.notes[-1]
-    ends = [child.end_ns or child.start_ns for child in node.children]
+    ends = [child.end_ns or child.start_ns for child in span.children]
+    last = notes[-1]
     return last if last.kind == "exception" and last.time_ns >= max(ends, default=0) else None
 
 
-def _is_apart(node: SpanNode) -> bool:
+def _is_apart(span: RecordedSpan) -> bool:
     """Whether there is more to be said of a span than how long it took."""
-    return node.failed or node.outcome != "ok" or bool(node.notes)
+    return span.failed or span.outcome != "ok" or _has_notes(span)
+
+
+def _has_notes(span: RecordedSpan) -> bool:
+    return bool(span.events) or span.undelivered is not None
 
 
 def _moment(item: Item) -> int:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-    from typing import BinaryIO
 
-    from enterspan.catalogue.recorded import Recording
+    from enterspan._recording.wire import Reader
+    from enterspan.catalogue.recorded import Usage
 
 
 def add_parser(commands: Any) -> None:
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         code = _compare(options) if options.check else _draft(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read this has seen enough; at its end Python would fail on the rest once more.
+        # The reader has seen enough; at exit Python would fail on the rest once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -97,12 +98,10 @@ def _draft(options: argparse.Namespace) -> int:
     from enterspan.catalogue.draft import MOST_NAMES, Draft
 
     draft = Draft()
-    with _opened(options.file) as file:
-        recording = _recording(file, options.file)
-        draft.add_all(_read(recording, options.file))
+    reader = _go_through(options.file, draft.add_all)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     sys.stdout.write(draft.text(ascii_only=not encoding.lower().startswith("utf")))
-    _say_problems(recording, options.file)
+    _complain(reader)
     if draft.left_out:
         _say(
             f"{options.file}: {draft.left_out:,} spans have more than {MOST_NAMES:,} names, and are"
@@ -117,47 +116,32 @@ def _compare(options: argparse.Namespace) -> int:
 
     catalogue = read_catalogue(_catalogue_path(options))
     comparison = Comparison(catalogue)
-    with _opened(options.file) as file:
-        recording = _recording(file, options.file)
-        comparison.add_all(_read(recording, options.file))
+    reader = _go_through(options.file, comparison.add_all)
     found = comparison.findings()
     for finding in found:
         times = "once" if finding.count == 1 else f"{finding.count:,} times"
         _print(f"{options.file}:{finding.line}: {finding.text} ({times})")
     if comparison.left_out:
-        _print(f"{options.file}: {comparison.left_out:,} more are not told")
-    _say_problems(recording, options.file)
+        _print(f"{options.file}: {comparison.left_out:,} more are not listed")
+    _complain(reader)
     return 1 if found else 0
 
 
-def _opened(path: str) -> BinaryIO:
-    try:
-        if path == "-":
-            return open(sys.stdin.fileno(), "rb", closefd=False)
-        return open(path, "rb")  # noqa: PTH123 - the caller's block closes it
-    except OSError as error:
-        raise ValueError(f"can't read {path!r}: {error.strerror}") from None
+def _go_through(path: str, take: Callable[[Iterator[Usage]], None]) -> Reader:
+    """Give the spans of a file to *take*. Raises ValueError where it can't be read."""
+    from enterspan._recording.source import opened
+    from enterspan._recording.wire import Reader
+    from enterspan.catalogue.recorded import usages
+
+    reader = Reader("stdin" if path == "-" else path)
+    with opened(path, twice=True) as file:
+        take(usages(file, reader))
+    return reader
 
 
-def _recording(file: BinaryIO, path: str) -> Recording:
-    from enterspan.catalogue.recorded import Recording
-
-    return Recording(file, "stdin" if path == "-" else path)
-
-
-def _read(recording: Recording, path: str) -> Any:
-    try:
-        yield from recording.spans()
-    except OSError as error:
-        raise ValueError(f"can't read {path!r}: {error.strerror}") from None
-
-
-def _say_problems(recording: Recording, path: str) -> None:
-    for problem in recording.problems:
-        _say(f"{path}: line {problem.line} is {problem.reason}")
-    more = recording.problem_count - len(recording.problems)
-    if more:
-        _say(f"{path}: {more} more lines could not be read")
+def _complain(reader: Reader) -> None:
+    for complaint in reader.complaints():
+        _say(complaint)
 
 
 def _print(text: str) -> None:

@@ -1,27 +1,26 @@
-"""What a recorded run did outside the catalogue."""
+"""The differences between a recorded run and the catalogue."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
-
-from enterspan._model.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from enterspan.catalogue.declarations import Catalogue, SpanEntry
-    from enterspan.catalogue.recorded import RecordedSpan
+    from enterspan.catalogue.recorded import Usage
 
 MOST_FINDINGS: Final = 10_000
-"""More kinds of findings tell nothing new."""
+"""How many kinds of findings are kept."""
 _SHOWN: Final = 60
 """How much of a value is shown."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """One kind of thing that is not as declared: how often, and on which line it came first."""
+    """One kind of deviation from the catalogue: how often, and on which line it came first."""
 
     line: int
     count: int
@@ -29,7 +28,7 @@ class Finding:
 
 
 class Comparison:
-    """Holds recorded spans against a catalogue; `left_out` counts what went beyond the limit."""
+    """Compares recorded spans with a catalogue; `left_out` counts findings beyond the limit."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.left_out: int = 0
@@ -38,11 +37,10 @@ class Comparison:
         self._known: dict[str, dict[str, Any]] = {
             entry.name: {a.name: a for a in entry.attributes} for entry in catalogue.spans
         }
-        # What is told twice, in events and in finished spans, is counted by either.
-        self._counts: dict[tuple[str, ...], dict[bool, int]] = {}
+        self._counts: dict[tuple[str, ...], int] = {}
         self._first: dict[tuple[str, ...], tuple[int, str]] = {}
 
-    def add_all(self, spans: Iterable[RecordedSpan]) -> None:
+    def add_all(self, spans: Iterable[Usage]) -> None:
         """Go through a recording."""
         for span in spans:
             entry = self._entries.get(span.name)
@@ -56,11 +54,10 @@ class Comparison:
         found: list[Finding] = []
         for key in sorted(self._counts, key=lambda key: (key[1:], key[0])):
             line, shown = self._first[key]
-            count = max(self._counts[key].values())
-            found.append(Finding(line, count, self._text(key, shown)))
+            found.append(Finding(line, self._counts[key], self._text(key, shown)))
         return found
 
-    def _compare(self, span: RecordedSpan, entry: SpanEntry) -> None:
+    def _compare(self, span: Usage, entry: SpanEntry) -> None:
         known = self._known[entry.name]
         for name, value in span.attributes.items():
             attribute = known.get(name)
@@ -74,15 +71,13 @@ class Comparison:
                 if attribute.required and attribute.name not in span.attributes:
                     self._note(span, ("missing", entry.name, attribute.name), "")
 
-    def _note(self, span: RecordedSpan, key: tuple[str, ...], value: Any) -> None:
-        counts = self._counts.get(key)
-        if counts is None:
+    def _note(self, span: Usage, key: tuple[str, ...], value: Any) -> None:
+        if key not in self._counts:
             if len(self._counts) >= MOST_FINDINGS:
                 self.left_out += 1
                 return
-            counts = self._counts[key] = {False: 0, True: 0}
             self._first[key] = span.line, _shown(value)
-        counts[span.is_event] += 1
+        self._counts[key] = self._counts.get(key, 0) + 1
 
     def _text(self, key: tuple[str, ...], shown: str) -> str:
         what, span, *rest = key

@@ -16,37 +16,35 @@ from enterspan.catalogue.toml import key_text, quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from enterspan.catalogue.recorded import RecordedSpan
+    from enterspan.catalogue.recorded import Usage
 
 MOST_NAMES: Final = 10_000
-"""More names of spans, or of a span's attributes, are no names: they have ids in them."""
+"""More names of spans, or of a span's attributes, must have ids in them."""
 
 
 class _Seen:
-    """What was seen of one name."""
+    """The attributes and types that were recorded with one name."""
 
     __slots__ = ("counts", "kinds", "whole")
 
     def __init__(self) -> None:
-        self.whole = {False: 0, True: 0}  # finished spans, by whether they were told in events
-        self.counts: dict[str, dict[bool, int]] = {}
+        self.whole = 0
+        self.counts: dict[str, int] = {}
         self.kinds: dict[str, set[str]] = {}
 
-    def add(self, span: RecordedSpan) -> None:
+    def add(self, span: Usage) -> None:
         """One more span of the name."""
-        source = span.is_event
-        self.whole[source] += span.is_whole
+        self.whole += span.is_whole
         for name, value in span.attributes.items():
             kind = recorded_kind(value)
             if kind is None or (name not in self.kinds and len(self.kinds) >= MOST_NAMES):
                 continue
             self.kinds.setdefault(name, set()).add(kind)
-            counts = self.counts.setdefault(name, {False: 0, True: 0})
-            counts[source] += span.is_whole
+            self.counts[name] = self.counts.get(name, 0) + span.is_whole
 
     def is_required(self, name: str) -> bool:
-        """Whether every span that the file knows whole had the attribute."""
-        return self.counts[name] == self.whole and any(self.whole.values())
+        """Whether every whole span of the file had the attribute."""
+        return self.counts[name] == self.whole > 0
 
 
 class Draft:
@@ -56,7 +54,7 @@ class Draft:
         self.left_out: int = 0
         self._seen: dict[str, _Seen] = {}
 
-    def add_all(self, spans: Iterable[RecordedSpan]) -> None:
+    def add_all(self, spans: Iterable[Usage]) -> None:
         """Go through a recording."""
         for span in spans:
             name = _writable(span.name)
@@ -69,7 +67,7 @@ class Draft:
             seen.add(span)
 
     def text(self, *, ascii_only: bool = False) -> str:
-        """The catalogue in TOML, sorted: the same for all files that tell the same."""
+        """The catalogue in TOML, sorted: equal recordings give equal texts."""
         parts = ["# Drafted from a recording. An attribute that every span had is required.\n"]
         methods = _unique(sorted(self._seen), RESERVED_METHODS, "span")
         for name in sorted(self._seen):

@@ -106,25 +106,25 @@ class Tracks:
         self._free: dict[str, list[_Group]] = {}
         self._of_name: dict[str, int] = {}
 
-    def place(self, spans: Sequence[SpanData]) -> tuple[list[tuple[SpanData, Track]], list[Track]]:
-        """Give each span of a batch its track; and tell which tracks have got a name."""
+    def assign(self, spans: Sequence[SpanData]) -> tuple[list[tuple[SpanData, Track]], list[Track]]:
+        """Give each span of a batch its track; return these, and the tracks that got a name."""
         batch = _Batch(spans)
         named: list[Track] = []
-        placed: list[tuple[SpanData, Track]] = []
+        assigned: list[tuple[SpanData, Track]] = []
         touched: dict[int, Track] = {}
         for span in batch.in_order:
             group = self._group_of(span, batch)
             track = self._track_in(group, span, batch)
             touched[track.number] = track
             batch.tracks[_key(span)] = track
-            placed.append((span, track))
+            assigned.append((span, track))
         for track in touched.values():
             track.settle()
         for invocation_id, root in batch.roots.items():
             self._end(invocation_id, root)
         for group in {id(g): g for g in batch.groups.values()}.values():
             named += self._name(group)
-        return placed, named
+        return assigned, named
 
     def _group_of(self, span: SpanData, batch: _Batch) -> _Group:
         key = span.invocation_id
@@ -238,7 +238,7 @@ class _Batch:
                 self.roots[key] = span
 
     def leave(self, name: str, moment: int, group: _Group) -> None:
-        """Take down when an invocation of this batch leaves its tracks to others."""
+        """Note when an invocation of this batch leaves its tracks to others."""
         # The number is there so that groups need not be compared.
         heappush(self._left.setdefault(name, []), (moment, len(self.groups), group))
 

@@ -42,14 +42,14 @@ class ChromeTraceExporter:
     """An exporter that writes finished spans as Chrome Trace Event JSON.
 
     `path` is a file. It is opened when there is something to write, and then replaced. After every
-    batch it is complete, so it can be opened while the program runs, and whatever became of it.
+    batch it is complete, so it can be opened while the program runs, or after it was killed.
     Parent and forked child write to the same one, each as a process of its own.
 
     Spans that come in one batch are drawn below their parents. A span whose parent comes in a later
-    one is drawn below it too, unless others that overlap it got into the way: then it is drawn on a
+    one is drawn below it too, unless spans that overlap it are there: then it is drawn on a
     track beside.
 
-    Raises OSError where the file can't be written, and TypeError for a path that is none.
+    Raises OSError where the file can't be written, and TypeError for what is not a path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -149,7 +149,7 @@ def _mend(fd: int, end: int) -> None:
 
 
 class _Turn:
-    """A block in which no other process writes to a file; where there is no fork, none does."""
+    """A block in which no other process writes to a file; without fork, none does."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -168,7 +168,7 @@ class _Turn:
         try:
             fcntl.lockf(self._fd, fcntl.LOCK_EX if wanted else fcntl.LOCK_UN)
         except OSError:
-            return  # some network disks have no locks: a file that nobody shares needs none
+            return  # some network disks have no locks; a file of one process needs none
 
 
 # --- events ---------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class ChromeEvents:
 
     def of(self, spans: Sequence[SpanData]) -> list[str]:
         """The events of a batch of spans: parents before children, and names before all."""
-        placed, named = self._tracks.place(spans)
+        assigned, named = self._tracks.assign(spans)
         events: list[str] = []
         if not self._is_named and spans:
             self._is_named = True
@@ -196,7 +196,7 @@ class ChromeEvents:
             events.append(self._metadata("process_name", 0, "name", name))
             events.append(self._metadata("process_labels", 0, "labels", _since(self._origin)))
         events += [self._metadata("thread_name", t.number, "name", t.name) for t in named]
-        for span, track in placed:
+        for span, track in assigned:
             events.append(self._span(span, track))
             events += [self._instant(event, span, track) for event in span.events]
         return events

@@ -35,7 +35,7 @@ class OTLPJsonExporter:
     `path` is a file. It is opened when there is something to write, and then replaced. Parent and
     forked child write to the same one, each batch in one piece.
 
-    Raises OSError where the file can't be written, and TypeError for a path that is none.
+    Raises OSError where the file can't be written, and TypeError for what is not a path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -133,7 +133,7 @@ def _attributes(attributes: Mapping[str, Any], depth: int = 0) -> list[_Message]
 
 
 def _value(value: Any, depth: int = 0) -> _Message:
-    """An AnyValue; a value of any other type becomes a string."""
+    """An AnyValue; what OTLP has no kind for is text."""
     kind: object = type(value)
     if kind is bool:
         return {"boolValue": value}

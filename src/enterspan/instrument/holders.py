@@ -1,8 +1,8 @@
-"""Who holds an object: found in all loaded modules, and made to hold another one instead.
+"""What holds a function: found in all loaded modules, and made to hold another one instead.
 
-That serves for what can't be exchanged in place. Modules' and classes' attributes, and the dicts
-and lists that lie in them (registries, tables of handlers), are changed; what can't be (tuples,
-sets, partials, closures) is told.
+Attributes of modules and classes are changed, and the dicts and lists that lie in them (registries,
+tables of handlers); so are class methods, static methods, properties and the like there. What can't
+be changed (tuples, sets, partials, closures) is reported.
 """
 
 from __future__ import annotations
@@ -10,98 +10,235 @@ from __future__ import annotations
 import functools
 import gc
 import sys
-from types import CellType, MethodType
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from types import CellType, FrameType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from enterspan.instrument.targets import is_class, is_module, live_names_of, names_of
+from enterspan._forms.callables import TracedCallable, TracedFunction, is_ours, original_of
+from enterspan.instrument.targets import (
+    accessors_of,
+    inner,
+    is_module,
+    live_names_of,
+    names_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-_FIXED: Final[dict[type, str]] = {
-    tuple: "a tuple",
-    set: "a set",
-    frozenset: "a frozenset",
-    dict: "a dict",
-    list: "a list",
+_KINDS: Final[dict[type, str]] = {
     functools.partial: "a functools.partial",
     CellType: "a closure",
     MethodType: "a bound method",
 }
-"""What holds a thing without being a name, and how it is told of."""
+"""Holders whose types don't say by their names what they are."""
+
+_CALLED: Final = (classmethod, staticmethod, MethodType)
+_HOLDERS: Final = (
+    *_CALLED,
+    property,
+    functools.cached_property,
+    functools.partialmethod,
+    functools.singledispatchmethod,
+    dict,
+    list,
+    type,
+)
+"""The types of what may hold a function."""
+
+_SINGLE_DISPATCH: Final = cast("Any", functools.singledispatch(print)).__code__
+
+_KNOWN_REFERENCES: Final = 2
+"""Those to a function that is wrapped: of its patch and of its wrapper."""
+
+
+class Move(NamedTuple):
+    """What is to be held in place of what, and the name under which that is reported."""
+
+    old: Any
+    new: Any
+    name: str
 
 
 class Moves:
-    """Things, each with what is to be held in its place; carried out all at once."""
+    """What is to be held in place of what; carried out all at once."""
 
-    __slots__ = ("_names", "_new", "_old")
+    __slots__ = ("_kept", "_moves", "_new")
 
     def __init__(self) -> None:
-        self._names: dict[int, str] = {}
-        self._old: dict[int, Any] = {}
+        self._moves: list[Move] = []
         self._new: dict[int, Any] = {}
+        self._kept: Counter[int] = Counter()
 
-    def add(self, name: str, old: Any, new: Any) -> None:
-        """Have everybody hold `new` who holds `old`, which is reported under a name."""
-        self._names[id(old)] = name
-        self._old[id(old)] = old
-        self._new[id(old)] = new
+    def __bool__(self) -> bool:
+        return bool(self._moves)
 
-    def carry_out(self) -> None:
-        """Change every name, and every place in a dict or a list that has a name."""
-        if not self._old:
-            return
-        for owner in _owners():
+    def add(self, move: Move) -> None:
+        """Have `new` held wherever `old` is."""
+        self._moves.append(move)
+        self._new[id(move.old)] = move.new
+
+    def extend(self, moves: Moves) -> None:
+        """Add others, which have been carried out in part."""
+        for move in moves._moves:
+            self.add(move)
+        self._kept += moves._kept
+
+    def carry_out(  # noqa: C901 - all names of a program pass here
+        self, owners: Iterable[Any], *, everywhere: bool = False
+    ) -> None:
+        """Change every name of some modules and classes, and what is in dicts and lists there.
+
+        Everywhere: in the classes that lie in them as well, each once.
+        """
+        new = self._new
+        waiting, seen = list(owners) if new else [], set()
+        passive: set[type] = set()
+        while waiting:
+            owner = waiting.pop()
+            if id(owner) in seen:
+                continue
+            seen.add(id(owner))
+            in_module = is_module(owner)
             for key, value in names_of(owner).items():
                 kind = type(value)
-                if id(value) in self._new:
-                    _put(owner, key, self._new[id(value)])
-                elif kind is dict or kind is list:
-                    self._change_inside(value)
-                elif (kind is classmethod or kind is staticmethod) and id(
-                    value.__func__
-                ) in self._new:
-                    _put(owner, key, kind(self._new[id(value.__func__)]))
+                if id(value) in new:
+                    put(owner, key, new[id(value)])
+                if kind in passive:
+                    continue
+                if kind is FunctionType or kind is TracedFunction:
+                    if in_module and value.__code__ is _SINGLE_DISPATCH:
+                        self._change_registry(original_of(value))
+                elif not issubclass(kind, _HOLDERS):
+                    passive.add(kind)
+                elif issubclass(kind, type):
+                    if everywhere:
+                        waiting.append(value)
+                else:
+                    changed = self._changed(value, kind)
+                    if changed is not value:
+                        put(owner, key, changed)
+
+    def carry_out_everywhere(self) -> None:
+        """Change every name in all loaded modules but our own, and in their classes."""
+        modules = [
+            module
+            for name, module in list(sys.modules.items())
+            if is_module(module) and name.partition(".")[0] != "enterspan"
+        ]
+        self.carry_out(modules, everywhere=True)
+
+    def cancel(self, new: Any) -> None:
+        """Forget what was to have `new` in its place."""
+        self._moves = [move for move in self._moves if move.new is not new]
+        self._new = {id(move.old): move.new for move in self._moves}
+
+    def held(self) -> Moves:
+        """Those whose old things are held by more than what is known."""
+        moves = [Move(object(), None, ""), *self._moves]
+        least, *counts = [sys.getrefcount(move.old) for move in moves]
+        held = Moves()
+        for move, count in zip(self._moves, counts, strict=True):
+            known = 0 if is_ours(move.old) else _KNOWN_REFERENCES + self._kept[id(move.old)]
+            if count > least + known:
+                held.add(move)
+        held._kept = self._kept
+        return held
+
+    def holders(self) -> dict[str, list[str]]:
+        """What kinds of holders hold the old things, by the things' names."""
+        names = {id(move.old): move.name for move in self._moves}
+        mine = {id(original) for _, original in _originals.values()}
+        for move in self._moves:
+            if is_ours(move.new):
+                mine.update(map(id, move.new.holders()))
+        kinds: dict[str, list[str]] = {}
+        for holder in _holders_of(names.keys()):
+            kind = type(holder)
+            if id(holder) in mine or _is_passing(kind):
+                continue
+            for thing in gc.get_referents(holder):
+                if id(thing) in names:
+                    told = kinds.setdefault(names[id(thing)], [])
+                    if _kind(kind) not in told:
+                        told.append(_kind(kind))
+        return kinds
+
+    # --- one value ---
+
+    def _changed(self, value: Any, kind: type) -> Any:
+        """What is to lie in place of a value, which may have been changed inside."""
+        if kind is dict or kind is list:
+            self._change_inside(value)
+        elif issubclass(kind, (functools.cached_property, functools.partialmethod)):
+            new = self._new.get(id(inner(value, "func")))
+            if new is not None:
+                object.__setattr__(value, "func", new)
+        elif issubclass(kind, functools.singledispatchmethod):
+            self._change_registry(inner(value, "dispatcher"))
+        elif issubclass(kind, _CALLED) or issubclass(kind, property):
+            return self._rebuilt(value)
+        return value
 
     def _change_inside(self, found: Any) -> None:
-        places = list(found.items()) if type(found) is dict else enumerate(found)
-        for place, item in places:
+        if self._new.keys().isdisjoint(map(id, found.values() if type(found) is dict else found)):
+            return
+        for place, item in list(found.items() if type(found) is dict else enumerate(found)):
             if id(item) in self._new:
                 found[place] = self._new[id(item)]
 
-    def left(self) -> dict[str, list[str]]:
-        """What kinds of holders still hold the old things, by the things' names."""
-        kinds: dict[str, list[str]] = {}
-        mine = tuple(self._old.values())
-        for holder in gc.get_referrers(*mine) if mine else ():
-            if type(holder) not in _FIXED or holder is self._old or holder is mine:
-                continue
-            for thing in gc.get_referents(holder):
-                if id(thing) in self._old:
-                    told = kinds.setdefault(self._names[id(thing)], [])
-                    if _FIXED[type(holder)] not in told:
-                        told.append(_FIXED[type(holder)])
-        return kinds
+    def _change_registry(self, dispatcher: Any) -> None:
+        for kind, function in list(getattr(dispatcher, "registry", {}).items()):
+            if id(function) in self._new:
+                dispatcher.register(kind, self._new[id(function)])
+
+    def _rebuilt(self, value: Any) -> Any:
+        """A descriptor with the new functions: the original one, if it has had these before."""
+        parts = _parts(value)
+        if not any(id(part) in self._new for part in parts):
+            return value
+        wanted = [self._new.get(id(part), part) for part in parts]
+        original = _originals.pop(id(value), (value, value))[1]
+        if all(has is want for has, want in zip(_parts(original), wanted, strict=True)):
+            return original
+        made = _copy_with(value, wanted)
+        _originals[id(made)] = made, original
+        if original is value:
+            self._kept.update(map(id, parts))
+        return made
 
 
-def _owners() -> Iterator[Any]:
-    """All loaded modules but our own, and the classes that lie in them, each once."""
-    seen: set[int] = set()
-    waiting: list[Any] = [
-        module
-        for name, module in list(sys.modules.items())
-        if is_module(module) and name.partition(".")[0] != "enterspan"
-    ]
-    while waiting:
-        owner = waiting.pop()
-        if id(owner) in seen:
-            continue
-        seen.add(id(owner))
-        yield owner
-        waiting += [value for value in names_of(owner).values() if is_class(value)]
+_originals: dict[int, tuple[Any, Any]] = {}
+"""Descriptors that were made, by their ids, with those in whose places they lie."""
 
 
-def _put(owner: Any, key: str, value: Any) -> None:
+def _parts(value: Any) -> tuple[Any, ...]:
+    return accessors_of(value) if issubclass(type(value), property) else (inner(value, "__func__"),)
+
+
+def _copy_with(value: Any, parts: list[Any]) -> Any:
+    """A descriptor of the same kind with other functions."""
+    kind: Any = type(value)
+    if kind is MethodType:
+        return MethodType(parts[0], value.__self__)
+    if kind is property:  # not all at once: a doc that is given is another than the getter's
+        made = value
+        for name, part in zip(("getter", "setter", "deleter"), parts, strict=True):
+            made = made if part is None else getattr(made, name)(part)
+        return made
+    bases: Any = property, classmethod, staticmethod
+    base = next(base for base in bases if base in kind.__mro__)
+    made = kind.__new__(kind)  # its constructor may be of its own kind
+    base.__init__(made, *parts, *([value.__doc__] if base is property else []))
+    vars(made).update({k: v for k, v in vars(value).items() if k != "__wrapped__"})
+    return made
+
+
+# --- where they are -------------------------------------------------------------------------------
+
+
+def put(owner: Any, key: str, value: Any) -> None:
+    """Set an attribute, whatever a module or a metaclass of its own kind does about that."""
     if is_module(owner):
         live_names_of(owner)[key] = value
         return
@@ -109,3 +246,33 @@ def _put(owner: Any, key: str, value: Any) -> None:
         type.__setattr__(owner, key, value)
     except TypeError:
         return  # a class that is not made by Python code
+
+
+_AT_ONCE: Final = 64
+"""How many objects are asked for their referents at once; most have nothing to do with us."""
+
+
+def _holders_of(wanted: Any) -> Iterator[Any]:
+    """The objects that hold some of the wanted ids, in one pass over all there are."""
+    # A module holds its dict and no more; and `_asyncio` never ends to say so (CPython 3.12.1).
+    objects = [each for each in gc.get_objects() if type(each) is not ModuleType]
+    for at in range(0, len(objects), _AT_ONCE):
+        some = objects[at : at + _AT_ONCE]
+        if not wanted.isdisjoint(map(id, gc.get_referents(*some))):
+            for one in some:
+                if not wanted.isdisjoint(map(id, gc.get_referents(one))):
+                    yield one
+
+
+def _is_passing(kind: type) -> bool:
+    """Whether a holder is a frame or our own, and so is no holder that calls."""
+    return (
+        kind is FrameType
+        or issubclass(kind, (TracedCallable, ModuleType))
+        or str(names_of(kind).get("__module__")).startswith("enterspan.")
+    )
+
+
+def _kind(kind: type) -> str:
+    name = _KINDS.get(kind) or kind.__name__
+    return name if name.startswith("a ") else f"a {name}"

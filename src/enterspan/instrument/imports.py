@@ -1,14 +1,15 @@
-"""Modules to come: whoever waits for one is told when it has been executed.
+"""Modules to come: an instrumentation is called when one that it wants has been executed.
 
-A finder in front of the others finds nothing itself. It asks them, and where somebody may want the
-module it puts itself between the import system and the module's loader, until the moment before the
-module is executed: the module sees its own loader and spec. While nobody waits for anything, the
-finder is not there.
+wrapt's post-import hooks know modules by their exact names, and can't be taken back. So there is a
+finder in front of the others, while an instrumentation waits. It finds nothing itself: it asks
+them, and puts a proxy between the import system and the loader of a module that is wanted, until
+the moment before the module is executed: the module sees its own loader and spec.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from wrapt import BaseObjectProxy
@@ -23,39 +24,51 @@ if TYPE_CHECKING:
 
 
 class Waiting(Protocol):
-    """Somebody who waits for modules."""
+    """What waits for modules."""
 
     def wants(self, name: str) -> bool:
         """Whether a module of this name is waited for."""
         ...
 
     def arrived(self, name: str, module: ModuleType) -> None:
-        """The module has been executed."""
+        """Called when the module has been executed, in the thread of the import."""
+        ...
+
+    def settled(self) -> None:
+        """Called when the import that brought it, and maybe others, has ended."""
         ...
 
 
+class _Imports(threading.local):
+    """How many wanted modules are being executed in a thread, one inside the other."""
+
+    depth = 0
+
+
 class Finder:
-    """The finder of `sys.meta_path` that has modules announced."""
+    """The finder of `sys.meta_path` through which wanted modules are noticed."""
 
     def __init__(self) -> None:
         self._waiting: tuple[Waiting, ...] = ()
+        self._imports = _Imports()
 
     def add(self, waiting: Waiting) -> None:
-        """Tell somebody of the modules that come from now on."""
+        """Call an instrumentation for the modules that come from now on."""
         self._waiting = (*self._waiting, waiting)
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
 
     def remove(self, waiting: Waiting) -> None:
-        """Tell somebody no more."""
+        """Call it no more."""
         self._waiting = tuple([known for known in self._waiting if known is not waiting])
         if not self._waiting and self in sys.meta_path:
-            sys.meta_path.remove(self)
+            # Another list: a thread that goes through this one would miss the next finder.
+            sys.meta_path = [finder for finder in sys.meta_path if finder is not self]
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Ask the other finders; None where nobody waits for the module."""
+        """Ask the other finders; None for a module that nothing waits for."""
         if not any(waiting.wants(name) for waiting in self._waiting):
             return None
         for other in list(sys.meta_path):
@@ -68,15 +81,27 @@ class Finder:
                 return spec
         return None
 
+    def execute(self, module: ModuleType, loader: Any) -> None:
+        """Execute a module, and announce it unless it is still lazy."""
+        imports = self._imports
+        was_lazy = is_lazy(module)
+        imports.depth += 1
+        try:
+            loader.exec_module(module)
+        finally:
+            imports.depth -= 1
+        if was_lazy or not watch_lazy(module):
+            self.announce(live_names_of(module).get("__name__", ""))
+
     def announce(self, name: str) -> None:
         """Say that a module has been executed; what it left in `sys.modules` counts."""
         module: Any = sys.modules.get(name)
-        if not is_module(module):
-            return
         for waiting in self._waiting:
             try:
-                if waiting.wants(name):
+                if is_module(module) and waiting.wants(name):
                     waiting.arrived(name, module)
+                if not self._imports.depth:
+                    waiting.settled()
             except Exception as error:
                 warn_once(waiting, f"import of {name}: instrumenting it for", error)
 
@@ -88,7 +113,7 @@ _Spec: Any = type(sys.__spec__)  # importlib.machinery.ModuleSpec, which costs a
 
 
 class Announcing(BaseObjectProxy[Any]):
-    """A loader that has the module announced when it has been executed, and is then out of it."""
+    """A loader that announces the module when it has been executed, and is then out of it."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Execute the module with its own loader."""
@@ -99,13 +124,10 @@ class Announcing(BaseObjectProxy[Any]):
             spec.loader = loader
         if names.get("__loader__") is self:
             names["__loader__"] = loader
-        was_lazy = is_lazy(module)
-        loader.exec_module(module)
-        if was_lazy or not watch_lazy(module):
-            finder.announce(names.get("__name__", ""))
+        finder.execute(module, loader)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickle what is inside: in another process nobody waits."""
+        """Pickle what is inside: in another process nothing waits."""
         return self.__wrapped__.__reduce_ex__(protocol)
 
 
@@ -137,7 +159,7 @@ def watch_unfinished(module: ModuleType) -> bool:
 
 
 class _Unfinished(_Spec):  # type: ignore[misc]
-    """The spec of a module that was being imported when somebody began to wait for it."""
+    """The spec of a module that was being imported when it began to be waited for."""
 
     def __setattr__(self, key: str, value: Any) -> None:
         """Notice the end of the import, and be an ordinary spec again."""

@@ -3,56 +3,61 @@
 from __future__ import annotations
 
 import sys
-from types import FunctionType, MappingProxyType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from time import perf_counter
+from types import MappingProxyType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from enterspan._forms.traced import Options, parameter_names
+from enterspan._forms.callables import Wrapping, is_function, original_of
 from enterspan._model.values import DEFAULT_LIMITS, clean_text
-from enterspan.instrument.bodies import BodyError
 from enterspan.instrument.holders import Moves
 from enterspan.instrument.imports import finder, watch_lazy, watch_unfinished
-from enterspan.instrument.obstacles import obstacle_at, obstacle_in, refused_module
 from enterspan.instrument.patches import (
-    BodyPatch,
     Claim,
-    StandIn,
-    claim_body,
-    claim_object,
+    Patch,
+    patch_of,
     patching,
-    release,
     traces_itself,
 )
 from enterspan.instrument.patterns import ALL_NAMES, GRAMMAR, Asked, Names, Pattern
 from enterspan.instrument.targets import (
-    Spot,
+    Location,
     home_of_callable,
     is_class,
     is_compiled,
     is_module,
     is_passive,
     is_replaceable,
+    location_at,
+    locations_in,
+    locations_of_class,
     module_name,
     pieces_of,
     replaced_inside,
-    spot_at,
-    spots_in,
-    spots_of_class,
+)
+from enterspan.instrument.unsupported import (
+    Package,
+    is_looker,
+    package_of,
+    refused_module,
+    unchangeable,
+    unsupported,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from enterspan._span.switchboard import Switchboard
+    from enterspan._forms.options import Options
+    from enterspan._span.tracer import Tracer
 
 
 def instrument(
-    board: Switchboard, targets: Sequence[object], exclude: object, options: Options
+    tracer: Tracer, targets: Sequence[object], exclude: object, options: Options
 ) -> Instrumentation:
     """Wrap what the targets pick; TypeError or ValueError for a target that can't be read."""
     if not targets:
         raise TypeError(f"instrument needs something to instrument: {GRAMMAR}")
     made = Instrumentation(
-        board,
+        tracer,
         [_read(target) for target in targets],
         [_read(target) for target in _listed(exclude)],
         options,
@@ -81,34 +86,33 @@ class Given:
     __slots__ = ("thing",)
 
     def __init__(self, thing: Any) -> None:
-        """Find it; ValueError where no name leads to something that only a name can lead to."""
+        """Find it; ValueError where no name leads to a function."""
         self.thing = thing
-        if not (is_module(thing) or is_class(thing) or pieces_of(thing)):
+        if not (is_module(thing) or is_class(thing)):
             home_of_callable(thing)
 
     def names_in(self, module: str) -> Sequence[Names]:
         """A module is looked for again when it is reloaded."""
         return (ALL_NAMES,) if is_module(self.thing) and module_name(self.thing) == module else ()
 
-    def spots(self) -> Iterable[tuple[Spot, Asked]]:
+    def locations(self) -> list[tuple[Location, Asked]]:
         """What it comes to, and how closely that was asked for."""
         thing = self.thing
         if is_module(thing):
-            return _picked(module_name(thing), thing, ALL_NAMES)
+            name = module_name(thing)
+            return _picked(name, thing, ALL_NAMES, list(locations_in(name, thing)))
         if is_class(thing):
-            return [(s, Asked.BY_MODULE) for s in spots_of_class(thing) if ALL_NAMES.pick(s.name)]
+            return _methods(thing, Asked.BY_MODULE)
         return [(home_of_callable(thing), Asked.BY_NAME)]
 
-    def covers(self, spot: Spot) -> bool:
-        """Whether something at a spot is this, or belongs to it."""
+    def covers(self, location: Location) -> bool:
+        """Whether something at a location is this, or belongs to it."""
         thing = self.thing
         if is_module(thing):
-            return module_name(thing) == spot.module
+            return module_name(thing) == location.module
         if is_class(thing):
-            return any(spot.owner is s.owner for s in spots_of_class(thing))
-        mine = {id(piece.function) for piece in pieces_of(thing) or ()} | {id(thing)}
-        there = {id(piece.function) for piece in pieces_of(spot.value) or ()} | {id(spot.value)}
-        return not mine.isdisjoint(there)
+            return any(location.owner is each.owner for each in locations_of_class(thing))
+        return not _functions_of(thing).isdisjoint(_functions_of(location.value))
 
     @property
     def text(self) -> Any:
@@ -119,16 +123,27 @@ class Given:
 Target: TypeAlias = "Pattern | Given"
 
 
-def _picked(name: str, module: ModuleType, names: Names) -> list[tuple[Spot, Asked]]:
+def _functions_of(value: Any) -> set[int]:
+    every = (value, *[piece.function for piece in pieces_of(value) or ()])
+    return {id(original_of(each)) for each in every}
+
+
+def _picked(
+    name: str, module: ModuleType, names: Names, every: list[Location]
+) -> list[tuple[Location, Asked]]:
     """What is meant by the names of a pattern in a module, and how closely it was asked for."""
     if not names.is_exact:
-        return [(s, names.asked) for s in spots_in(name, module) if names.pick(s.name)]
-    found = spot_at(name, module, names.text)
+        return [(at, names.asked) for at in every if names.pick(at.name)]
+    found = location_at(name, module, names.text)
     if found is None:
         return []
     if is_class(found.value):
-        return [(s, names.asked) for s in spots_of_class(found.value) if ALL_NAMES.pick(s.name)]
+        return _methods(found.value, names.asked)
     return [] if is_module(found.value) else [(found, Asked.BY_NAME)]
+
+
+def _methods(cls: Any, asked: Asked) -> list[tuple[Location, Asked]]:
+    return [(at, asked) for at in locations_of_class(cls) if ALL_NAMES.pick(at.name)]
 
 
 class Instrumentation:
@@ -138,16 +153,19 @@ class Instrumentation:
     """
 
     def __init__(  # internal
-        self, board: Switchboard, targets: list[Target], exclude: list[Target], options: Options
+        self, tracer: Tracer, targets: list[Target], exclude: list[Target], options: Options
     ) -> None:
-        self._board = board
+        self._tracer = tracer
         self._targets = targets
         self._exclude = exclude
-        self._options = options
-        self._patches: dict[int, BodyPatch | StandIn] = {}
+        self._wrapping = Wrapping(tracer, options)
+        self._patches: dict[int, Patch] = {}
         self._wrapped: dict[str, None] = {}
         self._skipped: dict[str, str] = {}
         self._met: set[int] = set()  # the targets that picked something, by their places
+        self._held = Moves()  # what is held elsewhere: looked for when an import has ended
+        self._unseen = Moves()  # what can't be changed holds it
+        self._seconds = 0.0
         self._removed = False
 
     # --- what it says ---
@@ -159,7 +177,15 @@ class Instrumentation:
 
     @property
     def skipped(self) -> Mapping[str, str]:
-        """What was picked and left alone, or is still called unseen by some: name and reason."""
+        """What was picked and left alone, or is also held where it is called unseen, and why.
+
+        What else holds a function is looked for when this is read.
+        """
+        with patching:
+            unseen = self._unseen.held()
+            self._unseen = Moves()
+            for name, kinds in (unseen.holders() if unseen else {}).items():
+                self._skipped[name] = f"{', '.join(kinds)} holds it too, and calls it unseen"
         return MappingProxyType(dict(self._skipped))
 
     @property
@@ -168,6 +194,16 @@ class Instrumentation:
         return tuple(
             [target.text for at, target in enumerate(self._targets) if at not in self._met]
         )
+
+    @property
+    def seconds(self) -> float:
+        """How long it took to wrap all this, in seconds; the modules' own imports don't count."""
+        return self._seconds
+
+    def summary(self) -> str:
+        """What it did and what that cost, in one line: `wrapped 3,786 functions in 0.4 s`."""
+        count = len(self._wrapped)
+        return f"wrapped {count:,} function{'' if count == 1 else 's'} in {self._seconds:.1f} s"
 
     def __repr__(self) -> str:
         """Show how much there is."""
@@ -185,11 +221,21 @@ class Instrumentation:
                 return
             self._removed = True
             finder.remove(self)
-            moves = Moves()
-            for patch in reversed(self._patches.values()):
-                release(patch, self, moves)
-            moves.carry_out()
+            self._release(reversed(self._patches.values())).carry_out_everywhere()
             self._patches.clear()
+            self._unseen = Moves()
+
+    def _release(self, patches: Iterable[Patch]) -> Moves:
+        """Put originals back in their places; what is still held elsewhere is returned."""
+        moves = Moves()
+        owners: dict[int, Any] = {}
+        for patch in patches:
+            module = patch.module
+            patch.drop(self, moves, package_of(module).path)
+            for owner in (sys.modules.get(module), patch.owner):
+                owners[id(owner)] = owner
+        moves.carry_out([owner for owner in owners.values() if is_module(owner) or is_class(owner)])
+        return moves.held()
 
     def __enter__(self) -> Instrumentation:  # noqa: PYI034 - Self needs an import here
         """Give this."""
@@ -210,12 +256,12 @@ class Instrumentation:
                 if self.wants(name) and is_module(module) and not watch_lazy(module):
                     watch_unfinished(module)
                     self.arrived(name, module)
-            moves = Moves()
+            begun = perf_counter()
             for at, target in enumerate(self._targets):
                 if type(target) is Given:
-                    for spot, asked in target.spots():
-                        self._take(at, spot, moves, asked)
-            self._carry_out(moves)
+                    self._take_given(at, target.locations())
+            self._seconds += perf_counter() - begun
+            self.settled()
 
     def wants(self, name: str) -> bool:  # internal
         """Whether there may be something for this in a module of this name."""
@@ -225,18 +271,17 @@ class Instrumentation:
         """Wrap what was asked for in a module that has been executed."""
         self._look_at(name, module, self._names_in(name))
 
-    def _look_at(
-        self, name: str, module: ModuleType, wanted: Iterable[tuple[int, Names]], only: str = ""
-    ) -> None:
+    def settled(self) -> None:  # internal
+        """Look for what is held elsewhere, once for all modules of an import that has ended."""
         with patching:
-            if self._removed:
+            held = self._held.held()
+            self._held = Moves()
+            if self._removed or not held:
                 return
-            moves = Moves()
-            for at, names in wanted:
-                for spot, asked in _picked(name, module, names):
-                    if only in ("", spot.name.partition(".")[0]):
-                        self._take(at, spot, moves, asked)
-            self._carry_out(moves)
+            begun = perf_counter()
+            held.carry_out_everywhere()
+            self._unseen.extend(held.held())
+            self._seconds += perf_counter() - begun
 
     def wants_main(self, name: str) -> bool:  # internal
         """Whether there may be something for this in a program, whose module has a name too."""
@@ -245,6 +290,70 @@ class Instrumentation:
     def main_defines(self, name: str, module: ModuleType, defined: str) -> None:  # internal
         """Wrap what was asked for of what a program has just defined; its module has two names."""
         self._look_at(name, module, self._targets_in(name), defined)
+        self.settled()
+
+    def _look_at(
+        self, name: str, module: ModuleType, wanted: Iterable[tuple[int, Names]], only: str = ""
+    ) -> None:
+        with patching:
+            if self._removed:
+                return
+            begun = perf_counter()
+            every = list(locations_in(name, module))
+            self._learn(name, module, every)
+            picked: list[tuple[int, list[tuple[Location, Asked]]]] = [
+                (at, _picked(name, module, names, every)) for at, names in wanted
+            ]
+            if only:
+                picked = [
+                    (at, [pick for pick in some if pick[0].name.partition(".")[0] == only])
+                    for at, some in picked
+                ]
+            self._take_all(picked)
+            self._seconds += perf_counter() - begun
+
+    def _take_all(self, picked: list[tuple[int, list[tuple[Location, Asked]]]]) -> None:
+        """Wrap what lies at some locations, and put that in place in their modules."""
+        moves = Moves()
+        owners: dict[int, Any] = {}
+        for at, locations in picked:
+            for location, asked in locations:
+                if self._take(at, location, moves, asked):
+                    for owner in (sys.modules.get(location.module), location.owner):
+                        owners[id(owner)] = owner
+        moves.carry_out([owner for owner in owners.values() if is_module(owner) or is_class(owner)])
+        self._held.extend(moves)
+
+    def _take_given(self, at: int, locations: list[tuple[Location, Asked]]) -> None:
+        for name in {location.module for location, _ in locations}:
+            module: Any = sys.modules.get(name)
+            if is_module(module):
+                self._learn(name, module, list(locations_in(name, module)))
+        self._take_all([(at, locations)])
+
+    def _learn(self, name: str, module: ModuleType, locations: list[Location]) -> None:
+        """Look at a module from which something may be picked."""
+        package = package_of(name)
+        if package.learn(module, locations):
+            self._reconsider(package)
+
+    def _reconsider(self, package: Package) -> None:
+        """Put back what turns out to be unsupported, by a function that was loaded later."""
+        late: list[Patch] = []
+        for patch in self._patches.values():
+            if patch.module.partition(".")[0] != package.name:
+                continue
+            patch.move(package.path)
+            function = original_of(patch.current)
+            reason = package.reason(function) if is_function(function) else None
+            if reason is not None:
+                late.append(patch)
+                self._held.cancel(patch.current)
+                self._wrapped.pop(patch.name, None)
+                self._skipped[patch.name] = reason
+        self._held.extend(self._release(late))
+        for patch in late:
+            del self._patches[id(patch)]
 
     def _names_in(self, module: str) -> Iterator[tuple[int, Names]]:
         if not module.endswith(".__main__"):  # that is executed under another name
@@ -255,53 +364,61 @@ class Instrumentation:
             for names in target.names_in(module):
                 yield at, names
 
-    def _take(self, at: int, spot: Spot, moves: Moves, asked: Asked) -> None:
-        """Wrap what lies at a spot, or say why not."""
-        reason = self._excluded(spot) or refused_module(spot.module)
+    def _take(self, at: int, location: Location, moves: Moves, asked: Asked) -> bool:
+        """Wrap what lies at a location, or note why not; whether it was done."""
+        reason = refused_module(location.module)
+        if reason is None and self._exclude:
+            reason = self._excluded(location)
         if reason is None:
             try:
-                reason = self._wrap(spot, moves, asked)
-            except (BodyError, ValueError) as error:
+                reason = self._wrap(location, moves, asked)
+            except ValueError as error:
                 reason = str(error)
             except Exception as error:
                 reason = f"it raises {type(error).__name__} when it is looked at"
         if reason == "":
-            return
+            return False
         self._met.add(at)
         if reason is None:
-            self._wrapped[spot.full_name] = None
-            self._skipped.pop(spot.full_name, None)
-        elif spot.full_name not in self._wrapped:
-            self._skipped[spot.full_name] = reason
+            self._wrapped[location.full_name] = None
+            self._skipped.pop(location.full_name, None)
+        elif location.full_name not in self._wrapped:
+            self._skipped[location.full_name] = reason
+        return reason is None
 
-    def _wrap(self, spot: Spot, moves: Moves, asked: Asked) -> str | None:
-        """Wrap what lies at a spot: None if that was done, else why not ("": it is no function)."""
-        value: Any = replaced_inside(spot.value)
+    def _wrap(self, location: Location, moves: Moves, asked: Asked) -> str | None:
+        """Wrap what lies at a location: None if that was done, else why not ("": no function)."""
+        value: Any = replaced_inside(location.value)
         if issubclass(type(value), MethodType) and asked is not Asked.BY_NAME:
             return ""
-        if traces_itself(value, self._board):
+        reason = unchangeable(location.owner)
+        if reason is not None:
+            return reason
+        pieces = pieces_of(location.value)
+        if pieces is None and traces_itself(value, self._tracer):
             return "it is traced already"
-        pieces = pieces_of(spot.value)
         if pieces is None:
-            return self._replace(spot, value, moves, asked)
+            return self._wrap_object(location, value, moves, asked)
         reasons = [
-            self._exchange(piece.function, _span_name(spot) + piece.suffix) for piece in pieces
+            self._wrap_function(location, piece.function, piece.suffix, moves) for piece in pieces
         ]
         return None if None in reasons else reasons[0]
 
-    def _exchange(self, function: FunctionType, name: str) -> str | None:
-        """Exchange a function's body, or say why not."""
-        if traces_itself(function, self._board):
+    def _wrap_function(
+        self, location: Location, function: Any, suffix: str, moves: Moves
+    ) -> str | None:
+        if traces_itself(function, self._tracer):
             return "it is traced already"
-        reason = obstacle_in(function)
+        package = package_of(location.module)
+        reason = unsupported(original_of(function), package)
         if reason is None:
-            options = self._options_for(name, parameter_names(function))
-            patch = claim_body(function, Claim(self, self._board, options))
-            self._patches[id(patch)] = patch
+            self._claim(location, function, _span_name(location) + suffix, package, moves)
         return reason
 
-    def _replace(self, spot: Spot, value: Any, moves: Moves, asked: Asked) -> str | None:
-        """Have something that is no plain function replaced, or say why not."""
+    def _wrap_object(
+        self, location: Location, value: Any, moves: Moves, asked: Asked
+    ) -> str | None:
+        """Wrap something that is no Python function, or say why not."""
         named = asked is Asked.BY_NAME
         if not callable(value):
             return "" if is_passive(value) and not named else f"it is {_kind(value)}, no function"
@@ -309,43 +426,34 @@ class Instrumentation:
             return f"it is {_kind(value)}, no function; name it to have it wrapped"
         if asked is Asked.BROADLY and is_compiled(value):
             return "it is written in C; name its module to have it wrapped"
-        reason = obstacle_at(spot.owner)
-        if reason is None:
-            options = self._options_for(_span_name(spot), ())
-            claim = Claim(self, self._board, options)
-            patch = claim_object(value, claim, moves, spot.full_name)
-            self._patches[id(patch)] = patch
-        return reason
+        if is_looker(value):
+            return "it looks at the frame that called it"
+        self._claim(location, value, _span_name(location), package_of(location.module), moves)
+        return None
 
-    def _options_for(self, name: str, known: tuple[str, ...]) -> Options:
-        """The options of one function: those names to capture that it has."""
-        options = self._options
-        wanted = options.capture_args
-        if isinstance(wanted, tuple):
-            wanted = tuple([arg for arg in wanted if arg in known])
-        return Options(
-            name,
-            options.attributes,
-            wanted,
-            options.capture_return,
-            options.min_duration,
-            options.redact,
-        )
+    def _claim(
+        self, location: Location, value: Any, name: str, package: Package, moves: Moves
+    ) -> None:
+        patch = patch_of(value, location)
+        patch.add(Claim(self, self._wrapping, name), moves, package.path)
+        self._patches[id(patch)] = patch
 
-    def _carry_out(self, moves: Moves) -> None:
-        moves.carry_out()
-        for name, kinds in moves.left().items():
-            self._skipped[name] = f"{', '.join(kinds)} holds it too, and calls it unseen"
-
-    def _excluded(self, spot: Spot) -> str | None:
+    def _excluded(self, location: Location) -> str | None:
         for target in self._exclude:
-            if target.covers(spot):
+            if target.covers(location):
                 return f"excluded by {target.text}"
         return None
 
 
-def _span_name(spot: Spot) -> str:
-    return clean_text(spot.name, DEFAULT_LIMITS.name_bytes)
+_SHORT: Final = 60
+"""A qualified name as short as this is a span's name as it is."""
+
+
+def _span_name(location: Location) -> str:
+    name = location.name
+    if len(name) < _SHORT and name.isascii():
+        return name
+    return clean_text(name, DEFAULT_LIMITS.name_bytes)
 
 
 def _kind(value: Any) -> str:

@@ -9,121 +9,88 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from enterspan._forms.callables import TracedCallable
-from enterspan._forms.traced import is_traced
-from enterspan.instrument.bodies import copy_of, settle_own, traced_body
+from enterspan._forms.callables import Wrapping, inside, is_ours, is_traced_by
+from enterspan.instrument.holders import Move, Moves
 
 if TYPE_CHECKING:
-    from types import CodeType
-
-    from enterspan._forms.traced import Options
-    from enterspan._span.switchboard import Switchboard
-    from enterspan.instrument.holders import Moves
+    from enterspan._span.tracer import Tracer
+    from enterspan.instrument.targets import Location
 
 
 class Claim(NamedTuple):
     """One wish to have a function traced."""
 
     owner: object
-    board: Switchboard
-    options: Options
+    wrapping: Wrapping
+    name: str
+    """Of the spans."""
 
 
-class _Claims:
-    """The claims on one thing, in the order in which they were made."""
+class Patch:
+    """A callable with a wrapper in its place, wherever it is held."""
 
-    def __init__(self) -> None:
-        self._claims: list[Claim] = []
+    __slots__ = ("_claims", "_original", "current", "module", "name", "owner")
 
-    def __bool__(self) -> bool:
-        return bool(self._claims)
-
-    def counting(self) -> dict[Switchboard, Options]:
-        """The options that count, for each Tracing that wants this traced."""
-        chosen: dict[Switchboard, Options] = {}
-        for claim in self._claims:
-            chosen.setdefault(claim.board, claim.options)
-        return chosen
-
-    def add(self, claim: Claim) -> bool:
-        """Add one, unless its owner has one already; whether that changes what counts."""
-        if any(known.owner is claim.owner for known in self._claims):
-            return False
-        before = self.counting()
-        self._claims.append(claim)
-        return self.counting() != before
-
-    def drop(self, owner: object) -> bool:
-        """Give up an owner's claim; whether that changes what counts."""
-        before = self.counting()
-        self._claims = [claim for claim in self._claims if claim.owner is not owner]
-        return self.counting() != before
-
-
-class BodyPatch:
-    """A plain function whose body is exchanged in place."""
-
-    def __init__(self, function: FunctionType) -> None:
-        self._function = weakref.ref(function)
-        self._original: CodeType = function.__code__
-        self._current: CodeType = function.__code__
-        self.claims = _Claims()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the function still runs what was put there last."""
-        function = self._function()
-        return function is not None and function.__code__ is self._current
-
-    def update(self) -> None:
-        """Let the function run what the claims ask for; what another tool has put there stays."""
-        function = self._function()
-        if function is None or function.__code__ is not self._current:
-            return
-        code = self._original
-        for board, options in self.claims.counting().items():
-            code = traced_body(copy_of(function, code), board, options)
-        function.__code__ = self._current = code
-
-
-class StandIn:
-    """Something that is no plain function, and has a wrapper in its place wherever it is held."""
-
-    __slots__ = ("_name", "_original", "claims", "current")
-
-    def __init__(self, original: Any, name: str) -> None:
-        self._name = name
+    def __init__(self, original: Any, location: Location) -> None:
         self._original = original
+        self._claims: tuple[Claim, ...] = ()
         self.current: Any = original
-        self.claims = _Claims()
+        self.module, self.owner, self.name = location.module, location.owner, location.full_name
 
-    def update(self, moves: Moves) -> None:
-        """Make what the claims ask for, to be put there."""
+    def add(self, claim: Claim, moves: Moves, path: str) -> None:
+        """Add a claim, unless its owner has one already."""
+        if all(known.owner is not claim.owner for known in self._claims):
+            before = self._claims
+            self._claims = (*before, claim)
+            try:
+                self._update(before, moves, path)
+            except BaseException:
+                self._claims = before
+                raise
+
+    def drop(self, owner: object, moves: Moves, path: str) -> None:
+        """Give up the claim of an owner."""
+        before = self._claims
+        self._claims = tuple([claim for claim in before if claim.owner is not owner])
+        self._update(before, moves, path)
+
+    def _update(self, claims: tuple[Claim, ...], moves: Moves, path: str) -> None:
+        """Make what the claims ask for, to be put there, if other ones count than before."""
+        counting = _counting(self._claims)
+        if claims and counting == _counting(claims):
+            return
         before = self.current
         made = self._original
-        for board, options in self.claims.counting().items():
-            made = TracedCallable(made, board, options, settle_own)
+        for claim in counting.values():
+            made = claim.wrapping.wrap(made, claim.name, path)
         self.current = made
-        if made is not before:
-            moves.add(self._name, before, made)
-            _stand_ins.pop(id(before), None)
-        if self.claims:
-            _stand_ins[id(made)] = self
-        while isinstance(before, TracedCallable) and before is not self._original:
-            before.retire()  # another tool's wrapper may hold it for good
-            before = before.__wrapped__
+        moves.add(Move(before, made, self.name))
+        _patches.pop(id(before), None)
+        if self._claims:
+            _patches[id(self._original)] = _patches[id(made)] = self
+        else:
+            _patches.pop(id(self._original), None)
+        while before is not self._original:
+            before.retire()  # a closure may hold it for good
+            before = inside(before)
+
+    def move(self, path: str) -> None:
+        """Have the frames of its calls under another path."""
+        wrapper = self.current
+        while wrapper is not self._original:
+            wrapper.move(path)
+            wrapper = inside(wrapper)
 
 
-_bodies: weakref.WeakKeyDictionary[FunctionType, BodyPatch] = weakref.WeakKeyDictionary()
-_stand_ins: dict[int, StandIn] = {}
+_patches: dict[int, Patch] = {}
+"""By the ids of what is wrapped, and of the wrappers that are in place."""
 
 
 class _Lock:
-    """The lock for all of it; a forked child begins with a new one, for nobody else holds it."""
+    """The lock for all of it; a forked child begins with a new one."""
 
     def __init__(self) -> None:
         self.renew()
@@ -147,57 +114,33 @@ patching = _Lock()
 """Held while anything is patched or put back."""
 
 
-def claim_body(function: FunctionType, claim: Claim) -> BodyPatch:
-    """Have a function's body traced; raises BodyError or ValueError where it can't be."""
-    patch = _bodies.get(function)
-    if patch is None or not patch.is_alive:
-        patch = BodyPatch(function)
-    if patch.claims.add(claim):
-        try:
-            patch.update()
-        except BaseException:
-            patch.claims.drop(claim.owner)
-            raise
-    _bodies[function] = patch
-    return patch
+def patch_of(value: Any, location: Location) -> Patch:
+    """The patch of a callable, which may have a wrapper in its place already."""
+    return _patches.get(id(value)) or Patch(value, location)
 
 
-def claim_object(value: Any, claim: Claim, moves: Moves, name: str) -> StandIn:
-    """Have something else that can be called traced, wherever it is held."""
-    stand_in = _stand_ins.get(id(value))
-    if stand_in is None or stand_in.current is not value:
-        stand_in = StandIn(value, name)
-    if stand_in.claims.add(claim):
-        try:
-            stand_in.update(moves)
-        except BaseException:
-            stand_in.claims.drop(claim.owner)
-            raise
-    return stand_in
+def _counting(claims: tuple[Claim, ...]) -> dict[Tracer, Claim]:
+    """The first claim of each Tracing, which counts."""
+    counting: dict[Tracer, Claim] = {}
+    for claim in claims:
+        counting.setdefault(claim.wrapping.tracer, claim)
+    return counting
 
 
-def release(patch: BodyPatch | StandIn, owner: object, moves: Moves) -> None:
-    """Give up an owner's claim."""
-    if patch.claims.drop(owner):
-        if isinstance(patch, StandIn):
-            patch.update(moves)
-        else:
-            patch.update()
-
-
-def traces_itself(value: Any, board: Switchboard) -> bool:
-    """Whether `@traced` of this Tracing is on a function, or below its other decorators."""
+def traces_itself(value: Any, tracer: Tracer) -> bool:
+    """Whether `@traced` of this tracer is on a function, or below its other decorators."""
     seen: set[int] = set()
     while id(value) not in seen:
-        seen.add(id(value))
-        if type(value) is TracedCallable:
-            if id(value) not in _stand_ins and value._self_board is board:
-                return True
-        elif type(value) is FunctionType and is_traced(value):
-            for cell in value.__closure__ or ():
-                if cell.cell_contents is board:
-                    return True
-        if type(value) is not FunctionType and type(value) is not TracedCallable:
+        if type(value) is FunctionType:
+            if value.__closure__ is None:
+                return False
+            wrapped = vars(value).get("__wrapped__")
+        elif is_ours(value):
+            wrapped = inside(value)
+        else:
             return False
-        value = vars(value).get("__wrapped__") if type(value) is FunctionType else value.__wrapped__
+        if is_traced_by(value, tracer):
+            return True
+        seen.add(id(value))
+        value = wrapped
     return False

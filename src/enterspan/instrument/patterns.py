@@ -1,4 +1,4 @@
-"""What the patterns say: which modules, and which names in them."""
+"""Patterns: which modules, and which names in them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from enterspan.instrument.targets import pieces_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from enterspan.instrument.targets import Spot
+    from enterspan.instrument.targets import Location
 
 GRAMMAR: Final = """\
 a target is a module, a class, a function, or a pattern:
-  shop               the functions and methods that the module shop defines
+  shop               the functions and methods of a module, of a package with all below it
+  shop:*             those that the module shop itself defines
   shop.*             those of every module below shop
   shop.cart:total    one function; shop.cart.total does too
   shop.cart:Cart     the methods of a class
@@ -60,6 +61,8 @@ class Names:
 
     def cover(self, name: str) -> bool:
         """Whether a name, or that of a class around it, matches."""
+        if self.text == "*":
+            return True
         while name:
             if self._matches(name):
                 return True
@@ -92,12 +95,12 @@ class Pattern:
         """Which names are meant in a module; none in a module that is not meant."""
         return [names for matches, names in self._pairs if matches(module)]
 
-    def covers(self, spot: Spot) -> bool:
-        """Whether what lies at a spot is meant: there, or where its functions are at home."""
-        homes = [(f.__module__, f.__qualname__) for f, _ in pieces_of(spot.value) or ()]
+    def covers(self, location: Location) -> bool:
+        """Whether what lies at a location is meant: there, or where its functions are at home."""
+        homes = [(f.__module__, f.__qualname__) for f, _ in pieces_of(location.value) or ()]
         return any(
             names.cover(name)
-            for module, name in ((spot.module, spot.name), *homes)
+            for module, name in ((location.module, location.name), *homes)
             for names in self.names_in(str(module))
         )
 
@@ -124,12 +127,15 @@ def _parse(text: str) -> list[tuple[Callable[[str], Any], Names]]:
         raise _wrong(text, "the module is no dotted name")
     if not module.strip("*."):
         raise _wrong(text, "it names no module: say which package")
-    asked = Asked.BROADLY if "*" in module else Asked.BY_MODULE
     if colon:
+        asked = Asked.BROADLY if "*" in module else Asked.BY_MODULE
         return [(_modules(module), Names(name, asked))]
-    parts = [] if "*" in module else module.split(".")
+    if "*" in module:
+        return [(_modules(module), Names("*", Asked.BROADLY))]
+    parts = module.split(".")
     return [
-        (_modules(module), Names("*", asked)),
+        (_modules(module), Names("*")),
+        (_modules(module + ".*"), Names("*", Asked.BROADLY)),
         *[
             (_modules(".".join(parts[:at])), Names(".".join(parts[at:])))
             for at in range(len(parts) - 1, 0, -1)

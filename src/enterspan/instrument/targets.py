@@ -12,7 +12,6 @@ import functools
 import sys
 from types import (
     BuiltinFunctionType,
-    FunctionType,
     GetSetDescriptorType,
     MemberDescriptorType,
     MethodType,
@@ -21,6 +20,8 @@ from types import (
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wrapt import FunctionWrapper
+
+from enterspan._forms.callables import is_function, original_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +34,14 @@ _class_qualname: Final[Any] = type.__dict__["__qualname__"].__get__
 _CACHED: Final[Any] = type(functools.lru_cache(lambda: None))
 _COMPILED: Final = frozenset({"cython_function_or_method", "fused_cython_function"})
 _PASSIVE: Final = (GetSetDescriptorType, MemberDescriptorType)
+_DATA: Final = frozenset(
+    {type(None), bool, int, float, str, bytes, tuple, list, dict, set, frozenset, ModuleType}
+    | set(_PASSIVE)
+)
+"""Types of what is no function, and is left out at once."""
 
 
-class Spot(NamedTuple):
+class Location(NamedTuple):
     """A place where something lies: an attribute of a module or of a class."""
 
     module: str
@@ -59,7 +65,7 @@ class Spot(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A function of what lies at a spot, and what its spans' names end in."""
+    """A function of what lies at a location, and what its spans' names end in."""
 
     function: Any  # a FunctionType, which type checkers would take for a method of this
     suffix: str
@@ -96,30 +102,30 @@ def names_of(owner: Any) -> dict[str, Any]:
             continue
 
 
-def spots_in(name: str, module: ModuleType) -> Iterator[Spot]:
+def locations_in(name: str, module: ModuleType) -> Iterator[Location]:
     """Everything that a module itself defines, and what its classes do."""
-    yield from _spots(name, "", module, (name, module_name(module)), set())
+    yield from _locations(name, "", module, (name, module_name(module)), set())
 
 
-def spots_of_class(cls: type) -> Iterator[Spot]:
+def locations_of_class(cls: type) -> Iterator[Location]:
     """Everything that a class itself defines."""
     module, name = home_of(cls)
-    yield from _spots(module, name + ".", cls, (module,), set())
+    yield from _locations(module, name + ".", cls, (module,), set())
 
 
-def _spots(
+def _locations(
     module: str, prefix: str, owner: Any, own: tuple[str, ...], seen: set[int]
-) -> Iterator[Spot]:
+) -> Iterator[Location]:
     seen.add(id(owner))
     for key, value in names_of(owner).items():
-        if type(key) is not str:
+        if type(value) in _DATA or type(key) is not str:
             continue
         name = prefix + key
         if is_class(value):
-            if id(value) not in seen and names_of(value).get("__module__") in own:
-                yield from _spots(module, name + ".", value, own, seen)
+            if id(value) not in seen and _class_dict(value).get("__module__") in own:
+                yield from _locations(module, name + ".", value, own, seen)
         elif _is_own(value, own, in_class=bool(prefix)):
-            yield Spot(module, name, owner, value)
+            yield Location(module, name, owner, value)
 
 
 def module_name(module: Any) -> str:
@@ -135,12 +141,11 @@ def home_of(cls: type) -> tuple[str, str]:
 def _is_own(value: Any, own: tuple[str, ...], *, in_class: bool) -> bool:
     """Whether a module defines what lies in it, or has imported it.
 
-    What a class has in it is its own, save a function that has a name elsewhere.
+    What lies in a class is its own, unless it is a function that has a name elsewhere.
     """
-    kind = type(value)
-    if in_class and kind is not FunctionType:
-        return kind is not BuiltinFunctionType
-    if kind is FunctionType:
+    if in_class and not is_function(value):
+        return type(value) is not BuiltinFunctionType
+    if is_function(value):
         # A decorator's closure that was not given the function's name belongs where it lies.
         return value.__module__ in own or (in_class and "<locals>" in value.__qualname__)
     if is_replaceable(value):
@@ -157,7 +162,7 @@ def _is_made_in(value: Any, own: tuple[str, ...]) -> bool:
         return False
 
 
-def spot_at(module_name: str, module: ModuleType, path: str) -> Spot | None:
+def location_at(module_name: str, module: ModuleType, path: str) -> Location | None:
     """What a qualified name without globs leads to: where it is defined, if that is a base class.
 
     None where it leads to nothing.
@@ -174,9 +179,9 @@ def spot_at(module_name: str, module: ModuleType, path: str) -> Spot | None:
         return None
     holder, value = found
     if holder is owner:
-        return Spot(module_name, path, holder, value)
+        return Location(module_name, path, holder, value)
     home, name = home_of(holder)
-    return Spot(home, f"{name}.{key}", holder, value)
+    return Location(home, f"{name}.{key}", holder, value)
 
 
 def _lookup(owner: Any, key: str) -> tuple[Any, Any] | None:
@@ -187,48 +192,57 @@ def _lookup(owner: Any, key: str) -> tuple[Any, Any] | None:
     return None
 
 
-def home_of_callable(value: Any) -> Spot:
+def home_of_callable(value: Any) -> Location:
     """Where something that can be called lies; ValueError where no name leads to it."""
     pieces = pieces_of(value)
-    named = pieces[0].function if pieces else value
+    named = original_of(pieces[0].function if pieces else value)
     home, name = getattr(named, "__module__", None), getattr(named, "__qualname__", None)
     if isinstance(home, str) and isinstance(name, str):
         module: Any = sys.modules.get(home)
-        found = spot_at(home, module, name) if is_module(module) else None
-        if found is not None and replaced_inside(found.value) in (value, named):
+        found = location_at(home, module, name) if is_module(module) else None
+        if found is not None and _leads_to(found.value, named):
             return found
-        if pieces:  # no name leads there, and none is needed
-            return Spot(home, name.rpartition("<locals>.")[2], None, value)
     for home, module in list(sys.modules.items()):
         for key, held in names_of(module).items() if is_module(module) else ():
-            if held is value:
-                return Spot(home, key, module, value)
+            if original_of(held) is named:
+                return Location(home, key, module, held)
     raise ValueError(f"can't instrument {value!r}: no name of a loaded module leads to it")
 
 
+def _leads_to(value: Any, named: Any) -> bool:
+    inside = [piece.function for piece in pieces_of(value) or ()]
+    return any(original_of(each) is named for each in (replaced_inside(value), *inside))
+
+
 def pieces_of(value: Any) -> list[Piece] | None:
-    """The plain functions that are called through something; None where there are none."""
+    """The plain functions that are called through something; None if there are none."""
     kind = type(value)
-    if kind is FunctionType:
+    if is_function(value):
         return [Piece(value, "")]
     if kind is MethodType:
         return pieces_of(value.__func__)
     if issubclass(kind, (classmethod, staticmethod)):
-        return pieces_of(_inner(value, "__func__"))
+        return pieces_of(inner(value, "__func__"))
     if issubclass(kind, property):
-        accessors = (("fget", ""), ("fset", ".setter"), ("fdel", ".deleter"))
-        found = [(getattr(property, name).__get__(value), suffix) for name, suffix in accessors]
-        return [Piece(f, suffix) for f, suffix in found if type(f) is FunctionType] or None
+        found = zip(accessors_of(value), ("", ".setter", ".deleter"), strict=True)
+        return [Piece(f, suffix) for f, suffix in found if is_function(f)] or None
     if issubclass(kind, (functools.cached_property, functools.partialmethod)):
-        return pieces_of(_inner(value, "func"))
+        return pieces_of(inner(value, "func"))
     if issubclass(kind, functools.singledispatchmethod):
-        dispatch: Any = _inner(value, "dispatcher")
-        every = [_inner(value, "func"), *dispatch.registry.values()]
-        return [Piece(f, "") for f in dict.fromkeys(every) if type(f) is FunctionType] or None
+        dispatch: Any = inner(value, "dispatcher")
+        every = [inner(value, "func"), *dispatch.registry.values()]
+        return [Piece(f, "") for f in dict.fromkeys(every) if is_function(f)] or None
     return None
 
 
-def _inner(value: Any, name: str) -> Any:
+def accessors_of(value: Any) -> tuple[Any, Any, Any]:
+    """The getter, the setter and the deleter of a property."""
+    members: Any = vars(property)
+    getter, setter, deleter = [members[m].__get__(value) for m in ("fget", "fset", "fdel")]
+    return getter, setter, deleter
+
+
+def inner(value: Any, name: str) -> Any:
     """An attribute of one of the standard library's descriptors; None if a subclass has none."""
     try:
         return object.__getattribute__(value, name)
@@ -248,7 +262,7 @@ def is_replaceable(value: Any) -> bool:
         kind is BuiltinFunctionType
         or kind is _CACHED
         or kind.__name__ in _COMPILED
-        or issubclass(kind, FunctionWrapper)
+        or issubclass(kind, FunctionWrapper)  # another tool's, or ours
     )
 
 

@@ -7,7 +7,6 @@ https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -19,8 +18,9 @@ from enterspan._tracing import tracing as default_tracing
 from enterspan.events import FetchEventInfo, FetchResponseInfo
 
 if TYPE_CHECKING:
-    from enterspan._span.invocation import Invocation
-    from enterspan._span.scope import InvocationScope
+    from collections.abc import Callable, Sequence
+
+    from enterspan._tracing import Invocation, InvocationScope
 
 _METHODS: Final = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}

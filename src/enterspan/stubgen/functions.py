@@ -159,7 +159,8 @@ def _callback_types(argument: ast.arg) -> list[ast.expr]:
     callback = argument.annotation
     if isinstance(callback, ast.Subscript) and isinstance(callback.slice, ast.Tuple):
         first = callback.slice.elts[0]
-        if isinstance(first, ast.Subscript) and dotted_name(first.value) == "Concatenate":
+        name = dotted_name(first.value) if isinstance(first, ast.Subscript) else None
+        if name in {"Concatenate", "typing.Concatenate"}:
             return callback.slice.elts
     return []
 

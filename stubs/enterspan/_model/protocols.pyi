@@ -1,24 +1,27 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""What others may plug in, as types: any object that has these methods fits.
+"""What users may plug in, as types: any object that has these methods fits.
 
-Read by type checkers, and by nobody else unless asked for: `typing` takes longer to import than
-the rest of the package.
+This module imports `typing`, which takes longer to import than all of the rest. It is imported when
+one of these names is asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData
 from enterspan._model.values import AttributeValue
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
+
+Kind: TypeAlias = Literal["internal", "server", "client", "producer", "consumer"]
+"""The kinds of spans, as OpenTelemetry names them."""
 
 class Exporter(Protocol):
-    """What gets finished spans. Both methods are called on a worker thread, one at a time."""
+    """Gets finished spans. Both methods are called on a worker thread, one at a time."""
 
     def export(self, spans: Sequence[SpanData]) -> None:
         """Take a batch of finished spans; what it raises is logged, and the batch has failed."""
 
     def shutdown(self) -> None:
-        """Let go of everything; nothing is exported after this."""
+        """Release everything; nothing is exported after this."""
 
 class Sampler(Protocol):
     """Decides, at the root of each invocation, whether exporters get its spans."""
@@ -40,3 +43,9 @@ class IdGenerator(Protocol):
 
     def generate_span_id(self) -> int:
         """Return a new span id: 64 bits, not zero."""
+
+class Settles(Protocol):
+    """A future of any kind."""
+
+    def add_done_callback(self, fn: Callable[[object], object], /) -> object:
+        """Have *fn* called when it has settled."""

@@ -8,7 +8,7 @@ from enterspan._model.values import AttributeValue
 
 @dataclass(frozen=True)
 class SpanEvent:
-    """Something that happened at one moment of a span (nanoseconds since the epoch)."""
+    """Something that happened at one moment of a span, in nanoseconds since the epoch."""
 
     name: str
     timestamp_ns: int

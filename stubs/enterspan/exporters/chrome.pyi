@@ -19,14 +19,14 @@ class ChromeTraceExporter:
     """An exporter that writes finished spans as Chrome Trace Event JSON.
 
     `path` is a file. It is opened when there is something to write, and then replaced. After every
-    batch it is complete, so it can be opened while the program runs, and whatever became of it.
+    batch it is complete, so it can be opened while the program runs, or after it was killed.
     Parent and forked child write to the same one, each as a process of its own.
 
     Spans that come in one batch are drawn below their parents. A span whose parent comes in a later
-    one is drawn below it too, unless others that overlap it got into the way: then it is drawn on a
+    one is drawn below it too, unless spans that overlap it are there: then it is drawn on a
     track beside.
 
-    Raises OSError where the file can't be written, and TypeError for a path that is none.
+    Raises OSError where the file can't be written, and TypeError for what is not a path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None: ...

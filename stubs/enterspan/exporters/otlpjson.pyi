@@ -19,7 +19,7 @@ class OTLPJsonExporter:
     `path` is a file. It is opened when there is something to write, and then replaced. Parent and
     forked child write to the same one, each batch in one piece.
 
-    Raises OSError where the file can't be written, and TypeError for a path that is none.
+    Raises OSError where the file can't be written, and TypeError for what is not a path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None: ...

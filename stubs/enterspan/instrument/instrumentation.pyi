@@ -15,11 +15,21 @@ class Instrumentation:
 
     @property
     def skipped(self) -> Mapping[str, str]:
-        """What was picked and left alone, or is still called unseen by some: name and reason."""
+        """What was picked and left alone, or is also held where it is called unseen, and why.
+
+        What else holds a function is looked for when this is read.
+        """
 
     @property
     def unmatched(self) -> tuple[object, ...]:
         """The targets that picked nothing yet, as they were given."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took to wrap all this, in seconds; the modules' own imports don't count."""
+
+    def summary(self) -> str:
+        """What it did and what that cost, in one line: `wrapped 3,786 functions in 0.4 s`."""
 
     def __repr__(self) -> str:
         """Show how much there is."""

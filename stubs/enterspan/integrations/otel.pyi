@@ -1,12 +1,11 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
 """The OpenTelemetry bridge: our spans and those of OpenTelemetry's instrumentations in one trace.
 
-With it installed, each span is backed by one of the user's own tracer provider, whose ids it takes
-and which is OpenTelemetry's current span for as long as ours is current. So what a library's
-instrumentation records hangs under our spans and ours under its, and all that the provider is set
-up to do (sampling, processors, exporters) is done for both. Only the public interface of
-`opentelemetry-api` is used; where the provider is an SDK's, the spans of others reach our tails
-and exporters as well.
+While it is installed, each of our spans has a *twin*: a span of the user's tracer provider, whose
+ids it takes, and which is OpenTelemetry's current span while ours is current. What the provider is
+set up to do (sampling, processors, exporters) is done for it. If the provider is the SDK's, each
+span that others start has a *shadow*: a span of ours with its ids, for our tails and exporters.
+Only the public interface of `opentelemetry-api` is used.
 """
 
 from enterspan._tracing import Tracing
@@ -17,23 +16,30 @@ from typing_extensions import Self
 __all__ = ["ASKED_BY", "OUTCOME", "SCOPE", "Bridge", "install", "install_if_asked"]
 
 ASKED_BY: Final = "ENTERSPAN_OTEL_BRIDGE"
-"""The variable by which `opentelemetry-instrument` installs it: `1`, `true`, `yes` or `on`."""
+"""The variable with which `opentelemetry-instrument` installs it: `1`, `true`, `yes` or `on`."""
 
 OUTCOME: Final = "enterspan.outcome"
-"""The attribute that carries an outcome that OpenTelemetry has no word for."""
+"""The attribute for an outcome that OpenTelemetry has no status for."""
 
 SCOPE: Final = "otel.scope.name"
-"""The attribute of a span of somebody else's that says whose (OpenTelemetry's own name for it)."""
+"""The attribute of a foreign span that names its instrumentation, as OpenTelemetry does."""
 
 def install(tracing: Tracing = ..., tracer_provider: object = None) -> Bridge:
-    """Back the spans of `tracing` with those of an OpenTelemetry tracer provider.
+    """Give each span of *tracing* a twin in an OpenTelemetry tracer provider.
 
-    Without one it is the global provider, also one that is set later. What is returned has
-    `remove()`, and is a block at whose end that is done. Invocations that are open already stay as
-    they are. Installed a second time, the bridge that is there is returned.
+    Invocations that are open already stay as they are.
 
-    Raises TypeError for what is no Tracing or no provider, and ValueError where a bridge to another
-    provider is installed.
+    Args:
+        tracing: Whose spans.
+        tracer_provider: The provider; by default the global one, also if it is set later.
+
+    Returns:
+        The bridge, which has `remove()` and is a block that removes it at its end. Installed again,
+        the bridge that is there.
+
+    Raises:
+        TypeError: One of them is something else.
+        ValueError: A bridge to another provider is installed.
     """
 
 def install_if_asked() -> None:
@@ -46,7 +52,7 @@ class Bridge:
     """The provider that was given; None for the global one."""
 
     def remove(self) -> None:
-        """Back no more invocations from here on; a second time does nothing."""
+        """Give no further invocation a twin; a second time does nothing."""
 
     def __enter__(self) -> Self:
         """Return itself."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._terminal.screen import UNICODE, duration_text
+from enterspan._terminal.screen import UNICODE
+from enterspan._terminal.text import duration_text, error_text
+from enterspan._view.notes import note_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,16 +62,16 @@ def cell_html(families: Mapping[Any, Sequence[SpanData]]) -> str:
     base = min((span.start_ns for span in every), default=0)
     whole = max(max((span.end_ns for span in every), default=0) - base, 1)
     failed = sum(span.outcome == "exception" for span in every)
-    told = f"{len(every):,} span{'s' * (len(every) != 1)}"
+    text = f"{len(every):,} span{'s' * (len(every) != 1)}"
     if every:
-        told += f" in {duration_text(whole, UNICODE).strip()}"
+        text += f" in {duration_text(whole, UNICODE).strip()}"
     if failed:
-        told += f", {failed:,} failed"
+        text += f", {failed:,} failed"
     rows = [_row(span, depth, base, whole) for span, depth in _first(families)]
     more = len(every) - len(rows)
     rest = f"<p>and {more:,} more span{'s' * (more != 1)}</p>" if more else ""
     return (
-        f'<div class="enterspan-trace"><style>{_STYLE}</style><p>{told}</p>'
+        f'<div class="enterspan-trace"><style>{_STYLE}</style><p>{text}</p>'
         f"{''.join(rows)}{rest}</div>"
     )
 
@@ -109,19 +111,19 @@ def _facts(span: SpanData) -> Iterable[str]:
     for key, value in span.attributes.items():
         yield _fact(key, value)
     for event in span.events[:_EVENTS]:
-        yield _fact(*_told(event))
+        yield _fact(*_words(event))
     if len(span.events) > _EVENTS:
         yield _fact("", f"and {len(span.events) - _EVENTS:,} more events")
 
 
-def _told(event: SpanEvent) -> tuple[str, str]:
-    """An event as a word, and what it says: logs and exceptions are known by their attributes."""
-    attributes = event.attributes
-    if "exception.type" in attributes:
-        return "exception", f"{attributes['exception.type']}: {attributes.get('exception.message')}"
-    if "log.message" in attributes:
-        return str(attributes.get("log.severity", "log")), str(attributes["log.message"])
-    return event.name, ", ".join(f"{key}={value}" for key, value in attributes.items())
+def _words(event: SpanEvent) -> tuple[str, str]:
+    """An event as a word and a text."""
+    note = note_of(event)
+    if note.kind == "event":
+        return note.text, ", ".join(f"{key}={value}" for key, value in note.attributes.items())
+    if note.kind == "log":
+        return note.label, note.text
+    return "exception", error_text(note.label, note.text)
 
 
 def _fact(word: str, value: object) -> str:

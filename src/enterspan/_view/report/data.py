@@ -1,8 +1,8 @@
 """The spans of a report as JSON: columns of numbers, and beside them what few spans have.
 
-A span is known by its place in the order of the tree, parents before their children. Texts that
-come again and again (names, traces, outcomes) are said once. Times are nanoseconds since the
-earliest of the file: a number of JavaScript holds 104 days of them exactly.
+A span is identified by its index in the order of the tree, parents before their children. Texts
+that many spans have (names, traces, outcomes) are in lists of their own. Times are nanoseconds
+since the earliest of the file: a number of JavaScript holds 104 days of them exactly.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._terminal.screen import info_text
+from enterspan._terminal.text import info_text
+from enterspan._view.notes import notes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from enterspan._recording.traces import Link, Note, SpanNode, Traces
+    from enterspan._model.records import SpanLink
+    from enterspan._recording.assemble import RecordedSpan, Recording
+    from enterspan._view.notes import Note
 
 _SAFE_INT: Final = 2**53 - 1
 """JavaScript would round a larger one: it goes as text."""
@@ -26,29 +29,29 @@ _DEPTH: Final = 12
 _Columns = dict[str, Any]
 
 
-def report_json(traces: Traces) -> str:
+def report_json(recording: Recording) -> str:
     """Everything that the report's script reads, safe inside of a `script` element."""
-    nodes = list(_in_order(traces))
-    places = {id(node): place for place, (node, _) in enumerate(nodes)}
-    base = min((node.start_ns for node, _ in nodes), default=0)
-    names, outcomes, trace_ids = _Words(), _Words(), _Words()
+    spans = list(_in_order(recording))
+    indexes = {id(span): index for index, (span, _) in enumerate(spans)}
+    base = min((span.start_ns for span, _ in spans), default=0)
+    names, outcomes, trace_ids = _Texts(), _Texts(), _Texts()
     columns: _Columns = {
         "base": [base // 1_000_000, base % 1_000_000],
-        "name": [names.place(node.name) for node, _ in nodes],
-        "up": [-1 if above is None else places[id(above)] for _, above in nodes],
-        "start": [node.start_ns - base for node, _ in nodes],
-        "took": [-1 if node.duration_ns is None else node.duration_ns for node, _ in nodes],
-        "outcome": [outcomes.place(node.outcome or "unfinished") for node, _ in nodes],
-        "trace": [trace_ids.place(node.trace_id) for node, _ in nodes],
-        "id": [node.span_id for node, _ in nodes],
-        "unread": traces.problem_count,
+        "name": [names.index(span.name) for span, _ in spans],
+        "up": [-1 if above is None else indexes[id(above)] for _, above in spans],
+        "start": [span.start_ns - base for span, _ in spans],
+        "took": [-1 if span.duration_ns is None else span.duration_ns for span, _ in spans],
+        "outcome": [outcomes.index(span.outcome or "unfinished") for span, _ in spans],
+        "trace": [trace_ids.index(f"{span.trace_id:032x}") for span, _ in spans],
+        "id": [f"{span.span_id:016x}" for span, _ in spans],
+        "unread": recording.problem_count,
     }
-    columns.update(names=names.words, outcomes=outcomes.words, traces=trace_ids.words)
-    # One by one: of many spans, the objects of all at once would take long to make and much room.
+    columns.update(names=names.texts, outcomes=outcomes.texts, traces=trace_ids.texts)
+    # One by one: the objects of all spans at once would take too much memory.
     rest = ",".join(
-        f'"{place}":{_encode(more)}'
-        for place, (node, _) in enumerate(nodes)
-        if (more := _more(node, base))
+        f'"{index}":{_encode(more)}'
+        for index, (span, _) in enumerate(spans)
+        if (more := _more(span, base))
     )
     return _escaped(f'{_encode(columns)[:-1]},"more":{{{rest}}}}}')
 
@@ -64,43 +67,43 @@ def _escaped(text: str) -> str:
     return _DANGEROUS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-class _Words:
-    """Texts, each of which has a place."""
+class _Texts:
+    """Texts, each of which has an index."""
 
     def __init__(self) -> None:
-        self.words: list[str] = []
-        self._places: dict[str, int] = {}
+        self.texts: list[str] = []
+        self._indexes: dict[str, int] = {}
 
-    def place(self, word: str) -> int:
-        """Where the text stands; a new one is put last."""
-        place = self._places.get(word)
-        if place is None:
-            place = self._places[word] = len(self.words)
-            self.words.append(word)
-        return place
+    def index(self, text: str) -> int:
+        """The index of a text; a new one is added at the end."""
+        index = self._indexes.setdefault(text, len(self.texts))
+        if index == len(self.texts):
+            self.texts.append(text)
+        return index
 
 
-def _in_order(traces: Traces) -> Iterator[tuple[SpanNode, SpanNode | None]]:
-    """Each span with its parent, as a tree is read: a stack takes it as deep as it may be."""
-    waiting: list[tuple[SpanNode, SpanNode | None]] = [(node, None) for node in traces.roots[::-1]]
+def _in_order(recording: Recording) -> Iterator[tuple[RecordedSpan, RecordedSpan | None]]:
+    """Each span with its parent, in the order of the tree; without recursion, for deep trees."""
+    waiting: list[tuple[RecordedSpan, RecordedSpan | None]]
+    waiting = [(span, None) for span in recording.roots[::-1]]
     while waiting:
-        node, above = waiting.pop()
-        yield node, above
-        waiting += [(child, node) for child in reversed(node.children)]
+        span, above = waiting.pop()
+        yield span, above
+        waiting += [(child, span) for child in reversed(span.children)]
 
 
-def _more(node: SpanNode, base: int) -> dict[str, Any]:
+def _more(span: RecordedSpan, base: int) -> dict[str, Any]:
     """What a span has beside its name and times, under one letter each."""
     found: dict[str, Any] = {
-        "a": _pairs(node.attributes),
-        "n": [_note(note, base) for note in node.notes],
-        "l": [_link(link) for link in node.links],
-        "e": node.status_error,
-        "k": node.kind,
-        "i": info_text(node.info, node.name),
-        "s": node.status_code,
-        "c": node.cpu_ns,
-        "r": node.invocation_id if node.is_invocation else "",
+        "a": _pairs(span.attributes),
+        "n": [_note(note, base) for note in notes_of(span)],
+        "l": [_link(link) for link in span.links],
+        "e": span.status_error,
+        "k": "" if span.kind == "internal" else span.kind,
+        "i": info_text(span.info, span.name),
+        "s": span.status_code,
+        "c": span.cpu_ns,
+        "r": span.invocation_id if span.is_invocation else "",
     }
     return {
         letter: value
@@ -114,8 +117,9 @@ def _note(note: Note, base: int) -> list[Any]:
     return [note.kind, time, note.label, note.text, _pairs(note.attributes), note.stack]
 
 
-def _link(link: Link) -> list[Any]:
-    return [link.trace_id, link.span_id, _pairs(link.attributes)]
+def _link(link: SpanLink) -> list[Any]:
+    context = link.context
+    return [f"{context.trace_id:032x}", f"{context.span_id:016x}", _pairs(link.attributes)]
 
 
 def _pairs(mapping: Mapping[str, Any]) -> list[Any]:

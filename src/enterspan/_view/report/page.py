@@ -14,29 +14,32 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Final
 
+from enterspan._view.output import replaced_file
 from enterspan._view.report.data import report_json
-from enterspan._view.report.file import replace_file
 
 if TYPE_CHECKING:
     import os
 
-    from enterspan._recording.traces import Traces
+    from enterspan._recording.assemble import Recording
 
 _SCRIPTS: Final = ("text", "model", "search", "axis", "waterfall", "flame", "details", "app")
 """In the order in which they need one another; together they are the page's one script."""
 
 
-def write_html(traces: Traces, target: str | os.PathLike[str], *, title: str = "trace") -> int:
+def write_html(
+    recording: Recording, target: str | os.PathLike[str], *, title: str = "trace"
+) -> int:
     """Write a report to a file, as a whole or not at all, and return its size in bytes.
 
     Raises OSError where that can't be done.
     """
-    data = page_html(traces, title).encode("utf-8", "replace")
-    replace_file(target, data)
+    data = page_html(recording, title).encode("utf-8", "replace")
+    with replaced_file(target) as file:
+        file.write(data)
     return len(data)
 
 
-def page_html(traces: Traces, title: str = "trace") -> str:
+def page_html(recording: Recording, title: str = "trace") -> str:
     """The whole page; `title` is shown on it, and in the browser's tab."""
     style, script = _part("page.css"), _script()
     policy = (
@@ -44,7 +47,7 @@ def page_html(traces: Traces, title: str = "trace") -> str:
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     return Template(_part("page.html")).substitute(
-        policy=policy, title=escape(title), style=style, data=report_json(traces), script=script
+        policy=policy, title=escape(title), style=style, data=report_json(recording), script=script
     )
 
 

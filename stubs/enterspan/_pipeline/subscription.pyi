@@ -1,20 +1,15 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""The thread behind a subscription: it takes what waits in a queue and hands it on, in batches.
+"""What `add_tail` and `add_exporter` return: a subscription, its counts, and its end."""
 
-Everything that calls into a listener in the background runs here, so a listener that is slow, hangs
-or raises hurts nobody else. A forked child has no threads: its workers begin anew, with an empty
-queue, when it first has something for them.
-"""
-
+import types
+import typing_extensions
 from dataclasses import dataclass
-from types import TracebackType
-from typing_extensions import Self
 
 @dataclass(frozen=True)
 class Stats:
     """What became of what a subscription was given.
 
-    `received` is the sum of the rest and of what waits.
+    `received` is the sum of the other three and of what waits.
     """
 
     received: int
@@ -30,15 +25,19 @@ class Subscription:
         """Counts since the subscription."""
 
     def remove(self, timeout: float | None = None) -> None:
-        """End the subscription; a second time does nothing."""
+        """End the subscription; a second time does nothing.
 
-    def __enter__(self) -> Self:
+        Args:
+            timeout: Seconds to wait for what is being delivered.
+        """
+
+    def __enter__(self) -> typing_extensions.Self:
         """Return itself."""
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        traceback: TracebackType | None,
+        traceback: types.TracebackType | None,
     ) -> None:
         """Remove it."""

@@ -6,25 +6,35 @@ import errno
 import os
 import secrets
 import stat
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import BinaryIO
 
 
-def replace_file(target: str | os.PathLike[str], data: bytes) -> None:
-    """Put data into a file; who reads it meanwhile sees the old one or the new one.
+@contextmanager
+def replaced_file(target: str | os.PathLike[str]) -> Generator[BinaryIO]:
+    """A stream for the new content of a file, which is replaced at the end of the block.
 
-    An existing file keeps its permissions; what is no file, such as a pipe, is written to.
-    Raises OSError where that can't be done; then an existing file is as it was.
+    Readers see the old content or the new one. An existing file keeps its permissions; what is not
+    a regular file, such as a pipe, is written to. Raises OSError where that can't be done; then, or
+    if the block raises, an existing file is as it was.
     """
     path = Path(os.path.realpath(target)) if os.fspath(target) else Path()
     mode = _mode(path, os.fspath(target))
     if mode is not None and not stat.S_ISREG(mode):
-        with open(target, "wb") as stream:  # noqa: PTH123 - /dev/stdout is no path
-            stream.write(data)
+        with open(target, "wb") as stream:  # noqa: PTH123 - as for /dev/stdout
+            yield stream
         return
     new = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}")
+    most = 0o666 if mode is None else stat.S_IMODE(mode)
     try:
-        with new.open("xb") as file:
-            file.write(data)
+        # Private from the first byte on, if the old file is.
+        with open(new, "xb", opener=lambda name, flags: os.open(name, flags, most)) as file:
+            yield file
         if mode is not None:
             new.chmod(stat.S_IMODE(mode))
         new.replace(path)
@@ -34,7 +44,7 @@ def replace_file(target: str | os.PathLike[str], data: bytes) -> None:
 
 
 def _mode(path: Path, name: str) -> int | None:
-    """What stands there now; None for nothing. Raises OSError for what can't be written."""
+    """The mode of what is there now; None for nothing. Raises OSError for what can't be written."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "it is a folder", name)
     if not path.parent.is_dir():

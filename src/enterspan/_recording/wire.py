@@ -1,0 +1,426 @@
+"""The lines of a trace file: JSON lines of live events and of finished spans.
+
+What a line may hold is bounded here and nowhere else: its length, the depth of its values, its ids,
+times and counts. What passes is an event or a span as the library has them in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from enterspan._model.ids import SpanContext
+from enterspan._model.records import SpanData, SpanEvent, SpanLink
+from enterspan._model.values import INT_MAX
+from enterspan.events import (
+    Attribute,
+    Attributes,
+    DiagnosticChannel,
+    DroppedEvents,
+    Exception_,
+    FetchResponseInfo,
+    Log,
+    Onset,
+    Outcome,
+    Return,
+    SpanClose,
+    SpanOpen,
+    StreamDiagnostic,
+    TailEvent,
+    TailSpanContext,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Protocol, TypeAlias
+
+    Parsed: TypeAlias = "TailEvent[Any] | SpanData"
+
+    class Lines(Protocol):
+        """A file open for bytes, or a wrapper of one."""
+
+        def readline(self, size: int = -1, /) -> bytes: ...
+
+
+LINE_BYTES: Final = 16 * 1024 * 1024
+"""A longer line was not written by this library: its events are limited to much less."""
+SHOWN_PROBLEMS: Final = 10
+"""How many bad lines of a file are reported one by one."""
+_DEPTH: Final = 100
+"""Values are recorded at most 12 levels deep; what is deeper could exhaust the stack."""
+_SHARED_RESOURCES: Final = 64
+"""Equal resources are one object, as far as a file has few of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A line, counted from 1, that could not be read, and why."""
+
+    line: int
+    reason: str
+
+
+def parse(
+    line: bytes, number: int = 1, resources: list[Mapping[str, Any]] | None = None
+) -> Parsed | Problem | None:
+    """Return the event or the span that a line holds, or its problem; None for a blank line.
+
+    Spans with equal resources share the one that `resources` has.
+    """
+    text = line.strip()
+    if not text:
+        return None
+    try:
+        if len(line) >= LINE_BYTES:
+            raise _LineError(f"longer than {LINE_BYTES:,} bytes")
+        return _parsed(text, [] if resources is None else resources)
+    except _LineError as error:
+        return Problem(number, str(error))
+    except ValueError as error:
+        return Problem(number, str(error) if line.endswith(b"\n") else "cut off")
+
+
+class Reader:
+    """Parses the lines of one file in turn; counts the lines that could not be read."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._resources: list[Mapping[str, Any]] = []
+        self.number = 0
+        self.parsed = 0
+        self.problems: list[Problem] = []
+        self.problem_count = 0
+
+    def take(self, line: bytes) -> Parsed | None:
+        """Parse the next line; None where it is blank or can't be read."""
+        self.number += 1
+        if self.number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        found = parse(line, self.number, self._resources)
+        if not isinstance(found, Problem):
+            self.parsed += found is not None
+            return found
+        self.problem_count += 1
+        if self.problem_count <= SHOWN_PROBLEMS:
+            self.problems.append(found)
+        return None
+
+    def read(self, file: Lines) -> Iterator[Parsed]:
+        """Parse a whole file. Raises ValueError if it is empty, unreadable, or holds no trace."""
+        try:
+            for line in lines_of(file):
+                found = self.take(line)
+                if found is not None:
+                    yield found
+        except OSError as error:
+            raise ValueError(f"can't read {self._name!r}: {error.strerror or error}") from None
+        self.check()
+
+    def check(self) -> None:
+        """Raise ValueError if no line so far was part of a trace."""
+        if self.parsed:
+            return
+        if not self.problems:
+            raise ValueError(f"{self._name} is empty")
+        first = self.problems[0]
+        raise ValueError(f"{self._name} is not a trace file: line {first.line} is {first.reason}")
+
+    def complaints(self) -> Iterator[str]:
+        """What is reported of the lines that could not be read."""
+        return complaints(self._name, self.problems, self.problem_count)
+
+
+def complaints(name: str, problems: Sequence[Problem], count: int) -> Iterator[str]:
+    """What is reported of the bad lines of a file, of which `problems` has the first few."""
+    for problem in problems:
+        yield f"{name}: line {problem.line} is {problem.reason}"
+    more = count - len(problems)
+    if more:
+        yield f"{name}: {more} more line{'s' * (more > 1)} could not be read"
+
+
+def lines_of(file: Lines) -> Iterator[bytes]:
+    """The lines of a file; the rest of a line that is too long is skipped."""
+    while line := file.readline(LINE_BYTES):
+        yield line
+        while len(line) == LINE_BYTES and not line.endswith(b"\n"):
+            line = file.readline(LINE_BYTES)
+
+
+# --- a line ---------------------------------------------------------------------------------------
+
+
+class _LineError(ValueError):
+    """A line that is not valid, and not because it was cut off."""
+
+
+_decode: Final = json.JSONDecoder().raw_decode
+
+
+def _parsed(text: bytes, resources: list[Mapping[str, Any]]) -> Parsed:
+    wire = _object(text)
+    is_span = wire.get("type") == "span"
+    try:
+        if is_span:
+            return _span(wire, resources)
+        if isinstance(wire.get("event"), dict):
+            return _event(wire)
+    except KeyError as error:
+        what = "a span" if is_span else "an event"
+        raise _LineError(f"{what} without a valid {error.args[0]!r}") from None
+    raise _LineError("neither an event nor a span")
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        whole = text.decode("utf-8", "surrogatepass")
+        wire, end = _decode(whole)
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    except RecursionError:
+        raise _LineError("nested too deeply") from None
+    except ValueError:
+        raise ValueError("not JSON") from None
+    if end != len(whole):
+        raise ValueError("not JSON")
+    if not isinstance(wire, dict):
+        raise _LineError("neither an event nor a span")
+    if text.count(b"[") + text.count(b"{") > _DEPTH and _is_too_deep(wire):
+        raise _LineError("nested too deeply")
+    return cast("dict[str, Any]", wire)
+
+
+def _is_too_deep(value: Any) -> bool:
+    level: list[Any] = [value]
+    for _ in range(_DEPTH):
+        level = [inner for item in level for inner in _items(item)]
+        if not level:
+            return False
+    return True
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).values()
+    return value if isinstance(value, list) else ()
+
+
+# --- what an object must have ---------------------------------------------------------------------
+
+
+class _Fields:
+    """The fields of an object and their types, which are what JSON gives, no subclasses.
+
+    `optional` ones have a default, which gives the type. Numbers are times or counts: not negative,
+    and of 63 bits.
+    """
+
+    def __init__(self, required: dict[str, type[Any]], **optional: Any) -> None:
+        self._names = (*required, *optional)
+        self._types = (*required.values(), *map(type, optional.values()))
+        self._numbers = [at for at, kind in enumerate(self._types) if kind is int]
+        self._defaults = optional
+        self._pick = itemgetter(*self._names)
+
+    def of(self, wire: dict[str, Any]) -> tuple[Any, ...]:
+        """The values in their order. Raises KeyError with the name of the first wrong one."""
+        values = self._pick({**self._defaults, **wire} if self._defaults else wire)
+        if tuple(map(type, values)) != self._types:
+            rows = zip(self._names, values, self._types, strict=True)
+            raise KeyError(next(name for name, value, kind in rows if type(value) is not kind))
+        for at in self._numbers:
+            if not 0 <= values[at] <= INT_MAX:
+                raise KeyError(self._names[at])
+        return values  # type: ignore[no-any-return]
+
+
+def _get(wire: dict[str, Any], key: str, kind: type[Any]) -> Any:
+    """A value of a type. Raises KeyError."""
+    value: Any = wire.get(key)
+    if type(value) is not kind or (kind is int and not 0 <= value <= INT_MAX):
+        raise KeyError(key)
+    return value
+
+
+def _milliseconds(key: str, value: Any) -> int:
+    """Nanoseconds of a time in milliseconds."""
+    if type(value) not in (int, float) or not 0 <= value <= INT_MAX:  # also nan and infinity
+        raise KeyError(key)
+    return int(value * 1_000_000)
+
+
+def _hex(key: str, text: Any, is_hex: Callable[[str], object]) -> str:
+    if type(text) is not str or not is_hex(text):
+        raise KeyError(key)
+    return text
+
+
+_is_trace_id: Final = re.compile("[0-9a-f]{32}").fullmatch
+_is_span_id: Final = re.compile("[0-9a-f]{16}").fullmatch
+
+
+# --- finished spans -------------------------------------------------------------------------------
+
+_CONTEXT: Final = _Fields({"traceId": str, "spanId": str}, traceFlags=0, traceState="")
+_SPAN: Final = _Fields(
+    {
+        "name": str,
+        "startNs": int,
+        "endNs": int,
+        "attributes": dict,
+        "events": list,
+        "outcome": str,
+        "invocationId": str,
+    },
+    links=[],
+    status="unset",
+    statusDescription="",
+    kind="internal",
+    scope="default",
+    resource={},
+    droppedAttributes=0,
+    droppedEvents=0,
+    droppedLinks=0,
+)
+_SPAN_EVENT: Final = _Fields({"name": str, "timestampNs": int, "attributes": dict})
+
+
+def _span(wire: dict[str, Any], resources: list[Mapping[str, Any]]) -> SpanData:
+    name, start, end, attributes, events, outcome, invocation_id, links, *rest = _SPAN.of(wire)
+    status, description, kind, scope, resource, no_attributes, no_events, no_links = rest
+    parent = wire.get("parentSpanId")
+    return SpanData(
+        name,
+        _context(wire),
+        None if parent is None else int(_hex("parentSpanId", parent, _is_span_id), 16),
+        start,
+        end,
+        attributes,
+        tuple([SpanEvent(*_SPAN_EVENT.of(item)) for item in _objects("events", events)]),
+        tuple([_link(item) for item in _objects("links", links)]),
+        status,
+        description,
+        outcome,
+        invocation_id,
+        kind,
+        scope,
+        _shared(resource, resources),
+        no_attributes,
+        no_events,
+        no_links,
+        wire.get("parentIsRemote") is True,
+    )
+
+
+def _context(wire: dict[str, Any]) -> SpanContext:
+    trace_id, span_id, flags, state = _CONTEXT.of(wire)
+    return SpanContext(
+        int(_hex("traceId", trace_id, _is_trace_id), 16),
+        int(_hex("spanId", span_id, _is_span_id), 16),
+        flags & 0xFF,
+        state,
+        wire.get("isRemote") is True,
+    )
+
+
+def _link(wire: dict[str, Any]) -> SpanLink:
+    return SpanLink(_context(wire), _get({"attributes": {}, **wire}, "attributes", dict))
+
+
+def _objects(key: str, items: list[Any]) -> list[dict[str, Any]]:
+    if not all(type(item) is dict for item in items):
+        raise KeyError(key)
+    return items
+
+
+def _shared(resource: dict[str, Any], known: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+    for other in known:
+        if other == resource:
+            return other
+    if len(known) < _SHARED_RESOURCES:
+        known.append(resource)
+    return resource
+
+
+# --- live events ----------------------------------------------------------------------------------
+
+_EVENT: Final = _Fields(
+    {"spanContext": dict, "invocationId": str, "timestamp": int, "event": dict}, sequence=0
+)
+_ONSET: Final = _Fields({"spanId": str, "name": str, "attributes": list})
+_SPAN_OPEN: Final = _Fields({"spanId": str, "name": str})
+_LOG: Final = _Fields({"level": str, "message": str, "attributes": list}, truncated=False)
+_EXCEPTION: Final = _Fields({"name": str, "message": str}, stack="")
+_CHANNEL: Final = _Fields({"channel": str, "message": dict})
+
+
+def _event(wire: dict[str, Any]) -> TailEvent[Any]:
+    context, invocation_id, moment, event, sequence = _EVENT.of(wire)
+    trace_id = _hex("traceId", context.get("traceId"), _is_trace_id)
+    span_id, flags = context.get("spanId"), context.get("traceFlags")
+    kind = _get(event, "type", str)
+    make = _EVENTS.get(kind)
+    if make is None:
+        raise _LineError(f"an event of the unknown type {kind!r:.50}")
+    if span_id is not None or kind != "onset":  # without one, the root's, which is the invocation's
+        _hex("spanId", invocation_id if span_id is None else span_id, _is_span_id)
+    if flags is not None:
+        flags = _get(context, "traceFlags", int) & 0xFF
+    where = TailSpanContext(trace_id, span_id, flags)
+    return TailEvent(invocation_id, where, moment, sequence, make(event))
+
+
+def _onset(event: dict[str, Any]) -> Onset:
+    span_id, name, attributes = _ONSET.of(event)
+    info = None if event.get("info") is None else _get(event, "info", dict)
+    return Onset(_hex("spanId", span_id, _is_span_id), name, info, _pairs("attributes", attributes))
+
+
+def _span_open(event: dict[str, Any]) -> SpanOpen:
+    span_id, name = _SPAN_OPEN.of(event)
+    return SpanOpen(_hex("spanId", span_id, _is_span_id), name)
+
+
+def _log(event: dict[str, Any]) -> Log:
+    level, message, attributes, truncated = _LOG.of(event)
+    return Log(level, message, _pairs("attributes", attributes), truncated)
+
+
+def _returned(event: dict[str, Any]) -> Return:
+    if event.get("info") is None:
+        return Return(None)
+    return Return(FetchResponseInfo(_get(_get(event, "info", dict), "statusCode", int)))
+
+
+def _dropped(event: dict[str, Any]) -> StreamDiagnostic:
+    return StreamDiagnostic(DroppedEvents(_get(_get(event, "diagnostic", dict), "count", int)))
+
+
+def _outcome(event: dict[str, Any]) -> Outcome:
+    cpu = _milliseconds("cpuTime", event.get("cpuTime"))
+    wall = _milliseconds("wallTime", event.get("wallTime", 0))
+    return Outcome(_get(event, "outcome", str), cpu, wall)
+
+
+_EVENTS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
+    "onset": _onset,
+    "spanOpen": _span_open,
+    "attributes": lambda event: Attributes(_pairs("info", event.get("info"))),
+    "log": _log,
+    "exception": lambda event: Exception_(*_EXCEPTION.of(event)),
+    "diagnosticChannel": lambda event: DiagnosticChannel(*_CHANNEL.of(event)),
+    "spanClose": lambda event: SpanClose(_get(event, "outcome", str)),
+    "return": _returned,
+    "streamDiagnostic": _dropped,
+    "outcome": _outcome,
+}
+
+
+def _pairs(key: str, items: Any) -> tuple[Attribute, ...]:
+    if type(items) is not list:
+        raise KeyError(key)
+    pairs: list[Any] = _objects(key, items)
+    return tuple([Attribute(_get(pair, "name", str), pair.get("value")) for pair in pairs])

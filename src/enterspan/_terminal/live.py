@@ -1,0 +1,487 @@
+"""The tree of an invocation that is still going on, line by line.
+
+Each span has a line when it opens and a line, with its duration and its attributes, when it closes;
+what happens in between is written between the two. Where several things go on at once, invocations
+get a number and a colour, spans of one name that are open side by side get `#2`, `#3`, and a line
+that does not belong to the span above it names the span that it belongs to.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakValueDictionary
+
+from enterspan._model.routes import routed_name
+from enterspan._terminal.screen import (
+    BOLD,
+    BOLD_RED,
+    CYAN,
+    DIM,
+    GUTTER,
+    PLAIN,
+    RED,
+    YELLOW,
+    Screen,
+    clip,
+)
+from enterspan._terminal.text import (
+    attribute_pieces,
+    duration_style,
+    duration_text,
+    error_text,
+    gutter,
+    info_text,
+    level_style,
+    levels_shown,
+    outcome_style,
+    spaced,
+    status_style,
+    totals,
+    undelivered_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from enterspan._terminal.screen import Glyphs, Piece
+    from enterspan.events import Attribute, Onset, TailEvent
+
+_PALETTE: Final = (CYAN, "35", "34", "32", "96", "95", "94", "92")
+"""The colours of invocations that are open at once; red and yellow mean something else."""
+_MARGIN: Final = GUTTER + 4
+"""Where the tree begins: after the duration and the invocation's number."""
+_RAIL_COLUMNS: Final = 2
+_LEAST_NAME: Final = 8
+"""Of a name, at least so much is shown."""
+
+
+class Page(NamedTuple):
+    """What is shown, and on which screen."""
+
+    screen: Screen
+    stacks: bool = False
+    ids: bool = False
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """The glyphs of the screen."""
+        return self.screen.glyphs
+
+    @property
+    def levels(self) -> int:
+        """How many rails are drawn before they are counted."""
+        return levels_shown(self.screen.width, _MARGIN, _RAIL_COLUMNS)
+
+
+class _Number:
+    """An open invocation's number, and that of the invocation in which it began."""
+
+    __slots__ = ("inner", "is_open", "is_shown", "outer", "value")
+
+    def __init__(self, value: int, outer: _Number | None) -> None:
+        self.value = value
+        self.outer = outer
+        self.inner = 0  # how many open invocations began in this one
+        self.is_open = True
+        self.is_shown = False
+
+
+class LiveTree:
+    """The invocations that are open at once. One that began in another does not compete with it."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._free: list[int] = []
+        self._competing = 0
+        self._abandoned: deque[_Number] = deque()
+        self._spans: WeakValueDictionary[str, _OpenSpan] = WeakValueDictionary()
+
+    def begin(self, onset: TailEvent[Onset]) -> LiveInvocation:
+        """An invocation; its onset, like the rest of its events, is still to be drawn."""
+        return LiveInvocation(self, onset)
+
+    def enter(self, root: _OpenSpan, parent_id: str | None) -> _Number:
+        """Give the lowest number that no open invocation has; place the root below its parent."""
+        while self._abandoned:
+            self.leave(self._abandoned.popleft())
+        if not self._free:
+            self._last += 1
+            self._free.append(self._last)
+        parent = self._spans.get(parent_id or "")
+        outer = None if parent is None else parent.number
+        if parent is not None and outer is not None and outer.is_open:
+            root.parent, root.depth = parent, parent.depth + 1
+            self._competing -= not outer.inner
+            outer.inner += 1
+        else:
+            outer = None
+        self._competing += 1
+        return _Number(heappop(self._free), outer)
+
+    def leave(self, number: _Number) -> None:
+        """Take a number back; a second time does nothing."""
+        if not number.is_open:
+            return
+        number.is_open = False
+        heappush(self._free, number.value)
+        self._competing -= not number.inner
+        outer = number.outer
+        if outer is not None:
+            outer.inner -= 1
+            self._competing += outer.is_open and not outer.inner
+
+    def abandon(self, number: _Number) -> None:
+        """Take a number back later: this may be called by the garbage collector at any moment."""
+        self._abandoned.append(number)
+
+    def opened(self, span: _OpenSpan) -> None:
+        """Remember a span for invocations that begin in it, as long as it is open."""
+        self._spans[span.id] = span
+
+    def shown(self, number: _Number) -> int:
+        """The number to show, or 0; where several were open at once, all but the first keep it."""
+        if self._competing > 1:
+            number.is_shown = number.value > 1
+            return number.value
+        return number.value if number.is_shown else 0
+
+
+class _OpenSpan:
+    """A span that is open, or is the parent of an open one."""
+
+    __slots__ = (
+        "__weakref__",
+        "attributes",
+        "children",
+        "closed",
+        "depth",
+        "failure",
+        "id",
+        "label",
+        "name",
+        "number",
+        "opened",
+        "parent",
+    )
+
+    def __init__(self, span_id: str, name: str, parent: _OpenSpan | None, opened: int) -> None:
+        self.id = span_id
+        self.name = name
+        self.label = name
+        self.parent = parent
+        self.depth: int = 0 if parent is None else parent.depth + 1
+        self.number: _Number | None = None if parent is None else parent.number
+        self.opened = opened
+        self.children = 0
+        self.closed = False
+        self.attributes: tuple[Attribute, ...] = ()
+        self.failure: tuple[str, str, str] | None = None
+
+
+class LiveInvocation:
+    """One invocation: its open spans, and what was drawn last.
+
+    An exception, and an answer, are held back until the next event: if that closes the span they
+    belong to, they are written on its line.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_answer",
+        "_failed",
+        "_given",
+        "_held",
+        "_namesakes",
+        "_page",
+        "_path",
+        "_root",
+        "_seen",
+        "_tree",
+        "spans",
+    )
+
+    def __init__(self, tree: LiveTree, onset: TailEvent[Onset]) -> None:
+        self._tree = tree
+        self._root = _OpenSpan(onset.event.span_id, onset.event.name, None, onset.timestamp)
+        self.spans: dict[str | None, _OpenSpan] = {onset.event.span_id: self._root}
+        self._given: dict[str, Any] = {}
+        self._namesakes: dict[tuple[int, str], list[int]] = {}
+        self._path: list[_OpenSpan] = []  # the last line's span, below its parents
+        self._held: _OpenSpan | None = None  # the span whose failure has no line yet
+        self._answer: Any = None
+        self._seen = 1
+        self._failed = 0
+
+    def __del__(self) -> None:
+        """An invocation whose outcome never came gives its number back."""
+        if self._root.number is not None:
+            self._tree.abandon(self._root.number)
+
+    def lines(self, event: TailEvent[Any], page: Page) -> list[str]:
+        """The lines of the next event."""
+        self._page = page
+        kind = event.event.type
+        draw = _DRAW.get(kind)
+        if draw is None:
+            return []
+        span = self.spans.get(event.span_context.span_id)
+        if span is None:  # its open event was dropped
+            if kind in ("attributes", "spanClose"):
+                return []
+            span = self._root
+        ends_here = kind in _ENDING
+        lines: list[str] = []
+        if not (ends_here and span is self._held):
+            lines += self._failure_lines()
+        if not (ends_here and span is self._root):
+            lines += self._answer_lines()
+        return lines + draw(self, span, event)
+
+    # --- each kind of event -------------------------------------------------------------------
+
+    def onset(self, root: _OpenSpan, event: TailEvent[Any]) -> list[str]:
+        onset, root = event.event, self._root
+        root.number = self._tree.enter(root, event.span_context.span_id)
+        self._tree.opened(root)
+        self._given = {a.name: a.value for a in onset.attributes}
+        about = info_text(event.to_dict()["event"]["info"], onset.name)
+        trace_id = event.span_context.trace_id if self._page.ids else ""
+        pieces = [(root.label, BOLD), *spaced([(about, DIM), (trace_id, DIM)])]
+        return [self._open_line(root, pieces + self._written(onset.attributes))]
+
+    def span_open(self, parent: _OpenSpan, event: TailEvent[Any]) -> list[str]:
+        span = _OpenSpan(event.event.span_id, event.event.name, parent, event.timestamp)
+        parent.children += 1
+        self.spans[span.id] = span
+        self._tree.opened(span)
+        self._label(span)
+        self._seen += 1
+        pieces = _label_pieces(span.name, span, PLAIN)
+        pieces += spaced([(span.id if self._page.ids else "", DIM)])
+        return [self._open_line(span, pieces + self._owner(parent))]
+
+    def attributes(self, span: _OpenSpan, event: TailEvent[Any]) -> list[str]:
+        span.attributes = event.event.info
+        if span is self._root:  # its onset has shown what it began with
+            given = self._given
+            for a in span.attributes:
+                if a.name == "http.route":
+                    span.label = span.name = routed_name(span.name, a.value)
+            span.attributes = tuple(
+                [a for a in span.attributes if a.name not in given or given[a.name] != a.value]
+            )
+        return []
+
+    def exception(self, span: _OpenSpan, event: TailEvent[Any]) -> list[str]:
+        failure = event.event
+        span.failure = (failure.name, failure.message, failure.stack)
+        self._held = span
+        return []
+
+    def return_(self, _: _OpenSpan, event: TailEvent[Any]) -> list[str]:
+        self._answer = event.event.info
+        return []
+
+    def log(self, span: _OpenSpan, event: TailEvent[Any]) -> list[str]:
+        log = event.event
+        style = level_style(log.level)
+        pieces = [(log.message, RED if style == RED else PLAIN)]
+        if log.truncated:
+            pieces.append((" " + self._page.glyphs.ellipsis, DIM))
+        pieces += self._written(log.attributes)
+        return [self._inner_line(span, log.level, style, pieces)]
+
+    def diagnostic(self, span: _OpenSpan, event: TailEvent[Any]) -> list[str]:
+        pieces = [(event.event.channel, PLAIN)]
+        pieces += attribute_pieces(event.event.message.items(), self._page.glyphs)
+        return [self._inner_line(span, "event", DIM, pieces)]
+
+    def stream_diagnostic(self, _: _OpenSpan, event: TailEvent[Any]) -> list[str]:
+        text = undelivered_text(event.event.diagnostic.count)
+        return [self._inner_line(self._root, "dropped", YELLOW, [(text, YELLOW)])]
+
+    def span_close(self, span: _OpenSpan, event: TailEvent[Any]) -> list[str]:
+        outcome = event.event.outcome
+        unusual = "" if outcome in ("ok", "exception") else outcome
+        words = [(unusual, outcome_style(outcome)), *self._failure(span)]
+        lines = self._close_lines(span, outcome, event.timestamp - span.opened, words)
+        self._forget(span)
+        return lines
+
+    def outcome(self, _: _OpenSpan, event: TailEvent[Any]) -> list[str]:
+        root, ended = self._root, event.event
+        failed = self._failed + (ended.outcome == "exception")
+        status = "" if self._answer is None else self._answer.status_code
+        summary = totals(self._seen, failed, ended.cpu_time, self._page.glyphs)
+        words = [
+            (ended.outcome, outcome_style(ended.outcome)),
+            (str(status), status_style(status)),
+            *self._failure(root),
+            (", ".join(summary), DIM),
+        ]
+        lines = self._close_lines(root, ended.outcome, ended.wall_time, words)
+        if root.number is not None:
+            self._tree.leave(root.number)
+        self.spans = {}
+        self._path = []
+        return lines
+
+    # --- open spans ---------------------------------------------------------------------------
+
+    def _label(self, span: _OpenSpan) -> None:
+        """Number spans of one name at one depth: `fetch`, and while it is open `fetch #2`."""
+        count = self._namesakes.setdefault((span.depth, span.name), [0, 0])
+        count[0] += 1
+        count[1] += 1
+        if count[1] > 1:
+            span.label = f"{span.name} #{count[1]}"
+
+    def _forget(self, span: _OpenSpan) -> None:
+        """Let go of a closed span, unless it still is the parent of an open one."""
+        count = self._namesakes.get((span.depth, span.name))
+        if count is not None:
+            count[0] -= 1
+            if not count[0]:
+                del self._namesakes[span.depth, span.name]
+        span.closed = True
+        at: _OpenSpan | None = span
+        while at is not None and at.closed and not at.children:
+            self.spans.pop(at.id, None)
+            at = at.parent
+            if at is not None:
+                at.children -= 1
+
+    # --- what was held back -------------------------------------------------------------------
+
+    def _failure(self, span: _OpenSpan) -> list[Piece]:
+        """The error, on the line of the span that it left."""
+        if self._held is not span:
+            return []
+        self._held = None
+        return [(_error(span), RED)]
+
+    def _stack(self, span: _OpenSpan) -> list[str]:
+        failure, span.failure = span.failure, None
+        if not self._page.stacks or failure is None:
+            return []
+        left = [*self._margin("", PLAIN), *self._rails(span.depth)]
+        write = self._page.screen.line
+        return [write([*left, ("  " + line, DIM)]) for line in failure[2].splitlines()]
+
+    def _failure_lines(self) -> list[str]:
+        """A failure that its span survived has a line of its own."""
+        span, self._held = self._held, None
+        if span is None:
+            return []
+        line = self._inner_line(span, "error", RED, [(_error(span), RED)])
+        return [line, *self._stack(span)]
+
+    def _answer_lines(self) -> list[str]:
+        """The answer of an invocation that goes on has a line of its own."""
+        answer, self._answer = self._answer, None
+        if answer is None:
+            return []
+        pieces = [(str(answer.status_code), status_style(answer.status_code))]
+        return [self._inner_line(self._root, "return", DIM, pieces)]
+
+    # --- lines --------------------------------------------------------------------------------
+
+    def _open_line(self, span: _OpenSpan, pieces: list[Piece]) -> str:
+        sign = (self._page.glyphs.opening + " ", self._rail_style())
+        return self._line(span, "", PLAIN, span.depth, [sign, *pieces])
+
+    def _close_lines(
+        self, span: _OpenSpan, outcome: str, duration: int, words: list[Piece]
+    ) -> list[str]:
+        """The last line of a span; its name is cut so that what became of it can be seen."""
+        failed, page, glyphs = outcome == "exception", self._page, self._page.glyphs
+        self._failed += failed
+        sign = (glyphs.closing + " ", self._rail_style())
+        rails = min(span.depth, page.levels) + 1
+        room = page.screen.width - _MARGIN - rails * _RAIL_COLUMNS
+        name = clip(span.name, max(room // 2, _LEAST_NAME), glyphs.ellipsis)
+        style = BOLD_RED if failed else BOLD if span is self._root else DIM
+        pieces = [(glyphs.failed + " ", BOLD_RED) if failed else sign]
+        pieces += [*_label_pieces(name, span, style), *spaced(words)]
+        pieces += self._written(span.attributes)
+        word, style = duration_text(duration, glyphs), duration_style(duration)
+        return [self._line(span, word, style, span.depth, pieces), *self._stack(span)]
+
+    def _inner_line(self, span: _OpenSpan, word: str, style: str, pieces: list[Piece]) -> str:
+        return self._line(span, word, style, span.depth + 1, [*pieces, *self._owner(span)])
+
+    def _line(self, span: _OpenSpan, word: str, style: str, depth: int, rest: list[Piece]) -> str:
+        self._follow(span)
+        return self._page.screen.line([*self._margin(word, style), *self._rails(depth), *rest])
+
+    def _margin(self, word: str, style: str) -> list[Piece]:
+        """The column with the duration, and the invocation's number if there are several."""
+        number = f" {self._number() or '':>2} "
+        return [*gutter(word, style, self._page.glyphs), (number, self._rail_style())]
+
+    def _number(self) -> int:
+        number = self._root.number
+        return 0 if number is None else self._tree.shown(number)
+
+    def _rail_style(self) -> str:
+        number = self._number()
+        return _PALETTE[(number - 1) % len(_PALETTE)] if number else DIM
+
+    def _rails(self, depth: int) -> list[Piece]:
+        """One rail for each span around; what is too deep to be drawn is counted."""
+        most, rail = self._page.levels, self._page.glyphs.rail + " "
+        if depth <= most:
+            return [(rail * depth, self._rail_style())]
+        return [(rail * (most - 2) + f"+{depth - most + 2:<3}", self._rail_style())]
+
+    def _written(self, attributes: Iterable[Attribute]) -> list[Piece]:
+        return attribute_pieces([(a.name, a.value) for a in attributes], self._page.glyphs)
+
+    def _follow(self, span: _OpenSpan) -> None:
+        """Note which span, below which parents, the last line was about."""
+        path = self._path
+        del path[span.depth + 1 :]
+        path += [span] * (span.depth + 1 - len(path))
+        at: _OpenSpan | None = span
+        depth = span.depth
+        while at is not None and (path[depth] is not at or at is span):
+            path[depth] = at
+            at = at.parent
+            depth -= 1
+
+    def _owner(self, owner: _OpenSpan) -> list[Piece]:
+        """Name the span that a line belongs to, where it is not the one right above."""
+        path = self._path
+        if owner.depth < len(path) and path[owner.depth] is owner:
+            return []
+        opening, closing = self._page.glyphs.quotes
+        return [("  ", PLAIN), (f"{opening}{owner.label}{closing}", DIM)]
+
+
+def _label_pieces(name: str, span: _OpenSpan, style: str) -> list[Piece]:
+    number = span.label[len(span.name) :]
+    return [(name, style), (number, CYAN)] if number else [(name, style)]
+
+
+def _error(span: _OpenSpan) -> str:
+    name, message, _ = span.failure or ("", "", "")
+    return error_text(name, message)
+
+
+_ENDING: Final = frozenset({"attributes", "spanClose", "return", "streamDiagnostic", "outcome"})
+"""The events that lead to a span's last line, which can show what was held back for it."""
+
+_DRAW: Final[dict[str, Callable[[LiveInvocation, _OpenSpan, TailEvent[Any]], list[str]]]] = {
+    "onset": LiveInvocation.onset,
+    "spanOpen": LiveInvocation.span_open,
+    "attributes": LiveInvocation.attributes,
+    "exception": LiveInvocation.exception,
+    "return": LiveInvocation.return_,
+    "log": LiveInvocation.log,
+    "diagnosticChannel": LiveInvocation.diagnostic,
+    "streamDiagnostic": LiveInvocation.stream_diagnostic,
+    "spanClose": LiveInvocation.span_close,
+    "outcome": LiveInvocation.outcome,
+}

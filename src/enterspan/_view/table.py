@@ -1,0 +1,223 @@
+"""The slowest spans of a file, a line for each, and the summary of all, a line for each name."""
+
+from __future__ import annotations
+
+from heapq import heappush, heappushpop
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from enterspan._terminal.screen import BOLD, BOLD_RED, DIM, PLAIN, RED, columns_taken
+from enterspan._terminal.text import (
+    attribute_pieces,
+    duration_style,
+    duration_text,
+    error_text,
+    gutter,
+    outcome_style,
+    spaced,
+)
+from enterspan._view.notes import notes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from enterspan._recording.assemble import Key, RecordedSpan
+    from enterspan._terminal.screen import Piece, Screen
+
+_WAITING: Final = 1_000
+"""How many spans that are not listed any more may wait for their parents."""
+_PATH: Final = 4
+"""Of the spans around one, the innermost are named, and the outermost."""
+_DEPTH: Final = 1_000
+"""A span that is deeper than this is shown with the innermost of the spans around it."""
+_NAMES: Final = 10_000
+"""With more names than this there are ids in them; the spans of all others share a line."""
+_HEADINGS: Final = ("count", "total", "p50", "p95", "max")
+
+
+# --- single spans ---------------------------------------------------------------------------------
+
+
+def span_line(span: RecordedSpan, screen: Screen) -> str:
+    """Draw a span as one line: how long it took, and in which spans it was."""
+    glyphs, took = screen.glyphs, span.duration_ns
+    text = "" if took is None else duration_text(took, glyphs)
+    pieces: list[Piece] = [*gutter(text, duration_style(took or 0), glyphs), ("  ", PLAIN)]
+    if span.failed:
+        pieces.append((glyphs.failed + " ", BOLD_RED))
+    pieces.append((span.name, BOLD_RED if span.failed else BOLD))
+    outcome = "" if span.outcome in ("ok", "exception", None) else span.outcome
+    words = [(outcome, outcome_style(outcome)), (_error(span), RED), (_path(span), DIM)]
+    return screen.line(
+        [*pieces, *spaced(words), *attribute_pieces(span.attributes.items(), glyphs)]
+    )
+
+
+def _around(span: RecordedSpan) -> Iterator[RecordedSpan]:
+    """The spans around one, innermost first, as far as they are known."""
+    above = span.parent
+    while above is not None:
+        yield above
+        above = above.parent
+
+
+def _path(span: RecordedSpan) -> str:
+    names = [above.name for above in islice(_around(span), _DEPTH)][::-1]
+    if len(names) > _PATH:
+        names[1 : 1 - _PATH] = ["..."]
+    return "in " + " > ".join(names) if names else ""
+
+
+def _error(span: RecordedSpan) -> str:
+    failures = [note for note in notes_of(span) if note.kind == "exception"] if span.failed else []
+    return error_text(failures[-1].label, failures[-1].text) if failures else ""
+
+
+class Slowest:
+    """The slowest spans of a file; kept are so many, and the spans around them."""
+
+    needs_events = True
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._heap: list[tuple[int, int, RecordedSpan]] = []
+        self._count = 0
+        self._waiting: dict[Key, list[RecordedSpan]] = {}
+        self._gone = 0
+
+    def add(self, span: RecordedSpan, *, asked_for: bool) -> None:
+        """Keep a span that is asked for if it is one of the slowest; of equals the first.
+
+        A finished span's line comes after those of its children: any span may be a parent of one
+        that is listed.
+        """
+        children = self._waiting.pop(span.key, ())
+        for child in children:
+            child.parent = span
+        if children:
+            self._wait(span)
+        if asked_for and span.outcome is not None:
+            self._offer(span, max(span.duration_ns or 0, 0))
+
+    def lines(self, screen: Screen) -> Iterator[str]:
+        """The spans, the slowest first."""
+        for _, _, span in sorted(self._heap, reverse=True):
+            yield span_line(span, screen)
+
+    def _offer(self, span: RecordedSpan, took: int) -> None:
+        self._count += 1
+        if len(self._heap) < self._most:
+            heappush(self._heap, (took, -self._count, span))
+        elif took > self._heap[0][0]:
+            heappushpop(self._heap, (took, -self._count, span))
+            self._forget()
+        else:
+            return
+        self._wait(span)
+
+    def _wait(self, span: RecordedSpan) -> None:
+        for above in islice(_around(span), _DEPTH):
+            span = above
+        if span.parent is None and span.parent_id is not None:
+            self._waiting.setdefault((span.trace_id, span.parent_id), []).append(span)
+
+    def _forget(self) -> None:
+        """Now and then, let go of what waits for the parents of spans that are not listed."""
+        self._gone += 1
+        if self._gone > _WAITING + self._most:
+            self._gone = 0
+            self._waiting = {}
+            for _, _, listed in self._heap:
+                self._wait(listed)
+
+
+# --- the summary ----------------------------------------------------------------------------------
+
+
+class Durations:
+    """How long spans of one name took: in bounded memory, however many there are.
+
+    A duration is counted with its first three digits, which are the digits that are shown. So a
+    percentile is right to the last digit that is seen, and there are at most 900 counts for each
+    power of ten.
+    """
+
+    __slots__ = ("_counts", "count", "longest_ns", "total_ns")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total_ns = 0
+        self.longest_ns = 0
+        self._counts: dict[int, int] = {}
+
+    def add(self, duration_ns: int) -> None:
+        """Count a duration; one that is below 0, where a clock was set back, counts as 0."""
+        duration_ns = max(duration_ns, 0)
+        self.count += 1
+        self.total_ns += duration_ns
+        self.longest_ns = max(self.longest_ns, duration_ns)
+        size = 1
+        while duration_ns >= 1_000 * size:
+            size *= 10
+        shown = (duration_ns + size // 2) // size * size
+        self._counts[shown] = self._counts.get(shown, 0) + 1
+
+    def percentile_ns(self, percent: int) -> int:
+        """The shortest duration that so many percent of the spans don't exceed (nearest rank)."""
+        rank = max(-(-self.count * percent // 100), 1)
+        for shown in sorted(self._counts):
+            rank -= self._counts[shown]
+            if rank <= 0:
+                return min(shown, self.longest_ns)
+        return 0
+
+
+class Summary:
+    """Counts and durations of the spans of a file, by name."""
+
+    needs_events = False
+
+    def __init__(self) -> None:
+        self._names: dict[str, Durations] = {}
+        self._others = Durations()
+
+    def add(self, span: RecordedSpan, *, asked_for: bool) -> None:
+        """Count a span that is asked for, if it has ended."""
+        if not asked_for or span.outcome is None:
+            return
+        durations = self._names.get(span.name)
+        if durations is None:
+            if len(self._names) < _NAMES:
+                durations = self._names[span.name] = Durations()
+            else:
+                durations = self._others
+        durations.add(span.duration_ns or 0)
+
+    def lines(self, screen: Screen) -> Iterator[str]:
+        """The table, the name with the longest total first; nothing if there were no spans."""
+        if not self._names:
+            return
+        rows = sorted(self._names.items(), key=lambda row: (-row[1].total_ns, row[0]))
+        counts = [f"{durations.count:,}" for _, durations in rows] + [f"{self._others.count:,}"]
+        columns = max(map(len, [*counts, _HEADINGS[0]]))
+        head = _HEADINGS[0].rjust(columns) + "".join([f"{word:>9}" for word in _HEADINGS[1:]])
+        yield screen.line([(head + "  name", DIM)])
+        for name, durations in rows:
+            yield screen.line([*_figures(durations, columns, screen), (name, BOLD)])
+        if self._others.count:
+            words = f"(spans of more than {_NAMES:,} names: are there ids in the names?)"
+            yield screen.line([*_figures(self._others, columns, screen), (words, DIM)])
+
+
+def _figures(durations: Durations, columns: int, screen: Screen) -> list[Piece]:
+    pieces: list[Piece] = [(f"{durations.count:,}".rjust(columns), PLAIN)]
+    figures = (
+        durations.total_ns,
+        durations.percentile_ns(50),
+        durations.percentile_ns(95),
+        durations.longest_ns,
+    )
+    for figure in figures:
+        text = duration_text(figure, screen.glyphs)
+        pieces.append((" " * (9 - columns_taken(text)) + text, duration_style(figure)))
+    return [*pieces, ("  ", PLAIN)]
