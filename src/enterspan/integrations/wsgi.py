@@ -45,6 +45,8 @@ class TracingMiddleware(Middleware):
     TypeError or ValueError for options that make no sense.
     """
 
+    app: Callable[..., Iterable[bytes]]
+
     def __call__(
         self, environ: dict[str, object], start_response: Callable[..., object]
     ) -> Iterable[bytes]:
@@ -164,7 +166,8 @@ class _Silence:
 
 def _wrap(body: Any, answer: _Answer | _Silence, file_wrapper: Any) -> Iterable[bytes]:
     """A body that reports its progress to the answer."""
-    if not (isinstance(file_wrapper, type) and isinstance(body, file_wrapper)):
+    is_file = isinstance(file_wrapper, type) and isinstance(body, file_wrapper)
+    if not is_file:
         return _SizedBody(body, answer) if hasattr(body, "__len__") else _Body(body, answer)
     try:  # the server may send a file in its own way: it stays what it is
         body.close = partial(_end, answer, getattr(body, "close", None), None, None)
