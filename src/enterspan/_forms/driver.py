@@ -99,49 +99,51 @@ def _throw(steps: Any, error: BaseException) -> Any:
 # recorder has got the result; an exception is left to the text around it.
 LOOP_LINE: Final = sys._getframe().f_lineno + 2
 LOOP: Final = """\
-            while True:
-                @token = None
-                try:
-                    @token = @set(@entry)
-                    if @error is not None:
-                        @item = @throw(@steps, @error)
-                    elif @value is None:
-                        @item = @next(@steps)
-                    else:
-                        @item = @steps.send(@value)
-                except @Stopped as @stop:
-                    @result = @stop.value
-                    if @recorder is not None:
-                        @recorder.result(@span, @result)
-                    if @span is not None and @get() is @span:
-                        @span._token = @token  # its end detaches what was attached here
-                    else:
-                        if @body is not None:
-                            @body.entry = @get()
-                        @tracer.undo(@token)
-                    @end(@span)
-                    return @result
-                except @Error:
+            @token = None
+            try:
+                while True:
+                    try:
+                        @token = @set(@entry)
+                        if @error is not None:
+                            @item = @throw(@steps, @error)
+                        elif @value is None:
+                            @item = @next(@steps)
+                        else:
+                            @item = @steps.send(@value)
+                    except @Stopped as @stop:
+                        @result = @stop.value
+                        if @recorder is not None:
+                            @recorder.result(@span, @result)
+                        if @span is not None and @get() is @span:
+                            @span._token = @token  # its end detaches what was attached here
+                        else:
+                            if @body is not None:
+                                @body.entry = @get()
+                            @tracer.undo(@token)
+                        @end(@span)
+                        return @result
                     @value = @error = None
+                    @entry = @get()
                     if @body is not None:
-                        @body.entry = @get()
-                    if @token is not None:
+                        @body.entry = @entry
+                    try:
+                        @reset(@token)
+                    except @Foreign:
                         @tracer.undo(@token)
-                    elif @get() is @entry:
-                        @set(None)  # it arrived between the two instructions
-                    raise
+                    @token = None
+                    try:
+                        @value = yield (@item, @item := None)[0]  # what passes is not kept here
+                    except @Error as @thrown:
+                        @error = @outside(@thrown)
+            except @Error:
                 @value = @error = None
-                @entry = @get()
                 if @body is not None:
-                    @body.entry = @entry
-                try:
-                    @reset(@token)
-                except @Foreign:
+                    @body.entry = @get()
+                if @token is not None:
                     @tracer.undo(@token)
-                try:
-                    @value = yield (@item, @item := None)[0]  # what passes is not kept here
-                except @Error as @thrown:
-                    @error = @outside(@thrown)
+                elif @get() is @entry:
+                    @set(None)  # it arrived between the call of `set` and its assignment
+                raise
 """
 _DRIVE: Final = """\
     def drive(@tracer, @entry, @steps, @body=None, @span=None, @end=@no_end, @recorder=None,

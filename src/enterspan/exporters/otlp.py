@@ -164,7 +164,9 @@ class OTLPExporter:
         )
         errors = urllib3.exceptions
         after = urllib3.Retry(0).get_retry_after
-        pack: Any = {"none": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[self._compression]
+        pack: Any = {"none": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[
+            self._compression
+        ]
 
         def send(body: bytes) -> _Refusal | None:
             packed = pack(body)
