@@ -230,8 +230,8 @@ async def run_coroutine(body: Body, steps: Any) -> Any:
 def first_step(generator: Any) -> Any:
     """Return the first step of an async generator that another one drives.
 
-    An event loop is told of async generators at their first step, to close those that are left. If
-    it knew of this one, it would close it while its driver does.
+    An event loop registers async generators at their first step, to close those that are left. It
+    must not register this one: it would close it while its driver does.
     """
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)

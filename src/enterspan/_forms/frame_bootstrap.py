@@ -1,6 +1,6 @@
 """The one frame of ours between an instrumented function and its caller.
 
-Whoever asks for a caller by counting frames must not count this one. `warnings` (`stacklevel=`) and
+Code that finds its caller by counting frames must not count this one. `warnings` (`stacklevel=`) and
 `logging` (from 3.11 on) skip frames whose path contains both `importlib` and `_bootstrap`, those of
 the import system; others (pandas, matplotlib, structlog, `skip_file_prefixes=`) skip frames whose
 file or module belongs to their own package. So the code of `call` runs with the globals of the
