@@ -1,8 +1,8 @@
 """The thread behind a subscription: it takes what waits in a queue and hands it on, in batches.
 
-Every call of a subscriber in the background is made here, so that one that is slow, hangs or raises
-affects only itself. A forked child has no threads: its workers begin anew, with an empty queue, when
-there is something for them.
+Every call of a subscriber in the background is made here, so that one that is slow, hangs or
+raises affects only itself. A forked child has no threads: its workers begin anew, with an empty
+queue, when there is something for them.
 """
 
 from __future__ import annotations
@@ -265,7 +265,7 @@ class Worker:
         """End the thread for a moment, so that the process can be forked.
 
         A process that forks with threads is warned by Python from 3.12 on, and with reason: its
-        child gets their locks as they are. A worker that is in a call of a subscriber is not waited for long.
+        child gets their locks as they are. A worker in a subscriber is not waited for long.
         """
         thread = self._thread
         if thread is None or not thread.is_alive() or thread is threading.current_thread():
