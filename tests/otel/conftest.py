@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -138,7 +139,7 @@ def free_port() -> int:
 class Sink:
     """A receiver of OTLP over http in this process, which can be told to fail."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Any] = []
         self.headers: list[dict[str, str]] = []
         self.statuses: list[int] = []
@@ -176,8 +177,10 @@ class Sink:
                 pass  # a client that was told to go does
 
         self.server = Server(("127.0.0.1", port), Handler)
+        if tls is not None:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/v1/traces"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}/v1/traces"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def take(self, body: bytes, headers: dict[str, str]) -> None:
@@ -228,7 +231,7 @@ def sink() -> Iterator[Sink]:
 class GrpcSink:
     """A receiver of OTLP over gRPC in this process."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, tls: Any = None) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
         import grpc
@@ -238,10 +241,12 @@ class GrpcSink:
         self.requests: list[Any] = []
         self.metadata: list[dict[str, Any]] = []
         self.codes: list[Any] = []
+        self.trailing: tuple[tuple[str, Any], ...] = ()
         sink = self
 
         class Service(services.TraceServiceServicer):
             def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+                context.set_trailing_metadata(sink.trailing)
                 if sink.codes:
                     context.abort(sink.codes.pop(0), "told to")
                 sink.requests.append(request)
@@ -250,8 +255,12 @@ class GrpcSink:
 
         self.server = grpc.server(ThreadPoolExecutor(2))
         services.add_TraceServiceServicer_to_server(Service(), self.server)
-        self.port = self.server.add_insecure_port(f"127.0.0.1:{port}")
-        self.url = f"http://127.0.0.1:{self.port}"
+        address = f"127.0.0.1:{port}"
+        if tls is None:
+            self.port = self.server.add_insecure_port(address)
+        else:
+            self.port = self.server.add_secure_port(address, tls)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
         self.server.start()
 
     @property

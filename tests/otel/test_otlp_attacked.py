@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,10 +20,12 @@ pytest.importorskip(
 
 from conftest import GrpcSink, Sink, free_port  # type: ignore[attr-defined]
 
-from enterspan.exporters.otlp import OTLPExporter
+from enterspan import SpanContext, SpanData
+from enterspan.exporters.otlp import ExportError, OTLPExporter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from enterspan import Tracing
 
@@ -162,6 +167,161 @@ def test_any_number_arrives(number: float, mine: Tracing, sink: Sink, caplog: An
     assert subscription.stats.exported == 1
     assert [pair.key for pair in sink.spans[0].attributes] == ["one", "many"]
     assert caplog.records == []
+
+
+def reply(status: str, body: bytes = b"", *headers: str) -> bytes:
+    """An answer over http."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def test_spans_that_the_receiver_rejects_are_not_sent_again(mine: Tracing, caplog: Any) -> None:
+    """OTLP, "Partial Success": the answer is a success and has the number of rejected spans."""
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+    partial = ExportTraceServiceResponse()
+    partial.partial_success.rejected_spans = 2
+    partial.partial_success.error_message = "too old"
+    with rude(reply("200 OK", partial.SerializeToString())) as receiver:
+        subscription = mine.add_exporter(OTLPExporter(receiver.url), delay=30)
+        for _ in range(3):
+            with mine.span("span"):
+                pass
+        assert mine.flush(10)
+        assert receiver.asked == 1
+        subscription.remove(1)
+    stats = subscription.stats
+    assert (stats.exported, stats.failed) == (1, 2)
+    assert "did not take 2 of 3 spans: too old" in caplog.text
+
+
+@pytest.mark.parametrize("status", ["300 Multiple Choices", "302 Found", "304 Not Modified"])
+def test_a_redirection_is_no_success_and_is_not_followed(status: str, mine: Tracing) -> None:
+    with rude(reply(status, b"", "Location: http://127.0.0.1:1/")) as receiver:
+        subscription = mine.add_exporter(OTLPExporter(receiver.url), delay=30)
+        with mine.span("span"):
+            pass
+        assert mine.flush(10)
+        assert receiver.asked == 1
+        subscription.remove(1)
+    assert (subscription.stats.exported, subscription.stats.failed) == (0, 1)
+
+
+@pytest.mark.parametrize("body", [b"<html>fine</html>", b"\n\x05hello", b"\n\x03\n\x01x", b"\x0a"])
+def test_a_success_with_any_body_is_a_success(body: bytes, mine: Tracing) -> None:
+    with rude(reply("200 OK", body)) as receiver:
+        subscription = mine.add_exporter(OTLPExporter(receiver.url), delay=30)
+        with mine.span("span"):
+            pass
+        assert mine.flush(10)
+        subscription.remove(1)
+    assert subscription.stats.exported == 1
+
+
+def pauses_of(exporter: OTLPExporter, times: int) -> list[float]:
+    """The pauses before the next attempts, none of which is waited for."""
+    waited: list[float] = []
+
+    class Patience(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            assert timeout is not None
+            waited.append(timeout)
+            if len(waited) == times:
+                self.set()
+            return self.is_set()
+
+    exporter._given_up = Patience()
+    span = SpanData(
+        "x", SpanContext(1, 2), None, 1, 2, {}, (), (),
+        "unset", "", "ok", "", "internal", "mine", {}, 0, 0, 0,
+    )  # fmt: skip
+    with pytest.raises(ExportError, match="not reached in time"):
+        exporter.export([span])
+    exporter.shutdown()
+    return waited
+
+
+def test_pauses_grow_to_a_limit_and_are_not_the_same_for_all() -> None:
+    """Exporters that failed together don't come back together."""
+    url = f"http://127.0.0.1:{free_port()}"
+    first, second = pauses_of(OTLPExporter(url), 8), pauses_of(OTLPExporter(url), 8)
+    for number, pause in enumerate(first):
+        assert 0.8 * min(2**number, 30) <= pause <= 1.2 * min(2**number, 30)
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    "asked,low,high",
+    [
+        ("60", 60, 60),
+        ("0", 0.8, 1.2),
+        ("banana", 0.8, 1.2),
+        ("99999999999", 21_600, 21_600),
+        ("date", 80, 91),
+    ],
+)
+def test_a_receiver_is_left_alone_as_long_as_it_asks(asked: str, low: float, high: float) -> None:
+    """Seconds or a date; what can't be read, or is no time at all, is the usual pause."""
+    if asked == "date":
+        asked = formatdate(time.time() + 90, usegmt=True)
+    with rude(reply("503 Later", b"", f"Retry-After: {asked}")) as receiver:
+        (pause,) = pauses_of(OTLPExporter(receiver.url), 1)
+        assert receiver.asked == 1
+    assert low <= pause <= high
+
+
+@pytest.mark.parametrize("seconds", [7, None])
+def test_a_grpc_receiver_without_room_is_tried_again_if_it_gives_a_delay(
+    seconds: int | None, grpc_sink: GrpcSink
+) -> None:
+    """OTLP, "Failures": RESOURCE_EXHAUSTED is retryable only with a RetryInfo."""
+    from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+    from google.rpc.status_pb2 import Status
+
+    if seconds is not None:
+        status = Status(code=8)
+        status.details.add().Pack(ErrorInfo(reason="quota"))
+        info = RetryInfo()
+        info.retry_delay.seconds = seconds
+        status.details.add().Pack(info)
+        grpc_sink.trailing = (("grpc-status-details-bin", status.SerializeToString()),)
+    import grpc
+
+    grpc_sink.codes = [grpc.StatusCode.RESOURCE_EXHAUSTED] * 2
+    exporter = OTLPExporter(grpc_sink.url, protocol="grpc")
+    if seconds is None:
+        with pytest.raises(ExportError, match="did not take 0 of 0 spans: RESOURCE_EXHAUSTED"):
+            exporter.export([])
+        exporter.shutdown()
+    else:
+        assert pauses_of(exporter, 1) == [seconds]
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_the_first_export_imports_nothing_and_starts_nothing(
+    protocol: Any, request: Any, tmp_path: Path
+) -> None:
+    """It may be at the end of the process, where neither can be done."""
+    receiver = request.getfixturevalue("sink" if protocol != "grpc" else "grpc_sink")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import builtins, sys, threading\n"
+        "from enterspan import tracing\n"
+        "from enterspan.exporters.otlp import OTLPExporter\n"
+        "tracing.add_exporter(OTLPExporter(sys.argv[1], protocol=sys.argv[2]), delay=30)\n"
+        "with tracing.span('only'): pass\n"
+        "before, threads = set(sys.modules), set(threading.enumerate())\n"
+        "assert tracing.flush(20)\n"
+        "print(sorted(set(sys.modules) - before), set(threading.enumerate()) - threads)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, program, receiver.url, protocol],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[] set()\n"
+    assert len(receiver.spans) == 1
 
 
 def test_a_batch_that_is_too_large_for_grpc_does_not_block_those_after_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +20,8 @@ from opentelemetry.sdk.resources import Resource
 
 from enterspan import SpanContext, SpanData, SpanEvent, SpanLink
 from enterspan.exporters._protobuf import encode_resource, encode_spans, varint
-from enterspan.exporters.otlp import _Resources, readable
+from enterspan.exporters.otel import readable
+from enterspan.exporters.otlpjson import otlp_line
 
 text = st.text(max_size=200).map(lambda s: s.encode("utf-8", "ignore").decode())
 integers = st.integers(-(2**63), 2**63 - 1)
@@ -84,9 +86,10 @@ def without_what_it_leaves_out(request: Any) -> Any:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(spans, max_size=6))
 def test_the_encoding_is_opentelemetrys(batch: list[SpanData]) -> None:
-    resources = _Resources()
-    ours = encode_spans([(resources.encoded({}), batch)] if batch else [])
-    theirs = official([readable(span, _same(resources)) for span in batch])
+    resource = Resource.create()
+    encoded = encode_resource(resource.attributes, resource.schema_url)
+    ours = encode_spans([(encoded, batch)] if batch else [])
+    theirs = official([readable(span, resource) for span in batch])
     for span, made in zip(batch, theirs_in_order(theirs, batch), strict=True):
         if span.status == "unset":
             made.ClearField("status")
@@ -103,14 +106,6 @@ def theirs_in_order(request: Any, batch: list[SpanData]) -> list[Any]:
         for scope in resource.scope_spans
     }
     return [next(queues[span.scope]) for span in batch]
-
-
-def _same(resources: _Resources) -> Any:
-    class Same:
-        def of(self, given: Any) -> Any:
-            return resources.of({}) if resources._known is None else resources._known[1]
-
-    return Same()
 
 
 @given(st.integers(0, 2**64 - 1))
@@ -165,3 +160,18 @@ def test_a_resource_is_encoded_with_its_schema() -> None:
         "service.name": "shop",
         "n": 1,
     }
+
+
+@pytest.mark.parametrize("moment,sent", [(-1, 0), (2**70, 2**64 - 1)])
+def test_a_time_that_otlp_does_not_have_is_the_nearest_that_it_has(moment: int, sent: int) -> None:
+    """A mistaken time costs no other span of the batch anything."""
+    span = SpanData(
+        "x", SpanContext(1, 2), None, moment, moment, {}, (SpanEvent("e", moment, {}),), (),
+        "unset", "", "ok", "", "internal", "mine", {}, 0, 0, 0,
+    )  # fmt: skip
+    made = ExportTraceServiceRequest.FromString(encode_spans([(b"", [span])]))
+    (found,) = made.resource_spans[0].scope_spans[0].spans
+    assert found.start_time_unix_nano == found.end_time_unix_nano == sent
+    assert found.events[0].time_unix_nano == sent
+    wire = json.loads(otlp_line([span]))["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    assert wire["startTimeUnixNano"] == wire["events"][0]["timeUnixNano"] == str(sent)

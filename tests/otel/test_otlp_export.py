@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 import subprocess
 import sys
 import threading
 import time
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,7 +21,11 @@ pytest.importorskip(
 from conftest import GrpcSink, Sink, free_port  # type: ignore[attr-defined]
 
 from enterspan import SpanContext, Tracing
-from enterspan.exporters.otlp import OTelExporter, OTLPExporter
+from enterspan.exporters.otel import OTelExporter
+from enterspan.exporters.otlp import ExportError, OTLPExporter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(autouse=True)
@@ -226,24 +232,32 @@ def test_a_protocol_that_is_none_is_refused_with_its_variables_name(
         OTLPExporter()
 
 
-def test_a_missing_extra_says_what_to_install() -> None:
+@pytest.mark.parametrize(
+    "package,program,extra",
+    [
+        ("urllib3", "from enterspan.exporters.otlp import OTLPExporter; OTLPExporter()", "otlp"),
+        (
+            "grpc",
+            "from enterspan.exporters.otlp import OTLPExporter; OTLPExporter(protocol='grpc')",
+            "otlp-grpc",
+        ),
+        ("opentelemetry", "import enterspan.integrations.otel", "otel"),
+    ],
+)
+def test_a_missing_extra_says_what_to_install(package: str, program: str, extra: str) -> None:
     hide = (
         "import sys\n"
         "class Hide:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.partition('.')[0] == 'opentelemetry':\n"
+        f"        if name.partition('.')[0] == {package!r}:\n"
         "            raise ModuleNotFoundError(name)\n"
         "sys.meta_path.insert(0, Hide())\n"
     )
-    for module, extra in (("exporters.otlp", "otlp"), ("integrations.otel", "otel")):
-        done = subprocess.run(
-            [sys.executable, "-c", f"{hide}import enterspan.{module}"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 1
-        assert f"pip install 'enterspan[{extra}]'" in done.stderr.splitlines()[-1]
+    done = subprocess.run(
+        [sys.executable, "-c", hide + program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"pip install 'enterspan[{extra}]'" in done.stderr.splitlines()[-1]
 
 
 def test_enterspan_alone_imports_no_opentelemetry() -> None:
@@ -252,6 +266,116 @@ def test_enterspan_alone_imports_no_opentelemetry() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+PEM = str(Path(__file__).with_name("localhost.pem"))
+"""A certificate for this machine, signed by itself, with its key; for a hundred years."""
+
+
+@pytest.fixture(params=["http/protobuf", "grpc"])
+def secure(request: Any) -> Iterator[Any]:
+    """A receiver over TLS that asks its clients for their certificates."""
+    if request.param == "grpc":
+        import grpc
+
+        pem = Path(PEM).read_bytes()
+        made = GrpcSink(tls=grpc.ssl_server_credentials([(pem, pem)], pem, True))
+    else:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=PEM)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(PEM)
+        made = Sink(tls=context)
+    yield request.param, made
+    made.close()
+
+
+@pytest.mark.parametrize("by", ["arguments", "variables"])
+def test_certificates_are_checked_and_shown(
+    by: str, secure: Any, mine: Tracing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    protocol, sink = secure
+    options = dict.fromkeys(["certificate_file", "client_key_file", "client_certificate_file"], PEM)
+    if by == "variables":
+        for name in options:
+            variable = f"OTEL_EXPORTER_OTLP_{name.removesuffix('_file').upper()}"
+            monkeypatch.setenv(variable, PEM)
+        options = {}
+    mine.add_exporter(OTLPExporter(sink.url, protocol=protocol, **options))
+    record(mine, 2)
+    assert mine.flush(20)
+    assert len(sink.spans) == 2
+
+
+def test_a_receiver_with_an_unknown_certificate_gets_nothing(secure: Any, mine: Tracing) -> None:
+    protocol, sink = secure
+    exporter = OTLPExporter(
+        sink.url, protocol=protocol, client_key_file=PEM, client_certificate_file=PEM
+    )
+    subscription = mine.add_exporter(exporter, delay=0.01)
+    record(mine, 1)
+    assert not mine.flush(1)
+    subscription.remove(0.1)
+    assert sink.spans == []
+
+
+def test_a_certificate_that_can_not_be_read_is_refused_at_once() -> None:
+    for protocol in ("http/protobuf", "grpc"):
+        with pytest.raises(FileNotFoundError):
+            OTLPExporter("https://localhost", protocol=protocol, certificate_file="/nowhere.pem")
+
+
+@pytest.mark.parametrize("insecure", [True, "true"])
+def test_a_grpc_endpoint_without_a_scheme_is_secure_unless_told_otherwise(
+    insecure: Any, mine: Tracing, grpc_sink: GrpcSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"127.0.0.1:{grpc_sink.port}"
+    with pytest.raises(ExportError, match="UNAVAILABLE"):
+        exporter = OTLPExporter(address, protocol="grpc", timeout=2)
+        threading.Timer(0.5, exporter.give_up).start()
+        exporter.export([])
+    given = insecure if insecure is True else None
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "" if given else insecure)
+    mine.add_exporter(OTLPExporter(address, protocol="grpc", insecure=given))
+    record(mine, 1)
+    assert mine.flush(20)
+    assert len(grpc_sink.spans) == 1
+
+
+def test_a_proxy_is_used_as_the_variables_say(
+    mine: Tracing, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://who:secret@127.0.0.1:{free_port()}")
+    direct = OTLPExporter("http://collector.invalid/v1/traces", timeout=1)
+    threading.Timer(0.3, direct.give_up).start()
+    with pytest.raises(ExportError, match="proxy"):
+        direct.export([])
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    mine.add_exporter(OTLPExporter(sink.url))
+    record(mine, 1)
+    assert mine.flush(20)
+    assert len(sink.spans) == 1
+
+
+@pytest.mark.parametrize("variable", ["TIMEOUT", "COMPRESSION"])
+def test_a_variable_that_makes_no_sense_is_refused_with_its_name(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{variable}", "nonsense")
+    with pytest.raises(ValueError, match=f"OTEL_EXPORTER_OTLP_{variable} must be .*nonsense"):
+        OTLPExporter()
+
+
+def test_a_header_without_a_value_is_left_out_and_not_shown(
+    mine: Tracing, sink: Sink, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "secret-token, a=b,,A=c")
+    mine.add_exporter(OTLPExporter(sink.url, headers={"D": "e"}))
+    record(mine, 1)
+    assert mine.flush(20)
+    assert (sink.headers[0]["a"], sink.headers[0]["d"]) == ("c", "e")
+    (said,) = warnings_in(caplog)
+    assert "OTEL_EXPORTER_OTLP_HEADERS" in said
+    assert "secret" not in said
 
 
 # --- where nothing arrives ------------------------------------------------------------------------

@@ -20,6 +20,7 @@ MODULES = (
     "enterspan.exporters._json",
     "enterspan.exporters._protobuf",
     "enterspan.exporters.jsonlines",
+    "enterspan.exporters.otel",
     "enterspan.exporters.otlp",
     "enterspan.sampling",
 )
@@ -55,7 +56,7 @@ def annotated(module):
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in LEFT_OUT])
 def test_every_annotation_can_be_resolved(name):
     """Those of functions, classes, methods and properties, private ones as well."""
-    if name == "enterspan.exporters.otlp":
+    if name == "enterspan.exporters.otel":
         pytest.importorskip("opentelemetry.sdk")
     found = dict(annotated(importlib.import_module(name)))
     for function in found.values():

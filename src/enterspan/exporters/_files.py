@@ -11,6 +11,7 @@ import stat
 import threading
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -66,13 +67,6 @@ class File:
                 self._mode = "a"
             return self._fd
 
-    def open_early(self) -> None:
-        """Open the file now; if that fails, the first write raises the error."""
-        try:
-            self.open()
-        except (OSError, ValueError):
-            return
-
     def close(self) -> None:
         """Close the file for good."""
         self._closed = True
@@ -107,7 +101,8 @@ _unopened: weakref.WeakSet[File] = weakref.WeakSet()
 def open_all() -> None:
     """Open all files before a fork, or parent and child would each empty the file."""
     for file in list(_unopened):
-        file.open_early()
+        with suppress(OSError, ValueError):  # which the first write raises
+            file.open()
 
 
 process.at_fork(before=open_all)
@@ -195,11 +190,8 @@ def replace_files(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
 
 def _is_stream(target: str | os.PathLike[str]) -> bool:
     """Whether a path is a pipe, a terminal or another device."""
-    try:
-        mode = os.stat(target).st_mode  # noqa: PTH116 - an empty path is not the current folder
-    except OSError:
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+    path = Path(target)
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _check_writable(path: Path, name: str) -> None:

@@ -1,7 +1,7 @@
 """Any value as JSON: those without a JSON form become strings."""
 
 from collections.abc import Callable, Mapping
-from json.encoder import encode_basestring
+from json.encoder import JSONEncoder, encode_basestring
 from typing import Any, Final
 
 from enterspan._model.values import (
@@ -15,13 +15,24 @@ from enterspan._model.values import (
 
 _quote: Final[Callable[[str], str]] = encode_basestring
 _LIMITS: Final = DEFAULT_LIMITS
-_DEPTH: Final = 12
+DEPTH: Final = 12
 """Values at a greater depth are written as their repr; recorded values are never so deep."""
+
+
+encode: Final = JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
+).encode
+"""A value of JSON's own types. Raises TypeError, ValueError or RecursionError for any other."""
+
+
+def plain_text(text: Any) -> str:
+    """A text as it is; anything else as a text."""
+    return text if type(text) is str else clean_text(text, _LIMITS.value_bytes)
 
 
 def json_text(text: Any) -> str:
     """A string."""
-    return _quote(text if type(text) is str else clean_text(text, _LIMITS.value_bytes))
+    return _quote(plain_text(text))
 
 
 def json_object(mapping: Mapping[Any, Any], depth: int = 0) -> str:
@@ -48,7 +59,7 @@ def json_value(value: Any, depth: int = 0) -> str:
         return repr(value) if value - value == 0 else _quote(repr(value))
     if value is None:
         return "null"
-    if depth < _DEPTH:
+    if depth < DEPTH:
         if kind is tuple or kind is list:
             return "[" + ",".join([json_value(item, depth + 1) for item in value]) + "]"
         if kind is dict:

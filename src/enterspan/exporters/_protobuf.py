@@ -8,10 +8,11 @@ A field is a tag, followed by a number, or by a length and so many bytes. A tag 
 field times 8, plus 0 for a varint, 1 for 8 bytes, 2 for a length, 5 for 4 bytes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import Any, Final
 
+from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData, SpanEvent, SpanLink
 
 KINDS: Final = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
@@ -34,6 +35,8 @@ _fixed32 = Struct("<I").pack
 _fixed64 = Struct("<Q").pack
 _double = Struct("<d").pack
 
+_BITS: Final = 0xFFFF_FFFF_FFFF_FFFF
+
 _SIZES: Final = [bytes([size]) for size in range(128)]
 """The varints of one byte."""
 
@@ -42,7 +45,7 @@ def varint(number: int) -> bytes:
     """A varint: seven bits a byte, the lowest first."""
     if 0 <= number < 128:
         return _SIZES[number]
-    number &= 0xFFFF_FFFF_FFFF_FFFF  # a negative number takes ten bytes
+    number &= _BITS  # a negative number takes ten bytes
     parts = bytearray()
     while number > 127:
         parts.append(number & 127 | 128)
@@ -51,10 +54,25 @@ def varint(number: int) -> bytes:
     return bytes(parts)
 
 
+def nanos(moment: int) -> int:
+    """The nearest time that OTLP has: a mistaken one must not cost the batch."""
+    return min(max(moment, 0), _BITS)
+
+
 def _field(tag: bytes, content: bytes) -> bytes:
     """A field with a length: a string, bytes or another message."""
     size = len(content)
     return tag + (_SIZES[size] if size < 128 else varint(size)) + content
+
+
+def flags_of(context: SpanContext, is_remote: bool) -> int:
+    """The flags of a span or a link; whether its parent, or its target, is of another process."""
+    return context.trace_flags | _KNOWS_REMOTE | (_IS_REMOTE if is_remote else 0)
+
+
+def count_of(count: int) -> int:
+    """A count of 32 bits."""
+    return min(max(count, 0), 0xFFFF_FFFF)
 
 
 def _text(tag: bytes, text: str) -> bytes:
@@ -62,7 +80,7 @@ def _text(tag: bytes, text: str) -> bytes:
 
 
 def _count(tag: bytes, count: int) -> bytes:
-    return tag + varint(min(count, 0xFFFF_FFFF)) if count > 0 else b""
+    return tag + varint(count_of(count)) if count > 0 else b""
 
 
 # --- attributes -----------------------------------------------------------------------------------
@@ -114,41 +132,38 @@ def _attributes(tag: bytes, attributes: Mapping[str, Any]) -> list[bytes]:
 
 
 def _event(event: SpanEvent) -> bytes:
-    fields = [b"\x09", _fixed64(event.timestamp_ns), _text(b"\x12", event.name)]
+    fields = [b"\x09", _fixed64(nanos(event.timestamp_ns)), _text(b"\x12", event.name)]
     return b"".join(fields + _attributes(b"\x1a", event.attributes))
 
 
 def _link(link: SpanLink) -> bytes:
     context = link.context
-    flags = context.trace_flags | _KNOWS_REMOTE | (_IS_REMOTE if context.is_remote else 0)
     fields = [
         _id_fields(context.trace_id, context.span_id),
         _text(b"\x1a", context.trace_state),
         *_attributes(b"\x22", link.attributes),
         b"\x35",
-        _fixed32(flags),
+        _fixed32(flags_of(context, context.is_remote)),
     ]
     return b"".join(fields)
 
 
 def _id_fields(trace_id: int, span_id: int) -> bytes:
-    high, low = trace_id >> 64, trace_id & 0xFFFF_FFFF_FFFF_FFFF
+    high, low = trace_id >> 64, trace_id & _BITS
     return _ids(b"\x0a", 16, high, low, b"\x12", 8, span_id)
 
 
 def encode_span(span: SpanData) -> bytes:
     """A Span message."""
     context = span.context
-    flags = context.trace_flags | _KNOWS_REMOTE
-    if span.parent_is_remote and span.parent_span_id:
-        flags |= _IS_REMOTE
+    has_remote_parent = span.parent_is_remote and bool(span.parent_span_id)
     fields = [
         _id_fields(context.trace_id, context.span_id),
         _parent(b"\x22", 8, span.parent_span_id) if span.parent_span_id else b"",
         _text(b"\x2a", span.name),
         b"\x30",
         _SIZES[KINDS.get(span.kind, 1)],
-        _times(b"\x39", span.start_ns, b"\x41", span.end_ns),
+        _times(b"\x39", nanos(span.start_ns), b"\x41", nanos(span.end_ns)),
     ]
     if span.attributes:
         fields += _attributes(b"\x4a", span.attributes)
@@ -168,7 +183,7 @@ def encode_span(span: SpanData) -> bytes:
         fields.append(_count(b"\x60", span.dropped_events))
         fields.append(_count(b"\x70", span.dropped_links))
     fields.append(b"\x85\x01")
-    fields.append(_fixed32(flags))
+    fields.append(_fixed32(flags_of(context, has_remote_parent)))
     return b"".join(fields)
 
 
@@ -191,3 +206,34 @@ def encode_resource(attributes: Mapping[str, Any], schema_url: str) -> bytes:
     """The fields of a ResourceSpans message other than its spans."""
     resource = _field(b"\x0a", b"".join(_attributes(b"\x0a", attributes)))
     return resource + _text(b"\x1a", schema_url)
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+def decode_fields(message: bytes) -> Iterator[tuple[int, Any]]:
+    """The fields of a message: numbers, each with an int, or bytes.
+
+    Raises LookupError for what is not a message.
+    """
+    at = 0
+    while at < len(message):
+        tag, at = _read_varint(message, at)
+        kind = tag & 7
+        if kind == 0:
+            value, at = _read_varint(message, at)
+            yield tag >> 3, value
+            continue
+        size, at = _read_varint(message, at) if kind == 2 else ({1: 8, 5: 4}[kind], at)
+        yield tag >> 3, message[at : at + size]
+        at += size
+
+
+def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+    """A varint, and where it ends."""
+    number = shift = 0
+    while message[at] > 127:
+        number |= (message[at] & 127) << shift
+        shift += 7
+        at += 1
+    return number | message[at] << shift, at + 1

@@ -6,7 +6,6 @@ One file may have lines of both kinds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from json import JSONEncoder
 from os import PathLike
 from typing import IO, Any, Final, TypeAlias
 
@@ -14,7 +13,7 @@ from enterspan._model.diagnostics import warn
 from enterspan._model.records import SpanData, SpanEvent, SpanLink
 from enterspan.events import Onset, TailEvent
 from enterspan.exporters._files import _Mode, place_of
-from enterspan.exporters._json import json_object, json_text, json_value
+from enterspan.exporters._json import encode, json_object, json_text, json_value
 
 _Target: TypeAlias = str | PathLike[str] | IO[str] | IO[bytes]
 
@@ -84,11 +83,6 @@ class JsonLinesExporter:
 
 # --- JSON -----------------------------------------------------------------------------------------
 
-_encode: Final = JSONEncoder(
-    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
-).encode
-
-
 _REMOTE_PARENT: Final = ',"parentIsRemote":true'
 _REMOTE: Final = ',"isRemote":true'
 
@@ -97,7 +91,7 @@ def event_line(event: TailEvent) -> str:
     """One event as a line."""
     wire = event.to_dict()
     try:
-        return _encode(wire) + "\n"
+        return encode(wire) + "\n"
     except (TypeError, ValueError, RecursionError):
         return json_value(wire) + "\n"
 

@@ -1,131 +1,80 @@
-"""OTLP: finished spans to a collector, or to any OpenTelemetry exporter.
+"""OTLP: finished spans to a collector or a back-end.
 
-`OTLPExporter` sends with OpenTelemetry's OTLP exporter: the OTEL_* variables for endpoints,
-headers, TLS, compression and retries apply. `OTelExporter` passes spans to any other OpenTelemetry
-`SpanExporter`. Both run on the worker thread of their subscription.
+The protocol is https://opentelemetry.io/docs/specs/otlp/, the variables are those of
+https://opentelemetry.io/docs/specs/otel/protocol/exporter/.
 """
 
 # The optional packages may not be installed when types are checked.
-# pyright: reportMissingImports=false, reportMissingModuleSource=false, reportUntypedBaseClass=false
-# pyright: reportUnknownParameterType=false
+# pyright: reportMissingImports=false, reportMissingModuleSource=false
 
-import logging
+import gzip
 import os
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from http import HTTPStatus
-from types import FunctionType
-from typing import Any, Final, Literal, TypeAlias
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+from random import Random
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from enterspan._model import ids as _ids
 from enterspan._model.diagnostics import warn
 from enterspan._model.records import SpanData
-from enterspan.exporters._protobuf import encode_resource, encode_spans
-
-try:
-    from opentelemetry import context as _context
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import Event, ReadableSpan
-    from opentelemetry.sdk.trace.export import SpanExportResult
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-    from opentelemetry.trace import (
-        Link,
-        SpanContext,
-        SpanKind,
-        Status,
-        StatusCode,
-        TraceFlags,
-        TraceState,
-    )
-except ImportError as error:
-    raise ImportError(
-        "enterspan.exporters.otlp needs OpenTelemetry: pip install 'enterspan[otlp]'"
-    ) from error
+from enterspan._version import __version__
+from enterspan.exporters._opentelemetry import ExportError, uninstrumented
+from enterspan.exporters._protobuf import decode_fields, encode_resource, encode_spans
 
 _Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
+_Files: TypeAlias = tuple[str | os.PathLike[str] | None, ...]
+_Compression: TypeAlias = Literal["none", "gzip", "deflate"]
 
-__all__ = ["GRPC", "HTTP", "ExportError", "OTLPExporter", "OTelExporter"]
+__all__ = ["GRPC", "HTTP", "ExportError", "OTLPExporter"]
 
 HTTP: Final = "http/protobuf"
 """The default protocol, as in the specification."""
 GRPC: Final = "grpc"
 
-_PROTOCOL_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-_COMPRESSIONS: Final = {"none": "NoCompression", "deflate": "Deflate", "gzip": "Gzip"}
+_COMPRESSIONS: Final = {"none": "NoCompression", "gzip": "Gzip", "deflate": "Deflate"}
+"""gRPC's names for the compressions."""
+
 _PAUSE: Final = 1.0
-"""Seconds between two attempts, in addition to the retries of OpenTelemetry's exporter."""
+"""Seconds before the second attempt; each later pause is twice as long."""
+_LONGEST_PAUSE: Final = 30.0
+_LONGEST_REQUEST: Final = 21_600.0
+"""Seconds for which a receiver can ask to be left alone: 6 hours, as in urllib3."""
+_jittered: Final = Random().uniform  # noqa: S311 - and the program's own sequence stays as it is
 
 _MOST_BYTES: Final = 4_000_000
 """The size above which a batch is sent in parts. By default gRPC receivers take 4 MiB, and answer
 larger messages with a code that means a retry could succeed."""
 
-_RETRYABLE: Final = frozenset(
-    {
-        "ABORTED",
-        "CANCELLED",
-        "DATA_LOSS",
-        "DEADLINE_EXCEEDED",
-        "OUT_OF_RANGE",
-        "RESOURCE_EXHAUSTED",
-        "UNAVAILABLE",
-    }
+_RETRYABLE_STATUSES: Final = frozenset({429, 502, 503, 504})
+_RETRYABLE_CODES: Final = frozenset(
+    {"ABORTED", "CANCELLED", "DATA_LOSS", "DEADLINE_EXCEEDED", "OUT_OF_RANGE", "UNAVAILABLE"}
 )
-"""The gRPC codes after which OTLP requires a retry."""
+"""The answers after which OTLP requires a retry; `RESOURCE_EXHAUSTED` only if it has a delay."""
 
-_THEIRS: Final = "opentelemetry.exporter.otlp."
-"""The prefix of the modules of OpenTelemetry's OTLP exporters."""
-
-
-class ExportError(Exception):
-    """Spans could not be delivered; the text has the receiver and the reason.
-
-    `lost` is the number of spans of the batch that are lost; None for all of them.
-    """
-
-    def __init__(self, message: str, lost: int | None = None) -> None:
-        super().__init__(message)
-        self.lost = lost
+_METHOD: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_AGENT: Final = f"enterspan/{__version__}"
 
 
-class _TooLargeError(Exception):
-    """A message is larger than receivers take by default."""
+class _Refusal(NamedTuple):
+    """Why spans were not delivered, and what may help."""
+
+    text: str
+    is_passing: bool = False
+    """Whether a retry may succeed."""
+    wait: float | None = None
+    """Seconds that the receiver asked to wait."""
+    is_too_large: bool = False
+    rejected: int | None = None
+    """How many of the spans; None for all."""
 
 
-class OTelExporter:
-    """An exporter that passes finished spans to any OpenTelemetry `SpanExporter`.
-
-    `tracing.add_exporter(OTelExporter(ConsoleSpanExporter()))`. The `SpanExporter` is called with
-    `ReadableSpan`s, whose resource merges `tracing.configure(resource=...)` with the OTEL_*
-    variables (`Resource.create`). During the call, OpenTelemetry's instrumentations are suppressed
-    in this thread. A batch for which it raises, or does not return success, counts as failed.
-
-    Raises:
-        TypeError: if `span_exporter` is not a SpanExporter.
-    """
-
-    def __init__(self, span_exporter: object) -> None:
-        for name in ("export", "shutdown"):
-            if isinstance(span_exporter, type) or not callable(getattr(span_exporter, name, None)):
-                raise TypeError(
-                    "OTelExporter takes an instance of an OpenTelemetry SpanExporter,"
-                    f" not {span_exporter!r}"
-                )
-        self._exporter: Any = span_exporter
-        self._resources = _Resources()
-
-    def export(self, spans: Sequence[SpanData]) -> None:
-        """Export a batch. Raises ExportError if that fails, and what the SpanExporter raises."""
-        batch = [readable(span, self._resources) for span in spans]
-        with _Suppressed():
-            result = self._exporter.export(batch)
-        if result is not SpanExportResult.SUCCESS:
-            raise ExportError(f"{type(self._exporter).__name__} returned {_shown(result)}")
-
-    def shutdown(self) -> None:
-        """Shut the SpanExporter down."""
-        with _Suppressed():
-            self._exporter.shutdown()
+_Send: TypeAlias = Callable[[bytes], _Refusal | None]
 
 
 class OTLPExporter:
@@ -145,12 +94,16 @@ class OTLPExporter:
         headers: headers of each request.
         timeout: how many seconds one attempt may take.
         compression: `none`, `gzip` or `deflate`.
-        **options: passed to OpenTelemetry's exporter of the protocol: `certificate_file`,
-            `session`, `credentials`, `insecure`, ...
+        insecure: whether a gRPC endpoint without `http://` or `https://` is used without TLS.
+        certificate_file: the certificates that the receiver's is checked with (PEM).
+        client_key_file: the client's private key (PEM).
+        client_certificate_file: the client's certificate (PEM).
 
     Raises:
         ValueError, TypeError: for an invalid option.
-        ImportError: if OpenTelemetry's exporter of the protocol is not installed.
+        OSError: if a file of certificates can't be read.
+        ImportError: if the package for the protocol is not installed: urllib3 (the extra `otlp`),
+            or grpcio (the extra `otlp-grpc`).
     """
 
     def __init__(
@@ -160,23 +113,28 @@ class OTLPExporter:
         protocol: _Protocol | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
-        compression: Literal["none", "gzip", "deflate"] | None = None,
-        **options: object,
+        compression: _Compression | None = None,
+        insecure: bool | None = None,
+        certificate_file: str | os.PathLike[str] | None = None,
+        client_key_file: str | os.PathLike[str] | None = None,
+        client_certificate_file: str | os.PathLike[str] | None = None,
     ) -> None:
-        self._protocol = _protocol(protocol)
-        _check(endpoint, headers, timeout)
-        given: dict[str, Any] = {"endpoint": endpoint, "timeout": timeout}
-        given["headers"] = None if headers is None else dict(headers)
-        if compression is not None:
-            given["compression"] = _compression(self._protocol, compression)
-        known = {name: value for name, value in given.items() if value is not None}
-        self._options: dict[str, Any] = {**known, **options}
+        self._protocol = _choice("protocol", protocol, HTTP, GRPC)
+        self._endpoint = _endpoint(endpoint, self._protocol)
+        self._where = f"{self._endpoint} ({self._protocol})"
+        self._headers = _headers(headers)
+        self._timeout = _timeout(timeout)
+        self._compression = _choice("compression", compression, *_COMPRESSIONS)
+        self._insecure = (_variable("INSECURE")[1] == "true") if insecure is None else insecure
+        self._files = (
+            certificate_file or _variable("CERTIFICATE")[1] or None,
+            client_key_file or _variable("CLIENT_KEY")[1] or None,
+            client_certificate_file or _variable("CLIENT_CERTIFICATE")[1] or None,
+        )
         self._given_up = threading.Event()
-        self._shut_down = False
         self._warned = False
-        self._message_bytes = 0
-        """The size of the last message, if it was too large to be sent."""
-        self._resources = _Resources()
+        self._defaults = _default_resource()
+        self._resource: tuple[Mapping[str, Any] | None, bytes] = None, b""
         self._connect()
 
     def __repr__(self) -> str:
@@ -184,21 +142,82 @@ class OTLPExporter:
         return f"<OTLPExporter to {self._where}>"
 
     def _connect(self) -> None:
-        """Create OpenTelemetry's exporter; a forked child creates its own."""
+        """Prepare the connection; a forked child has its own."""
         self._process = os.getpid()
-        self._log = _Log(self._warn_once)
-        kind, self._takes_records = _adapted(
-            _exporter_type(self._protocol), self._encode, self._log
-        )
-        with _Suppressed():
-            self._exporter: Any = kind(**self._options)
-        endpoint = str(getattr(self._exporter, "_endpoint", self._options.get("endpoint", "")))
-        self._where = f"{endpoint} ({self._protocol})"
-        if self._protocol == HTTP and not endpoint.lower().startswith(("http://", "https://")):
+        connect = self._connect_http if self._protocol == HTTP else self._connect_grpc
+        self._send, self._close = connect()
+
+    def _connect_http(self) -> tuple[_Send, Callable[[], object]]:
+        urllib3 = _required("urllib3", "otlp")
+        url = urlsplit(self._endpoint)
+        if url.scheme not in ("http", "https") or not url.hostname:
             raise ValueError(
-                f"the endpoint for {HTTP} must begin with http:// or https://, not {endpoint!r}:"
-                " see OTEL_EXPORTER_OTLP_ENDPOINT"
+                f"the endpoint for {HTTP} must begin with http:// or https://, not"
+                f" {self._endpoint!r}: see OTEL_EXPORTER_OTLP_ENDPOINT"
             )
+        headers = {"user-agent": _AGENT, "content-type": "application/x-protobuf", **self._headers}
+        if self._compression != "none":
+            headers["Content-Encoding"] = self._compression
+        pool = _pool(urllib3, url, self._files, headers=headers, timeout=self._timeout)
+        request = partial(
+            pool.request, "POST", self._endpoint, redirect=False, decode_content=False
+        )
+        errors = urllib3.exceptions
+        after = urllib3.Retry(0).get_retry_after
+        pack: Any = {"none": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[
+            self._compression
+        ]
+
+        def send(body: bytes) -> _Refusal | None:
+            packed = pack(body)
+            try:
+                try:
+                    answer = request(body=packed)
+                except errors.ProtocolError:  # the receiver may have closed a kept connection
+                    answer = request(body=packed)
+                status = answer.status
+                wait = after(answer) if status in _RETRYABLE_STATUSES else None
+            except (errors.HTTPError, ValueError, OverflowError) as error:
+                return _Refusal(str(error), is_passing=True)
+            if 200 <= status < 300:
+                return _rejected(answer.data)
+            text = f"HTTP {status} {answer.reason}"
+            return _Refusal(text, status in _RETRYABLE_STATUSES, wait, status == 413)
+
+        return send, pool.clear
+
+    def _connect_grpc(self) -> tuple[_Send, Callable[[], object]]:
+        grpc = _required("grpc", "otlp-grpc")
+        url = urlsplit(self._endpoint)
+        is_url = url.scheme in ("http", "https")
+        target = url.netloc if is_url else self._endpoint
+        options = (
+            ("grpc.primary_user_agent", _AGENT),
+            ("grpc.max_reconnect_backoff_ms", int(_LONGEST_PAUSE * 1_000)),
+        )
+        compression = getattr(grpc.Compression, _COMPRESSIONS[self._compression])
+        if url.scheme == "http" if is_url else self._insecure:
+            channel = grpc.insecure_channel(target, options, compression)
+        else:
+            files = [path and Path(path).read_bytes() for path in self._files]
+            credentials = grpc.ssl_channel_credentials(*files)
+            channel = grpc.secure_channel(target, credentials, options, compression)
+        export = partial(
+            channel.unary_unary(_METHOD),
+            timeout=self._timeout,
+            metadata=tuple(self._headers.items()),
+        )
+
+        def send(body: bytes) -> _Refusal | None:
+            try:
+                return _rejected(export(body))
+            except grpc.RpcError as error:
+                name, wait = error.code().name, _retry_delay(error)
+                has_room_later = name == "RESOURCE_EXHAUSTED" and wait is not None
+                is_passing = name in _RETRYABLE_CODES or has_room_later
+                return _Refusal(f"{name}: {error.details()}", is_passing, wait)
+
+        return send, channel.close
 
     def export(self, spans: Sequence[SpanData]) -> None:
         """Send a batch. Raises ExportError if the receiver rejects it or time is up."""
@@ -208,61 +227,45 @@ class OTLPExporter:
         lost, why = 0, None
         while parts:
             part = parts.pop()
-            failure = self._deliver(part)
-            if failure is not None and failure.is_too_large and len(part) > 1:
+            refusal = self._deliver(part)
+            if refusal is not None and refusal.is_too_large and len(part) > 1:
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
-            elif failure is not None:
-                lost, why = lost + len(part), failure
+            elif refusal is not None:
+                why = refusal
+                lost += len(part) if why.rejected is None else min(why.rejected, len(part))
         if why is not None:
             how = "was not reached in time:" if why.is_passing else "did not take"
             raise ExportError(f"{self._where} {how} {lost} of {len(spans)} spans: {why.text}", lost)
 
-    def _deliver(self, spans: Sequence[SpanData]) -> "_Failure | None":
+    def _deliver(self, spans: Sequence[SpanData]) -> _Refusal | None:
         """Send spans until the receiver takes or rejects them, or time is up."""
-        batch: Any = spans
-        if not self._takes_records:
-            batch = [readable(span, self._resources) for span in spans]
+        body = self._encode(spans)
+        if len(body) > _MOST_BYTES and len(spans) > 1:
+            return _Refusal(f"{len(body)} bytes are too many", is_too_large=True)
         why = None
+        pause = _PAUSE
         while not self._given_up.is_set():
-            why = self._send(batch)
+            with uninstrumented():
+                why = self._send(body)
             if why is None or not why.is_passing:
                 return why
             if not self._given_up.is_set():
                 self._warn_once(why.text)
-                self._given_up.wait(_PAUSE)
-        return why or _Failure("time is up", is_passing=True)
+                wait = why.wait or pause * _jittered(0.8, 1.2)
+                self._given_up.wait(min(wait, _LONGEST_REQUEST))
+                pause = min(pause * 2, _LONGEST_PAUSE)
+        return why or _Refusal("time is up", is_passing=True)
 
-    def _send(self, batch: Any) -> "_Failure | None":
-        self._log.failure = None
-        self._message_bytes = 0
-        with _Suppressed():
-            try:
-                result = self._exporter.export(batch)
-            except _TooLargeError:
-                result = SpanExportResult.FAILURE
-            except OSError as error:  # some releases raise connection errors
-                return _Failure(f"{type(error).__name__}: {error}", is_passing=True)
-        if result is SpanExportResult.SUCCESS:
-            return None
-        if self._message_bytes > _MOST_BYTES:
-            text = f"{self._message_bytes} bytes are too many"
-            return _Failure(text, is_passing=False, is_too_large=True)
-        return self._log.why(f"it returned {_shown(result)}")
+    def _encode(self, spans: Sequence[SpanData]) -> bytes:
+        groups = [list(run) for _, run in groupby(spans, lambda span: id(span.resource))]
+        return encode_spans([(self._encoded(group[0].resource), group) for group in groups])
 
-    def _encode(self, spans: Sequence[SpanData]) -> Any:
-        """Replace OpenTelemetry's `encode_spans`: encode our records directly."""
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-            ExportTraceServiceRequest,
-        )
-
-        groups = [(self._resources.encoded(r), batch) for r, batch in _by_resource(spans)]
-        encoded = encode_spans(groups)
-        self._message_bytes = len(encoded)
-        if self._message_bytes > _MOST_BYTES and len(spans) > 1:
-            raise _TooLargeError
-        self._message_bytes = 0
-        return ExportTraceServiceRequest.FromString(encoded)
+    def _encoded(self, given: Mapping[str, Any]) -> bytes:
+        """A resource with its defaults; the last one is cached."""
+        if self._resource[0] is not given:
+            self._resource = given, encode_resource({**self._defaults, **given}, "")
+        return self._resource[1]
 
     def _warn_once(self, why: str) -> None:
         if not self._warned:
@@ -273,296 +276,142 @@ class OTLPExporter:
                 " OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL configure it"
             )
 
-    def give_up(self) -> None:
-        """Stop retrying and shut down; may be called while `export` runs."""
-        self._given_up.set()
-        self.shutdown()
-
     def shutdown(self) -> None:
-        """Close the connection; idempotent."""
+        """Stop retrying and close the connection; may be called while `export` runs."""
         self._given_up.set()
-        if not self._shut_down:
-            self._shut_down = True
-            with _Suppressed():
-                self._exporter.shutdown()
+        self._close()
+
+    give_up = shutdown
 
 
 # --- options --------------------------------------------------------------------------------------
 
 
-def _protocol(given: object) -> str:
-    """The protocol: as given, from the variables, or the default."""
-    source = "protocol"
+def _variable(name: str) -> tuple[str, str]:
+    """The variable that is set, that for traces first, and its value."""
+    variables = (f"OTEL_EXPORTER_OTLP_TRACES_{name}", f"OTEL_EXPORTER_OTLP_{name}")
+    found = [(variable, os.environ.get(variable, "").strip()) for variable in variables]
+    return found[0] if found[0][1] else found[1]
+
+
+def _choice(name: str, given: object, *choices: str) -> str:
+    """An option: as given, from the variables, or the first choice."""
+    source = name
     if given is None:
-        for source in _PROTOCOL_VARIABLES:
-            given = os.environ.get(source, "").strip() or None
-            if given is not None:
-                break
-        else:
-            return HTTP
-    if given not in (HTTP, GRPC):
-        raise ValueError(f"{source} must be {HTTP!r} or {GRPC!r}, not {given!r}")
-    return str(given)
+        source, given = _variable(name.upper())
+    if given not in ("", *choices):
+        raise ValueError(f"{source} must be {' or '.join(map(repr, choices))}, not {given!r}")
+    return str(given) or choices[0]
 
 
-def _check(endpoint: object, headers: object, timeout: object) -> None:
-    if endpoint is not None and (not isinstance(endpoint, str) or not endpoint):
-        raise TypeError(f"endpoint must be a URL, not {endpoint!r}")
-    if headers is not None and not hasattr(headers, "items"):
-        raise TypeError(f"headers must be a mapping of names to texts, not {headers!r}")
-    if timeout is None:
-        return
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout must be a number of seconds, not {timeout!r}")
-    if not timeout > 0:
-        raise ValueError(f"timeout must be above 0 (seconds), not {timeout!r}")
-
-
-def _compression(protocol: str, given: object) -> Any:
-    if not isinstance(given, str) or given not in _COMPRESSIONS:
-        raise ValueError(f"compression must be one of {', '.join(_COMPRESSIONS)}, not {given!r}")
+def _endpoint(given: object, protocol: str) -> str:
+    if given is not None:
+        if not isinstance(given, str) or not given:
+            raise TypeError(f"endpoint must be a URL, not {given!r}")
+        return given
+    variable, url = _variable("ENDPOINT")
     if protocol == GRPC:
-        from grpc import Compression
-    else:
-        from opentelemetry.exporter.otlp.proto.http import Compression
-    return getattr(Compression, _COMPRESSIONS[given])
+        return url or "http://localhost:4317"
+    if "TRACES" in variable:
+        return url
+    return f"{(url or 'http://localhost:4318').removesuffix('/')}/v1/traces"
 
 
-def _exporter_type(protocol: str) -> Any:
+def _headers(given: object) -> dict[str, str]:
+    """The headers of the variable and, before them, those given; names in lower case."""
+    if given is not None and not hasattr(given, "items"):
+        raise TypeError(f"headers must be a mapping of names to texts, not {given!r}")
+    variable, text = _variable("HEADERS")
+    found: dict[str, str] = {}
+    for pair in filter(str.strip, text.split(",")):
+        name, equals, value = pair.partition("=")
+        if equals:
+            found[unquote(name).strip().lower()] = unquote(value).strip()
+        else:  # its text may be a secret
+            warn(f"{variable} must be name=value,name=value; a header without = is left out")
+    more = cast("Mapping[str, str]", given or {})
+    return found | {name.lower(): value for name, value in more.items()}
+
+
+def _timeout(given: object) -> float:
+    source = "timeout"
+    if given is None:
+        source, text = _variable("TIMEOUT")
+        try:
+            given = float(text or 10)
+        except ValueError:
+            raise ValueError(f"{source} must be a number of seconds, not {text!r}") from None
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise TypeError(f"{source} must be a number of seconds, not {given!r}")
+    if not given > 0:
+        raise ValueError(f"{source} must be above 0 (seconds), not {given!r}")
+    return float(given)
+
+
+def _default_resource() -> dict[str, str]:
+    """The attributes that `configure(resource=...)` need not give, from the variables."""
+    found = {
+        "telemetry.sdk.language": "python",
+        "telemetry.sdk.name": "enterspan",
+        "telemetry.sdk.version": __version__,
+        "service.name": f"unknown_service:{Path(sys.executable or 'python').name}",
+    }
+    for pair in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        name, equals, value = pair.partition("=")
+        if equals:
+            found[name.strip()] = unquote(value.strip())
+    service = os.environ.get("OTEL_SERVICE_NAME")
+    return {**found, "service.name": service} if service else found
+
+
+def _pool(urllib3: Any, url: SplitResult, files: _Files, **options: Any) -> Any:
+    """A pool of connections to a URL, through the proxy that the environment has for it."""
+    from ssl import create_default_context
+    from urllib.request import getproxies, proxy_bypass
+
+    "".encode("idna")  # imports the encoding, which urllib3 uses when it connects
+    authority, key, certificate = files
+    if url.scheme == "https":
+        options["ssl_context"] = create_default_context(cafile=authority)
+        if certificate is not None:
+            options["ssl_context"].load_cert_chain(certificate, key)
+    proxy = None if proxy_bypass(url.netloc) else getproxies().get(url.scheme)
+    if not proxy:
+        return urllib3.PoolManager(retries=False, **options)
+    login = urllib3.make_headers(proxy_basic_auth=urllib3.util.parse_url(proxy).auth)
+    return urllib3.ProxyManager(proxy, proxy_headers=login, retries=False, **options)
+
+
+def _required(name: str, extra: str) -> Any:
     try:
-        if protocol == GRPC:
-            from opentelemetry.exporter.otlp.proto.grpc import trace_exporter
-        else:
-            from opentelemetry.exporter.otlp.proto.http import trace_exporter
+        return import_module(name)
     except ImportError as error:
-        raise ImportError(
-            f"the protocol {protocol} needs OpenTelemetry's exporter: pip install 'enterspan[otlp]'"
-        ) from error
-    return trace_exporter.OTLPSpanExporter
+        raise ImportError(f"OTLPExporter needs {name}: pip install 'enterspan[{extra}]'") from error
 
 
-def _adapted(kind: Any, encode: Any, log: "_Log") -> tuple[Any, bool]:
-    """OpenTelemetry's exporter with our encoder and logger; whether the encoder is used.
-
-    Its methods use the globals `encode_spans`, which costs more than the rest of an export, and
-    `_logger` or `logger`. A subclass has copies of these methods with other globals; the modules
-    are unchanged. A release without such methods is used as it is.
-    """
-    replaced = {"encode_spans": encode, "_logger": log, "logger": log}
-    copies: dict[str, Any] = {}
-    is_encoding = False
-    for cls in reversed(kind.__mro__):
-        if not cls.__module__.startswith(_THEIRS):
-            continue
-        for name, function in vars(cls).items():
-            if isinstance(function, FunctionType) and replaced.keys() & function.__code__.co_names:
-                is_encoding = is_encoding or "encode_spans" in function.__code__.co_names
-                copies[name] = _copied(function, replaced)
-            else:
-                copies.pop(name, None)
-    return type(kind)(kind.__name__, (kind,), copies), is_encoding
+# --- answers --------------------------------------------------------------------------------------
 
 
-def _copied(function: FunctionType, replaced: dict[str, Any]) -> FunctionType:
-    copied = FunctionType(
-        function.__code__,
-        {**function.__globals__, **replaced},
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    copied.__kwdefaults__ = function.__kwdefaults__
-    return copied
+def _rejected(answer: bytes) -> _Refusal | None:
+    """What an ExportTraceServiceResponse says of spans that were not taken."""
+    try:
+        partial = dict(decode_fields(dict(decode_fields(answer)).get(1, b"")))
+        rejected = 0 + partial.get(1, 0)  # a TypeError for bytes
+        text = partial.get(2, b"").decode("utf-8", "replace")
+    except (LookupError, TypeError, AttributeError):
+        return None  # not such a message: a proxy's page
+    return _Refusal(text or "rejected", rejected=rejected) if rejected else None
 
 
-# --- while OpenTelemetry's code runs --------------------------------------------------------------
-
-
-class _Suppressed:
-    """A block in which OpenTelemetry's instrumentations don't trace the requests of an export."""
-
-    _KEYS: Final = (
-        getattr(_context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation"),
-        getattr(_context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation"),
-        "suppress_instrumentation",
-    )
-
-    def __enter__(self) -> None:
-        current = _context.get_current()
-        for key in self._KEYS:
-            current = _context.set_value(key, True, current)
-        self._token = _context.attach(current)
-
-    def __exit__(self, *exc: object) -> None:
-        _context.detach(self._token)
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why a batch was not delivered; whether a retry, or a smaller batch, may succeed."""
-
-    text: str
-    is_passing: bool
-    is_too_large: bool = False
-
-
-class _Log(logging.Logger):
-    """The logger of one exporter, which keeps why the last batch failed and prints nothing.
-
-    The result of an export has no reason; it is in the log only.
-    """
-
-    def __init__(self, on_retry: Callable[[str], None]) -> None:
-        super().__init__("enterspan.exporters.otlp")
-        self._on_retry = on_retry
-        self.failure: _Failure | None = None
-
-    def why(self, otherwise: str) -> _Failure:
-        """The failure of the last batch; without one in the log, a final one."""
-        return self.failure or _Failure(otherwise, is_passing=False)
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
-        """Take warnings whatever the logging configuration of the program is."""
-        return level >= logging.WARNING
-
-    def handle(self, record: logging.LogRecord) -> None:
-        """Keep the failure; report one after which a retry may succeed."""
-        text = record.getMessage()
-        if self.failure is not None and "max retries" in text:
-            text = self.failure.text  # the reason of the retries says more
-        self.failure = _Failure(
-            text, is_passing=_is_passing(record), is_too_large=_is_too_large(record)
-        )
-        if self.failure.is_passing:
-            self._on_retry(text)
-
-
-def _is_passing(record: logging.LogRecord) -> bool:
-    """Whether OpenTelemetry's exporter retried, or would have had there been time."""
-    message = str(record.msg).lower()
-    if "transient" in message or "retries" in message:
-        return True
-    args = record.args if isinstance(record.args, tuple) else ()
-    return any(getattr(arg, "name", None) in _RETRYABLE for arg in args)
-
-
-def _is_too_large(record: logging.LogRecord) -> bool:
-    """Whether a smaller batch would be within the limit of the receiver or the exporter."""
-    args = record.args if isinstance(record.args, tuple) else ()
-    too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value
-    return any(str(arg) == str(too_large) for arg in args) or "max_request_size" in str(record.msg)
-
-
-def _shown(result: object) -> str:
-    return str(getattr(result, "name", result))
-
-
-# --- records as OpenTelemetry has them ------------------------------------------------------------
-
-_KINDS: Final = {
-    "internal": SpanKind.INTERNAL,
-    "server": SpanKind.SERVER,
-    "client": SpanKind.CLIENT,
-    "producer": SpanKind.PRODUCER,
-    "consumer": SpanKind.CONSUMER,
-}
-_STATUSES: Final = {"unset": StatusCode.UNSET, "ok": StatusCode.OK, "error": StatusCode.ERROR}
-
-
-class _Finished(ReadableSpan):  # type: ignore[misc]
-    """A ReadableSpan with the counts of what was dropped."""
-
-    _record: SpanData
-
-    @property
-    def dropped_attributes(self) -> int:
-        """How many attributes were dropped."""
-        return self._record.dropped_attributes
-
-    @property
-    def dropped_events(self) -> int:
-        """How many events were dropped."""
-        return self._record.dropped_events
-
-    @property
-    def dropped_links(self) -> int:
-        """How many links were dropped."""
-        return self._record.dropped_links
-
-
-def readable(span: SpanData, resources: "_Resources") -> ReadableSpan:
-    """A finished span for OpenTelemetry's exporters."""
-    context = span.context
-    own = _otel_context(context, span_id=context.span_id, is_remote=False)
-    parent = None
-    if span.parent_span_id:
-        parent = _otel_context(
-            context, span_id=span.parent_span_id, is_remote=span.parent_is_remote
-        )
-    code = _STATUSES.get(span.status, StatusCode.UNSET)
-    description = span.status_description if code is StatusCode.ERROR else None
-    made = _Finished(
-        name=span.name,
-        context=own,
-        parent=parent,
-        resource=resources.of(span.resource),
-        attributes=span.attributes,
-        events=[Event(e.name, e.attributes, e.timestamp_ns) for e in span.events],
-        links=[Link(_otel_context(li.context), li.attributes) for li in span.links],
-        kind=_KINDS.get(span.kind, SpanKind.INTERNAL),
-        status=Status(code, description or None),
-        start_time=span.start_ns,
-        end_time=span.end_ns,
-        instrumentation_scope=InstrumentationScope(span.scope),
-    )
-    made._record = span
-    return made
-
-
-def _otel_context(
-    context: _ids.SpanContext, *, span_id: int | None = None, is_remote: bool | None = None
-) -> SpanContext:
-    state = context.trace_state
-    return SpanContext(
-        context.trace_id,
-        context.span_id if span_id is None else span_id,
-        context.is_remote if is_remote is None else is_remote,
-        TraceFlags(context.trace_flags),
-        TraceState.from_header([state]) if state else None,
-    )
-
-
-class _Resources:
-    """Resources merged with what OpenTelemetry detects; the last one is cached."""
-
-    def __init__(self) -> None:
-        self._known: tuple[Mapping[str, Any], Resource, bytes] | None = None
-
-    def of(self, given: Mapping[str, Any]) -> Resource:
-        """The resource: `configure(resource=...)` overrides OTEL_RESOURCE_ATTRIBUTES."""
-        return self._find(given)[1]
-
-    def encoded(self, given: Mapping[str, Any]) -> bytes:
-        """The resource, encoded for OTLP."""
-        return self._find(given)[2]
-
-    def _find(self, given: Mapping[str, Any]) -> tuple[Mapping[str, Any], Resource, bytes]:
-        known = self._known
-        if known is None or known[0] is not given:
-            made = Resource.create(dict(given))
-            encoded = encode_resource(made.attributes, made.schema_url)
-            known = self._known = (given, made, encoded)
-        return known
-
-
-def _by_resource(
-    spans: Sequence[SpanData],
-) -> Iterator[tuple[Mapping[str, Any], Sequence[SpanData]]]:
-    """The spans in runs of the same resource."""
-    first = 0
-    for index, span in enumerate(spans):
-        if span.resource is not spans[first].resource:
-            yield spans[first].resource, spans[first:index]
-            first = index
-    if spans:
-        yield spans[first].resource, spans[first:]
+def _retry_delay(error: Any) -> float | None:
+    """The delay that an error of gRPC has in its details, as a google.rpc.RetryInfo."""
+    try:
+        status = dict(error.trailing_metadata() or ())["grpc-status-details-bin"]
+        for number, value in decode_fields(status):
+            detail = dict(decode_fields(value)) if number == 3 else {}
+            if detail.get(1, b"").endswith(b"/google.rpc.RetryInfo"):
+                delay = dict(decode_fields(dict(decode_fields(detail[2]))[1]))
+                return float(delay.get(1, 0) + delay.get(2, 0) / 1e9)
+    except (LookupError, TypeError, AttributeError):
+        pass
+    return None

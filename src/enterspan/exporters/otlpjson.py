@@ -9,17 +9,22 @@ are texts, enums are numbers, names are camelCase.
 from __future__ import annotations
 
 import os
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Final
 
+from enterspan._model.values import INT_MAX, INT_MIN
 from enterspan.exporters._files import File
-from enterspan.exporters._json import json_text
-from enterspan.exporters._protobuf import KINDS, STATUSES
+from enterspan.exporters._json import DEPTH, encode, plain_text
+from enterspan.exporters._protobuf import KINDS, STATUSES, count_of, flags_of, nanos
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
 
     from enterspan._model.ids import SpanContext
     from enterspan._model.records import SpanData, SpanEvent, SpanLink
+
+    _Message: TypeAlias = dict[str, Any]
 
 __all__ = ["OTLPJsonExporter"]
 
@@ -48,137 +53,99 @@ class OTLPJsonExporter:
         self._file.close()
 
 
+_INFINITE: Final = {inf: "Infinity", -inf: "-Infinity"}
+
+
 def otlp_line(spans: Sequence[SpanData]) -> str:
     """Spans as a line: one request, its spans by resource and then by scope."""
-    groups: list[tuple[Mapping[str, Any], dict[str, list[str]]]] = []
+    groups: list[tuple[Mapping[str, Any], dict[str, list[_Message]]]] = []
     for span in spans:
         scopes = next((s for r, s in groups if r is span.resource or r == span.resource), None)
         if scopes is None:
             scopes = {}
             groups.append((span.resource, scopes))
         scopes.setdefault(span.scope, []).append(_span(span))
-    found = [_resource_spans(resource, scopes) for resource, scopes in groups]
-    return f'{{"resourceSpans":[{",".join(found)}]}}\n'
-
-
-def _resource_spans(resource: Mapping[str, Any], scopes: dict[str, list[str]]) -> str:
     found = [
-        f'{{"scope":{{"name":{json_text(scope)}}},"spans":[{",".join(spans)}]}}'
-        for scope, spans in scopes.items()
+        {
+            "resource": {"attributes": _attributes(resource)},
+            "scopeSpans": [
+                {"scope": {"name": plain_text(name)}, "spans": spans}
+                for name, spans in scopes.items()
+            ],
+        }
+        for resource, scopes in groups
     ]
-    return (
-        f'{{"resource":{{"attributes":{_attributes(resource)}}},"scopeSpans":[{",".join(found)}]}}'
-    )
+    return encode({"resourceSpans": found}) + "\n"
 
 
 # --- spans ----------------------------------------------------------------------------------------
 
-_KNOWS_REMOTE: Final = 0x100
-"""A flag of spans and links: the next one says something (SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE)."""
-_IS_REMOTE: Final = 0x200
-"""A flag of spans and links: the parent, or what is linked to, is of another process."""
-_COUNT_MOST: Final = 0xFFFF_FFFF
-"""Counts have 32 bits."""
 
-
-def _span(span: SpanData) -> str:
+def _span(span: SpanData) -> _Message:
     context = span.context
     parent = span.parent_span_id
-    parts = [_ids(context)]
-    if parent:
-        parts.append(f'"parentSpanId":"{parent:016x}"')
-    flags = _flags(context, is_remote=bool(parent) and span.parent_is_remote)
-    parts += [
-        f'"flags":{flags},"name":{json_text(span.name)},"kind":{KINDS.get(span.kind, 1)}',
-        f'"startTimeUnixNano":"{span.start_ns}","endTimeUnixNano":"{span.end_ns}"',
-        f'"attributes":{_attributes(span.attributes)}',
-        *_dropped("Attributes", span.dropped_attributes),
-    ]
-    if span.events:
-        parts.append(f'"events":[{",".join([_event(event) for event in span.events])}]')
-    parts += _dropped("Events", span.dropped_events)
-    if span.links:
-        parts.append(f'"links":[{",".join([_link(link) for link in span.links])}]')
-    parts += _dropped("Links", span.dropped_links)
-    parts += _status(span)
-    return "{" + ",".join(parts) + "}"
-
-
-def _ids(context: SpanContext) -> str:
-    text = f'"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"'
-    state = context.trace_state
-    return f'{text},"traceState":{json_text(state)}' if state else text
-
-
-def _flags(context: SpanContext, *, is_remote: bool) -> int:
-    return context.trace_flags | _KNOWS_REMOTE | (_IS_REMOTE if is_remote else 0)
-
-
-def _dropped(what: str, count: int) -> list[str]:
-    return [f'"dropped{what}Count":{min(count, _COUNT_MOST)}'] if count > 0 else []
-
-
-def _event(event: SpanEvent) -> str:
-    return (
-        f'{{"timeUnixNano":"{event.timestamp_ns}","name":{json_text(event.name)}'
-        f',"attributes":{_attributes(event.attributes)}}}'
+    code = STATUSES.get(span.status, 0)
+    return _present(
+        **_ids(context),
+        parentSpanId=f"{parent:016x}" if parent else None,
+        flags=flags_of(context, bool(parent) and span.parent_is_remote),
+        name=plain_text(span.name),
+        kind=KINDS.get(span.kind, 1),
+        startTimeUnixNano=str(nanos(span.start_ns)),
+        endTimeUnixNano=str(nanos(span.end_ns)),
+        attributes=_attributes(span.attributes),
+        droppedAttributesCount=count_of(span.dropped_attributes) or None,
+        events=[_event(event) for event in span.events] or None,
+        droppedEventsCount=count_of(span.dropped_events) or None,
+        links=[_link(link) for link in span.links] or None,
+        droppedLinksCount=count_of(span.dropped_links) or None,
+        status=_present(message=span.status_description or None, code=code) if code else None,
     )
 
 
-def _link(link: SpanLink) -> str:
-    context = link.context
-    flags = _flags(context, is_remote=context.is_remote)
-    return f'{{{_ids(context)},"attributes":{_attributes(link.attributes)},"flags":{flags}}}'
+def _present(**fields: Any) -> _Message:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def _status(span: SpanData) -> list[str]:
-    code = STATUSES.get(span.status, 0)
-    if not code:
-        return []
-    text = span.status_description
-    message = f'"message":{json_text(text)},' if text else ""
-    return [f'"status":{{{message}"code":{code}}}']
+def _ids(context: SpanContext) -> _Message:
+    ids = {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
+    return {**ids, "traceState": plain_text(context.trace_state)} if context.trace_state else ids
+
+
+def _event(event: SpanEvent) -> _Message:
+    return {
+        "timeUnixNano": str(nanos(event.timestamp_ns)),
+        "name": plain_text(event.name),
+        "attributes": _attributes(event.attributes),
+    }
+
+
+def _link(link: SpanLink) -> _Message:
+    flags = flags_of(link.context, link.context.is_remote)
+    return {**_ids(link.context), "attributes": _attributes(link.attributes), "flags": flags}
 
 
 # --- attributes -----------------------------------------------------------------------------------
 
-_INT_MIN: Final = -(2**63)
-_INT_MAX: Final = 2**63 - 1
-_DEPTH: Final = 12
-"""Deeper than this a value is written as its text; none that was recorded is."""
+
+def _attributes(attributes: Mapping[str, Any], depth: int = 0) -> list[_Message]:
+    return [{"key": plain_text(k), "value": _value(v, depth)} for k, v in list(attributes.items())]
 
 
-def _attributes(attributes: Mapping[str, Any], depth: int = 0) -> str:
-    pairs = [
-        f'{{"key":{json_text(key)},"value":{_value(value, depth)}}}'
-        for key, value in list(attributes.items())
-    ]
-    return "[" + ",".join(pairs) + "]"
-
-
-def _value(value: Any, depth: int = 0) -> str:
+def _value(value: Any, depth: int = 0) -> _Message:
     """An AnyValue; what OTLP has no kind for is text."""
     kind: object = type(value)
     if kind is bool:
-        return '{"boolValue":true}' if value else '{"boolValue":false}'
-    if kind is int and _INT_MIN <= value <= _INT_MAX:
-        return f'{{"intValue":"{value}"}}'
+        return {"boolValue": value}
+    if kind is int and INT_MIN <= value <= INT_MAX:
+        return {"intValue": str(value)}
     if kind is float:
-        return f'{{"doubleValue":{_double(value)}}}'
+        return {"doubleValue": value if isfinite(value) else _INFINITE.get(value, "NaN")}
     if value is None:
-        return "{}"
-    if depth < _DEPTH:
+        return {}
+    if depth < DEPTH:
         if kind is tuple or kind is list:
-            items = ",".join([_value(item, depth + 1) for item in value])
-            return f'{{"arrayValue":{{"values":[{items}]}}}}'
+            return {"arrayValue": {"values": [_value(item, depth + 1) for item in value]}}
         if kind is dict:
-            return f'{{"kvlistValue":{{"values":{_attributes(value, depth + 1)}}}}}'
-    return f'{{"stringValue":{json_text(value)}}}'
-
-
-def _double(value: float) -> str:
-    if value - value == 0:
-        return repr(value)
-    if value != value:  # noqa: PLR0124 - the one number that is not itself
-        return '"NaN"'
-    return '"Infinity"' if value > 0 else '"-Infinity"'
+            return {"kvlistValue": {"values": _attributes(value, depth + 1)}}
+    return {"stringValue": plain_text(value)}

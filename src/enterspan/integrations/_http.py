@@ -18,7 +18,7 @@ from enterspan._tracing import tracing as default_tracing
 from enterspan.events import FetchEventInfo, FetchResponseInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from enterspan._tracing import Invocation, InvocationScope
 
@@ -42,36 +42,41 @@ class DisconnectedError(CancelledError):
     """The client went away before the answer was complete: to an invocation, a cancellation."""
 
 
-class Options:
-    """What a middleware was told."""
+class Middleware:
+    """What the middlewares of ASGI and WSGI are given."""
 
     def __init__(
         self,
-        tracing: Tracing | None,
-        exclude: Sequence[str],
-        capture_headers: Sequence[str],
-        linger: float | None,
+        app: Callable[..., Any],
+        *,
+        tracing: Tracing | None = None,
+        exclude: Sequence[str] = (),
+        capture_headers: Sequence[str] = (),
+        linger: float | None = 0.0,
     ) -> None:
+        if not callable(app):
+            raise TypeError(f"an application is callable; {app!r} is not")
         if tracing is not None and not isinstance(tracing, Tracing):
             raise TypeError(f"tracing must be a Tracing, not {tracing!r}")
         check_seconds("linger", linger)
-        self.tracing = default_tracing if tracing is None else tracing
-        self.tracer = self.tracing._tracer
-        self.exclude = _texts("exclude", exclude, "path patterns, such as ['/health', '/static/*']")
+        self.app = app
+        self._tracing = default_tracing if tracing is None else tracing
+        self._tracer = self._tracing._tracer
+        self._exclude = _texts(
+            "exclude", exclude, "path patterns, such as ['/health', '/static/*']"
+        )
         headers = _texts("capture_headers", capture_headers, "header names, such as ['x-shop-id']")
-        self.headers = frozenset([name.lower() for name in headers])
-        self.linger = linger
+        self._headers = frozenset([name.lower() for name in headers])
+        self._linger = linger
 
-    def excludes(self, path: str) -> bool:
-        """Whether nothing is to be recorded of a path."""
-        return any(fnmatchcase(path, pattern) for pattern in self.exclude)
+    def _excludes(self, path: str) -> bool:
+        return any(fnmatchcase(path, pattern) for pattern in self._exclude)
 
 
 def _texts(name: str, values: Any, what: str) -> tuple[str, ...]:
     if isinstance(values, (str, bytes)):
         raise TypeError(f"{name} must be a list of {what}, not {values!r}")
-    found = tuple(values)
-    for value in found:
+    for value in (found := tuple(values)):
         if not isinstance(value, str):
             raise TypeError(f"{name} must be a list of {what}; {value!r} is no str")
     return found
@@ -98,9 +103,9 @@ class Request(NamedTuple):
         """The first value of a header; names are in lower case."""
         return next((value for key, value in self.headers if key == name), None)
 
-    def captured(self, options: Options) -> list[tuple[str, str]]:
+    def captured(self, middleware: Middleware) -> list[tuple[str, str]]:
         """The headers that are to be recorded."""
-        return [pair for pair in self.headers if pair[0] in options.headers]
+        return [pair for pair in self.headers if pair[0] in middleware._headers]
 
     def address(self) -> tuple[str, int | None]:
         """The host and the port that the client asked for."""
@@ -112,35 +117,31 @@ class Request(NamedTuple):
             return host, None
         return name, int(port)
 
-    def info(self, options: Options) -> FetchEventInfo:
+    def info(self, middleware: Middleware) -> FetchEventInfo:
         """The request as the stream has it."""
         host, port = self.address()
         place = host if port is None or port == _PORTS.get(self.scheme) else f"{host}:{port}"
         query = f"?{scrub(self.query)}" if self.query else ""
         url = f"{self.scheme}://{place}{self.path}{query}"
-        return FetchEventInfo(self.method, url, self.captured(options))
+        return FetchEventInfo(self.method, url, self.captured(middleware))
 
-    def attributes(self, options: Options) -> dict[str, Any]:
+    def attributes(self, middleware: Middleware) -> dict[str, Any]:
         """The request as a span has it."""
         host, port = self.address()
-        found: dict[str, Any] = {
-            "http.request.method": self.method,
+        is_known = self.method in _METHODS
+        found: dict[str, Any] = {  # None leaves an attribute unset
+            "http.request.method": self.method if is_known else "_OTHER",
+            "http.request.method_original": None if is_known else self.method,
             "url.scheme": self.scheme,
             "url.path": self.path,
             "server.address": host,
             "network.protocol.version": self.version,
-        }
-        if self.method not in _METHODS:
-            found["http.request.method"] = "_OTHER"
-            found["http.request.method_original"] = self.method
-        more = {
             "server.port": port if port is not None else _PORTS.get(self.scheme),
             "url.query": scrub(self.query) or None,
             "client.address": self.client,
             "user_agent.original": self.header("user-agent"),
         }
-        found.update({name: value for name, value in more.items() if value is not None})
-        for name, value in self.captured(options):
+        for name, value in self.captured(middleware):
             key = f"http.request.header.{name}"
             found[key] = (*found.get(key, ()), value)
         return found
@@ -159,15 +160,17 @@ def _scrub_parameter(text: str) -> str:
 class Exchange:
     """One request and its answer, as an invocation that is open until `end`."""
 
-    def __init__(self, options: Options, request: Request, carrier: Any, prefix: str = "") -> None:
-        self._prefix = f"{prefix or request.known_method}"
+    def __init__(
+        self, middleware: Middleware, request: Request, carrier: Any, prefix: str = ""
+    ) -> None:
+        self._prefix = prefix or request.known_method
         self._routed = False
-        self._block: InvocationScope = options.tracing.invocation(
+        self._block: InvocationScope = middleware._tracing.invocation(
             self._prefix,
-            info=request.info(options),
+            info=request.info(middleware),
             parent=carrier,
-            linger=options.linger,
-            attributes=request.attributes(options),
+            linger=middleware._linger,
+            attributes=request.attributes(middleware),
         )
         self.invocation: Invocation = self._block.__enter__()
 
@@ -175,10 +178,8 @@ class Exchange:
         """The framework has found out which route this is; the first answer counts."""
         if template is not None and not self._routed:
             self._routed = True
-            span = self.invocation.span
-            span.update_name(routed_name(self._prefix, template)).set_attribute(
-                "http.route", template
-            )
+            span = self.invocation.span.set_attribute("http.route", template)
+            span.update_name(routed_name(self._prefix, template))
 
     def respond(self, status: Any) -> None:
         """The answer begins; what is no status is the server's to complain of."""
@@ -190,12 +191,17 @@ class Exchange:
             span.set_status("error").set_attribute("error.type", str(status))
 
     def end(self, error: BaseException | None) -> None:
-        """All is done, or was left by an exception."""
-        if error is None:
-            self._block.__exit__(None, None, None)
-            return
-        kind = type(error)
+        """End the invocation, which an exception may have left."""
         if isinstance(error, Exception) and not isinstance(error, CancelledError):
+            kind = type(error)
             module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
             self.invocation.span.set_attribute("error.type", f"{module}{kind.__qualname__}")
-        self._block.__exit__(kind, error, error.__traceback__)
+        leave(self._block, error)
+
+
+def leave(block: InvocationScope, error: BaseException | None) -> None:
+    """Leave a block, with the exception if there is one."""
+    if error is None:
+        block.__exit__(None, None, None)
+    else:
+        block.__exit__(type(error), error, error.__traceback__)

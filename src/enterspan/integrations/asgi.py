@@ -5,6 +5,7 @@ https://asgi.readthedocs.io/en/latest/specs/www.html says what goes back and for
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from enterspan._forms.driver import no_end
@@ -12,13 +13,13 @@ from enterspan._forms.enter import carry
 from enterspan._model.diagnostics import warn_once
 from enterspan._span.context import SUPPRESSED
 from enterspan.events import WebSocketEventInfo
-from enterspan.integrations._http import DisconnectedError, Exchange, Options, Request
+from enterspan.integrations._http import DisconnectedError, Exchange, Middleware, Request, leave
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping, Sequence
     from typing import TypeAlias
 
-    from enterspan._tracing import InvocationScope, Tracing
+    from enterspan._tracing import Tracing
 
     _Scope: TypeAlias = MutableMapping[str, Any]
     _Message: TypeAlias = MutableMapping[str, Any]
@@ -37,11 +38,13 @@ _TRACED_BY: Final = "enterspan.traced_by"
 have the middleware as well."""
 _CLEAN_CODES: Final = frozenset({None, 1000, 1001, 1005})
 """Codes with which a web socket is closed in an orderly way (RFC 6455, section 7.4.1)."""
+_CUT_OFF: Final = 1006
+"""The code of a connection that was lost."""
 _DISCONNECTS: Final = frozenset({"ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect"})
 """What servers and frameworks raise where a client has gone."""
 
 
-class TracingMiddleware:
+class TracingMiddleware(Middleware):
     """An ASGI application around another one, that makes its requests invocations.
 
     It lasts until the application is done with the request, streamed bodies and background tasks
@@ -67,24 +70,22 @@ class TracingMiddleware:
         linger: float | None = 0.0,
         websocket: Literal["connection", "message"] = "connection",
     ) -> None:
-        if not callable(app):
-            raise TypeError(f"an ASGI application is callable; {app!r} is not")
         if websocket not in ("connection", "message"):
             raise ValueError(f"websocket must be 'connection' or 'message', not {websocket!r}")
-        self.app = app
-        self._options = Options(tracing, exclude, capture_headers, linger)
+        super().__init__(
+            app, tracing=tracing, exclude=exclude, capture_headers=capture_headers, linger=linger
+        )
         self._by_message = websocket == "message"
 
     async def __call__(self, scope: _Given, receive: _Receive, send: _Send) -> None:
         """Run the application for a connection."""
-        options = self._options
-        tracer = options.tracer
+        tracer = self._tracer
         kind = scope["type"]
         before: Any = scope.get(_TRACED_BY, ())
-        if tracer.off or kind not in ("http", "websocket") or options.tracing in before:
+        if tracer.off or kind not in ("http", "websocket") or self._tracing in before:
             await self.app(scope, receive, send)
             return
-        if options.excludes(str(scope.get("path") or "/")):
+        if self._excludes(str(scope.get("path") or "/")):
             await carry(tracer, SUPPRESSED, self._call(scope, receive, send), no_end)
             return
         try:
@@ -93,9 +94,9 @@ class TracingMiddleware:
             warn_once(self, "ASGI scope", error, "and its requests are not traced")
             await self.app(scope, receive, send)
             return
-        scope = {**scope, _TRACED_BY: (*before, options.tracing)}
-        make = _Http if kind == "http" else _Messages if self._by_message else _Socket
-        connection = make(options, request, scope, receive, send)
+        scope = {**scope, _TRACED_BY: (*before, self._tracing)}
+        make = _Messages if self._by_message and kind == "websocket" else _Connection
+        connection = make(self, request, scope, receive, send)
         try:
             await self.app(scope, connection.receive, connection.send)
         except BaseException as error:
@@ -107,189 +108,144 @@ class TracingMiddleware:
         await self.app(scope, receive, send)
 
 
-class _Http:
-    """A request: until its application is done."""
+class _Connection:
+    """A request, or a web socket as one invocation: until its application is done."""
 
     def __init__(
-        self, options: Options, request: Request, scope: _Scope, receive: Receive, send: Send
+        self, by: Middleware, request: Request, scope: _Scope, receive: Receive, send: Send
     ) -> None:
-        self._scope = scope
-        self._receive = receive
-        self._send = send
-        self._root_path = str(scope.get("root_path") or "")
-        self._trailers = False
-        self._complete = False
-        self._cut_off = False
-        self._exchange = Exchange(options, request, scope.get("headers") or ())
-
-    async def receive(self) -> _Message:
-        """Hand on what comes from the client."""
-        message = await self._receive()
-        if message["type"] == "http.disconnect" and not self._complete:
-            self._cut_off = True
-        return message
-
-    async def send(self, message: _Message) -> None:
-        """Hand on what goes to the client."""
-        kind = message["type"]
-        if kind == "http.response.start":
-            self._exchange.route(template_of(self._scope, self._root_path))
-            self._exchange.respond(message.get("status"))
-            self._trailers = bool(message.get("trailers"))
-        elif self._is_last(kind, message):
-            self._complete = True  # before it is sent: the client may hang up right after
-        try:
-            await self._send(message)
-        except OSError:
-            self._cut_off = True
-            raise
-
-    def _is_last(self, kind: str, message: _Message) -> bool:
-        if kind == "http.response.trailers":
-            return not message.get("more_trailers")
-        return kind.startswith("http.response.") and not (
-            message.get("more_body") or self._trailers or kind == "http.response.debug"
-        )
-
-    def end(self, error: BaseException | None) -> None:
-        """The application is done."""
-        self._exchange.route(template_of(self._scope, self._root_path))
-        cut_off = self._cut_off and (error is None or _is_disconnect(error))
-        self._exchange.end(DisconnectedError() if cut_off else error)
-
-
-class _Socket:
-    """A web socket as one invocation."""
-
-    def __init__(
-        self, options: Options, request: Request, scope: _Scope, receive: Receive, send: Send
-    ) -> None:
-        self._scope = scope
-        self._receive = receive
-        self._send = send
-        self._root_path = str(scope.get("root_path") or "")
-        self._accepted = False
-        self._code: int | None = None
-        self._closed = False
-        self._exchange = Exchange(options, request, scope.get("headers") or (), "websocket")
-
-    async def receive(self) -> _Message:
-        """Hand on what comes from the client."""
-        message = await self._receive()
-        if message["type"] == "websocket.disconnect":
-            self._closed = True
-            self._code = message.get("code")
-            self._exchange.invocation.span.set_attribute("websocket.close_code", self._code)
-        return message
-
-    async def send(self, message: _Message) -> None:
-        """Hand on what goes to the client."""
-        self._exchange.route(template_of(self._scope, self._root_path))
-        self._accepted = _answer(self._exchange, message, self._accepted)
-        try:
-            await self._send(message)
-        except OSError:
-            self._closed = True
-            self._code = 1006
-            raise
-
-    def end(self, error: BaseException | None) -> None:
-        """The application is done."""
-        self._exchange.route(template_of(self._scope, self._root_path))
-        if self._closed and (error is None or _is_disconnect(error)):
-            error = None if self._code in _CLEAN_CODES else DisconnectedError()
-        self._exchange.end(error)
-
-
-class _Messages:
-    """A web socket of which the handshake, each message and the close are an invocation each.
-
-    One lasts until the application asks for the next message.
-    """
-
-    def __init__(
-        self, options: Options, request: Request, scope: _Scope, receive: Receive, send: Send
-    ) -> None:
-        self._options = options
+        self._by = by
         self._request = request
         self._scope = scope
         self._receive = receive
         self._send = send
         self._root_path = str(scope.get("root_path") or "")
-        self._accepted = False
-        self._code: int | None = None
+        self._is_answered = False
+        self._has_trailers = False
         self._closed = False
-        self._handshake: Exchange | None = None
-        self._origin: Any = None
-        self._message: InvocationScope | None = None
+        self._code: int | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._exchange: Exchange | None = self._open()
+
+    def _open(self) -> Exchange:
+        scope = self._scope
+        prefix = "" if scope["type"] == "http" else "websocket"
+        return Exchange(self._by, self._request, scope.get("headers") or (), prefix)
+
+    def _template(self) -> str | None:
+        """The route as Starlette or FastAPI has it (`/users/{id}`); None if there is none."""
+        try:
+            return _template_of(self._scope, self._root_path)
+        except Exception:
+            return None  # in other frameworks these keys have other meanings
 
     async def receive(self) -> _Message:
-        """End what the last message has begun, and begin anew with the next one."""
-        self._end_current(None)
+        """Return the next message from the client."""
         message = await self._receive()
         kind = message["type"]
-        if kind == "websocket.connect":
-            scope = self._scope
-            headers = scope.get("headers") or ()
-            exchange = Exchange(self._options, self._request, headers, "websocket")
-            exchange.route(template_of(scope, self._root_path))
-            self._origin = exchange.invocation.span.context
-            self._handshake = exchange
-        elif kind == "websocket.receive":
-            self._begin("websocket.receive", WebSocketEventInfo("message"))
-        elif kind == "websocket.disconnect":
+        if kind == "websocket.disconnect":
             self._closed = True
             self._code = code = message.get("code")
-            was_clean = code in _CLEAN_CODES
-            self._begin("websocket.disconnect", WebSocketEventInfo("close", code, was_clean))
+            if self._exchange is not None:
+                self._exchange.invocation.span.set_attribute("websocket.close_code", code)
+        elif kind == "http.disconnect" and not self._is_answered:
+            self._cut_off()
         return message
 
     async def send(self, message: _Message) -> None:
-        """Hand on what goes to the client."""
-        if self._handshake is not None:
-            self._accepted = _answer(self._handshake, message, self._accepted)
-        await self._send(message)
+        """Send a message to the client."""
+        if self._exchange is not None:
+            # Before it is sent: the client may hang up right after the last one.
+            self._answer(self._exchange, message["type"], message)
+        try:
+            await self._send(message)
+        except OSError:
+            self._cut_off()
+            raise
 
-    def _begin(self, name: str, info: WebSocketEventInfo) -> None:
-        template = template_of(self._scope, self._root_path)
-        attributes = {"url.path": self._scope.get("path"), "http.route": template}
-        self._message = self._options.tracing.invocation(
+    def _cut_off(self) -> None:
+        self._closed = True
+        self._code = _CUT_OFF
+
+    def _answer(self, exchange: Exchange, kind: str, message: _Message) -> None:
+        if kind.endswith(("response.start", ".accept")):
+            is_accepted = kind == "websocket.accept"
+            exchange.route(self._template())
+            exchange.respond(101 if is_accepted else message.get("status"))
+            self._has_trailers = bool(message.get("trailers"))
+            self._is_answered = is_accepted
+        elif kind == "websocket.close" and not self._is_answered:
+            exchange.respond(403)
+        elif kind == "http.response.trailers":
+            self._is_answered = not message.get("more_trailers")
+        elif kind.startswith("http.response.") and kind != "http.response.debug":
+            self._is_answered = not (message.get("more_body") or self._has_trailers)
+
+    def end(self, error: BaseException | None) -> None:
+        """End the invocation: the application is done."""
+        if self._exchange is not None:
+            self._exchange.route(self._template())
+            if self._closed and (error is None or _is_disconnect(error)):
+                error = None if self._code in _CLEAN_CODES else DisconnectedError()
+            self._exchange.end(error)
+
+
+class _Messages(_Connection):
+    """A web socket of which the handshake, each message and the close are an invocation each.
+
+    One lasts until the application asks for the next message.
+    """
+
+    def _begin(self) -> None:
+        self._exchange = None
+        self._origin: Any = None
+        self._end: Callable[[BaseException | None], None] | None = None
+
+    async def receive(self) -> _Message:
+        """End the current invocation, and begin one with the next message."""
+        self._end_current(None)
+        message = await super().receive()
+        kind = message["type"]
+        if kind == "websocket.connect":
+            self._exchange = exchange = self._open()
+            exchange.route(self._template())
+            self._origin = exchange.invocation.span.context
+            self._end = exchange.end
+        elif kind == "websocket.receive":
+            self._enter(kind, WebSocketEventInfo("message"))
+        elif kind == "websocket.disconnect":
+            code = self._code
+            self._enter(kind, WebSocketEventInfo("close", code, code in _CLEAN_CODES))
+        return message
+
+    def _cut_off(self) -> None:
+        """Leave it to the error that the application raises."""
+
+    def _enter(self, name: str, info: WebSocketEventInfo) -> None:
+        template = self._template()
+        block = self._by._tracing.invocation(
             name if template is None else f"{name} {template}",
             info=info,
             parent=self._origin,
             new_trace=True,
-            linger=self._options.linger,
-            attributes=attributes,
+            linger=self._by._linger,
+            attributes={"url.path": self._scope.get("path"), "http.route": template},
         )
-        self._message.__enter__()
+        block.__enter__()
+        self._end = partial(leave, block)
 
     def _end_current(self, error: BaseException | None) -> None:
-        handshake, self._handshake = self._handshake, None
-        if handshake is not None:
-            handshake.end(error)
-        message, self._message = self._message, None
-        if message is not None:
-            kind = None if error is None else type(error)
-            message.__exit__(kind, error, None if error is None else error.__traceback__)
+        end, self._end, self._exchange = self._end, None, None
+        if end is not None:
+            end(error)
 
     def end(self, error: BaseException | None) -> None:
-        """The application is done."""
+        """End the last invocation: the application is done."""
         if self._closed and error is not None and _is_disconnect(error):
-            error = None  # that it was closed is what this last invocation was about
+            error = None  # the close is what the last invocation records
         self._end_current(error)
-
-
-def _answer(exchange: Exchange, message: _Message, accepted: bool) -> bool:
-    """Record how a handshake was answered; return whether the socket is accepted."""
-    kind = message["type"]
-    if kind == "websocket.accept":
-        exchange.respond(101)
-        return True
-    if kind == "websocket.close" and not accepted:
-        exchange.respond(403)
-    elif kind == "websocket.http.response.start":
-        exchange.respond(message.get("status"))
-    return accepted
 
 
 def _is_disconnect(error: BaseException) -> bool:
@@ -325,18 +281,8 @@ def _request_of(scope: _Scope) -> Request:
 # --- routes ---------------------------------------------------------------------------------------
 
 
-def template_of(scope: _Scope, root_path: str) -> str | None:
-    """The route as Starlette or FastAPI has it (`/users/{id}`); None where nobody knows.
-
-    `root_path` is what the server said of where the application is mounted.
-    """
-    try:
-        return _template_of(scope, root_path)
-    except Exception:
-        return None  # other frameworks may mean other things by the same keys
-
-
 def _template_of(scope: _Scope, root_path: str) -> str | None:
+    """The route. `root_path` is where the server has the application mounted."""
     route = scope.get("route")
     if route is None:
         return None
