@@ -22,7 +22,6 @@ MODULES = (
     "enterspan.exporters.jsonlines",
     "enterspan.exporters.otel",
     "enterspan.exporters.otlp",
-
     "enterspan.sampling",
 )
 # Their modules import names for type checkers only.

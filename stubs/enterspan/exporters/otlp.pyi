@@ -1,52 +1,25 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""OTLP: finished spans to a collector, or to any OpenTelemetry exporter.
+"""OTLP: finished spans to a collector or a back-end.
 
-`OTLPExporter` sends with OpenTelemetry's OTLP exporter: the OTEL_* variables for endpoints,
-headers, TLS, compression and retries apply. `OTelExporter` passes spans to any other OpenTelemetry
-`SpanExporter`. Both run on the worker thread of their subscription.
+The protocol is https://opentelemetry.io/docs/specs/otlp/, the variables are those of
+https://opentelemetry.io/docs/specs/otel/protocol/exporter/.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from enterspan._model.records import SpanData
+from enterspan.exporters._opentelemetry import ExportError as ExportError
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["GRPC", "HTTP", "ExportError", "OTLPExporter", "OTelExporter"]
+__all__ = ["GRPC", "HTTP", "ExportError", "OTLPExporter"]
 
 _Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
+_Compression: TypeAlias = Literal["none", "gzip", "deflate"]
 
 HTTP: Final = "http/protobuf"
 """The default protocol, as in the specification."""
 
 GRPC: Final = "grpc"
-
-class ExportError(Exception):
-    """Spans could not be delivered; the text has the receiver and the reason.
-
-    `lost` is the number of spans of the batch that are lost; None for all of them.
-    """
-
-    lost: int | None
-    def __init__(self, message: str, lost: int | None = None) -> None: ...
-
-class OTelExporter:
-    """An exporter that passes finished spans to any OpenTelemetry `SpanExporter`.
-
-    `tracing.add_exporter(OTelExporter(ConsoleSpanExporter()))`. The `SpanExporter` is called with
-    `ReadableSpan`s, whose resource merges `tracing.configure(resource=...)` with the OTEL_*
-    variables (`Resource.create`). During the call, OpenTelemetry's instrumentations are suppressed
-    in this thread. A batch for which it raises, or does not return success, counts as failed.
-
-    Raises:
-        TypeError: if `span_exporter` is not a SpanExporter.
-    """
-
-    def __init__(self, span_exporter: object) -> None: ...
-
-    def export(self, spans: Sequence[SpanData]) -> None:
-        """Export a batch. Raises ExportError if that fails, and what the SpanExporter raises."""
-
-    def shutdown(self) -> None:
-        """Shut the SpanExporter down."""
 
 class OTLPExporter:
     """An exporter that sends finished spans over OTLP, to a collector or a back-end.
@@ -65,12 +38,16 @@ class OTLPExporter:
         headers: headers of each request.
         timeout: how many seconds one attempt may take.
         compression: `none`, `gzip` or `deflate`.
-        **options: passed to OpenTelemetry's exporter of the protocol: `certificate_file`,
-            `session`, `credentials`, `insecure`, ...
+        insecure: whether a gRPC endpoint without `http://` or `https://` is used without TLS.
+        certificate_file: the certificates that the receiver's is checked with (PEM).
+        client_key_file: the client's private key (PEM).
+        client_certificate_file: the client's certificate (PEM).
 
     Raises:
         ValueError, TypeError: for an invalid option.
-        ImportError: if OpenTelemetry's exporter of the protocol is not installed.
+        OSError: if a file of certificates can't be read.
+        ImportError: if the package for the protocol is not installed: urllib3 (the extra `otlp`),
+            or grpcio (the extra `otlp-grpc`).
     """
 
     def __init__(
@@ -80,8 +57,11 @@ class OTLPExporter:
         protocol: _Protocol | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
-        compression: Literal["none", "gzip", "deflate"] | None = None,
-        **options: object,
+        compression: _Compression | None = None,
+        insecure: bool | None = None,
+        certificate_file: str | os.PathLike[str] | None = None,
+        client_key_file: str | os.PathLike[str] | None = None,
+        client_certificate_file: str | os.PathLike[str] | None = None,
     ) -> None: ...
 
     def __repr__(self) -> str:
@@ -90,8 +70,7 @@ class OTLPExporter:
     def export(self, spans: Sequence[SpanData]) -> None:
         """Send a batch. Raises ExportError if the receiver rejects it or time is up."""
 
-    def give_up(self) -> None:
-        """Stop retrying and shut down; may be called while `export` runs."""
-
     def shutdown(self) -> None:
-        """Close the connection; idempotent."""
+        """Stop retrying and close the connection; may be called while `export` runs."""
+
+    give_up = shutdown

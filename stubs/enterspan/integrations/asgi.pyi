@@ -6,6 +6,7 @@ https://asgi.readthedocs.io/en/latest/specs/www.html says what goes back and for
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from enterspan._tracing import Tracing
+from enterspan.integrations._http import Middleware
 from typing import Literal, TypeAlias
 
 __all__ = ["TracingMiddleware"]
@@ -15,7 +16,7 @@ _Given: TypeAlias = MutableMapping[str, object]
 _Receive: TypeAlias = Callable[[], Awaitable[_Given]]
 _Send: TypeAlias = Callable[[_Given], Awaitable[None]]
 
-class TracingMiddleware:
+class TracingMiddleware(Middleware):
     """An ASGI application around another one, that makes its requests invocations.
 
     It lasts until the application is done with the request, streamed bodies and background tasks
@@ -30,8 +31,6 @@ class TracingMiddleware:
 
     TypeError or ValueError for options that make no sense.
     """
-
-    app: _ASGIApp
 
     def __init__(
         self,

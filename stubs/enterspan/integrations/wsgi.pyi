@@ -5,15 +5,12 @@ The body stays lazy, and the span is current only while the application's own co
 the server does between two pieces of a body, on whichever thread, is not part of the request.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from enterspan._tracing import Tracing
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from enterspan.integrations._http import Middleware
 
 __all__ = ["TracingMiddleware"]
 
-_WSGIApp: TypeAlias = Callable[..., Iterable[bytes]]
-
-class TracingMiddleware:
+class TracingMiddleware(Middleware):
     """A WSGI application around another one, that makes its requests invocations.
 
     It lasts until the server closes the body; `set_return` comes with the first piece of it. Its
@@ -27,17 +24,7 @@ class TracingMiddleware:
     TypeError or ValueError for options that make no sense.
     """
 
-    app: _WSGIApp
-
-    def __init__(
-        self,
-        app: _WSGIApp,
-        *,
-        tracing: Tracing | None = None,
-        exclude: Sequence[str] = (),
-        capture_headers: Sequence[str] = (),
-        linger: float | None = 0.0,
-    ) -> None: ...
+    app: Callable[..., Iterable[bytes]]
 
     def __call__(
         self,

@@ -1,0 +1,11 @@
+# Made by `enterspan stubs` from the annotated source: don't edit it.
+"""What the exporters to OpenTelemetry's receivers and exporters share."""
+
+class ExportError(Exception):
+    """Spans could not be delivered; the text has the receiver and the reason.
+
+    `lost` is the number of spans of the batch that are lost; None for all of them.
+    """
+
+    lost: int | None
+    def __init__(self, message: str, lost: int | None = None) -> None: ...

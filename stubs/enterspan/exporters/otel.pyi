@@ -1,0 +1,28 @@
+# Made by `enterspan stubs` from the annotated source: don't edit it.
+"""Finished spans to any OpenTelemetry `SpanExporter`."""
+
+from collections.abc import Sequence
+from enterspan._model.records import SpanData
+from enterspan.exporters._opentelemetry import ExportError as ExportError
+
+__all__ = ["ExportError", "OTelExporter"]
+
+class OTelExporter:
+    """An exporter that passes finished spans to any OpenTelemetry `SpanExporter`.
+
+    `tracing.add_exporter(OTelExporter(ConsoleSpanExporter()))`. The `SpanExporter` is called with
+    `ReadableSpan`s, whose resource merges `tracing.configure(resource=...)` with the OTEL_*
+    variables (`Resource.create`). During the call, OpenTelemetry's instrumentations are suppressed
+    in this thread. A batch for which it raises, or does not return success, counts as failed.
+
+    Raises:
+        TypeError: if `span_exporter` is not a SpanExporter.
+    """
+
+    def __init__(self, span_exporter: object) -> None: ...
+
+    def export(self, spans: Sequence[SpanData]) -> None:
+        """Export a batch. Raises ExportError if that fails, and what the SpanExporter raises."""
+
+    def shutdown(self) -> None:
+        """Shut the SpanExporter down."""
