@@ -6,12 +6,11 @@ are at the top level. All of it is checked when it is read, and the first error 
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from enterspan._model.toml import Document, Key, TomlError, project_file, read_toml
 from enterspan.catalogue.errors import CatalogueError
@@ -30,6 +29,9 @@ TABLE: Final = ("tool", "enterspan", "catalogue")
 _CATALOGUE_KEYS: Final = ("allow", "doc", "names", "output", "spans", "tracing")
 _SPAN_KEYS: Final = ("attributes", "doc", "extra", "method")
 _ATTRIBUTE_KEYS: Final = ("doc", "parameter", "required", "type", "values")
+
+_KINDS: Final[dict[type, str]] = {str: "a string", bool: "true or false"}
+_Option = TypeVar("_Option", str, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,12 @@ def read_catalogue(path: str | PathLike[str]) -> Catalogue:
     """Read a catalogue. Raises CatalogueError, with file and line, for an invalid one."""
     where = Path(path)
     document = read_toml(where, CatalogueError)
-    key: Key = ()
-    table: Any = document.root
     if where.name == "pyproject.toml" or document.has(TABLE):
-        key, table = TABLE, _tool_table(document)
-    return _Reader(document).catalogue(key, table, where.parent)
+        table = _Table(document, TABLE, _tool_table(document), "the catalogue")
+    else:
+        table = _Table(document, (), document.root, "the catalogue")
+    table.check_keys(_CATALOGUE_KEYS)
+    return _catalogue(table, where.parent)
 
 
 def find_catalogue(folder: Path) -> Path:
@@ -105,9 +108,9 @@ def output_of(catalogue: Catalogue, output: str | PathLike[str] | None = None) -
 
 def _tool_table(document: Document) -> Any:
     table: Any = document.root
-    for length, name in enumerate(TABLE, 1):
+    for length, name in enumerate(TABLE):
         if not isinstance(table, dict):
-            raise document.error(TABLE[: length - 1], f"{TABLE[length - 2]!r} must be a table")
+            raise document.error(TABLE[:length], f"{TABLE[length - 1]!r} must be a table")
         if name not in table:
             raise CatalogueError(
                 f"there is no table [{'.'.join(TABLE)}]: declare spans in it, or name another"
@@ -118,190 +121,155 @@ def _tool_table(document: Document) -> Any:
     return table
 
 
-class _Reader:
-    """Turns tables into declarations; errors have the line of their key."""
+class _Table:
+    """A table of a document; errors have the line of their key."""
 
-    def __init__(self, document: Document) -> None:
-        self._document = document
+    def __init__(
+        self, document: Document, key: Key, values: Any, label: str, like: str = ""
+    ) -> None:
+        self.document = document
+        self.key = key
+        self.label = label
+        """What it is called in messages."""
+        if not isinstance(values, dict):
+            raise self.error(f"{label} must be a table{like}, not {_shown(values)}")
+        self.values: dict[str, Any] = values
 
-    def catalogue(self, key: Key, table: Any, folder: Path) -> Catalogue:
-        """Read the whole catalogue."""
-        self._check_table(key, table, "the catalogue", _CATALOGUE_KEYS)
-        spans = table.get("spans")
-        if spans is None:
-            raise self._wrong(key, "no spans are declared: [spans.NAME] declares one")
-        self._check_table((*key, "spans"), spans, "spans", None, "[spans.NAME]")
-        if not spans:
-            raise self._wrong((*key, "spans"), "no spans are declared: [spans.NAME] declares one")
-        entries = [self._span((*key, "spans", name), name, spans[name]) for name in spans]
-        taken = [((*key, "spans", e.name), f"span {e.name!r}", e.method) for e in entries]
-        self._check_collisions(taken, "method")
-        output = self._text(key, table, "output", "")
-        return Catalogue(
-            self._document.file,
-            tuple(entries),
-            self._text(key, table, "doc", ""),
-            self._output(key, output, folder) if "output" in table else None,
-            self._flag(key, table, "names", default=False),
-            self._tracing(key, table),
-            self._patterns(key, table),
-        )
+    def error(self, message: str, *path: str | int) -> TomlError:
+        """An error of the table, or of the value at a path in it."""
+        return self.document.error((*self.key, *path), message)
 
-    def _span(self, key: Key, name: str, table: Any) -> SpanEntry:
-        label = f"span {name!r}"
-        self._check_table(key, table, label, _SPAN_KEYS)
-        method = self._identifier(key, name, table, "method", label, RESERVED_METHODS)
-        attributes = table.get("attributes", {})
-        within: Key = (*key, "attributes")
-        self._check_table(within, attributes, f"the attributes of {label}", None, "NAME = TYPE")
-        read = [self._attribute((*within, n), n, attributes[n], label) for n in attributes]
-        taken = [((*within, a.name), f"attribute {a.name!r} of {label}", a.parameter) for a in read]
-        self._check_collisions(taken, "parameter")
-        extra = self._flag(key, table, "extra", default=False)
-        return SpanEntry(name, method, tuple(read), self._text(key, table, "doc", ""), extra)
+    def check_keys(self, known: tuple[str, ...]) -> None:
+        """Refuse any other key."""
+        for name in self.values:
+            if name not in known:
+                hint = _nearest(name, known)
+                raise self.error(f"{self.label} has the unknown key {name!r}: {hint}", name)
 
-    def _attribute(self, key: Key, name: str, given: Any, span: str) -> Attribute:
-        label = f"attribute {name!r} of {span}"
-        listed: Key = (*key, "values")
-        if isinstance(given, str):
-            given = {"type": given}
-        elif isinstance(given, list):
-            given, listed = {"values": given}, key
-        if not isinstance(given, dict):
-            raise self._wrong(
-                key, f"{label} must be a type, a list of values, or a table, not {_shown(given)}"
-            )
-        self._check_table(key, given, label, _ATTRIBUTE_KEYS)
-        parameter = self._identifier(key, name, given, "parameter", label, RESERVED_PARAMETERS)
-        required = self._flag(key, given, "required", default=True)
-        doc = self._text(key, given, "doc", "")
-        return Attribute(name, parameter, self._kind(key, given, listed, label), required, doc)
+    def table(self, name: str, label: str, like: str = "") -> "_Table":
+        """A table in it; an empty one where there is none."""
+        key = (*self.key, name)
+        return _Table(self.document, key, self.values.get(name, {}), label, like)
 
-    # --- types ---
+    def option(self, name: str, default: _Option) -> _Option:
+        """A value of the type of its default."""
+        value = self.values.get(name, default)
+        if not isinstance(value, type(default)):
+            what = f"{name!r} must be {_KINDS[type(default)]}, not {_shown(value)}"
+            raise self.error(what, name)
+        return value
 
-    def _kind(self, key: Key, table: dict[str, Any], listed: Key, label: str) -> Kind:
-        if "type" not in table and "values" not in table:
-            raise self._wrong(key, f"{label} has no type: one of {', '.join(KINDS)}")
-        names: tuple[str, ...] = ()
-        if "type" in table:
-            text = self._text(key, table, "type", "")
-            try:
-                names = parse_names(text)
-            except ValueError as error:
-                near = _nearest(str(error), KINDS)
-                raise self._wrong(
-                    (*key, "type"), f"{label} has the unknown type {text!r}: {near}"
-                ) from None
-        if "values" not in table:
-            return Kind(names)
-        return self._values(listed, table["values"], names, label)
-
-    def _values(self, key: Key, values: Any, names: tuple[str, ...], label: str) -> Kind:
-        if not isinstance(values, list) or not values:
-            raise self._wrong(key, f"the values of {label} must be a list that is not empty")
-        for at, value in enumerate(values):
-            if type(value) not in (str, bool, int):
-                raise self._wrong(
-                    (*key, at), f"a value of {label} must be a str, bool or int, not {value!r}"
-                )
-            if any(type(v) is type(value) and v == value for v in values[:at]):
-                raise self._wrong((*key, at), f"{label} has the value {value!r} twice")
-        found = {type(value).__name__ for value in values}
-        if not names:
-            return Kind(tuple([name for name in SCALARS if name in found]), tuple(values))
-        first, *others = names
-        if others or found != {first.removeprefix("list[").removesuffix("]")}:
-            text = " | ".join(names)
-            raise self._wrong(key, f"not all values of {label} are of its type {text!r}")
-        return Kind(names, tuple(values))
-
-    # --- names ---
-
-    def _identifier(
-        self,
-        key: Key,
-        name: str,
-        table: dict[str, Any],
-        option: str,
-        label: str,
-        reserved: frozenset[str],
-    ) -> str:
+    def identifier(self, name: str, option: str, reserved: frozenset[str]) -> str:
         """The Python name: given as `method` or `parameter`, or made from the name."""
-        given = option in table
-        if given:
-            found = as_read(self._text(key, table, option, ""))
-            where: Key = (*key, option)
-            made = f"the {option} {found!r} of {label}"
+        path, advice = [option], ""
+        if option in self.values:
+            found = as_read(self.option(option, ""))
+            made = f"the {option} {found!r} of {self.label}"
         else:
+            path, advice = [], f"; say {option} = ..."
             found = identifier_of(name, RESERVED_PARAMETERS & reserved)
-            where = key
-            made = f"{label} makes no {option}: {found!r}"
-        advice = "" if given else f"; say {option} = ..."
+            made = f"{self.label} makes no {option}: {found!r}"
         if not is_public_identifier(found):
-            why = "is not a public identifier"
-            raise self._wrong(where, f"{made} {why}{advice}")
+            raise self.error(f"{made} is not a public identifier{advice}", *path)
         if found in reserved:
-            raise self._wrong(where, f"{made} is reserved{advice}")
+            raise self.error(f"{made} is reserved{advice}", *path)
         return found
 
-    def _check_collisions(self, taken: Iterable[tuple[Key, str, str]], option: str) -> None:
-        first: dict[str, tuple[Key, str]] = {}
-        for key, label, name in taken:
-            if name in first:
-                other, other_label = first[name]
-                raise self._wrong(
-                    key,
-                    f"{label} and {other_label} (line {self._document.line(other)}) both make the"
-                    f" {option} {name!r}; say {option} = ... for one of them",
-                )
-            first[name] = key, label
 
-    # --- the other keys ---
+def _catalogue(table: _Table, folder: Path) -> Catalogue:
+    spans = table.table("spans", "spans", " ([spans.NAME])")
+    if not spans.values:
+        raise spans.error("no spans are declared: [spans.NAME] declares one")
+    tables = [spans.table(name, f"span {name!r}") for name in spans.values]
+    entries = tuple(map(_span, tables))
+    _check_collisions([(t, e.method) for t, e in zip(tables, entries, strict=True)], "method")
+    output, doc = table.option("output", ""), table.option("doc", "")
+    try:
+        path = folder / _module_path(Path(output)) if "output" in table.values else None
+    except CatalogueError as error:
+        raise table.error(error.message, "output") from None
+    names = table.option("names", default=False)
+    tracing = table.option("tracing", "enterspan:tracing")
+    module, _, name = tracing.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), name)):
+        raise table.error(f"'tracing' must be 'module:name', not {tracing!r}", "tracing")
+    allow = table.values.get("allow", [])
+    if not isinstance(allow, list) or not all(isinstance(item, str) for item in allow):
+        raise table.error("'allow' must be a list of patterns of span names", "allow")
+    return Catalogue(table.document.file, entries, doc, path, names, tracing, tuple(allow))
 
-    def _output(self, key: Key, text: str, folder: Path) -> Path:
-        try:
-            return folder / _module_path(Path(text))
-        except CatalogueError as error:
-            raise self._wrong((*key, "output"), error.message) from None
 
-    def _tracing(self, key: Key, table: dict[str, Any]) -> str:
-        text = self._text(key, table, "tracing", "enterspan:tracing")
-        module, colon, name = text.partition(":")
-        if not colon or not all(part.isidentifier() for part in (*module.split("."), name)):
-            raise self._wrong((*key, "tracing"), f"'tracing' must be 'module:name', not {text!r}")
-        return text
+def _span(table: _Table) -> SpanEntry:
+    table.check_keys(_SPAN_KEYS)
+    name = str(table.key[-1])
+    method = table.identifier(name, "method", RESERVED_METHODS)
+    given = table.table("attributes", f"the attributes of {table.label}", " (NAME = TYPE)")
+    of = table.label
+    found = [_attribute(given, name, f"attribute {name!r} of {of}") for name in given.values]
+    _check_collisions([(inner, attribute.parameter) for inner, attribute in found], "parameter")
+    attributes = tuple([attribute for _, attribute in found])
+    extra = table.option("extra", default=False)
+    return SpanEntry(name, method, attributes, table.option("doc", ""), extra)
 
-    def _patterns(self, key: Key, table: dict[str, Any]) -> tuple[str, ...]:
-        given = table.get("allow", [])
-        if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
-            raise self._wrong((*key, "allow"), "'allow' must be a list of patterns of span names")
-        return tuple(given)
 
-    def _text(self, key: Key, table: dict[str, Any], name: str, default: str) -> str:
-        value = table.get(name, default)
-        if not isinstance(value, str):
-            raise self._wrong((*key, name), f"{name!r} must be a string, not {_shown(value)}")
-        return value
+def _attribute(within: _Table, name: str, label: str) -> tuple[_Table, Attribute]:
+    given = within.values[name]
+    listed: tuple[str, ...] = ("values",)
+    if isinstance(given, str):
+        given = {"type": given}
+    elif isinstance(given, list):
+        given, listed = {"values": given}, ()
+    if not isinstance(given, dict):
+        what = f"{label} must be a type, a list of values, or a table, not {_shown(given)}"
+        raise within.error(what, name)
+    table = _Table(within.document, (*within.key, name), given, label)
+    table.check_keys(_ATTRIBUTE_KEYS)
+    parameter = table.identifier(name, "parameter", RESERVED_PARAMETERS)
+    required, doc = table.option("required", default=True), table.option("doc", "")
+    return table, Attribute(name, parameter, _kind(table, listed), required, doc)
 
-    def _flag(self, key: Key, table: dict[str, Any], name: str, *, default: bool) -> bool:
-        value = table.get(name, default)
-        if not isinstance(value, bool):
-            raise self._wrong((*key, name), f"{name!r} must be true or false, not {_shown(value)}")
-        return value
 
-    def _check_table(
-        self, key: Key, table: Any, label: str, known: tuple[str, ...] | None, like: str = ""
-    ) -> None:
-        if not isinstance(table, dict):
-            hint = f" ({like})" if like else ""
-            raise self._wrong(key, f"{label} must be a table{hint}, not {_shown(table)}")
-        for name in table if known else ():
-            if name not in known:  # type: ignore[operator]
-                near = _nearest(name, known)  # type: ignore[arg-type]
-                raise self._wrong((*key, name), f"{label} has the unknown key {name!r}: {near}")
+def _kind(table: _Table, listed: tuple[str, ...]) -> Kind:
+    """The type of an attribute; its values are at the path `listed`."""
+    label, given = table.label, table.values
+    if not given.keys() & {"type", "values"}:
+        raise table.error(f"{label} has no type: one of {', '.join(KINDS)}")
+    text = table.option("type", "")
+    names = parse_names(text) if "type" in given else ()
+    unknown = [name for name in names if name not in KINDS]
+    if unknown:
+        hint = _nearest(unknown[0], KINDS)
+        raise table.error(f"{label} has the unknown type {text!r}: {hint}", "type")
+    if "values" not in given:
+        return Kind(names)
+    values = given["values"]
+    if not isinstance(values, list) or not values:
+        raise table.error(f"the values of {label} must be a list that is not empty", *listed)
+    for at, value in enumerate(values):
+        if type(value) not in (str, bool, int):
+            what = f"a value of {label} must be a str, bool or int, not {value!r}"
+            raise table.error(what, *listed, at)
+        if any(type(v) is type(value) and v == value for v in values[:at]):
+            raise table.error(f"{label} has the value {value!r} twice", *listed, at)
+    found = {type(value).__name__ for value in values}
+    if not names:
+        return Kind(tuple([name for name in SCALARS if name in found]), tuple(values))
+    if len(names) > 1 or found != {names[0].removeprefix("list[").removesuffix("]")}:
+        text = " | ".join(names)
+        raise table.error(f"not all values of {label} are of its type {text!r}", *listed)
+    return Kind(names, tuple(values))
 
-    def _wrong(self, key: Key, message: str) -> TomlError:
-        return self._document.error(key, message)
+
+def _check_collisions(made: list[tuple[_Table, str]], option: str) -> None:
+    first: dict[str, _Table] = {}
+    for table, name in made:
+        other = first.setdefault(name, table)
+        if other is not table:
+            line = other.document.line(other.key)
+            raise table.error(
+                f"{table.label} and {other.label} (line {line}) both make the {option} {name!r};"
+                f" say {option} = ... for one of them"
+            )
 
 
 def _module_path(path: Path) -> Path:

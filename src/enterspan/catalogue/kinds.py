@@ -82,12 +82,8 @@ def _is_big(text: str) -> bool:
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """Read a type. Raises ValueError with the member that is unknown."""
-    names = tuple(dict.fromkeys(["".join(part.split()) for part in text.split("|")]))
-    for name in names:
-        if name not in KINDS:
-            raise ValueError(name)
-    return names
+    """The members of a type, each once, known or not."""
+    return tuple(dict.fromkeys(["".join(part.split()) for part in text.split("|")]))
 
 
 # --- types that were recorded ---------------------------------------------------------------------

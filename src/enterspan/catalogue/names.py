@@ -10,21 +10,13 @@ import keyword
 import unicodedata
 from typing import Final
 
-RESERVED_METHODS: Final[frozenset[str]] = frozenset(
-    {
-        "SpanName",
-        "TYPE_CHECKING",
-        "annotations",
-        "bool",
-        "float",
-        "int",
-        "list",
-        "range",
-        "str",
-        "tracing",
-        "tuple",
-    }
-)
+_TYPES: Final = frozenset({"bool", "float", "int", "list", "range", "str", "tuple"})
+RESERVED_METHODS: Final[frozenset[str]] = _TYPES | {
+    "SpanName",
+    "TYPE_CHECKING",
+    "annotations",
+    "tracing",
+}
 """Names that the generated module uses."""
 
 RESERVED_PARAMETERS: Final[frozenset[str]] = frozenset({"self"})

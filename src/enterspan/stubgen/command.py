@@ -32,10 +32,7 @@ def add_parser(commands: Any) -> None:
         " project, or enterspan itself if there is none)",
     )
     parser.add_argument(
-        "--output",
-        metavar="DIR",
-        default=_FOLDER,
-        help="the folder for the stubs (default: stubs)",
+        "--output", metavar="DIR", default=_FOLDER, help="the folder for the stubs (default: stubs)"
     )
     parser.add_argument(
         "--catalogue",
@@ -94,23 +91,24 @@ def _generate(catalogue: Path, check: bool) -> int:
 
 def _render(package: str, output: str, check: bool) -> int:
     from enterspan.stubgen.files import compare, write
-    from enterspan.stubgen.package import search_here
     from enterspan.stubgen.problems import place
     from enterspan.stubgen.surface import render_package
 
     folder = Path(output)
-    search_here()
+    root = package.rpartition(".")[2]
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` does
     stubs = render_package(package)
-    roots = {package.rpartition(".")[2]}
     if check:
-        differences = compare(stubs, folder, roots)
+        differences = compare(stubs, folder, root)
         _print(*differences)
         if differences:
             again = "" if package == _OWN else f" {package}"
             again += "" if output == _FOLDER else f" --output {output}"
             _report(f"the stubs are out of date: run `enterspan stubs{again}`")
         return 1 if differences else 0
-    changed, removed = write(stubs, folder, roots)
+    changed, removed = write(stubs, folder, root)
     _print(*[f"removed {place(path)}" for path in removed])
     total = f"{len(stubs)} stub{'s' if len(stubs) != 1 else ''}"
     _print(f"{total} of {package} in {place(folder)}, {len(changed)} of them changed")

@@ -6,143 +6,117 @@ because `ast.unparse` changes quotes and drops the underscores of `65_536`.
 
 import ast
 import copy
-from typing import Final
+from typing import Any, Final
 
+WIDTH: Final = 100
 LITERAL_LENGTH: Final = 60
 """Longer default values are shown as `...`."""
-
-
-class Reader:
-    """Renders the expressions of a module; `used` collects their names, dotted where they are."""
-
-    def __init__(self, text: str) -> None:
-        self.used: set[str] = set()
-        self._lines = text.splitlines(keepends=True)
-
-    def annotation(self, node: ast.expr) -> str:
-        """Render a type; strings in it are parsed as types."""
-        return self._render(node, types=True)
-
-    def value(self, node: ast.expr) -> str:
-        """Render any other expression."""
-        return self._render(node, types=False)
-
-    def literal(self, node: ast.expr) -> str | None:
-        """Render a literal; None for any other expression, and for a long literal."""
-        if not is_literal(node):
-            return None
-        text = self.value(node)
-        return text if len(text) <= LITERAL_LENGTH and "\n" not in text else None
-
-    def branch(self, test: ast.expr, body: list[str], orelse: list[str], indent: str) -> list[str]:
-        """Render an `if` statement with rendered bodies; no lines where both are empty."""
-        if not body and not orelse:
-            return []
-        lines = [f"{indent}if {self.value(test)}:", *(body or [f"{indent}    pass"])]
-        return [*lines, f"{indent}else:", *orelse] if orelse else lines
-
-    def _render(self, node: ast.expr, *, types: bool) -> str:
-        return ast.unparse(_Texts(self.used, self._lines, types).visit(copy.deepcopy(node)))
+_CONTAINERS: Final = (ast.Tuple, ast.List, ast.Set, ast.Dict, ast.Load)
+_LITERALS: Final = (ast.Constant, ast.UnaryOp, ast.USub, ast.UAdd, *_CONTAINERS)
 
 
 class _Texts(ast.NodeTransformer):
     """Replaces strings and numbers with names: `ast.unparse` writes a name as it is."""
 
-    def __init__(self, used: set[str], lines: list[str], types: bool) -> None:
-        self._used = used
-        self._lines = lines
-        self._types = types
+    def __init__(self, text: str, used: set[str] | None = None) -> None:
+        self.used: set[str] = set() if used is None else used
+        self._lines = text.split("\n")
+        self._types = False
+
+    def _visited(self, node: ast.AST, *, types: bool) -> Any:
+        outside, self._types = self._types, types
+        made = self.visit(node)
+        self._types = outside
+        return made
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        self._used.add(node.id)
+        self.used.add(node.id)
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         dotted = dotted_name(node)
         if dotted is None:
             return self.generic_visit(node)
-        self._used.add(dotted)
+        self.used.add(dotted)
         return node
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
-        self._used.update(child.id for child in ast.walk(node) if isinstance(child, ast.Name))
+        self.used.update(child.id for child in ast.walk(node) if isinstance(child, ast.Name))
         return node
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        value = node.value
-        if isinstance(value, str):
-            return self._string(value)
-        if type(value) in (int, float, complex):
-            return ast.Name(self._source(node) or repr(value))
-        return node
+    def visit_Constant(self, node: ast.Constant) -> Any:
+        if isinstance(node.value, str):
+            return self._string(node.value)
+        if type(node.value) not in (int, float, complex):
+            return node
+        line = self._lines[node.lineno - 1].encode()
+        return ast.Name(line[node.col_offset : node.end_col_offset].decode())
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        head = (dotted_name(node.value) or "").rpartition(".")[2]
-        values = _Texts(self._used, self._lines, False)
+        head = last_part(dotted_name(node.value))
         node.value = self.visit(node.value)
         if head == "Annotated" and isinstance(node.slice, ast.Tuple):
             first, *rest = node.slice.elts
-            node.slice.elts = [self.visit(first), *map(values.visit, rest)]
+            node.slice.elts = [
+                self.visit(first),
+                *[self._visited(value, types=False) for value in rest],
+            ]
         else:
-            node.slice = (values if head == "Literal" else self).visit(node.slice)
+            node.slice = self._visited(node.slice, types=self._types and head != "Literal")
         return node
 
-    def _string(self, text: str) -> ast.AST:
+    def _string(self, text: str) -> Any:
         if self._types:
             try:
                 parsed = ast.parse(text.strip(), mode="eval").body
             except SyntaxError:
                 return ast.Name(quoted(text))
-            # The positions of these nodes are not positions in the file: no lines.
-            return _Texts(self._used, [], True).visit(parsed)  # type: ignore[no-any-return]
+            return _Texts(text.strip(), self.used)._visited(parsed, types=True)
         return ast.Name(quoted(text))
 
-    def _source(self, node: ast.Constant) -> str | None:
-        """A number as it is written in the file."""
-        if node.end_lineno != node.lineno or node.lineno > len(self._lines):
+
+class Reader(_Texts):
+    """Renders the expressions of a module; `used` collects their names, dotted where they are."""
+
+    def annotation(self, node: ast.AST) -> str:
+        """Render a type; strings in it are parsed as types."""
+        return ast.unparse(self._visited(copy.deepcopy(node), types=True))
+
+    def value(self, node: ast.expr) -> str:
+        """Render any other expression."""
+        return ast.unparse(self._visited(copy.deepcopy(node), types=False))
+
+    def literal(self, node: ast.expr) -> str | None:
+        """Render an expression of constants; None for any other expression, and for a long one."""
+        if not all(isinstance(part, _LITERALS) for part in ast.walk(node)):
             return None
-        line = self._lines[node.lineno - 1].encode()
-        return line[node.col_offset : node.end_col_offset].decode()
+        text = self.value(node)
+        return text if len(text) <= LITERAL_LENGTH and "\n" not in text else None
 
 
-def dotted_name(node: ast.expr) -> str | None:
+def dotted_name(node: ast.AST) -> str | None:
     """`a.b.c` as text; None for any other expression."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return None
-    return ".".join([node.id, *reversed(parts)])
+    if isinstance(node, ast.Attribute):
+        owner = dotted_name(node.value)
+        return None if owner is None else f"{owner}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else None
 
 
-def is_literal(node: ast.expr) -> bool:
-    """Whether an expression consists of constants only."""
-    if isinstance(node, ast.UnaryOp):
-        return isinstance(node.op, (ast.USub, ast.UAdd)) and isinstance(node.operand, ast.Constant)
-    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-        return all(map(is_literal, node.elts))
-    if isinstance(node, ast.Dict):
-        return all(key is not None and is_literal(key) for key in node.keys) and all(
-            map(is_literal, node.values)
-        )
-    return isinstance(node, ast.Constant)
+def last_part(dotted: str | None) -> str:
+    """`c` of `a.b.c`."""
+    return (dotted or "").rpartition(".")[2]
 
 
-_ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_ESCAPES: Final = {
+    **{code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)},
+    **{code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)},
+    **str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}),
+}
 
 
 def quoted(text: str) -> str:
     """A string literal in double quotes, on one line."""
-    return f'"{"".join(map(_escaped, text))}"'
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    if code < 0x20 or code == 0x7F or 0xD800 <= code <= 0xDFFF:
-        hexadecimal = f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-        return _ESCAPES.get(character, hexadecimal)
-    return _ESCAPES.get(character, character)
+    return f'"{text.translate(_ESCAPES)}"'
 
 
 def docstring_lines(text: str | None, indent: str) -> list[str]:
@@ -152,19 +126,26 @@ def docstring_lines(text: str | None, indent: str) -> list[str]:
     escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     if escaped.endswith('"'):
         escaped = escaped[:-1] + '\\"'
-    first, *rest = escaped.split("\n")
-    if not rest:
-        return [f'{indent}"""{first}"""']
-    lines = [f'{indent}"""{first}', *[f"{indent}{line}".rstrip() for line in rest]]
-    return [*lines, f'{indent}"""']
+    end = '\n"""' if "\n" in text else '"""'
+    first, *rest = f'{indent}"""{escaped}{end}'.split("\n")
+    return [first, *[f"{indent}{line}".rstrip() for line in rest]]
+
+
+def wrapped(head: str, parts: list[str], tail: str, indent: str = "") -> list[str]:
+    """One line, or a line for each part where that is too long."""
+    line = f"{indent}{head}{', '.join(parts)}{tail}"
+    if len(line) <= WIDTH:
+        return [line]
+    return [indent + head, *[f"{indent}    {part}," for part in parts], indent + tail]
 
 
 def spaced(blocks: list[list[str]]) -> list[str]:
     """Join blocks of lines, with an empty line around each that has more than one line."""
-    blocks = [block for block in blocks if block]
     lines: list[str] = []
-    for at, block in enumerate(blocks):
-        if at and (len(block) > 1 or len(blocks[at - 1]) > 1):
+    before = 0
+    for block in filter(None, blocks):
+        if before and max(before, len(block)) > 1:
             lines.append("")
         lines += block
+        before = len(block)
     return lines

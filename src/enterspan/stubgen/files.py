@@ -12,18 +12,21 @@ DIFF_LINES: Final = 20
 """How many lines of a difference are shown."""
 
 
-def write(stubs: dict[str, str], folder: Path, roots: set[str]) -> tuple[list[Path], list[Path]]:
+def write(stubs: dict[str, str], folder: Path, root: str) -> tuple[list[Path], list[Path]]:
     """Write stubs below a folder; return which have changed and which were removed.
 
-    Stubs below the `roots` that belong to no module any more are removed. Raises StubError where
+    Stubs of the `root` that belong to no module any more are removed. Raises StubError where
     the folder can't be written, or where a file that was written by hand has the name of a stub.
     """
-    for name in stubs:
-        _check_ours(folder / name)
-    removed = _outdated(stubs, folder, roots)
-    changed = {
-        folder / name: text for name, text in stubs.items() if _text_at(folder / name) != text
-    }
+    there = {folder / name: _text_at(folder / name) for name in stubs}
+    for path, text in there.items():
+        if path.is_dir():
+            raise StubError(f"{place(path)}: is a folder, where a stub is to be written")
+        if text is not None and not text.startswith(HEADER):
+            what = "was not made by `enterspan stubs`: move it away, or choose another folder"
+            raise StubError(f"{place(path, 1)}: {what}")
+    removed = _outdated(stubs, folder, root)
+    changed = {folder / n: text for n, text in stubs.items() if there[folder / n] != text}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in changed:
@@ -37,7 +40,7 @@ def write(stubs: dict[str, str], folder: Path, roots: set[str]) -> tuple[list[Pa
     return [*changed], removed
 
 
-def compare(stubs: dict[str, str], folder: Path, roots: set[str]) -> list[str]:
+def compare(stubs: dict[str, str], folder: Path, root: str) -> list[str]:
     """The differences, file by file; none if the stubs are up to date."""
     lines: list[str] = []
     for name, text in stubs.items():
@@ -48,7 +51,7 @@ def compare(stubs: dict[str, str], folder: Path, roots: set[str]) -> list[str]:
         elif there != text:
             lines.append(f"{where}: is not what the source says")
             lines += _difference(there, text, where)
-    outdated = _outdated(stubs, folder, roots)
+    outdated = _outdated(stubs, folder, root)
     return lines + [f"{place(path)}: belongs to no module any more" for path in outdated]
 
 
@@ -67,20 +70,10 @@ def _text_at(path: Path) -> str | None:
         return None
 
 
-def _check_ours(path: Path) -> None:
-    if path.is_dir():
-        raise StubError(f"{place(path)}: is a folder, where a stub is to be written")
-    text = _text_at(path)
-    if text is not None and not text.startswith(HEADER):
-        what = "was not made by `enterspan stubs`: move it away, or choose another folder"
-        raise StubError(f"{place(path, 1)}: {what}")
-
-
-def _outdated(stubs: dict[str, str], folder: Path, roots: set[str]) -> list[Path]:
-    """The stubs that this command made for the same packages, and that are not made any more."""
+def _outdated(stubs: dict[str, str], folder: Path, root: str) -> list[Path]:
+    """The stubs that this command made for the same package, and that are not made any more."""
     return [
         path
-        for root in sorted(roots)
         for path in sorted((folder / root).rglob("*.pyi"))
         if path.relative_to(folder).as_posix() not in stubs
         and (_text_at(path) or "").startswith(HEADER)

@@ -8,7 +8,6 @@ import ast
 import importlib.util
 import inspect
 import io
-import os
 import sys
 import tokenize
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from enterspan.stubgen.expressions import dotted_name
+from enterspan.stubgen.expressions import dotted_name, last_part
 from enterspan.stubgen.problems import StubError, place
 
 INTERNAL: Final = "# internal"
@@ -29,10 +28,11 @@ public names need. A package passes that on to its modules.
 INTERNAL_MODULES: Final = "# internal modules"
 """A comment in a package's `__init__.py` that makes all of its modules private."""
 
-_SKIPPED: Final = frozenset({"__init__", "__main__", "__pycache__"})
+_CHECKING: Final = frozenset({"TYPE_CHECKING", "typing.TYPE_CHECKING", "t.TYPE_CHECKING"})
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+Assignment: TypeAlias = ast.Assign | ast.AnnAssign | ast.AugAssign
 
 
 @dataclass
@@ -44,6 +44,18 @@ class Imported:
     name: str | None
     as_itself: bool
     """Whether it is written `import x as x`, which marks a re-export."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is `import a.b`, which binds `a`."""
+        return self.name is None and self.bound == self.module.partition(".")[0]
+
+    @property
+    def origin(self) -> str:
+        """The full name of what the name stands for."""
+        if self.name is not None:
+            return f"{self.module}.{self.name}"
+        return self.bound if self.is_plain else self.module
 
 
 @dataclass
@@ -58,8 +70,7 @@ class Definition:
     @property
     def functions(self) -> list[Function]:
         """The statements, if the definition is a function; else none."""
-        found: list[Function] = [node for node in self.nodes if isinstance(node, FUNCTIONS)]
-        return found if isinstance(self.nodes[-1], FUNCTIONS) else []
+        return [node for node in self.nodes if isinstance(node, FUNCTIONS)]
 
 
 @dataclass
@@ -116,9 +127,9 @@ def read_package(name: str) -> dict[str, Module]:
     """Read every module of a package, or a single module; StubError where one can't be read."""
     modules: dict[str, Module] = {}
     problems: list[str] = []
-    for module_name, path, is_package in _files(name, _origin(name)):
+    for module_name, path in _files(name, _origin(name)):
         try:
-            modules[module_name] = _read(module_name, path, is_package)
+            modules[module_name] = _read(module_name, path)
         except StubError as error:
             problems += error.lines
     if problems:
@@ -128,13 +139,14 @@ def read_package(name: str) -> dict[str, Module]:
 
 def is_private(name: str, modules: dict[str, Module]) -> bool:
     """Whether users don't import a module: by its name, or by a mark in it or in its package."""
-    parts = name.split(".")
-    if any(part.startswith("_") for part in parts):
+    if any(part.startswith("_") for part in name.split(".")):
         return True
-    above = [".".join(parts[:length]) for length in range(1, len(parts))]
-    return any(INTERNAL in modules[n].internal for n in (*above, name) if n in modules) or any(
-        INTERNAL_MODULES in modules[n].internal for n in above if n in modules
-    )
+    mark = INTERNAL
+    while name in modules:
+        if modules[name].internal & {mark, INTERNAL}:
+            return True
+        name, mark = name.rpartition(".")[0], INTERNAL_MODULES
+    return False
 
 
 def _origin(name: str) -> Path:
@@ -151,22 +163,20 @@ def _origin(name: str) -> Path:
     return Path(spec.origin)
 
 
-def _files(name: str, file: Path) -> Iterator[tuple[str, Path, bool]]:
-    """The name of a module and of all modules below it, their files, and which are packages."""
-    is_package = file.name == "__init__.py"
-    yield name, file, is_package
-    for entry in sorted(file.parent.iterdir()) if is_package else ():
-        stem = entry.stem if entry.suffix == ".py" else entry.name
-        if stem.isidentifier() and stem not in _SKIPPED:
-            inner = entry if entry.suffix == ".py" else entry / "__init__.py"
-            if inner.is_file():
-                yield from _files(f"{name}.{stem}", inner)
+def _files(name: str, file: Path) -> Iterator[tuple[str, Path]]:
+    """The name of a module and of all modules below it, and their files."""
+    yield name, file
+    for entry in sorted(file.parent.iterdir()) if file.name == "__init__.py" else ():
+        inner = entry if entry.suffix == ".py" else entry / "__init__.py"
+        stem = entry.name.removesuffix(".py")
+        if stem.isidentifier() and stem not in ("__init__", "__main__") and inner.is_file():
+            yield from _files(f"{name}.{stem}", inner)
 
 
 # --- reading one ----------------------------------------------------------------------------------
 
 
-def _read(name: str, path: Path, is_package: bool) -> Module:
+def _read(name: str, path: Path) -> Module:
     try:
         with tokenize.open(path) as file:
             text = file.read()
@@ -178,7 +188,7 @@ def _read(name: str, path: Path, is_package: bool) -> Module:
     except (OSError, UnicodeDecodeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise StubError(f"{place(path)}: can't be read: {reason}") from None
-    module = Module(name, path, is_package, text, tree, _marks(text))
+    module = Module(name, path, path.name == "__init__.py", text, tree, _marks(text))
     module.items = _Collector(module, top=True).collect(tree.body)
     return module
 
@@ -217,18 +227,18 @@ class _Collector:
 
     def _add(self, node: ast.stmt, below: ast.stmt | None) -> None:
         if isinstance(node, ast.Import):
-            self._items += map(_plain_import, node.names)
+            for alias in node.names:
+                bound = alias.asname or alias.name.partition(".")[0]
+                self._put(Imported(bound, alias.name, None, alias.asname == alias.name))
         elif isinstance(node, ast.ImportFrom):
             self._add_from(node)
-        elif isinstance(node, FUNCTIONS):
-            self._add_function(node)
-        elif isinstance(node, ast.ClassDef):
-            self._put(Definition(node.name, [node]))
+        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            self._add_definition(node)
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
             self._add_variable(node, below)
         elif type(node).__name__ == "TypeAlias":  # `type X = ...`, since Python 3.12
-            alias: str = node.name.id  # type: ignore[attr-defined]
-            self._put(Definition(alias, [node], text_of(below)))
+            name: str = node.name.id  # type: ignore[attr-defined]
+            self._put(Definition(name, [node], text_of(below)))
         elif isinstance(node, ast.If):
             self._add_if(node)
         elif isinstance(node, ast.Try):
@@ -239,9 +249,8 @@ class _Collector:
 
     def _put(self, new: Item) -> None:
         """Add a binding, in place of an earlier one of the same name."""
-        if isinstance(new, Imported) and new.name is None:
-            pass  # `import a.b` and `import a.c` both bind `a`
-        elif not isinstance(new, Branch):
+        if isinstance(new, Definition) or (isinstance(new, Imported) and new.name is not None):
+            # `import a.b` and `import a.c` both bind `a`, and stay.
             self._items = [i for i in self._items if isinstance(i, Branch) or i.bound != new.bound]
         self._items.append(new)
 
@@ -258,24 +267,27 @@ class _Collector:
                 bound = alias.asname or alias.name
                 self._put(Imported(bound, source, alias.name, alias.asname == alias.name))
 
-    def _add_function(self, node: Function) -> None:
+    def _add_definition(self, node: Function | ast.ClassDef) -> None:
         """Add to the overloads or the property that came before, or replace what did."""
         before = self._definition(node.name)
-        if before is not None and before.functions and _continues(before.functions[-1], node):
+        if before and before.functions and _continues(before.functions[-1], node):
             before.nodes.append(node)
         else:
             self._put(Definition(node.name, [node]))
 
-    def _add_variable(
-        self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, below: ast.stmt | None
-    ) -> None:
-        for name in [name for target in targets_of(node) for name in _names_in(target)]:
+    def _add_variable(self, node: Assignment, below: ast.stmt | None) -> None:
+        targets = [
+            name
+            for target in targets_of(node)
+            for name in (target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target])
+        ]
+        for name in [target.id for target in targets if isinstance(target, ast.Name)]:
             if name == "__all__" and self._top:
                 self._export(node)
             elif not isinstance(node, ast.AugAssign) and not self._decorate(name, node.value):
                 self._put(Definition(name, [node], text_of(below)))
 
-    def _export(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> None:
+    def _export(self, node: Assignment) -> None:
         try:
             names = ast.literal_eval(node.value) if node.value is not None else []
         except ValueError:
@@ -286,23 +298,24 @@ class _Collector:
 
     def _decorate(self, name: str, value: ast.expr | None) -> bool:
         """`f = decorator(f)` below a definition is `@decorator` above it."""
-        if not isinstance(value, ast.Call) or value.keywords or len(value.args) != 1:
+        if not isinstance(value, ast.Call) or value.keywords:
             return False
-        before = self._definition(name) if dotted_name(value.args[0]) == name else None
-        node = before.nodes[-1] if before is not None else None
+        before = self._definition(name) if [*map(dotted_name, value.args)] == [name] else None
+        node = before.nodes[-1] if before else None
         if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             return False
         node.decorator_list.insert(0, value.func)
         return True
 
     def _add_if(self, node: ast.If) -> None:
-        known = _type_checking(node.test)
-        if known is not None:
-            for item in self._inner(node.body if known else node.orelse):
+        condition = ast.unparse(node.test)
+        names = {dotted_name(part) for part in ast.walk(node.test)}
+        if condition.removeprefix("not ") in _CHECKING:
+            for item in self._inner(node.body if condition in _CHECKING else node.orelse):
                 self._put(item)
-        elif _is_kept(node.test):
+        elif names & {"sys.version_info", "sys.platform"}:  # checkers evaluate it
             self._items.append(Branch(node.test, self._inner(node.body), self._inner(node.orelse)))
-        elif not any(isinstance(n, ast.Name) and n.id == "__name__" for n in ast.walk(node.test)):
+        elif "__name__" not in names:
             self._add_first(node.body, node.orelse)
 
     def _add_first(self, *bodies: list[ast.stmt]) -> None:
@@ -326,10 +339,8 @@ def with_next(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, ast.stmt | None]
 
 def text_of(below: ast.stmt | None) -> str | None:
     """The string below a variable, which documents it."""
-    if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-        text = below.value.value
-        return inspect.cleandoc(text) if isinstance(text, str) else None
-    return None
+    text = getattr(getattr(below, "value", None), "value", None)
+    return inspect.cleandoc(text) if isinstance(below, ast.Expr) and isinstance(text, str) else None
 
 
 def decorator_name(node: ast.expr) -> str:
@@ -337,24 +348,14 @@ def decorator_name(node: ast.expr) -> str:
     return dotted_name(node.func if isinstance(node, ast.Call) else node) or ""
 
 
-def targets_of(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> list[ast.expr]:
+def targets_of(node: Assignment) -> list[ast.expr]:
     """What an assignment assigns to."""
     return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
-def _names_in(target: ast.expr) -> list[str]:
-    names = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
-    return [name.id for name in names if isinstance(name, ast.Name)]
-
-
-def _plain_import(alias: ast.alias) -> Imported:
-    bound = alias.asname or alias.name.partition(".")[0]
-    return Imported(bound, alias.name, None, alias.asname == alias.name)
-
-
-def _continues(before: Function, node: Function) -> bool:
+def _continues(before: Function, node: Function | ast.ClassDef) -> bool:
     """Whether a function is the next overload, or the next part of a property."""
-    if any(decorator_name(d).rpartition(".")[2] == "overload" for d in before.decorator_list):
+    if any(last_part(decorator_name(d)) == "overload" for d in before.decorator_list):
         return True
     return any(decorator_name(d).startswith(f"{node.name}.") for d in node.decorator_list)
 
@@ -366,25 +367,3 @@ def _absolute(module: Module, node: ast.ImportFrom) -> str:
     parts = module.name.split(".")
     keep = len(parts) - node.level + (1 if module.is_package else 0)
     return ".".join([*parts[:keep], *([node.module] if node.module else [])])
-
-
-def _type_checking(test: ast.expr) -> bool | None:
-    """Whether a condition is TYPE_CHECKING (True), its negation (False), or another one (None)."""
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        inner = _type_checking(test.operand)
-        return None if inner is None else not inner
-    name = dotted_name(test)
-    return True if name in ("TYPE_CHECKING", "typing.TYPE_CHECKING", "t.TYPE_CHECKING") else None
-
-
-def _is_kept(test: ast.expr) -> bool:
-    """Whether checkers evaluate a condition: it depends on the version or the platform."""
-    names = {dotted_name(node) for node in ast.walk(test) if isinstance(node, ast.Attribute)}
-    return bool(names & {"sys.version_info", "sys.platform"})
-
-
-def search_here() -> None:
-    """Put the working directory on the module search path, as `python -m` does."""
-    here = os.getcwd()  # noqa: PTH109
-    if here not in sys.path and "" not in sys.path:
-        sys.path.insert(0, here)

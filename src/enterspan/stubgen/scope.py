@@ -1,9 +1,17 @@
-"""One module while its stub is made: its names, decorators and default values, and problems."""
+"""One module while its stub is made: its names, decorators and default values, and problems.
+
+The source alone doesn't say what a decorator does. A decorator of a Tracing leaves the signature as
+it is, and so does one that returns the function that it was given: the value that a name is bound
+to in the imported module shows which.
+"""
 
 import ast
 import builtins
-from typing import Final
+import os
+from types import FunctionType, MethodType
+from typing import Any, Final
 
+from enterspan._tracing import Tracing
 from enterspan.stubgen.expressions import Reader, dotted_name
 from enterspan.stubgen.package import (
     FUNCTIONS,
@@ -13,27 +21,23 @@ from enterspan.stubgen.package import (
     Module,
     decorator_name,
 )
-from enterspan.stubgen.problems import place
-from enterspan.stubgen.running import Running
+from enterspan.stubgen.running import MISSING, load, member, unwrapped
 
 _KEPT_MODULES: Final = frozenset(
     {"abc", "contextlib", "dataclasses", "enum", "typing", "typing_extensions", "warnings"}
 )
-_KEPT: Final = frozenset(
-    {
-        "builtins.classmethod",
-        "builtins.property",
-        "builtins.staticmethod",
-        "functools.cache",
-        "functools.cached_property",
-        "functools.lru_cache",
-        "functools.singledispatch",
-        "functools.singledispatchmethod",
-        "types.coroutine",
-    }
-)
 _BUILTIN: Final = frozenset({"classmethod", "property", "staticmethod"})
+_FUNCTOOLS: Final = frozenset(
+    {"cache", "cached_property", "lru_cache", "singledispatch", "singledispatchmethod"}
+)
+_KEPT: Final = frozenset(
+    {f"functools.{name}" for name in _FUNCTOOLS}
+    | {f"builtins.{name}" for name in _BUILTIN}
+    | {"types.coroutine"}
+)
 _PARTS: Final = frozenset({"setter", "deleter", "getter", "register"})
+_SAME_TYPE: Final = frozenset({"traced", "propagate"})
+"""The methods of a Tracing that return a function of the type that they were given."""
 
 STANDS_FOR: Final = {"enterspan._model.frozen.frozen": "dataclasses.dataclass(frozen=True)"}
 """Class decorators of this package, and the standard one that type checkers see instead."""
@@ -44,62 +48,64 @@ _DROPPED: Final = frozenset({"functools.wraps", "functools.total_ordering", MAKE
 
 
 class Scope:
-    """One module while its stub is made."""
+    """One module while its stub is made.
 
-    def __init__(self, module: Module, modules: dict[str, Module], running: Running) -> None:
+    A problem is a path, a line, and what is wrong there.
+    """
+
+    def __init__(
+        self, module: Module, modules: dict[str, Module], problems: set[tuple[str, int, str]]
+    ) -> None:
         self.module = module
         self.modules = modules
-        self.running = running
         self.reader: Reader = Reader(module.text)
-        self.problems: dict[str, int] = {}
-        self.borrowed: set[tuple[str, str]] = set()
-        """Modules and names that the stub imports and the source does not."""
+        self.borrowed: set[str] = set()
+        """Imports that the stub needs and the source does not have."""
         self.declared: set[str] = set()
         """Type variables that the stub declares and the source does not."""
+        self._problems = problems
 
     def complain(self, line: int, what: str) -> None:
         """Record a problem with its line."""
-        self.problems[f"{place(self.module.path, line)}: {what}"] = line
+        self._problems.add((str(self.module.path), line, what))
 
     def borrow(self, module: str, name: str) -> None:
         """Import a name in the stub, unless the source does."""
-        for item in self.module.find(name):
-            if isinstance(item, Imported) and item.name == name:
-                self.reader.used.add(name)
-                return
-        self.borrowed.add((module, name))
-
-    def declare(self, line: str, maker: str) -> None:
-        """Declare a type variable in the stub."""
-        self.declared.add(line)
-        self.borrow("typing", maker)
+        if any(isinstance(i, Imported) and i.name == name for i in self.module.find(name)):
+            self.reader.used.add(name)
+        else:
+            self.borrowed.add(f"from {module} import {name}")
 
     def type_parameters(self, node: ast.stmt) -> str:
         """`[T: int, *Ts, **P]` of Python 3.12 and later, as it is written."""
         parameters: list[ast.AST] = getattr(node, "type_params", [])
-        return f"[{', '.join(map(self._type_parameter, parameters))}]" if parameters else ""
+        return f"[{', '.join(map(self.reader.annotation, parameters))}]" if parameters else ""
 
-    def _type_parameter(self, node: ast.AST) -> str:
-        stars = {"TypeVarTuple": "*", "ParamSpec": "**"}.get(type(node).__name__, "")
-        text = stars + str(getattr(node, "name", ""))
-        for field, sign in (("bound", ": "), ("default_value", " = ")):
-            value: ast.expr | None = getattr(node, field, None)
-            text += "" if value is None else sign + self.reader.annotation(value)
-        return text
+    # --- values ---
+
+    def value(self, dotted: str) -> Any:
+        """The value of a dotted name in the imported module; MISSING if it has none."""
+        first, *rest = dotted.split(".")
+        names = vars(load(self.module.name, self.modules))
+        found = names.get(first, getattr(builtins, first, MISSING))
+        for part in rest:
+            found = member(found, part)
+        return found
+
+    def bases(self, qualified: str) -> tuple[type, ...]:
+        """The base classes of a class, from the nearest on."""
+        return getattr(self.value(qualified), "__mro__", ())[1:]
 
     # --- decorators ---
 
     def origin_of(self, name: str) -> str:
         """The full name of what a dotted name stands for, as far as imports say."""
-        first, _, rest = name.partition(".")
-        for item in self.module.find(first):
-            if not isinstance(item, Imported):
-                return f"{self.module.name}.{name}"
-            full = f"{item.module}.{item.name}" if item.name is not None else item.module
-            if item.name is None and item.bound == item.module.partition(".")[0]:
-                full = first  # `import a.b` binds `a`
-            return f"{full}.{rest}" if rest else full
-        return f"builtins.{name}" if name in _BUILTIN else name
+        first, dot, rest = name.partition(".")
+        item = next(iter(self.module.find(first)), None)
+        if item is None:
+            return f"builtins.{name}" if name in _BUILTIN else name
+        origin = item.origin if isinstance(item, Imported) else f"{self.module.name}.{first}"
+        return f"{origin}{dot}{rest}"
 
     def origins(self, node: Function | ast.ClassDef) -> list[str]:
         """The full names of the decorators of a definition."""
@@ -119,11 +125,30 @@ class Scope:
             return True
         if origin.partition(".")[0] in _KEPT_MODULES:
             return True
-        if self.running.keeps_type(self.module, decorator):
+        if self.keeps_type(decorator):
             return False
         if isinstance(node, FUNCTIONS):
-            return not self.running.is_undecorated(self.module, qualified, node)
+            return not self._is_undecorated(qualified, node)
         return bool(name)
+
+    def keeps_type(self, decorator: ast.expr) -> bool:
+        """Whether a decorator is one of a Tracing's."""
+        name = decorator_name(decorator)
+        value = self.value(name) if name else MISSING
+        if isinstance(value, MethodType):
+            return isinstance(value.__self__, Tracing) and value.__name__ in _SAME_TYPE
+        # Bound to another name: `slow = traced(min_duration=1)`.
+        return isinstance(value, FunctionType) and value.__module__ == Tracing.__module__
+
+    def _is_undecorated(self, qualified: str, node: Function) -> bool:
+        """Whether the value of a name, without our wrappers, is the function defined there."""
+        value = unwrapped(self.value(qualified))
+        if not isinstance(value, FunctionType):
+            return False
+        code = value.__code__
+        first = min([node.lineno, *[d.lineno for d in node.decorator_list]])
+        same_file = os.path.realpath(code.co_filename) == os.path.realpath(self.module.path)
+        return same_file and first <= code.co_firstlineno <= node.lineno
 
     # --- default values ---
 
@@ -140,11 +165,11 @@ class Scope:
 
     def _can_be_shown(self, name: str) -> bool:
         """Whether readers of the stub know a name: a builtin, a class, a foreign name."""
-        parts = name.split(".")
-        if any(part.startswith("_") for part in parts):
+        first, *rest = name.split(".")
+        if any(part.startswith("_") for part in (first, *rest)):
             return False
-        items = self.module.find(parts[0])
-        return all(map(self._is_known, items)) if items else hasattr(builtins, parts[0])
+        items = self.module.find(first)
+        return all(map(self._is_known, items)) if items else hasattr(builtins, first)
 
     def _is_known(self, item: Imported | Definition) -> bool:
         if isinstance(item, Definition):

@@ -8,12 +8,12 @@ whether it is public or not.
 
 import ast
 import builtins
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from enterspan.stubgen.classes import Definitions, is_public
-from enterspan.stubgen.expressions import docstring_lines, quoted, spaced
-from enterspan.stubgen.functions import WIDTH
+from enterspan.stubgen.classes import branch_lines, definition_lines, is_public
+from enterspan.stubgen.expressions import WIDTH, docstring_lines, quoted, spaced, wrapped
 from enterspan.stubgen.package import (
     Branch,
     Definition,
@@ -25,7 +25,7 @@ from enterspan.stubgen.package import (
     read_package,
 )
 from enterspan.stubgen.problems import StubError, place
-from enterspan.stubgen.running import Running
+from enterspan.stubgen.running import load
 from enterspan.stubgen.scope import Scope
 
 HEADER: Final = "# Made by `enterspan stubs` from the annotated source: don't edit it."
@@ -41,7 +41,8 @@ def render_package(name: str) -> dict[str, str]:
     Raises StubError where they can't be made.
     """
     modules = read_package(name)
-    surface = _Surface(modules, Running(name, modules))
+    load(name, modules)
+    surface = _Surface(modules)
     surface.grow()
     above = name.count(".")
     return {_path(modules[module], above): text for module, text in sorted(surface.texts())}
@@ -55,12 +56,12 @@ def _path(module: Module, above: int) -> str:
 class _Surface:
     """The names that are needed of each module, found by following what definitions name."""
 
-    def __init__(self, modules: dict[str, Module], running: Running) -> None:
+    def __init__(self, modules: dict[str, Module]) -> None:
         self._modules = modules
-        self._stubs = {name: _Stub(module, modules, running) for name, module in modules.items()}
+        self._problems: set[tuple[str, int, str]] = set()
+        self._stubs = {n: _Stub(m, modules, self._problems) for n, m in modules.items()}
         self._needed: dict[str, set[str]] = {}
         self._waiting: list[tuple[str, str]] = []
-        self._problems: dict[tuple[str, int, str], str] = {}
 
     def grow(self) -> None:
         """Find all needed names; StubError with every problem of their definitions."""
@@ -72,14 +73,13 @@ class _Surface:
         while self._waiting:
             self._follow(*self._waiting.pop())
         if self._problems:
-            raise StubError(*[self._problems[key] for key in sorted(self._problems)])
+            problems = sorted(self._problems)
+            raise StubError(*[f"{place(path, line)}: {what}" for path, line, what in problems])
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Each module of which a name is needed, and its stub."""
         for name, needed in self._needed.items():
             yield name, self._stubs[name].text(needed)
-
-    # --- what is public ---
 
     def _public(self, module: Module) -> list[str]:
         if module.exported is not None:
@@ -111,19 +111,16 @@ class _Surface:
     def _follow(self, name: str, wanted: str) -> None:
         """Need what the definitions of a needed name need."""
         module = self._modules[name]
-        stub = self._stubs[name]
         items = module.find(wanted)
         if not items and not self._from_elsewhere(module, wanted):
             what = f"{wanted!r} is exported, and nothing that can be read defines it"
-            self._problems[name, 0, wanted] = f"{place(module.path, 1)}: {what}"
+            self._problems.add((str(module.path), 1, what))
         for item in items:
             if isinstance(item, Imported):
                 self._reach(item, wanted)
-                continue
-            for used in stub.used(item):
-                self._resolve(module, used)
-            for problem, line in stub.scope.problems.items():
-                self._problems[str(module.path), line, problem] = problem
+            else:
+                for used in self._stubs[name].used(item):
+                    self._resolve(module, used)
 
     def _from_elsewhere(self, module: Module, wanted: str) -> bool:
         """Whether a name is a submodule, or comes from `from x import *`."""
@@ -153,113 +150,81 @@ class _Surface:
 
     def _reach(self, item: Imported, used: str) -> None:
         """Need what an imported name stands for, where that is a part of the package."""
-        rest = used.partition(".")[2]
-        full = item.module
-        if item.name is None and item.bound == full.partition(".")[0]:  # `import a.b` binds `a`
-            self._open(full)
-            full = item.bound
-        elif item.name is not None and f"{full}.{item.name}" in self._modules:
-            full = f"{full}.{item.name}"
-        elif item.name is not None:
-            if full in self._modules:
-                self._need(full, item.name)
-            return
-        while rest and f"{full}.{rest.partition('.')[0]}" in self._modules:
-            first, _, rest = rest.partition(".")
-            full = f"{full}.{first}"
-        if full in self._modules:
-            self._open(full)
-            if rest:
-                self._need(full, rest.partition(".")[0])
+        self._open(item.module if item.name is None else "")
+        module, rest = item.origin + used[len(item.bound) :], ""
+        while module and module not in self._modules:
+            module, _, rest = module.rpartition(".")
+        self._open(module)
+        if module and rest:
+            self._need(module, rest)
 
 
-class _Stub:
+class _Stub(Scope):
     """The stub of one module, with the needed names only."""
-
-    def __init__(self, module: Module, modules: dict[str, Module], running: Running) -> None:
-        self.scope: Scope = Scope(module, modules, running)
-        self._module = module
-        self._modules = modules
-        self._definitions = Definitions(self.scope)
 
     def used(self, item: Definition) -> set[str]:
         """The names in a definition."""
-        self.scope.reader.used = set()
+        self.reader.used = set()
         self._block(item, "", {item.bound})
-        return self.scope.reader.used
+        return self.reader.used
 
     def text(self, needed: set[str]) -> str:
         """The stub as text."""
-        self.scope.reader.used = set()
-        body = spaced([self._block(item, "", needed) for item in self._module.items])
+        self.reader.used = set()
+        body = spaced([self._block(item, "", needed) for item in self.module.items])
+        exported = self.module.exported
         parts = [
             self._imports(needed),
-            [] if self._module.exported is None else _export_lines(self._module.exported),
-            sorted(self.scope.declared),
+            [] if exported is None else wrapped("__all__ = [", [*map(quoted, exported)], "]"),
+            sorted(self.declared),
             body,
         ]
-        lines = [HEADER, *docstring_lines(ast.get_docstring(self._module.tree), "")]
-        for part in parts:
-            lines += ["", *part] if part else []
+        lines = [HEADER, *docstring_lines(ast.get_docstring(self.module.tree), "")]
+        for part in filter(None, parts):
+            lines += ["", *part]
         return "\n".join(lines) + "\n"
 
     def _block(self, item: Item, indent: str, needed: set[str]) -> list[str]:
         if isinstance(item, Branch):
-            inner = indent + "    "
-            body = [line for i in item.body for line in self._block(i, inner, needed)]
-            orelse = [line for i in item.orelse for line in self._block(i, inner, needed)]
-            return self.scope.reader.branch(item.test, body, orelse, indent)
+            return branch_lines(self, item, indent, lambda i, inner: self._block(i, inner, needed))
         if isinstance(item, Imported):
             # Imports stand at the top; those in a branch stay there.
-            return [indent + line for line in self._import(item, needed)] if indent else []
+            line = self._import(item, needed) if indent else ""
+            return [indent + line] if line else []
         if item.bound not in needed:
             return []
-        return self._definitions.render(item, "", indent, fields=False)
+        return definition_lines(self, item, "", indent, fields=False)
 
     # --- imports ---
 
     def _imports(self, needed: set[str]) -> list[str]:
         """The imports that the stub needs or re-exports: plain ones first, sorted."""
-        imported = [item for item in self._module.items if isinstance(item, Imported)]
-        found = [line for item in imported for line in self._import(item, needed)]
-        found += [f"from {module} import {name}" for module, name in self.scope.borrowed]
-        found += [f"from {star} import *" for star in self._module.stars if self._is_star(star)]
+        exported, stars = self.module.exported, self.module.stars
+        items = [item for item in self.module.items if isinstance(item, Imported)]
+        found = {self._import(item, needed) for item in items} | self.borrowed
+        found |= {f"from {s} import *" for s in stars if s not in self.modules or exported is None}
         lines: set[str] = set()
-        grouped: dict[str, set[str]] = {}
-        for line in found:
+        grouped: defaultdict[str, list[str]] = defaultdict(list)
+        for line in sorted(found - {""}):
             head, _, name = line.partition(" import ")
             if name.isidentifier():
-                grouped.setdefault(head, set()).add(name)
+                grouped[head].append(name)
             else:
                 lines.add(line)
-        lines.update(_joined(head, sorted(names)) for head, names in grouped.items())
+        for head, names in grouped.items():
+            line = f"{head} import {', '.join(names)}"
+            many = wrapped(f"{head} import (", names, ")")
+            lines.add(line if len(line) <= WIDTH else "\n".join(many))
         return sorted(lines, key=lambda line: (line.startswith("from"), line))
 
-    def _is_star(self, star: str) -> bool:
-        return star not in self._modules or self._module.exported is None
-
-    def _import(self, item: Imported, needed: set[str]) -> list[str]:
-        given_on = item.bound in needed
-        used = {name.partition(".")[0] for name in self.scope.reader.used}
-        if not given_on and item.bound not in used:
-            return []
+    def _import(self, item: Imported, needed: set[str]) -> str:
+        """The statement, if it is needed; else an empty string."""
+        is_public_name = item.bound in needed
+        used = {name.partition(".")[0] for name in self.reader.used}
+        if not is_public_name and item.bound not in used:
+            return ""
         source = _PUBLIC_NAMES.get(item.module, item.module)
         if item.name is None:
-            same = item.bound == item.module.partition(".")[0]
-            return [f"import {source}" if same else f"import {source} as {item.bound}"]
-        renamed = f" as {item.bound}" if given_on or item.name != item.bound else ""
-        return [f"from {source} import {item.name}{renamed}"]
-
-
-def _joined(head: str, names: list[str]) -> str:
-    line = f"{head} import {', '.join(names)}"
-    if len(line) <= WIDTH:
-        return line
-    return "\n".join([f"{head} import (", *[f"    {name}," for name in names], ")"])
-
-
-def _export_lines(names: list[str]) -> list[str]:
-    line = f"__all__ = [{', '.join(map(quoted, names))}]"
-    if len(line) <= WIDTH:
-        return [line]
-    return ["__all__ = [", *[f"    {quoted(name)}," for name in names], "]"]
+            return f"import {source}" if item.is_plain else f"import {source} as {item.bound}"
+        renamed = f" as {item.bound}" if is_public_name or item.name != item.bound else ""
+        return f"from {source} import {item.name}{renamed}"
