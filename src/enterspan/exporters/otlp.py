@@ -159,20 +159,20 @@ class OTLPExporter:
         if self._compression != "none":
             headers["Content-Encoding"] = self._compression
         pool = _pool(urllib3, url, self._files, headers=headers, timeout=self._timeout)
-        request = partial(
-            pool.request, "POST", self._endpoint, redirect=False, decode_content=False
-        )
+        post = partial(pool.request, "POST", self._endpoint, redirect=False, decode_content=False)
         errors = urllib3.exceptions
         after = urllib3.Retry(0).get_retry_after
-        pack: Any = {"none": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[self._compression]
+        pack: Any = {"none": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[
+            self._compression
+        ]
 
         def send(body: bytes) -> _Refusal | None:
             packed = pack(body)
             try:
                 try:
-                    answer = request(body=packed)
+                    answer = post(body=packed)
                 except errors.ProtocolError:  # the receiver may have closed a kept connection
-                    answer = request(body=packed)
+                    answer = post(body=packed)
                 status = answer.status
                 wait = after(answer) if status in _RETRYABLE_STATUSES else None
             except (errors.HTTPError, ValueError, OverflowError) as error:
@@ -200,15 +200,12 @@ class OTLPExporter:
             files = [path and Path(path).read_bytes() for path in self._files]
             credentials = grpc.ssl_channel_credentials(*files)
             channel = grpc.secure_channel(target, credentials, options, compression)
-        export = partial(
-            channel.unary_unary(_METHOD),
-            timeout=self._timeout,
-            metadata=tuple(self._headers.items()),
-        )
+        export = channel.unary_unary(_METHOD)
+        metadata = tuple(self._headers.items())
 
         def send(body: bytes) -> _Refusal | None:
             try:
-                return _rejected(export(body))
+                return _rejected(export(body, timeout=self._timeout, metadata=metadata))
             except grpc.RpcError as error:
                 name, wait = error.code().name, _retry_delay(error)
                 has_room_later = name == "RESOURCE_EXHAUSTED" and wait is not None
