@@ -160,8 +160,9 @@ class OTLPExporter:
         headers = {"user-agent": _AGENT, "content-type": "application/x-protobuf", **self._headers}
         if self._compression != "none":
             headers["Content-Encoding"] = self._compression
-        pool = _pool(urllib3, url, self._files, headers=headers, timeout=self._timeout)
-        post = partial(pool.request, "POST", self._endpoint, redirect=False, decode_content=False)
+        options = {"headers": headers, "timeout": self._timeout, "retries": False}
+        pool = _pool(urllib3, url, self._files, **options)  # neither retries nor redirections
+        post = partial(pool.request, "POST", self._endpoint, decode_content=False)
         errors = urllib3.exceptions
         after = urllib3.Retry(0).get_retry_after
         pack: Any = {"none": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[
@@ -374,9 +375,9 @@ def _pool(urllib3: Any, url: SplitResult, files: _Files, **options: Any) -> Any:
             options["ssl_context"].load_cert_chain(certificate, key)
     proxy = getproxies_environment().get(url.scheme)
     if not proxy or proxy_bypass(url.netloc):
-        return urllib3.PoolManager(retries=False, **options)
+        return urllib3.PoolManager(**options)
     login = urllib3.make_headers(proxy_basic_auth=urllib3.util.parse_url(proxy).auth)
-    return urllib3.ProxyManager(proxy, proxy_headers=login, retries=False, **options)
+    return urllib3.ProxyManager(proxy, proxy_headers=login, **options)
 
 
 def _required(name: str, extra: str) -> Any:
