@@ -495,7 +495,7 @@ _FOREIGN_BYTES: Final = 262_144
 _FOREIGN_DEPTH: Final = 12
 """How deep an info is looked into."""
 
-# What a span is told with is made by plain stores: see `_frozen`.
+# Hot values are made by plain stores: see `frozen`.
 _new: Any = object.__new__
 _Attribute, _Attributes = twin(Attribute), twin(Attributes)
 

@@ -50,7 +50,7 @@ def test_what_is_imported_is_there(path: str) -> None:
     try:
         found = importlib.import_module(module)
     except ImportError as error:
-        if "needs OpenTelemetry" not in str(error):
+        if "pip install" not in str(error):
             raise
         pytest.skip(str(error))
     assert hasattr(found, name)

@@ -1,8 +1,8 @@
 """A mark for functions that hand arguments on to a callback: their stubs have overloads.
 
 Checkers infer more from a type variable for each argument than from a ParamSpec: a lambda's
-parameters, a generic callback, an overloaded one. Nobody should write such overloads by hand, nor
-read them in the source, so the source has the ParamSpec form alone and `enterspan stubs` the rest.
+parameters, a generic callback, an overloaded one. Such overloads are generated: the source has the
+ParamSpec form alone, and `enterspan stubs` renders the rest.
 """
 
 from __future__ import annotations

@@ -99,49 +99,51 @@ def _throw(steps: Any, error: BaseException) -> Any:
 # recorder has got the result; an exception is left to the text around it.
 LOOP_LINE: Final = sys._getframe().f_lineno + 2
 LOOP: Final = """\
-            while True:
-                @token = None
-                try:
-                    @token = @set(@entry)
-                    if @error is not None:
-                        @item = @throw(@steps, @error)
-                    elif @value is None:
-                        @item = @next(@steps)
-                    else:
-                        @item = @steps.send(@value)
-                except @Stopped as @stop:
-                    @result = @stop.value
-                    if @recorder is not None:
-                        @recorder.result(@span, @result)
-                    if @span is not None and @get() is @span:
-                        @span._token = @token  # its end detaches what was attached here
-                    else:
-                        if @body is not None:
-                            @body.entry = @get()
-                        @tracer.undo(@token)
-                    @end(@span)
-                    return @result
-                except @Error:
+            @token = None
+            try:
+                while True:
+                    try:
+                        @token = @set(@entry)
+                        if @error is not None:
+                            @item = @throw(@steps, @error)
+                        elif @value is None:
+                            @item = @next(@steps)
+                        else:
+                            @item = @steps.send(@value)
+                    except @Stopped as @stop:
+                        @result = @stop.value
+                        if @recorder is not None:
+                            @recorder.result(@span, @result)
+                        if @span is not None and @get() is @span:
+                            @span._token = @token  # its end detaches what was attached here
+                        else:
+                            if @body is not None:
+                                @body.entry = @get()
+                            @tracer.undo(@token)
+                        @end(@span)
+                        return @result
                     @value = @error = None
+                    @entry = @get()
                     if @body is not None:
-                        @body.entry = @get()
-                    if @token is not None:
+                        @body.entry = @entry
+                    try:
+                        @reset(@token)
+                    except @Foreign:
                         @tracer.undo(@token)
-                    elif @get() is @entry:
-                        @set(None)  # it arrived between the two instructions
-                    raise
+                    @token = None
+                    try:
+                        @value = yield (@item, @item := None)[0]  # what passes is not kept here
+                    except @Error as @thrown:
+                        @error = @outside(@thrown)
+            except @Error:
                 @value = @error = None
-                @entry = @get()
                 if @body is not None:
-                    @body.entry = @entry
-                try:
-                    @reset(@token)
-                except @Foreign:
+                    @body.entry = @get()
+                if @token is not None:
                     @tracer.undo(@token)
-                try:
-                    @value = yield (@item, @item := None)[0]  # what passes is not kept here
-                except @Error as @thrown:
-                    @error = @outside(@thrown)
+                elif @get() is @entry:
+                    @set(None)  # it arrived between the call of `set` and its assignment
+                raise
 """
 _DRIVE: Final = """\
     def drive(@tracer, @entry, @steps, @body=None, @span=None, @end=@no_end, @recorder=None,
@@ -228,8 +230,8 @@ async def run_coroutine(body: Body, steps: Any) -> Any:
 def first_step(generator: Any) -> Any:
     """Return the first step of an async generator that another one drives.
 
-    An event loop is told of async generators at their first step, to close those that are left. If
-    it knew of this one, it would close it while its driver does.
+    An event loop registers async generators at their first step, to close those that are left. It
+    must not register this one: it would close it while its driver does.
     """
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)

@@ -1,12 +1,13 @@
 """The one frame of ours between an instrumented function and its caller.
 
-Whoever asks for a caller by counting frames must not count this one. `warnings` (`stacklevel=`) and
-`logging` (from 3.11 on) skip frames whose path contains both `importlib` and `_bootstrap`, those of
-the import system; others (pandas, matplotlib, structlog, `skip_file_prefixes=`) skip frames whose
-file or module belongs to their own package. So the code of `call` runs with the globals of the
-function, and under a path to this very file that begins in the function's package and leads through
-the standard library's `importlib`. Where a package counts its own frames and hands the number to
-`warnings`, this frame has to be counted by both: then its path doesn't lead through `importlib`.
+Code that finds its caller by counting frames must not count this one. `warnings` (`stacklevel=`)
+and `logging` (from 3.11 on) skip frames whose path contains both `importlib` and `_bootstrap`,
+those of the import system; others (pandas, matplotlib, structlog, `skip_file_prefixes=`) skip
+frames whose file or module belongs to their own package. So the code of `call` runs with the
+globals of the function, and under a path to this very file that begins in the function's package
+and leads through the standard library's `importlib`. Where a package counts its own frames and
+hands the number to `warnings`, this frame has to be counted by both: then its path doesn't lead
+through `importlib`.
 
 `call` uses no global names: they would be looked up in the function's module.
 """

@@ -157,7 +157,7 @@ def _restore(cls: type[Any], values: list[Any], proxies: list[int]) -> Any:
 
 
 class _Made:
-    """A class attribute that is made when somebody first asks for it."""
+    """A class attribute that is made when it is first asked for."""
 
     __slots__ = ("_make", "_name")
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 SAMPLED: Final = 0x01
-"""The trace flag that says: whoever made this span keeps it."""
+"""The trace flag of a span that its maker records (W3C Trace Context, `sampled`)."""
 
 _TRACE_BITS: Final = 128
 _SPAN_BITS: Final = 64

@@ -1,8 +1,8 @@
 """The thread behind a subscription: it takes what waits in a queue and hands it on, in batches.
 
-Everything that calls into a listener in the background runs here, so a listener that is slow, hangs
-or raises hurts nobody else. A forked child has no threads: its workers begin anew, with an empty
-queue, when it first has something for them.
+Every call of a subscriber in the background is made here, so that one that is slow, hangs or
+raises affects only itself. A forked child has no threads: its workers begin anew, with an empty
+queue, when there is something for them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _PAUSE_TIMEOUT: Final = 0.2
-"""Seconds for which a listener may hold up a fork."""
+"""Seconds for which a subscriber may hold up a fork."""
 _THREAD_END: Final = 0.001
 """Seconds after which a thread that was joined is gone for the system too, which 3.12 counts."""
 
@@ -44,7 +44,7 @@ class Bell:
 
     @property
     def is_rung(self) -> bool:
-        """Whether it was rung, and nobody has heard it yet."""
+        """Whether it was rung, and has not woken the thread yet."""
         return not self._lock.locked()
 
     def ring(self) -> None:
@@ -222,7 +222,7 @@ class Worker:
     def flush(self, deadline: float) -> bool:
         """Wait until all that was queued before has been delivered; False inside a delivery."""
         if self._at_work == get_ident():
-            return False  # the listener itself asks: it would wait for its own end
+            return False  # the subscriber itself asks: it would wait for its own end
         if not self.is_running:
             self.start()
         return self._flush_there(deadline) if self.is_running else self._drain_here(deadline)
@@ -265,7 +265,7 @@ class Worker:
         """End the thread for a moment, so that the process can be forked.
 
         A process that forks with threads is warned by Python from 3.12 on, and with reason: its
-        child gets their locks as they are. A worker that is in a listener is not waited for long.
+        child gets their locks as they are. A worker in a subscriber is not waited for long.
         """
         thread = self._thread
         if thread is None or not thread.is_alive() or thread is threading.current_thread():

@@ -142,9 +142,9 @@ class Current:
         """Undo a `set`, in whatever context this is; never raises."""
         try:
             self.reset(token)
-        except LookupError:
-            return  # it was unset in between
-        except (ValueError, RuntimeError):  # set in another context
+        except (LookupError, RuntimeError):
+            return  # it was unset in between, or is undone already
+        except ValueError:  # set in another context
             before = None
             if entry is not None:
                 before = _before(token)

@@ -1,8 +1,8 @@
 """The one way in which a span ends, whatever form opened it and whatever ends it.
 
 `end_span` detaches the span, records what an exception means that leaves it, takes it off its
-invocation's list of open spans, and hands it over. Whoever takes it off the list ends it, so that
-it is ended once, by any number of threads.
+invocation's list of open spans, and hands it over. The thread that takes it off the list ends it,
+so that it is ended once.
 """
 
 from __future__ import annotations

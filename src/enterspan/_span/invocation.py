@@ -48,7 +48,7 @@ ENDED: Final = "ended"
 UNSAMPLED: Final = "unsampled"
 """Neither a tail nor an exporter records the invocation."""
 DISABLED: Final = "disabled"
-"""Nobody was subscribed when it began: as if there were no invocation."""
+"""There was no subscriber when it began: as if there were no invocation."""
 REMOTE: Final = "remote"
 """It lives in another process; spans that are opened under it are roots here."""
 

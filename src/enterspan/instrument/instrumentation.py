@@ -149,7 +149,7 @@ def _methods(cls: Any, asked: Asked) -> list[tuple[Location, Asked]]:
 class Instrumentation:
     """What `tracing.instrument(...)` has wrapped and will wrap; also a block, which removes it.
 
-    It stays until `remove()`, whether or not somebody holds this.
+    It stays until `remove()`, whether or not there is a reference to this.
     """
 
     def __init__(  # internal

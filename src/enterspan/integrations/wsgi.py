@@ -123,7 +123,7 @@ class _Answer:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing of the body is missing, though nobody has asked for its end."""
+        """Whether nothing of the body is missing, though its end was not asked for."""
         if self._head or self._status in _WITHOUT_BODY:
             return True
         return self._length is not None and self._sent >= self._length
