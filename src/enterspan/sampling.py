@@ -16,7 +16,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -217,16 +217,14 @@ class TailSamplingStats:
     waiting: int
 
 
+@dataclass(slots=True)
 class _Waiting:
     """The spans of one invocation that is undecided, or not kept so far."""
 
-    __slots__ = ("lost", "over", "size", "spans")
-
-    def __init__(self) -> None:
-        self.spans: list[SpanData] = []
-        self.size = 0
-        self.lost = 0
-        self.over = False  # its root has ended, without a reason to keep it
+    spans: list[SpanData] = field(default_factory=list)
+    size: int = 0
+    lost: int = 0
+    over: bool = False  # its root has ended, without a reason to keep it
 
 
 class TailSampling:
@@ -294,41 +292,31 @@ class TailSampling:
         # Whether the invocation was kept: late spans of those that were are exported.
         self._decided: OrderedDict[str, bool] = OrderedDict()
         self._spans = self._bytes = 0
-        self._received = self._kept = self._left_out = self._over_limit = 0
+        self._kept = self._left_out = self._over_limit = 0
 
     @property
     def stats(self) -> TailSamplingStats:
         """The counts, in spans."""
         self._look_at_process()
         with self._lock:
-            return TailSamplingStats(
-                self._received, self._kept, self._left_out, self._over_limit, self._spans
-            )
+            counts = (self._kept, self._left_out, self._over_limit, self._spans)
+        return TailSamplingStats(sum(counts), *counts)
 
     def export(self, spans: Sequence[SpanData]) -> None:
         """Export the spans of invocations that are kept; the others wait."""
         self._look_at_process()
-        kept: list[SpanData] = []
         with self._lock:
-            for span in spans:
-                self._received += 1
-                kept += self._take(span)
+            kept = [ready for span in spans for ready in self._take(span)]
             self._make_room()
-            self._kept += len(kept)
         if kept:
             self._exporter.export(kept)
 
     def shutdown(self) -> None:
         """Export what is undecided, and shut the other exporter down."""
         self._look_at_process()
-        kept: list[SpanData] = []
         with self._lock:
-            for invocation_id in list(self._waiting):
-                if self._waiting[invocation_id].over:
-                    self._left_out += len(self._release(invocation_id, False))
-                else:
-                    kept += self._release(invocation_id, True)
-            self._kept += len(kept)
+            waiting = list(self._waiting.items())
+            kept = [span for key, w in waiting for span in self._release(key, not w.over)]
         try:
             if kept:
                 self._exporter.export(kept)
@@ -346,24 +334,25 @@ class TailSampling:
         """Take a span; return the spans to export now."""
         invocation_id = span.invocation_id
         decision = self._decided.get(invocation_id)
-        if decision is True:
-            return [span]
-        if decision is False and not self._is_reason([span]):
-            self._left_out += 1
-            return []
-        waiting = self._waiting.get(invocation_id)
-        if waiting is None:
-            waiting = self._waiting[invocation_id] = _Waiting()
+        if decision or (decision is False and not self._is_reason([span])):
+            return self._counted([span], decision)
+        waiting = self._waiting.setdefault(invocation_id, _Waiting())
         size = _size_of(span)
         waiting.spans.append(span)
         waiting.size += size
         self._spans += 1
         self._bytes += size
-        is_root = f"{span.context.span_id:016x}" == invocation_id
-        if not is_root and not waiting.over and decision is None:
-            return []
-        waiting.over = True
-        return self._release(invocation_id, True) if self._is_reason(waiting.spans) else []
+        waiting.over = waiting.over or decision is False or _is_root(span)
+        is_kept = waiting.over and self._is_reason(waiting.spans)
+        return self._release(invocation_id, True) if is_kept else []
+
+    def _counted(self, spans: list[SpanData], kept: bool) -> list[SpanData]:
+        """Count spans; return those to export."""
+        if kept:
+            self._kept += len(spans)
+            return spans
+        self._left_out += len(spans)
+        return []
 
     def _is_reason(self, spans: list[SpanData]) -> bool:
         if self._failed and any(_has_failed(span) for span in spans):
@@ -381,51 +370,52 @@ class TailSampling:
             return True
 
     def _release(self, invocation_id: str, kept: bool) -> list[SpanData]:
-        """Remove the waiting spans of an invocation, and remember the decision."""
+        """Decide about an invocation; return the spans to export now."""
         waiting = self._waiting.pop(invocation_id)
-        self._spans -= len(waiting.spans)
-        self._bytes -= waiting.size
-        self._remember(invocation_id, kept)
-        if kept and waiting.lost:
-            return _marked(waiting.spans, invocation_id, waiting.lost)
-        return waiting.spans
-
-    def _remember(self, invocation_id: str, kept: bool) -> None:
         self._decided[invocation_id] = kept
         self._decided.move_to_end(invocation_id)
         if len(self._decided) > _DECIDED_MOST:
             self._decided.popitem(last=False)
+        spans = self._counted(self._emptied(waiting), kept)
+        return _marked(spans, waiting.lost) if waiting.lost else spans
+
+    def _emptied(self, waiting: _Waiting) -> list[SpanData]:
+        """The spans of an invocation, which wait no longer."""
+        spans, waiting.spans = waiting.spans, []
+        self._spans -= len(spans)
+        self._bytes -= waiting.size
+        waiting.size = 0
+        return spans
 
     def _make_room(self) -> None:
+        """Drop spans over the limits, the oldest of invocations that are over first."""
         if self._fits():
             return
-        for invocation_id in [key for key, waiting in self._waiting.items() if waiting.over]:
-            if self._fits():
-                return
-            self._left_out += len(self._release(invocation_id, False))
-        for waiting in self._waiting.values():
-            if self._fits():
-                return
-            if waiting.spans:
+        for key, waiting in sorted(self._waiting.items(), key=lambda item: not item[1].over):
+            if waiting.over:
+                self._release(key, False)
+            elif waiting.spans:
                 self._drop(waiting)
+            if self._fits():
+                return
 
     def _fits(self) -> bool:
         return self._spans <= self._max_spans and self._bytes <= self._max_bytes
 
     def _drop(self, waiting: _Waiting) -> None:
         """Drop undecided spans; later spans of their invocation are still taken."""
-        lost = len(waiting.spans)
         if not self._over_limit:
             warn(
                 f"tail sampling: more than {self._max_spans} spans or {self._max_bytes} bytes wait"
                 " for the end of their invocations; the oldest are dropped and counted in stats"
             )
+        lost = len(self._emptied(waiting))
         self._over_limit += lost
-        self._spans -= lost
-        self._bytes -= waiting.size
         waiting.lost += lost
-        waiting.size = 0
-        waiting.spans = []
+
+
+def _is_root(span: SpanData) -> bool:
+    return f"{span.context.span_id:016x}" == span.invocation_id
 
 
 def _has_failed(span: SpanData) -> bool:
@@ -443,12 +433,13 @@ def _size_of(span: SpanData) -> int:
     return _SPAN_BYTES + len(span.name) + size_of(span.attributes) + more
 
 
-def _marked(spans: list[SpanData], invocation_id: str, lost: int) -> list[SpanData]:
+def _marked(spans: list[SpanData], lost: int) -> list[SpanData]:
     """Record on the root span how many spans of its invocation are missing."""
     message = f"{lost} spans of this invocation were dropped while it was open: no room"
     marks = {WARNING_TYPE: "tail_sampling_limit_exceeded", WARNING_MESSAGE: message}
-    marked: list[Any] = list(spans)
-    for n, span in enumerate(marked):
-        if f"{span.context.span_id:016x}" == invocation_id:
-            marked[n] = replace(span, attributes=MappingProxyType({**span.attributes, **marks}))
-    return marked
+    return [
+        replace(span, attributes=MappingProxyType({**span.attributes, **marks}))
+        if _is_root(span)
+        else span
+        for span in spans
+    ]

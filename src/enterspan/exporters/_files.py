@@ -126,18 +126,13 @@ class Stream:
         """Write text and flush it: a fork would copy what a buffer holds."""
         if self._closed:
             raise ValueError(f"{self.name} was closed")
+        data: Any = ascii_text(text) if self._takes_text else utf8(text)
         with self._writing:
-            if self._takes_text:
-                self._stream.write(ascii_text(text))
-            else:
-                self._write_bytes(utf8(text))
-            self._stream.flush()
-
-    def _write_bytes(self, data: bytes) -> None:
-        written = self._stream.write(data)
-        while type(written) is int and 0 < written < len(data):  # unbuffered: may be short
-            data = data[written:]
             written = self._stream.write(data)
+            while type(written) is int and 0 < written < len(data):  # unbuffered: may be short
+                data = data[written:]
+                written = self._stream.write(data)
+            self._stream.flush()
 
     def close(self) -> None:
         """Refuse further writes; the stream stays open."""

@@ -1,7 +1,7 @@
 """What the exporters to OpenTelemetry's receivers and exporters share."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -25,7 +25,7 @@ class ExportError(Exception):
 
 
 @contextmanager
-def uninstrumented() -> Iterator[None]:
+def uninstrumented() -> Generator[None, None, None]:
     """A block in which OpenTelemetry's instrumentations, if there are any, record nothing."""
     context = sys.modules.get("opentelemetry.context")
     if context is None:

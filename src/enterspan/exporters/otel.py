@@ -6,21 +6,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import (
-    Link,
-    SpanContext,
-    SpanKind,
-    Status,
-    StatusCode,
-    TraceFlags,
-    TraceState,
-)
 
-from enterspan._model import ids as _ids
+from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData
 from enterspan.exporters._opentelemetry import ExportError, uninstrumented
 
@@ -74,7 +66,10 @@ class OTelExporter:
         return made
 
 
-class _Finished(ReadableSpan):  # type: ignore[misc]
+_Readable: Any = ReadableSpan  # whose counts are properties without a setter
+
+
+class _Finished(_Readable):  # type: ignore[misc]
     """A ReadableSpan with the counts of what was dropped."""
 
     dropped_attributes = dropped_events = dropped_links = 0
@@ -87,7 +82,7 @@ def readable(span: SpanData, resource: Resource) -> ReadableSpan:
     parent = None
     if span.parent_span_id:
         parent = _otel_context(context, span.parent_span_id, is_remote=span.parent_is_remote)
-    code = StatusCode[span.status.upper()]
+    code = trace.StatusCode[span.status.upper()]
     made = _Finished(
         name=span.name,
         context=own,
@@ -96,11 +91,15 @@ def readable(span: SpanData, resource: Resource) -> ReadableSpan:
         attributes=span.attributes,
         events=[Event(e.name, e.attributes, e.timestamp_ns) for e in span.events],
         links=[
-            Link(_otel_context(li.context, li.context.span_id, li.context.is_remote), li.attributes)
+            trace.Link(
+                _otel_context(li.context, li.context.span_id, li.context.is_remote), li.attributes
+            )
             for li in span.links
         ],
-        kind=SpanKind[span.kind.upper()],
-        status=Status(code, span.status_description or None if code is StatusCode.ERROR else None),
+        kind=trace.SpanKind[span.kind.upper()],
+        status=trace.Status(
+            code, span.status_description or None if code is trace.StatusCode.ERROR else None
+        ),
         start_time=span.start_ns,
         end_time=span.end_ns,
         instrumentation_scope=InstrumentationScope(span.scope),
@@ -111,12 +110,12 @@ def readable(span: SpanData, resource: Resource) -> ReadableSpan:
     return made
 
 
-def _otel_context(context: _ids.SpanContext, span_id: int, is_remote: bool) -> SpanContext:
+def _otel_context(context: SpanContext, span_id: int, is_remote: bool) -> trace.SpanContext:
     state = context.trace_state
-    return SpanContext(
+    return trace.SpanContext(
         context.trace_id,
         span_id,
         is_remote,
-        TraceFlags(context.trace_flags),
-        TraceState.from_header([state]) if state else None,
+        trace.TraceFlags(context.trace_flags),
+        trace.TraceState.from_header([state]) if state else None,
     )

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from itertools import groupby
@@ -125,7 +125,9 @@ class OTLPExporter:
         self._headers = _headers(headers)
         self._timeout = _timeout(timeout)
         self._compression = _choice("compression", compression, *_COMPRESSIONS)
-        self._insecure = (_variable("INSECURE")[1] == "true") if insecure is None else insecure
+        self._insecure = (
+            insecure if insecure is not None else _variable("INSECURE")[1].lower() == "true"
+        )
         self._files = (
             certificate_file or _variable("CERTIFICATE")[1] or None,
             client_key_file or _variable("CLIENT_KEY")[1] or None,
@@ -158,10 +160,9 @@ class OTLPExporter:
         headers = {"user-agent": _AGENT, "content-type": "application/x-protobuf", **self._headers}
         if self._compression != "none":
             headers["Content-Encoding"] = self._compression
-        pool = _pool(urllib3, url, self._files, headers=headers, timeout=self._timeout)
-        request = partial(
-            pool.request, "POST", self._endpoint, redirect=False, decode_content=False
-        )
+        options = {"headers": headers, "timeout": self._timeout, "retries": False}
+        pool = _pool(urllib3, url, self._files, **options)  # neither retries nor redirections
+        post = partial(pool.request, "POST", self._endpoint, decode_content=False)
         errors = urllib3.exceptions
         after = urllib3.Retry(0).get_retry_after
         pack: Any = {"none": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[
@@ -172,9 +173,9 @@ class OTLPExporter:
             packed = pack(body)
             try:
                 try:
-                    answer = request(body=packed)
+                    answer = post(body=packed)
                 except errors.ProtocolError:  # the receiver may have closed a kept connection
-                    answer = request(body=packed)
+                    answer = post(body=packed)
                 status = answer.status
                 wait = after(answer) if status in _RETRYABLE_STATUSES else None
             except (errors.HTTPError, ValueError, OverflowError) as error:
@@ -202,15 +203,12 @@ class OTLPExporter:
             files = [path and Path(path).read_bytes() for path in self._files]
             credentials = grpc.ssl_channel_credentials(*files)
             channel = grpc.secure_channel(target, credentials, options, compression)
-        export = partial(
-            channel.unary_unary(_METHOD),
-            timeout=self._timeout,
-            metadata=tuple(self._headers.items()),
-        )
+        export = channel.unary_unary(_METHOD)
+        metadata = tuple(self._headers.items())
 
         def send(body: bytes) -> _Refusal | None:
             try:
-                return _rejected(export(body))
+                return _rejected(export(body, timeout=self._timeout, metadata=metadata))
             except grpc.RpcError as error:
                 name, wait = error.code().name, _retry_delay(error)
                 has_room_later = name == "RESOURCE_EXHAUSTED" and wait is not None
@@ -321,16 +319,18 @@ def _headers(given: object) -> dict[str, str]:
     """The headers of the variable and, before them, those given; names in lower case."""
     if given is not None and not hasattr(given, "items"):
         raise TypeError(f"headers must be a mapping of names to texts, not {given!r}")
-    variable, text = _variable("HEADERS")
-    found: dict[str, str] = {}
+    more = cast("Mapping[str, str]", given or {})
+    pairs = [*_pairs(*_variable("HEADERS")), *more.items()]
+    return {name.lower(): value for name, value in pairs}
+
+
+def _pairs(variable: str, text: str) -> Iterator[tuple[str, str]]:
     for pair in filter(str.strip, text.split(",")):
         name, equals, value = pair.partition("=")
         if equals:
-            found[unquote(name).strip().lower()] = unquote(value).strip()
+            yield unquote(name).strip(), unquote(value).strip()
         else:  # its text may be a secret
-            warn(f"{variable} must be name=value,name=value; a header without = is left out")
-    more = cast("Mapping[str, str]", given or {})
-    return found | {name.lower(): value for name, value in more.items()}
+            warn(f"{variable} must be name=value,name=value; a part without = is left out")
 
 
 def _timeout(given: object) -> float:
@@ -350,24 +350,22 @@ def _timeout(given: object) -> float:
 
 def _default_resource() -> dict[str, str]:
     """The attributes that `configure(resource=...)` need not give, from the variables."""
-    found = {
+    variable = "OTEL_RESOURCE_ATTRIBUTES"
+    service = os.environ.get("OTEL_SERVICE_NAME")
+    return {
         "telemetry.sdk.language": "python",
         "telemetry.sdk.name": "enterspan",
         "telemetry.sdk.version": __version__,
         "service.name": f"unknown_service:{Path(sys.executable or 'python').name}",
+        **dict(_pairs(variable, os.environ.get(variable, ""))),
+        **({"service.name": service} if service else {}),
     }
-    for pair in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
-        name, equals, value = pair.partition("=")
-        if equals:
-            found[name.strip()] = unquote(value.strip())
-    service = os.environ.get("OTEL_SERVICE_NAME")
-    return {**found, "service.name": service} if service else found
 
 
 def _pool(urllib3: Any, url: SplitResult, files: _Files, **options: Any) -> Any:
     """A pool of connections to a URL, through the proxy that the environment has for it."""
     from ssl import create_default_context
-    from urllib.request import getproxies, proxy_bypass
+    from urllib.request import getproxies_environment, proxy_bypass
 
     "".encode("idna")  # imports the encoding, which urllib3 uses when it connects
     authority, key, certificate = files
@@ -375,11 +373,11 @@ def _pool(urllib3: Any, url: SplitResult, files: _Files, **options: Any) -> Any:
         options["ssl_context"] = create_default_context(cafile=authority)
         if certificate is not None:
             options["ssl_context"].load_cert_chain(certificate, key)
-    proxy = None if proxy_bypass(url.netloc) else getproxies().get(url.scheme)
-    if not proxy:
-        return urllib3.PoolManager(retries=False, **options)
+    proxy = getproxies_environment().get(url.scheme)
+    if not proxy or proxy_bypass(url.netloc):
+        return urllib3.PoolManager(**options)
     login = urllib3.make_headers(proxy_basic_auth=urllib3.util.parse_url(proxy).auth)
-    return urllib3.ProxyManager(proxy, proxy_headers=login, retries=False, **options)
+    return urllib3.ProxyManager(proxy, proxy_headers=login, **options)
 
 
 def _required(name: str, extra: str) -> Any:

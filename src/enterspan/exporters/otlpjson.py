@@ -6,25 +6,19 @@ https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/. The JSON form 
 are texts, enums are numbers, names are camelCase.
 """
 
-from __future__ import annotations
-
 import os
+from collections.abc import Mapping, Sequence
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
+from enterspan._model.ids import SpanContext
+from enterspan._model.records import SpanData, SpanEvent, SpanLink
 from enterspan._model.values import INT_MAX, INT_MIN
 from enterspan.exporters._files import File
 from enterspan.exporters._json import DEPTH, encode, plain_text
 from enterspan.exporters._protobuf import KINDS, STATUSES, count_of, flags_of, nanos
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import TypeAlias
-
-    from enterspan._model.ids import SpanContext
-    from enterspan._model.records import SpanData, SpanEvent, SpanLink
-
-    _Message: TypeAlias = dict[str, Any]
+_Message: TypeAlias = dict[str, Any]
 
 __all__ = ["OTLPJsonExporter"]
 

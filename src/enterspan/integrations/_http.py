@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from enterspan._forms.options import check_seconds
+from enterspan._model.diagnostics import warn_once
 from enterspan._model.routes import routed_name
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
@@ -27,6 +28,9 @@ _METHODS: Final = frozenset(
 )
 """What a method may be in a name: a client can make up any number of others."""
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_TRACED_BY: Final = "enterspan.traced_by"
+"""The key of a scope or an environment for the Tracings that have the request already: a mounted
+application may have the middleware as well."""
 _SEPARATOR: Final = re.compile("([?&;])")
 _SECRET: Final = re.compile(
     r"(?i)token|secret|passw|signature|credential|api_?key|accesskey|auth|^(?:sig|code|key)$"
@@ -62,12 +66,24 @@ class Middleware:
         self.app = app
         self._tracing = default_tracing if tracing is None else tracing
         self._tracer = self._tracing._tracer
-        self._exclude = _texts(
-            "exclude", exclude, "path patterns, such as ['/health', '/static/*']"
-        )
+        self._exclude = _texts("exclude", exclude, "path patterns, such as ['/health', '/img/*']")
         headers = _texts("capture_headers", capture_headers, "header names, such as ['x-shop-id']")
         self._headers = frozenset([name.lower() for name in headers])
         self._linger = linger
+
+    def _request(self, build: Callable[[Any], Request], given: Any) -> Request | None:
+        """The request that a server describes; None if it is not to be traced here."""
+        if self._tracer.off or self._tracing in given.get(_TRACED_BY, ()):
+            return None
+        try:
+            return build(given)
+        except Exception as error:  # the server's description is not what the standard says
+            warn_once(self, "request", error, "and such requests are not traced")
+            return None
+
+    def _mark(self, given: Any) -> dict[str, Any]:
+        """What says that this Tracing has the request."""
+        return {_TRACED_BY: (*given.get(_TRACED_BY, ()), self._tracing)}
 
     def _excludes(self, path: str) -> bool:
         return any(fnmatchcase(path, pattern) for pattern in self._exclude)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
-from enterspan._model.diagnostics import warn_once
 from enterspan._span.context import SUPPRESSED
 from enterspan.events import WebSocketEventInfo
 from enterspan.integrations._http import DisconnectedError, Exchange, Middleware, Request, leave
@@ -21,10 +20,7 @@ if TYPE_CHECKING:
 
     from enterspan._tracing import Tracing
 
-    _Scope: TypeAlias = MutableMapping[str, Any]
     _Message: TypeAlias = MutableMapping[str, Any]
-    Receive: TypeAlias = Callable[[], Awaitable[_Message]]
-    Send: TypeAlias = Callable[[_Message], Awaitable[None]]
     # What users see: any application fits, however it is typed.
     _ASGIApp: TypeAlias = Callable[..., Awaitable[None]]
     _Given: TypeAlias = MutableMapping[str, object]
@@ -33,9 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TracingMiddleware"]
 
-_TRACED_BY: Final = "enterspan.traced_by"
-"""The key of a scope under which the Tracings are that have it already: a mounted application may
-have the middleware as well."""
 _CLEAN_CODES: Final = frozenset({None, 1000, 1001, 1005})
 """Codes with which a web socket is closed in an orderly way (RFC 6455, section 7.4.1)."""
 _CUT_OFF: Final = 1006
@@ -79,22 +72,15 @@ class TracingMiddleware(Middleware):
 
     async def __call__(self, scope: _Given, receive: _Receive, send: _Send) -> None:
         """Run the application for a connection."""
-        tracer = self._tracer
         kind = scope["type"]
-        before: Any = scope.get(_TRACED_BY, ())
-        if tracer.off or kind not in ("http", "websocket") or self._tracing in before:
+        request = self._request(_request_of, scope) if kind in ("http", "websocket") else None
+        if request is None:
             await self.app(scope, receive, send)
             return
         if self._excludes(str(scope.get("path") or "/")):
-            await carry(tracer, SUPPRESSED, self._call(scope, receive, send), no_end)
+            await carry(self._tracer, SUPPRESSED, self._call(scope, receive, send), no_end)
             return
-        try:
-            request = _request_of(scope)
-        except Exception as error:  # the server's scope is not what ASGI says
-            warn_once(self, "ASGI scope", error, "and its requests are not traced")
-            await self.app(scope, receive, send)
-            return
-        scope = {**scope, _TRACED_BY: (*before, self._tracing)}
+        scope = {**scope, **self._mark(scope)}
         make = _Messages if self._by_message and kind == "websocket" else _Connection
         connection = make(self, request, scope, receive, send)
         try:
@@ -112,7 +98,7 @@ class _Connection:
     """A request, or a web socket as one invocation: until its application is done."""
 
     def __init__(
-        self, by: Middleware, request: Request, scope: _Scope, receive: Receive, send: Send
+        self, by: Middleware, request: Request, scope: _Message, receive: Any, send: Any
     ) -> None:
         self._by = by
         self._request = request
@@ -143,7 +129,7 @@ class _Connection:
 
     async def receive(self) -> _Message:
         """Return the next message from the client."""
-        message = await self._receive()
+        message: _Message = await self._receive()
         kind = message["type"]
         if kind == "websocket.disconnect":
             self._closed = True
@@ -256,7 +242,7 @@ def _is_disconnect(error: BaseException) -> bool:
     return isinstance(error, OSError) or type(error).__name__ in _DISCONNECTS
 
 
-def _request_of(scope: _Scope) -> Request:
+def _request_of(scope: _Message) -> Request:
     """The request as the server describes it."""
     headers = [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
@@ -281,7 +267,7 @@ def _request_of(scope: _Scope) -> Request:
 # --- routes ---------------------------------------------------------------------------------------
 
 
-def _template_of(scope: _Scope, root_path: str) -> str | None:
+def _template_of(scope: _Message, root_path: str) -> str | None:
     """The route. `root_path` is where the server has the application mounted."""
     route = scope.get("route")
     if route is None:

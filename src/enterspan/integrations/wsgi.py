@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TracingMiddleware"]
 
-_TRACED_BY: Final = "enterspan.traced_by"
-"""The key of an environment under which the Tracings are that have it already."""
 _WITHOUT_BODY: Final = frozenset({204, 304})
 _CONTENT: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
 _PATH_SAFE: Final = "/!$&'()*+,;=:@%~"
@@ -51,20 +49,14 @@ class TracingMiddleware(Middleware):
         self, environ: dict[str, object], start_response: Callable[..., object]
     ) -> Iterable[bytes]:
         """Run the application for a request."""
-        tracer = self._tracer
-        before: Any = environ.get(_TRACED_BY, ())
-        if tracer.off or self._tracing in before:
-            return self.app(environ, start_response)
-        try:
-            request = _request_of(environ)
-        except Exception as error:  # the server's environment is not what PEP 3333 says
-            warn_once(self, "WSGI environment", error, "and its requests are not traced")
+        request = self._request(_request_of, environ)
+        if request is None:
             return self.app(environ, start_response)
         answer: _Answer | _Silence
         if self._excludes(_path_of(environ)):
-            answer = _Silence(tracer, start_response)
+            answer = _Silence(self._tracer, start_response)
         else:
-            environ[_TRACED_BY] = (*before, self._tracing)
+            environ.update(self._mark(environ))
             answer = _Answer(self, request, environ, start_response)
         try:
             body = answer.run(self.app, environ, answer.start_response)
