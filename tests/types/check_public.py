@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
-MOST = 1
-"""`TailEvent.to_dict()` gives JSON, for which there is no better word."""
+MOST = 3
+"""`TailEvent.to_dict()` gives JSON, and the base of both middlewares has an application of any kind."""
 
 
 def main() -> int:

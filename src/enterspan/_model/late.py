@@ -37,7 +37,7 @@ class Late:
         return getattr(self._get(), name)
 
     @property  # type: ignore[misc]
-    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The class of what this stands for: `typing` looks for a ParamSpec in some places."""
         return type(self._get())
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 class Instrumentation:
     """What `tracing.instrument(...)` has wrapped and will wrap; also a block, which removes it.
 
-    It stays until `remove()`, whether or not somebody holds this.
+    It stays until `remove()`, whether or not there is a reference to this.
     """
 
     @property
