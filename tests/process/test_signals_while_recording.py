@@ -1,0 +1,205 @@
+"""An exception that a signal handler raises while our code runs comes out, and leaves no trace."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from enterspan import Tracing
+from enterspan.testing import capture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Stop(BaseException):
+    """What a timeout raises."""
+
+
+@pytest.fixture
+def arrives() -> Iterator[Callable[[BaseException], object]]:
+    """Raise an exception from the handler of a signal."""
+    pending: list[BaseException] = []
+
+    def handler(number: int, frame: object) -> None:
+        raise pending.pop()
+
+    before = signal.signal(signal.SIGUSR1, handler)
+
+    def arrive(error: BaseException) -> None:
+        pending.append(error)
+        signal.raise_signal(signal.SIGUSR1)
+
+    yield arrive
+    signal.signal(signal.SIGUSR1, before)
+
+
+ERRORS = [SystemExit(0), KeyboardInterrupt(), Stop(), ValueError("timeout"), TimeoutError()]
+
+
+def whole(mine: Tracing, trace: Any) -> None:
+    """The next invocation is an invocation of its own, and all of it is recorded."""
+    assert not mine._tracer.is_suppressed
+    assert not mine.current_span().is_traced
+    trace.clear()
+    with mine.span("next"), mine.span("inner"):
+        pass
+    kinds = [event.event.type for event in trace.events]
+    assert kinds == ["onset", "spanOpen", "spanClose", "return", "outcome"]
+    assert [span.name for span in trace.spans] == ["inner", "next"]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+@pytest.mark.parametrize("kind", ["call", "entry", "coroutine", "generator", "result", "block"])
+def test_it_arrives_in_a_repr(kind: str, error: BaseException, arrives: Any, mine: Any) -> None:
+    """Where captured arguments and results are written."""
+
+    class Shown:
+        def __repr__(self) -> str:
+            arrives(error)
+            return "shown"
+
+    def call(value: object) -> object:
+        return value
+
+    async def body(value: object) -> None:
+        pass
+
+    def steps(value: object) -> Any:
+        yield
+
+    def run() -> None:
+        value = Shown()
+        if kind == "call":
+            mine.traced(capture_args=True)(call)(value)
+        elif kind == "entry":
+            mine.entrypoint(capture_args=True)(call)(value)
+        elif kind == "coroutine":
+            with contextlib.closing(mine.traced(capture_args=True)(body)(value)) as coroutine:
+                coroutine.send(None)
+        elif kind == "generator":
+            next(mine.traced(capture_args=True)(steps)(value))
+        elif kind == "result":
+            mine.traced(capture_return=True)(call)(value)
+        else:
+            with mine.span("block") as span:
+                span.set_attribute("value", value)
+
+    with capture(mine) as trace:
+        with pytest.raises(type(error)) as caught:
+            run()
+        assert caught.value is error
+        whole(mine, trace)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+@pytest.mark.parametrize("place", ["sampler", "ids", "tail", "attributes"])
+def test_it_arrives_in_what_the_user_plugged_in(
+    place: str, error: BaseException, arrives: Any, mine: Any
+) -> None:
+    """A sampler, an id generator, an inline tail, a function of the arguments."""
+    armed = [True]
+
+    def once() -> None:
+        if armed:
+            armed.clear()
+            arrives(error)
+
+    class Sampler:
+        def should_sample(self, parent: Any, trace_id: int, name: str, attributes: Any) -> bool:
+            once()
+            return True
+
+    class Ids:
+        def generate_trace_id(self) -> int:
+            once()
+            return 1
+
+        def generate_span_id(self) -> int:
+            return 1
+
+    def attributes() -> dict[str, Any]:
+        once()
+        return {}
+
+    if place == "sampler":
+        mine.configure(sampler=Sampler())
+    elif place == "ids":
+        mine.configure(id_generator=Ids())
+    elif place == "tail":
+        mine.add_tail(lambda onset: once(), delivery="inline")
+    function = mine.traced(attributes=attributes if place == "attributes" else None)(lambda: None)
+    with capture(mine) as trace:
+        with pytest.raises(type(error)) as caught:
+            function()
+        assert caught.value is error
+        mine.configure(id_generator=None)
+        whole(mine, trace)
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), ValueError("no"), GeneratorExit()], ids=repr)
+def test_what_a_repr_raises_itself_is_swallowed(raised: BaseException, mine: Any) -> None:
+    """It is the value's failure, not the program's."""
+
+    class Shown:
+        def __repr__(self) -> str:
+            raise raised
+
+    with capture(mine) as trace:
+        mine.traced("shown", capture_args=True)(lambda value: None)(Shown())
+        shown = trace.find("shown").attributes["value"]
+        whole(mine, trace)
+    assert shown == "<Shown that can't be shown>"
+
+
+def test_at_each_call_of_ours_it_comes_out_and_what_is_current_is_right(
+    arrives: Any, mine: Any
+) -> None:
+    """Where the interpreter looks for signals: as a function begins, and as one in C returns."""
+
+    def program() -> None:
+        with mine.span("block", a=1) as span:
+            span.set_attribute("b", object())
+
+    call = mine.traced(capture_args=True, capture_return=True)(lambda value: value)
+    for run in (program, lambda: call(object())):
+        number = 0
+        arrived = True
+        while arrived:
+            number += 1
+            arrived = False
+            count = 0
+
+            def profile(frame: Any, what: str, argument: Any) -> None:
+                nonlocal count, arrived
+                file = frame.f_code.co_filename
+                if what not in ("call", "c_return") or "/enterspan/" not in file:
+                    return
+                if file.endswith("testing.py"):
+                    return
+                count += 1
+                if count == number:  # noqa: B023 - it is called in this round
+                    arrived = True
+                    sys.setprofile(None)
+                    arrives(Stop())
+
+            with capture(mine) as trace:
+                with mine.span("outer") as outer:
+                    came_out = False
+                    sys.setprofile(profile)
+                    try:
+                        run()
+                    except Stop:
+                        came_out = True
+                    finally:
+                        sys.setprofile(None)
+                    assert came_out is arrived
+                    assert not mine._tracer.is_suppressed
+                    assert mine.current_span() is outer
+                assert not mine.current_span().is_traced
+                assert [e.event.type for e in trace.events][-1] == "outcome"
+        assert number > 10

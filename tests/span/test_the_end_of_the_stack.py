@@ -1,0 +1,177 @@
+"""A recursion that runs out of stack, and is handled, loses no later span."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from enterspan import Tracing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from enterspan import SpanData
+
+
+class Kept:
+    """An exporter that keeps names."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def export(self, spans: Sequence[SpanData]) -> None:
+        self.names += [span.name for span in spans]
+
+    def shutdown(self) -> None:
+        pass
+
+
+class Shown:
+    def __repr__(self) -> str:
+        return "shown"
+
+
+def call(mine: Tracing) -> Any:
+    @mine.traced
+    def down(level: int) -> Any:
+        return down(level + 1)
+
+    return down
+
+
+def captured(mine: Tracing) -> Any:
+    @mine.traced(capture_args=True)
+    def down(level: int) -> Any:
+        return down(level + 1)
+
+    return down
+
+
+def leaves(mine: Tracing) -> Any:
+    leaf = mine.traced(lambda level: level)
+
+    def down(level: int) -> Any:
+        leaf(level)
+        return down(level + 1)
+
+    return down
+
+
+def captured_results(mine: Tracing) -> Any:
+    leaf = mine.traced(capture_return=True)(lambda: Shown())
+
+    def down(level: int) -> Any:
+        leaf()
+        return down(level + 1)
+
+    return down
+
+
+def block(mine: Tracing) -> Any:
+    def down(level: int) -> Any:
+        with mine.span("down", a=1) as span:
+            span.set_attribute("b", Shown()).add_event("e", c=Shown())
+            return down(level + 1)
+
+    return down
+
+
+def plain_block(mine: Tracing) -> Any:
+    def down(level: int) -> Any:
+        with mine.span("down"):
+            return down(level + 1)
+
+    return down
+
+
+def entry(mine: Tracing) -> Any:
+    @mine.entrypoint
+    def down(level: int) -> Any:
+        return down(level + 1)
+
+    return down
+
+
+def generator(mine: Tracing) -> Any:
+    @mine.traced
+    def down(level: int) -> Iterator[Any]:
+        yield from down(level + 1)
+
+    return lambda level: list(down(level))
+
+
+def coroutine(mine: Tracing) -> Any:
+    @mine.traced
+    async def down(level: int) -> None:
+        await down(level + 1)
+
+    return lambda level: down(level).send(None)
+
+
+FORMS = [
+    call,
+    captured,
+    leaves,
+    captured_results,
+    block,
+    plain_block,
+    entry,
+    generator,
+    coroutine,
+]
+
+
+@pytest.fixture
+def shallow() -> Iterator[None]:
+    """A stack that is soon at its end."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(400)
+    yield
+    sys.setrecursionlimit(before)
+
+
+def deeper(offset: int, function: Callable[[int], Any]) -> None:
+    if offset:
+        deeper(offset - 1, function)
+        return
+    with pytest.raises(RecursionError):
+        function(0)
+
+
+@pytest.mark.filterwarnings("ignore")  # finalizers have no stack either
+@pytest.mark.parametrize("listens", ["exporter", "tail", "both"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_recursion_error_that_is_handled_loses_no_later_span(
+    form: Any, listens: str, shallow: None
+) -> None:
+    """At any offset: what is current is right, and every stream is closed and has its outcome."""
+    for offset in range(0, 40, 3):
+        mine, kept, events = Tracing("stack"), Kept(), []
+        if listens != "tail":
+            mine.add_exporter(kept)
+        if listens != "exporter":
+            mine.add_tail(lambda onset: events.append(onset) or events.append, delivery="inline")
+        function = form(mine)
+        with mine.span("outer"):
+            deeper(offset, function)
+            assert not mine._tracer.is_suppressed
+            assert mine.current_span().name == "outer"
+            with mine.span("later"):
+                pass
+        assert not mine.current_span().is_traced
+        with mine.span("next"):
+            pass
+        mine.shutdown(10)
+        if listens != "tail":
+            assert [kept.names.count(n) for n in ("outer", "later", "next")] == [1, 1, 1]
+        if listens != "exporter":
+            streams: dict[str, list[Any]] = {}
+            for event in events:
+                streams.setdefault(event.invocation_id, []).append(event)
+            for stream in streams.values():
+                kinds = [event.event.type for event in stream]
+                assert kinds.count("spanOpen") == kinds.count("spanClose")
+                assert kinds.index("outcome") == len(kinds) - 1
+                assert [event.sequence for event in stream] == list(range(len(stream)))
