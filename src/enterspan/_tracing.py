@@ -332,9 +332,9 @@ class Tracing:
             Args:
                 name: The name of the span.
                 attributes: Attributes as a mapping, for names that are no identifiers.
-                kind: The span's kind; one that is none is ignored, with a warning.
-                links: Spans that it is related to, or their contexts.
-                more: Attributes by keyword.
+                more: Attributes by keyword. Two are no attributes: `kind` is the span's kind (one
+                    that is none is ignored, with a warning), and `links` are spans that it is
+                    related to, or their contexts.
 
             >>> from enterspan import tracing
             >>> with tracing.span("load", user_id=7) as span:
