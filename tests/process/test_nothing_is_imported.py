@@ -42,7 +42,10 @@ def test_no_form_imports_anything_while_it_records(script, subscribe):
         imported = []
         awaitable = Awaitable()
         recording = True
-        sys.addaudithook(lambda e, a: imported.append(a[0]) if e == "import" and recording else None)
+        def hook(event, given):
+            if event == "import" and recording:
+                imported.append(given[0])
+        sys.addaudithook(hook)
         call(1)
         list(generator())
         try:

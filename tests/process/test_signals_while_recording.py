@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from enterspan import Tracing
 from enterspan.testing import capture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from enterspan import Tracing
 
 
 class Stop(BaseException):
@@ -55,7 +56,9 @@ def whole(mine: Tracing, trace: Any) -> None:
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
 @pytest.mark.parametrize("kind", ["call", "entry", "coroutine", "generator", "result", "block"])
-def test_it_arrives_in_a_repr(kind: str, error: BaseException, arrives: Any, mine: Any) -> None:
+def test_it_arrives_in_a_repr(  # noqa: C901 - one branch for each form
+    kind: str, error: BaseException, arrives: Any, mine: Any
+) -> None:
     """Where captured arguments and results are written."""
 
     class Shown:

@@ -11,7 +11,7 @@ from enterspan.testing import capture
 
 
 @pytest.mark.parametrize(
-    ("late", "stays"),
+    "late,stays",
     [(60.0, [True, True, False, False]), (float("inf"), [True] * 4), (0, [False] * 4)],
 )
 def test_a_chain_of_late_ones_is_measured_from_the_first_end(

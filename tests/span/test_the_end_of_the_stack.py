@@ -152,7 +152,7 @@ def test_a_recursion_error_that_is_handled_loses_no_later_span(
         if listens != "tail":
             mine.add_exporter(kept)
         if listens != "exporter":
-            mine.add_tail(lambda onset: events.append(onset) or events.append, delivery="inline")
+            mine.add_tail(lambda onset, to=events: to.append(onset) or to.append, delivery="inline")
         function = form(mine)
         with mine.span("outer"):
             deeper(offset, function)
