@@ -39,18 +39,18 @@ _FUNCTION: Final = """\
         @span = @begin(@tracer, @name, {start})
         if @span is None:
             return @fn({args})
-{capture}        try:
-            @result = @fn({args})
+        try:
+{capture}            @result = @fn({args})
+{returned}            @kind = @type(@result)
+            if (@result is None or @kind is @str or @kind is @int or @kind is @bool
+                    or @kind_of(@result) is @PLAIN):
+                @end(@span)
+                return @result
+            return @settle(@tracer, @span, @result, @end)
         except @Error as @error:
             @error.__traceback__ = @error.__traceback__.tb_next
             @end(@span, @error)
             raise
-{returned}        @kind = @type(@result)
-        if (@result is None or @kind is @str or @kind is @int or @kind is @bool
-                or @kind_of(@result) is @PLAIN):
-            @end(@span)
-            return @result
-        return @settle(@tracer, @span, @result, @end)
 """
 
 _COROUTINE_LINE: Final = sys._getframe().f_lineno + 2
@@ -61,8 +61,8 @@ _COROUTINE_FUNCTION: Final = """\
         @span = @begin(@tracer, @name, {start})
         if @span is None:
             return await @fn({args})
-{capture}        try:
-            @steps = @fn({args}).__await__()
+        try:
+{capture}            @steps = @fn({args}).__await__()
             @item = @next(@steps)
         except @Stopped as @stop:
             @result = @stop.value
@@ -80,7 +80,12 @@ _COROUTINE_FUNCTION: Final = """\
                 @hide(@error)
                 @end(@span, @error)
                 raise
-{returned}        @end(@span)
+        try:
+{returned}            @end(@span)
+        except @Error as @error:
+            @put_away(@tracer, @span)
+            @end(@span, @error)
+            raise
         return @result
 """
 # The first step of a coroutine is made in the wrapper: many have no other.
@@ -92,12 +97,12 @@ _GENERATOR_FUNCTION: Final = """\
         @span = @begin(@tracer, @name, {start}, False)
         if @span is None:
             return (yield from @fn({args}))
-{capture}        @recorder = {recorder}
+        @recorder = {recorder}
         @entry = @span
         @body = @value = @error = None
         @get, @set, @reset = @tracer.get, @tracer.set, @tracer.reset
         try:
-            @steps = @fn({args})
+{capture}            @steps = @fn({args})
 """
 _GENERATOR_END: Final = """\
         except @Error as @failure:
@@ -137,7 +142,7 @@ _GIVEN_HEAD: Final = """\
         @steps = @unstarted.take()
 """
 
-_RETURNED: Final = "        @own_recorder.result(@span, @result)\n"
+_RETURNED: Final = "            @own_recorder.result(@span, @result)\n"
 _compiled: Final[dict[tuple[str, str], Any]] = {}
 _COMPILED_MOST: Final = 2_000
 """How many wrapper texts are kept compiled; functions of like signatures share one."""
@@ -270,7 +275,7 @@ def _make(flags: int, parameters: Parameters, recorder: Recorder) -> Callable[[_
         params=parameters.text,
         args=parameters.arguments,
         start=f"*@start({parameters.arguments})" if recorder.starts else "None, None",
-        capture=_capture(flags, parameters, recorder),
+        capture=_capture(parameters, recorder),
         recorder="@own_recorder" if recorder.captures_return else "None",
         returned=_RETURNED if recorder.captures_return else "",
     )
@@ -286,11 +291,11 @@ def _make(flags: int, parameters: Parameters, recorder: Recorder) -> Callable[[_
     return make
 
 
-def _capture(flags: int, parameters: Parameters, recorder: Recorder) -> str:
+def _capture(parameters: Parameters, recorder: Recorder) -> str:
     if not recorder.captured or not parameters.are_writable:
         return ""
     given = ", ".join([f"{name!r}: {name}" for name in recorder.captured])
-    indent = " " * (12 if flags & _ASYNC_GENERATOR else 8)
+    indent = " " * 12
     return f"{indent}@own_recorder.arguments(@span, {{{given}}})\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enterspan._model.clock import now_ns
 from enterspan._span.context import SUPPRESSED, span_of
+from enterspan._span.end import end_span
 from enterspan._span.invocation import (
     ENDED,
     LIVE,
@@ -86,8 +87,10 @@ def begin(  # noqa: C901, PLR0912 - the hot path, written out
             try:
                 set_ = tracer.set
                 span._token = set_(span)
-            except BaseException:
-                state.claim(span)
+            except BaseException:  # it arrived when the span was set: the caller does not get it
+                if tracer.get() is span:
+                    tracer.set(parent)
+                end_span(span, None, False)
                 raise
         elif make is StartedSpan:
             state.list_started(span)

@@ -30,8 +30,6 @@ def end_span(  # noqa: C901, PLR0912 - the hot path, written out
     tracer = state.tracer
     moment = moment or now_ns()
     try:
-        if tracer.deferred:
-            run_deferred(tracer)
         if detach:
             # The usual case of `Current.detach`, written out.
             get = tracer.get  # a call of an attribute takes longer where it is no method
@@ -44,6 +42,8 @@ def end_span(  # noqa: C901, PLR0912 - the hot path, written out
                     tracer.detach(span)
             else:
                 tracer.detach(span, error is not None)
+        if tracer.deferred:
+            run_deferred(tracer)
         if error is not None and not span._end:
             try:
                 mark(span, error, moment)
@@ -78,9 +78,14 @@ def end_span(  # noqa: C901, PLR0912 - the hot path, written out
 def run_deferred(tracer: Any) -> None:
     """Carry out deferred ends: those postponed because the stack was exhausted, innermost first."""
     deferred, tracer.deferred = tracer.deferred, []
-    for span, error, moment in deferred:
-        end_span(span, None if span._end else error, True, moment)
-        span._state.settle(moment)
+    try:
+        while deferred:
+            span, error, moment = deferred[0]
+            end_span(span, None if span._end else error, True, moment)
+            span._state.settle(moment)
+            del deferred[0]
+    finally:
+        tracer.deferred += deferred  # those for which the stack is too short again
 
 
 def mark(span: Any, error: BaseException, moment: int) -> None:

@@ -297,7 +297,7 @@ class StartedSpan(Span):
 
     def __del__(self) -> None:
         """End it as abandoned, on a thread that may do so."""
-        if not self._end:
+        if not getattr(self, "_end", 1):  # an exception may have arrived as it was made
             state = self._state
             state.tracer.collect(lambda: state.drop(self))
 
