@@ -342,11 +342,13 @@ def wrapped(subject: Any) -> Any:
 
 
 def bound_in_a_class(subject: Any) -> Any:
-    holder = type("Holder", (), {"member": subject})()
+    kind: Any = type("Holder", (), {})
+    kind.member = subject  # a property takes no name from that
+    holder = kind()
     member = holder.member
     return (
         inspect.ismethod(member),
-        member is subject,
+        member == subject,
         getattr(member, "__self__", None) is holder,
         str(inspect.signature(member)),
     )
@@ -509,7 +511,7 @@ INHERENT = [
         "pydoc takes the title from the type, and `inspect` lists the members that are traced.",
     ),
     Inherent(
-        "getfullargspec|own signature|autospec signature",
+        "getfullargspec|own signature|autospec( signature)?",
         ".*",
         "instance|async_instance|Public",
         "These look at the type of a callable object, and `__call__` is looked up there.",
@@ -540,6 +542,7 @@ def different(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, 
     ]
 
 
+@pytest.mark.filterwarnings("ignore:functools.partial will be:FutureWarning")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("subscribed", [True, False], ids=["subscribed", "not"])
 def test_every_question_is_answered_as_before(
@@ -551,7 +554,7 @@ def test_every_question_is_answered_as_before(
         with capture(mine) if subscribed else contextlib.nullcontext():
             after = {expression: answers(names, expression) for expression in ASKED}
     known = [entry for entry in INHERENT if re.fullmatch(entry.forms, form)]
-    met = set()
+    met, unknown = set(), []
     for expression, question in different(before, after):
         found = [
             entry
@@ -559,13 +562,11 @@ def test_every_question_is_answered_as_before(
             if re.fullmatch(entry.questions, question)
             and re.fullmatch(entry.expressions, expression)
         ]
-        assert found, (
-            expression,
-            question,
-            before[expression][question],
-            after[expression][question],
-        )
-        met.add(found[0])
+        met.update(found[:1])
+        if not found:
+            told = before[expression][question], after[expression][question]
+            unknown.append((expression, question, *told))
+    assert unknown == []
     assert met == set(known)
 
 
