@@ -5,6 +5,7 @@ Each method is a line or two over the parts that do it.
 
 from __future__ import annotations
 
+import weakref
 from types import MappingProxyType, ModuleType
 
 from enterspan._forms import enter as _enter
@@ -208,6 +209,13 @@ class InvocationScope(Block[Invocation]):
             exit_root(root, error if error is not None or kind is None else kind())
 
 
+_by_name: weakref.WeakValueDictionary[str, Tracing] = weakref.WeakValueDictionary()
+
+
+def _tracing_named(name: str) -> Tracing:
+    return _by_name.get(name) or Tracing(name)
+
+
 class Tracing:
     """Everything to do with tracing, in one isolated instance: `enterspan.tracing` is the default.
 
@@ -235,6 +243,11 @@ class Tracing:
         """What it is called."""
         self._tracer = Tracer(name)
         self._subscribers = Subscribers(self._tracer)
+        _by_name.setdefault(name, self)
+
+    def __reduce__(self) -> typing.Any:
+        """Pickle by name: in another process it is that process's own."""
+        return _tracing_named, (self.name,)
 
     def __repr__(self) -> str:
         """Show the name."""

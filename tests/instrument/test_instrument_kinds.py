@@ -633,3 +633,13 @@ def test_enterspan_does_not_trace_itself() -> None:
         with tracing.span("x"):
             pass
     assert names(trace) == ["x"]
+
+
+def test_a_name_of_ones_own_for_a_builtin_is_left_alone(modules: Any) -> None:
+    """It would be replaced in `builtins` too, and what records a span calls it."""
+    module = modules(uses="length = len\n")
+    with tracing.instrument("uses:length") as found, capture() as trace:
+        assert module.length("abc") == 3
+        assert found.wrapped == ()
+        assert found.skipped == {"uses:length": "enterspan needs it to record spans"}
+    assert trace.spans == []

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import inspect
 import sys
+from copy import copy, deepcopy
 from functools import partial
 from math import inf
 from operator import attrgetter
-from types import FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from wrapt import FunctionWrapper
+from wrapt import BaseObjectProxy, FunctionWrapper
 
 from enterspan._forms.enter import settle
 from enterspan._forms.frame_bootstrap import call_with, code_at, path_from
@@ -83,12 +84,60 @@ class TracedCallable(FunctionWrapper[Any, Any]):
         return self.__reduce_ex__(2)
 
     def __copy__(self) -> Any:
-        """Functions are not copied, and neither is this."""
-        return self
+        """Copy what is wrapped; functions are not copied, and neither is this then."""
+        return self._around(copy(inside(self)))
 
-    def __deepcopy__(self, memo: object) -> Any:
-        """Functions are not copied, and neither is this."""
-        return self
+    def __deepcopy__(self, memo: Any) -> Any:
+        """Copy what is wrapped; functions are not copied, and neither is this then."""
+        return self._around(deepcopy(inside(self), memo))
+
+    def _around(self, copied: Any) -> Any:
+        if copied is inside(self):
+            return self
+        made: Any = type(self)(copied, self._self_wrapper, self._self_enabled)
+        if self._self_again is not None:
+            make, (_, *options) = self._self_again
+            made._self_again = make, (copied, *options)
+        return made
+
+    def __repr__(self) -> str:
+        """Show what is wrapped."""
+        return repr(inside(self))
+
+
+class TracedObject(BaseObjectProxy[Any]):
+    """The same for a callable object that is not bound to an instance, such as a partial.
+
+    Frameworks ask its `__call__` whether it is a coroutine function.
+    """
+
+    # A base class for both would have a `__dict__` and a `__doc__` of its own.
+    _self_again = TracedCallable._self_again
+    _self_tracer = TracedCallable._self_tracer
+    _around = TracedCallable._around
+    retire = TracedCallable.retire
+    move = TracedCallable.move
+    holders = TracedCallable.holders
+    __reduce_ex__ = TracedCallable.__reduce_ex__
+    __reduce__ = TracedCallable.__reduce__
+    __copy__ = TracedCallable.__copy__
+    __deepcopy__ = TracedCallable.__deepcopy__
+    __repr__ = TracedCallable.__repr__
+
+    def __init__(self, wrapped: Any, call: Any, enabled: Any) -> None:
+        super().__init__(wrapped)
+        self._self_wrapper = call
+        self._self_enabled = enabled
+
+    @property
+    def __call__(self) -> Any:
+        """The method that is called, with a span around each call."""
+        return TracedCallable(inside(self).__call__, self._self_wrapper, self._self_enabled)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The signature: `inspect` asks the type's `__call__` otherwise, which is a property."""
+        return signature_of(self)
 
 
 class TracedFunction(TracedCallable):
@@ -129,7 +178,7 @@ class Wrapping:
         # wrapt asks at each call whether there is a subscriber. All of it is C: there is no frame.
         self._enabled: Any = tracer.recording.__len__
 
-    def wrap(self, target: Any, name: str, path: str) -> TracedCallable:
+    def wrap(self, target: Any, name: str, path: str) -> TracedCallable | TracedObject:
         """Return a callable with a span around each call, in whose place it is to be put.
 
         Args:
@@ -138,7 +187,8 @@ class Wrapping:
             path: the path of the frame between the function and its caller.
         """
         if not is_function(target):
-            return TracedCallable(target, self._call_of(None, name, path), self._enabled)
+            kind = TracedObject if is_plain_object(target) else TracedCallable
+            return kind(target, self._call_of(None, name, path), self._enabled)
         if target.__code__.co_flags & _SUSPENDED:
             known: Any = self.tracer, self._options, name, []
             call = FunctionType(call_suspended.__code__, globals(), "call_suspended", known)
@@ -228,7 +278,8 @@ def _wanted(options: Options, function: Any) -> bool | tuple[str, ...]:
 
 def is_ours(value: object) -> bool:
     """Whether something is a wrapper of this module."""
-    return type(value) is TracedFunction or type(value) is TracedCallable
+    kind = type(value)
+    return kind is TracedFunction or kind is TracedCallable or kind is TracedObject
 
 
 def original_of(value: Any) -> Any:
@@ -244,6 +295,20 @@ def is_traced_by(function: object, tracer: Tracer) -> bool:
         return function._self_again is not None and function._self_tracer is tracer  # type: ignore[attr-defined]
     cells: Any = function.__closure__ if type(function) is FunctionType else None
     return bool(cells) and is_traced(function) and any(c.cell_contents is tracer for c in cells)
+
+
+def signature_of(wrapper: Any) -> inspect.Signature:
+    """The signature of what is wrapped; AttributeError where it has none."""
+    try:
+        return inspect.signature(inside(wrapper))
+    except (TypeError, ValueError) as error:
+        raise AttributeError(str(error)) from None
+
+
+def is_plain_object(target: object) -> bool:
+    """Whether something is an object that is called by its `__call__`, and is not bound."""
+    kind = type(target)
+    return not (kind is BuiltinFunctionType or issubclass(kind, type) or hasattr(kind, "__get__"))
 
 
 def is_function(target: object) -> bool:

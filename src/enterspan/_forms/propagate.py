@@ -5,10 +5,12 @@ This module imports wrapt, and is imported when a span is propagated first.
 
 from __future__ import annotations
 
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any
 
-from wrapt import FunctionWrapper
+from wrapt import BaseObjectProxy, FunctionWrapper
 
+from enterspan._forms.callables import is_plain_object, signature_of
 from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
 from enterspan._span.context import Attachment, span_of
@@ -26,7 +28,13 @@ if TYPE_CHECKING:
 def bind(tracer: Tracer, fn: Callable[..., Any]) -> Callable[..., Any]:
     """Return a callable in which the span that is current now is current."""
     span: Span | None = span_of(tracer.entry())
-    return fn if span is None else Bound(fn, tracer, span)
+    return fn if span is None else _bound(fn, tracer, span)
+
+
+def _bound(fn: Any, tracer: Tracer, span: Span) -> Any:
+    if issubclass(type(fn), type):
+        return BoundClass(fn, tracer, span)
+    return (BoundObject if is_plain_object(fn) else Bound)(fn, tracer, span)
 
 
 class Bound(FunctionWrapper[Any, Any]):
@@ -68,16 +76,54 @@ class Bound(FunctionWrapper[Any, Any]):
         return self.__reduce_ex__(2)
 
     def __copy__(self) -> Any:
-        """Functions are not copied, and neither is this."""
-        return self
+        """Copy the callable; functions are not copied, and neither is this then."""
+        return self._around(copy(self.__wrapped__))
 
-    def __deepcopy__(self, memo: object) -> Any:
-        """Functions are not copied, and neither is this."""
-        return self
+    def __deepcopy__(self, memo: Any) -> Any:
+        """Copy the callable; functions are not copied, and neither is this then."""
+        return self._around(deepcopy(self.__wrapped__, memo))
+
+    def _around(self, copied: Any) -> Any:
+        same = copied is self.__wrapped__
+        return self if same else _bound(copied, self._self_tracer, self._self_span)
 
 
-def _arrive(tracer: Tracer, context: SpanContext, fn: Callable[..., Any]) -> Bound:
-    return Bound(fn, tracer, remote_span(tracer, context))
+class BoundClass(Bound):
+    """The same for a class."""
+
+    @property
+    def __signature__(self) -> Any:
+        """The signature: `inspect` can't find that of a wrapped class by itself."""
+        return signature_of(self)
+
+
+class BoundObject(BaseObjectProxy[Any]):
+    """The same for a callable object that is not bound to an instance, such as a partial.
+
+    Frameworks ask its `__call__` whether it is a coroutine function.
+    """
+
+    def __init__(self, wrapped: Any, tracer: Tracer, span: Span) -> None:
+        super().__init__(wrapped)
+        self._self_tracer = tracer
+        self._self_span = span
+
+    @property
+    def __call__(self) -> Any:
+        """The method that is called, with the span current in it."""
+        return Bound(self.__wrapped__.__call__, self._self_tracer, self._self_span)
+
+    _around = Bound._around
+    __signature__ = BoundClass.__signature__
+    __repr__ = Bound.__repr__
+    __reduce_ex__ = Bound.__reduce_ex__
+    __reduce__ = Bound.__reduce__
+    __copy__ = Bound.__copy__
+    __deepcopy__ = Bound.__deepcopy__
+
+
+def _arrive(tracer: Tracer, context: SpanContext, fn: Callable[..., Any]) -> Any:
+    return _bound(fn, tracer, remote_span(tracer, context))
 
 
 def _unbound(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -426,6 +426,9 @@ class Instrumentation:
             return f"it is {_kind(value)}, no function; name it to have it wrapped"
         if asked is Asked.BROADLY and is_compiled(value):
             return "it is written in C; name its module to have it wrapped"
+        home = value.__module__ if type(value) is BuiltinFunctionType else None
+        if type(home) is str and (refused := refused_module(home)) is not None:
+            return refused
         if is_looker(value):
             return "it looks at the frame that called it"
         self._claim(location, value, _span_name(location), package_of(location.module), moves)
