@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from time import perf_counter
-from types import MappingProxyType, MethodType, ModuleType
+from types import BuiltinFunctionType, MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from enterspan._forms.callables import Wrapping, is_function, original_of
