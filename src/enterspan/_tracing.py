@@ -785,6 +785,7 @@ class Tracing:
 
         It is workerd's streaming tail worker.
         """
+        import enterspan._forms.awaitables  # noqa: F401 - so that nothing is imported later
         from enterspan._pipeline.tails import TailStream, TailSubscription, check_tail
 
         check_tail(tail)
@@ -814,6 +815,7 @@ class Tracing:
             TypeError: It can't be an exporter, or a size is of the wrong type.
             ValueError: A size or the delay can't be used.
         """
+        import enterspan._forms.awaitables  # noqa: F401 - so that nothing is imported later
         from enterspan._pipeline.batches import (
             ExporterSubscription,
             check_batching,

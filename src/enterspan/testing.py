@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import enterspan._forms.awaitables  # noqa: F401 - so that nothing is imported later
 from enterspan._model.block import Block
 from enterspan._pipeline.tails import TailStream, TailSubscription
 from enterspan._span.finished import record_of

@@ -126,6 +126,9 @@ class Tracing:
 
     def __init__(self, name: str = "default") -> None: ...
 
+    def __reduce__(self) -> typing.Any:
+        """Pickle by name: in another process it is that process's own."""
+
     def __repr__(self) -> str:
         """Show the name."""
 

@@ -166,6 +166,7 @@ class LoopKit:
     no_end = staticmethod(no_end)
     outside = staticmethod(from_outside)
     Error = BaseException
+    Exhausted = RecursionError
     Foreign = (ValueError, RuntimeError, LookupError)
     Stopped = StopIteration
 

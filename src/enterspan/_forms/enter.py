@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from enterspan._forms.driver import (
     Body,
-    Unstarted,
     as_coroutine,
     as_generator,
-    awaited,
     is_started,
-    run_coroutine,
 )
 from enterspan._forms.results import (
     ASYNC_GENERATOR,
@@ -99,72 +96,14 @@ def carry(tracer: Tracer, entry: Attachment, result: Any, end: End) -> Any:
 
 def _as_awaitable(body: Body, awaitable: Any) -> Any:
     """Return a proxy of an awaitable, with a span that ends when it was awaited."""
-    kind = type(awaitable)
-    more = tuple([name for name in ("__aiter__", "__anext__") if hasattr(kind, name)])
-    if more not in _proxies:
-        _proxies[more] = _make_proxy(more)
-    made = _proxies[more](awaitable)
-    made._self_body = body
-    made._self_unstarted = Unstarted(body, awaitable)
-    return made
+    from enterspan._forms.awaitables import proxy_of  # where there is a subscriber, it is there
+
+    return proxy_of(body, awaitable)
 
 
-_proxies: Final[dict[tuple[str, ...], Any]] = {}
 _BODIES: Final[dict[str, Callable[[Body, Any], Any]]] = {
     COROUTINE: as_coroutine,
     GENERATOR: as_generator,
     ASYNC_GENERATOR: as_async_generator,
     AWAITABLE: _as_awaitable,
 }
-
-
-def _make_proxy(more: tuple[str, ...]) -> Any:
-    from copy import copy, deepcopy
-    from typing import Any
-
-    from wrapt import BaseObjectProxy
-
-    class Awaited(BaseObjectProxy[Any]):
-        _self_body: Body
-        _self_unstarted: Unstarted
-
-        def __await__(self) -> Any:
-            self._self_unstarted.take()
-            return run_coroutine(self._self_body, awaited(self.__wrapped__)).__await__()
-
-        async def __aenter__(self) -> Any:
-            self._self_unstarted.take()
-            body = self._self_body
-            only_entered = Body(body.tracer, body.span, _end_if_left, body.entry)
-            return await run_coroutine(only_entered, awaited(self.__wrapped__, "__aenter__"))
-
-        async def __aexit__(self, *failure: object) -> Any:
-            return await run_coroutine(
-                self._self_body, awaited(self.__wrapped__, "__aexit__", *failure)
-            )
-
-        def __reduce_ex__(self, protocol: Any) -> Any:
-            return self.__wrapped__.__reduce_ex__(protocol)
-
-        def __copy__(self) -> Any:
-            return copy(self.__wrapped__)
-
-        def __deepcopy__(self, memo: Any) -> Any:
-            return deepcopy(self.__wrapped__, memo)
-
-    for name in more:
-        setattr(Awaited, name, _forward(name))
-    return Awaited
-
-
-def _end_if_left(span: Span, error: BaseException | None = None) -> None:
-    """End a span if its block could not be entered."""
-    if error is not None:
-        end_span(span, error)
-
-
-def _forward(name: str) -> Any:
-    def method(self: Any, *args: Any) -> Any:
-        return getattr(self.__wrapped__, name)(*args)
-
-    return method

@@ -49,7 +49,12 @@ _FUNCTION: Final = """\
             return @settle(@tracer, @span, @result, @end)
         except @Error as @error:
             @error.__traceback__ = @error.__traceback__.tb_next
-            @end(@span, @error)
+            try:
+                @end(@span, @error)
+            except @Exhausted:  # not even for this call is there stack
+                @tracer.deferred.append((@span, @error, 0))
+                if @span._token is not None:
+                    @tracer.reset(@span._token)
             raise
 """
 

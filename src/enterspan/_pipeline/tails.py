@@ -337,7 +337,7 @@ class Stream:
     def _has_failed(
         self, error: BaseException, context: TailSpanContext, moment: int, payload: Any
     ) -> bool:
-        """Stop a tail that has raised.
+        """Stop a tail that has raised, but not for what only came through it.
 
         At the end of the stack the event is put back instead, once, to be delivered where there is
         more of it; False then.
@@ -347,8 +347,8 @@ class Stream:
             self._sequence -= 1
             self._queue.appendleft((context, moment, payload))
             return False
+        self.to.has_raised(error)  # raises what interrupts the program
         self.stop()
-        self.to.has_raised(error)
         return True
 
     def _put_aside(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:

@@ -28,8 +28,8 @@ def end_span(  # noqa: C901, PLR0912 - the hot path, written out
     """
     state = span._state
     tracer = state.tracer
-    moment = moment or now_ns()
     try:
+        moment = moment or now_ns()
         if detach:
             # The usual case of `Current.detach`, written out.
             get = tracer.get  # a call of an attribute takes longer where it is no method
@@ -72,7 +72,7 @@ def end_span(  # noqa: C901, PLR0912 - the hot path, written out
     except RecursionError:
         tracer.deferred.append((span, error, moment))
     except BaseException as failure:
-        tracer.end_failed(span, moment, failure)
+        tracer.end_failed(span, moment or now_ns(), failure)
 
 
 def run_deferred(tracer: Any) -> None:

@@ -80,7 +80,13 @@ class SpanScope(Block[Span]):
         else:
             self._span = None
         if span is not None:
-            end_span(span, error if error is not None or kind is None else kind())
+            if error is None and kind is not None:
+                error = kind()
+            try:
+                end_span(span, error)
+            except BaseException:  # one that arrived as it was called
+                end_span(span, error)
+                raise
 
     def __call__(self, function: object) -> None:
         """Refuse to be a decorator."""
