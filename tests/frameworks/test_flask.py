@@ -89,13 +89,14 @@ def test_the_route_is_the_name(mine, app, until, outcomes):
         until(lambda: len(outcomes(trace)) == 6)
     root = trace.find("GET /items/<int:number>")
     assert root.parent_span_id == client.context.span_id
-    assert [span.name for span in trace.spans if span.kind == "server"] == [
+    names = {span.name for span in trace.spans if span.kind == "server"}
+    assert names == {  # one may end as the next begins
         "GET /items/<int:number>",
         "POST /api/orders/<key>",
         "GET",
         "GET /fail",
         "GET /file",
-    ]
+    }
     assert trace.find("POST /api/orders/<key>").attributes["http.response.status_code"] == 201
     assert trace.find("GET /fail").status == "error"
     assert outcomes(trace) == ["ok"] * 6
