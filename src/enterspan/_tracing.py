@@ -245,7 +245,7 @@ class Tracing:
         self._subscribers = Subscribers(self._tracer)
         _by_name.setdefault(name, self)
 
-    def __reduce__(self) -> typing.Any:
+    def __reduce__(self) -> tuple[object, ...]:
         """Pickle by name: in another process it is that process's own."""
         return _tracing_named, (self.name,)
 

@@ -126,7 +126,7 @@ class Tracing:
 
     def __init__(self, name: str = "default") -> None: ...
 
-    def __reduce__(self) -> typing.Any:
+    def __reduce__(self) -> tuple[object, ...]:
         """Pickle by name: in another process it is that process's own."""
 
     def __repr__(self) -> str:
