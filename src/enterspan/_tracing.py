@@ -785,10 +785,10 @@ class Tracing:
 
         It is workerd's streaming tail worker.
         """
-        import enterspan._forms.awaitables  # noqa: F401 - so that nothing is imported later
         from enterspan._pipeline.tails import TailStream, TailSubscription, check_tail
 
         check_tail(tail)
+        _enter.prepare()
         if delivery not in ("background", "inline"):
             raise ValueError(f"delivery must be 'background' or 'inline', not {delivery!r}")
         made = TailSubscription(self._subscribers, tail, inline=delivery == "inline")
@@ -815,7 +815,6 @@ class Tracing:
             TypeError: It can't be an exporter, or a size is of the wrong type.
             ValueError: A size or the delay can't be used.
         """
-        import enterspan._forms.awaitables  # noqa: F401 - so that nothing is imported later
         from enterspan._pipeline.batches import (
             ExporterSubscription,
             check_batching,
@@ -823,6 +822,7 @@ class Tracing:
         )
 
         check_exporter(exporter)
+        _enter.prepare()
         check_batching(max_queue, max_batch, delay)
         made = ExporterSubscription(self._subscribers, exporter, max_queue, max_batch, delay)
         self._subscribers.add_exporter(made)

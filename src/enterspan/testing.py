@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import enterspan._forms.awaitables  # noqa: F401 - so that nothing is imported later
+from enterspan._forms.enter import prepare
 from enterspan._model.block import Block
 from enterspan._pipeline.tails import TailStream, TailSubscription
 from enterspan._span.finished import record_of
@@ -122,6 +122,7 @@ class _Recording:
 
     def __init__(self, tracing: Tracing) -> None:
         self._tracer = tracing._tracer
+        prepare()
         self._subscribers = tracing._subscribers
         self.trace = Trace(self._tracer.sweep)
         self._is_open = True

@@ -94,11 +94,17 @@ def carry(tracer: Tracer, entry: Attachment, result: Any, end: End) -> Any:
     return _BODIES[kind](Body(tracer, None, end, entry), result)
 
 
+def prepare() -> None:
+    """Import what a span may need as it ends: while spans are recorded, nothing is imported."""
+    from enterspan._forms.awaitables import proxy_of
+
+    _BODIES[AWAITABLE] = proxy_of
+
+
 def _as_awaitable(body: Body, awaitable: Any) -> Any:
     """Return a proxy of an awaitable, with a span that ends when it was awaited."""
-    from enterspan._forms.awaitables import proxy_of  # where there is a subscriber, it is there
-
-    return proxy_of(body, awaitable)
+    prepare()
+    return _BODIES[AWAITABLE](body, awaitable)
 
 
 _BODIES: Final[dict[str, Callable[[Body, Any], Any]]] = {
