@@ -6,15 +6,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExportResult
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-
 from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData
 from enterspan.exporters._opentelemetry import ExportError, uninstrumented
+
+try:
+    from opentelemetry import trace
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import Event, ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExportResult
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+except ImportError as error:
+    raise ImportError(
+        "enterspan.exporters.otel needs the OpenTelemetry SDK: pip install opentelemetry-sdk"
+    ) from error
 
 __all__ = ["ExportError", "OTelExporter"]
 
