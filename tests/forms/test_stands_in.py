@@ -709,3 +709,18 @@ def test_propagate_records_nothing_and_is_under_its_span(subjects: Any, mine: An
             assert mine.current_span() is not above
     assert len(trace.spans) == 2
     assert seen == [mine.current_span()]  # it had ended by then
+
+
+@pytest.mark.parametrize("form", ["traced", "propagate"])
+def test_annotations_are_those_of_the_original_after_the_class_was_asked(
+    subjects: Any, mine: Any, form: str
+) -> None:
+    """Python gives a class an empty dictionary of its own when it is asked for annotations."""
+    with FORMS[form](mine, subjects) as names:
+        for name in ("instance", "part", "cached", "plain"):
+            kind = type(names[name])
+            if kind.__module__.startswith("enterspan"):
+                inspect.get_annotations(kind)
+                kind.__annotations__
+        assert typing.get_type_hints(names["cached"])["a"] is int
+        assert str(inspect.signature(names["cached"])).startswith("(a: int")

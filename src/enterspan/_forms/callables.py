@@ -39,6 +39,21 @@ _SUSPENDED: Final = (
 )
 
 
+_annotations: Final[Any] = next(
+    vars(kind)["__annotations__"]
+    for kind in FunctionWrapper.__mro__
+    if "__annotations__" in vars(kind)
+)
+
+
+def without_annotations(kind: type) -> None:
+    """Have a class of wrappers keep no annotations of its own, which would hide what is wrapped.
+
+    Where a class has none, Python makes an empty dictionary when it is asked for them.
+    """
+    type.__setattr__(kind, "__annotations__", _annotations)
+
+
 class TracedCallable(FunctionWrapper[Any, Any]):
     """Any callable with a span around each call; in all else the callable itself."""
 
@@ -163,6 +178,10 @@ if _c_wrapped is not None:  # wrapt's own code in Python would need the attribut
         lambda self: delattr(inside(self), "__wrapped__"),
     )
     type.__setattr__(TracedFunction, "__wrapped__", _of_function)
+
+
+for _kind in (TracedCallable, TracedObject, TracedFunction):
+    without_annotations(_kind)
 
 
 class Wrapping:

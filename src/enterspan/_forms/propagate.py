@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wrapt import BaseObjectProxy, FunctionWrapper
 
-from enterspan._forms.callables import is_plain_object, signature_of
+from enterspan._forms.callables import is_plain_object, signature_of, without_annotations
 from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
 from enterspan._span.context import Attachment, span_of
@@ -120,6 +120,10 @@ class BoundObject(BaseObjectProxy[Any]):
     __reduce__ = Bound.__reduce__
     __copy__ = Bound.__copy__
     __deepcopy__ = Bound.__deepcopy__
+
+
+for _kind in (Bound, BoundClass, BoundObject):
+    without_annotations(_kind)
 
 
 def _arrive(tracer: Tracer, context: SpanContext, fn: Callable[..., Any]) -> Any:
