@@ -175,3 +175,39 @@ def test_a_recursion_error_that_is_handled_loses_no_later_span(
                 assert kinds.count("spanOpen") == kinds.count("spanClose")
                 assert kinds.index("outcome") == len(kinds) - 1
                 assert [event.sequence for event in stream] == list(range(len(stream)))
+
+
+@pytest.mark.parametrize("kind", ["generator", "coroutine"])
+def test_a_recursion_of_bodies_reaches_what_the_limits_say(kind: str, script: Any) -> None:
+    """Whatever Python's own limit is; docs/limits.md has the number."""
+    done = script(
+        f"""
+        import sys
+        from enterspan import tracing
+        from enterspan.testing import capture
+
+        sys.setrecursionlimit(20_000)
+
+        @tracing.traced
+        def generator(level):
+            if level:
+                yield from generator(level - 1)
+            yield level
+
+        @tracing.traced
+        async def coroutine(level):
+            if level:
+                await coroutine(level - 1)
+
+        with capture() as trace:
+            if {kind!r} == "generator":
+                assert list(generator(600))[-1] == 600
+            else:
+                try:
+                    coroutine(600).send(None)
+                except StopIteration:
+                    pass
+        print(len(trace.spans))
+        """
+    )
+    assert done.stdout == "601\n", done.stderr
