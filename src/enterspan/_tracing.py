@@ -99,7 +99,7 @@ _MAX_QUEUE: Final = 65_536
 _MAX_BATCH: Final = 512
 _DELAY: Final = 1.0
 _TIMEOUT: Final = 30.0
-"""Seconds that `flush` and `shutdown` take at most unless they are told otherwise."""
+"""The default timeout of `flush` and `shutdown`, in seconds."""
 _OUTCOME_BYTES: Final = 256
 
 

@@ -79,8 +79,9 @@ def run_deferred(tracer: Any) -> None:
     """Carry out deferred ends: those postponed because the stack was exhausted, innermost first."""
     deferred, tracer.deferred = tracer.deferred, []
     try:
-        while deferred:
+        while deferred and not tracer.deferred:  # else one was put back: no other has more stack
             span, error, moment = deferred[0]
+            moment = moment or now_ns()
             end_span(span, None if span._end else error, True, moment)
             span._state.settle(moment)
             del deferred[0]
