@@ -12,6 +12,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from trace_lines import at, event, hex_id, span
 
 from enterspan import Tracing, cli
 from enterspan._recording.assemble import read_recording
@@ -20,47 +21,6 @@ from enterspan._view.notes import notes_of
 from enterspan._view.tree import tree_lines
 from enterspan.events import FetchEventInfo, FetchResponseInfo
 from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail
-
-MS = 1_000_000
-TRACE = "ab" * 16
-
-
-def at(milliseconds):
-    return 1_700_000_000_000_000_000 + int(milliseconds * MS)
-
-
-def hex_id(text):
-    """A span id for a short name."""
-    return text and f"{int.from_bytes(text.encode(), 'big'):016x}"
-
-
-def span(name, span_id, parent=None, start=0, end=1, invocation="i", **changed):
-    """A finished span's line."""
-    wire = {
-        "type": "span",
-        "name": name,
-        "traceId": TRACE,
-        "spanId": hex_id(span_id),
-        "parentSpanId": hex_id(parent),
-        "startNs": at(start),
-        "endNs": at(end),
-        "attributes": {},
-        "events": [],
-        "outcome": "ok",
-        "invocationId": hex_id(invocation),
-    }
-    return {**wire, **changed}
-
-
-def event(kind, span_id, time=0, invocation="r", **fields):
-    """A live event's line."""
-    return {
-        "invocationId": hex_id(invocation),
-        "spanContext": {"traceId": TRACE, "spanId": hex_id(span_id), "traceFlags": None},
-        "timestamp": at(time),
-        "sequence": 0,
-        "event": {"type": kind, **fields},
-    }
 
 
 def onset(name="main", span_id="r", parent=None, time=0, info=None, attributes=()):
