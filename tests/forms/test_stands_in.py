@@ -724,3 +724,18 @@ def test_annotations_are_those_of_the_original_after_the_class_was_asked(
                 kind.__annotations__
         assert typing.get_type_hints(names["cached"])["a"] is int
         assert str(inspect.signature(names["cached"])).startswith("(a: int")
+
+
+@pytest.mark.parametrize("form", ["traced", "entrypoint", "propagate"])
+def test_an_object_is_called_by_its_type(mine: Any, form: str) -> None:
+    """As Python calls it: an attribute `__call__` of the object itself is no matter."""
+
+    class Shadowed:
+        def __init__(self) -> None:
+            self.__call__ = lambda: "object"
+
+        def __call__(self) -> str:
+            return "type"
+
+    with capture(mine), mine.span("above"):
+        assert getattr(mine, form)(Shadowed())() == "type"

@@ -213,3 +213,36 @@ def test_at_each_call_of_ours_it_comes_out_and_what_is_current_is_right(  # noqa
                 assert not mine.current_span().is_traced
                 assert [e.event.type for e in trace.events][-1] == "outcome"
         assert number > 10
+
+
+@pytest.mark.parametrize("form", ["propagate", "use_span", "generator", "invocation"])
+def test_what_arrives_as_an_entry_is_set_leaves_what_was_current(form: str, mine: Any) -> None:
+    """Between the `set` of a context variable and the assignment of its token."""
+
+    @mine.traced
+    def generator() -> Any:
+        yield
+
+    with capture(mine), mine.span("outer"):
+        propagated = mine.propagate(lambda: 1)
+        other = mine.start_span("other")
+        suspended = generator()
+        with mine.span("inner") as inner:
+            run = {
+                "propagate": propagated,
+                "use_span": lambda: mine.use_span(other).__enter__(),
+                "generator": lambda: list(suspended),
+                "invocation": lambda: mine.invocation("job").__enter__(),
+            }[form]
+            real = mine._tracer.set
+
+            def interrupted(entry: Any) -> Any:
+                mine._tracer.set = real
+                real(entry)
+                raise Stop
+
+            mine._tracer.set = interrupted
+            with pytest.raises(Stop):
+                run()
+            assert mine.current_span() is inner
+        other.end()

@@ -110,8 +110,23 @@ def coroutine(mine: Tracing) -> Any:
     return lambda level: down(level).send(None)
 
 
+def left_open(mine: Tracing) -> Any:
+    def down(level: int) -> Any:
+        return mine.start_active_span("left", lambda span: down(level + 1))
+
+    return down
+
+
+def given_to(mine: Tracing) -> Any:
+    def down(level: int) -> Any:
+        return mine.enter_span("given", lambda span: down(level + 1))
+
+    return down
+
+
 FORMS = [
     call,
+    given_to,
     captured,
     leaves,
     captured_results,
@@ -211,3 +226,31 @@ def test_a_recursion_of_bodies_reaches_what_the_limits_say(kind: str, script: An
         """
     )
     assert done.stdout == "601\n", done.stderr
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_span_that_the_caller_ends_is_not_left_current(shallow: None) -> None:
+    """`start_active_span` leaves the span open, and what is current as it was."""
+    for offset in range(30):
+        mine = Tracing("stack")
+        mine.add_exporter(Kept())
+        with mine.span("outer"):
+            deeper(offset, left_open(mine))
+            assert mine.current_span().name == "outer"
+        mine.shutdown(10)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_background_tail_gets_every_close(shallow: None) -> None:
+    """An event is queued even if there is no stack to wake the worker."""
+    for offset in range(0, 30, 2):
+        mine, events = Tracing("stack"), []
+        mine.add_tail(lambda onset, to=events: to.append(onset) or to.append)
+        with mine.span("outer"):
+            deeper(offset, plain_block(mine))
+        with mine.span("next"):
+            pass
+        mine.shutdown(10)
+        kinds = [event.event.type for event in events]
+        assert kinds.count("spanOpen") == kinds.count("spanClose")
+        assert kinds.count("onset") == kinds.count("outcome") == 2

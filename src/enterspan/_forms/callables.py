@@ -147,7 +147,7 @@ class TracedObject(BaseObjectProxy[Any]):
     @property
     def __call__(self) -> Any:
         """The method that is called, with a span around each call."""
-        return TracedCallable(inside(self).__call__, self._self_wrapper, self._self_enabled)
+        return TracedCallable(call_of(inside(self)), self._self_wrapper, self._self_enabled)
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -328,6 +328,17 @@ def is_plain_object(target: object) -> bool:
     """Whether something is an object that is called by its `__call__`, and is not bound."""
     kind = type(target)
     return not (kind is BuiltinFunctionType or issubclass(kind, type) or hasattr(kind, "__get__"))
+
+
+def call_of(target: Any) -> Any:
+    """What a call of an object calls: its type's `__call__`, whatever the object itself has."""
+    kind = type(target)
+    for each in kind.__mro__:
+        if "__call__" in vars(each):
+            found = vars(each)["__call__"]
+            bind = getattr(type(found), "__get__", None)
+            return found if bind is None else bind(found, target, kind)
+    return target.__call__
 
 
 def is_function(target: object) -> bool:

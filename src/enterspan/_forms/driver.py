@@ -99,10 +99,11 @@ def _throw(steps: Any, error: BaseException) -> Any:
 # recorder has got the result; an exception is left to the text around it.
 LOOP_LINE: Final = sys._getframe().f_lineno + 2
 LOOP: Final = """\
-            @token = None
+            @token = @before = None
             try:
                 while True:
                     try:
+                        @before = @get()
                         @token = @set(@entry)
                         if @error is not None:
                             @item = @throw(@steps, @error)
@@ -142,7 +143,7 @@ LOOP: Final = """\
                 if @token is not None:
                     @tracer.undo(@token)
                 elif @get() is @entry:
-                    @set(None)  # it arrived between the call of `set` and its assignment
+                    @set(@before)  # it arrived between the call of `set` and its assignment
                 raise
 """
 _DRIVE: Final = """\

@@ -50,7 +50,14 @@ def enter(
     try:
         result = callback(given, *args, **kwargs)
     except BaseException as error:
-        end(span, error)
+        try:
+            end(span, error)
+        except RecursionError:  # not even for this call is there stack
+            if end is not leave_open:
+                tracer.deferred.append((span, error, 0))
+            if span._token is not None:
+                tracer.reset(span._token)
+                span._token = None
         raise
     if kind_of(result) is PLAIN:
         end(span, None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wrapt import BaseObjectProxy, FunctionWrapper
 
-from enterspan._forms.callables import is_plain_object, signature_of, without_annotations
+from enterspan._forms.callables import call_of, is_plain_object, signature_of, without_annotations
 from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
 from enterspan._span.context import Attachment, span_of
@@ -111,7 +111,7 @@ class BoundObject(BaseObjectProxy[Any]):
     @property
     def __call__(self) -> Any:
         """The method that is called, with the span current in it."""
-        return Bound(self.__wrapped__.__call__, self._self_tracer, self._self_span)
+        return Bound(call_of(self.__wrapped__), self._self_tracer, self._self_span)
 
     _around = Bound._around
     __signature__ = BoundClass.__signature__

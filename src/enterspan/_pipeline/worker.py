@@ -141,8 +141,11 @@ class Worker:
     def put(self, item: Any) -> None:
         """Queue an item."""
         self.queue.append(item)
-        if self._prompt and not self._wake.is_rung:
-            self.wake()
+        try:
+            if self._prompt and not self._wake.is_rung:
+                self.wake()
+        except RecursionError:  # it is queued; what comes next wakes the worker
+            return
 
     def wake(self) -> None:
         """Let the worker look at its queue now."""

@@ -110,7 +110,13 @@ class Current:
 
     def attach(self, entry: Any) -> None:
         """Make *entry* current."""
-        entry._token = self.set(entry)
+        before = self.get()
+        try:
+            entry._token = self.set(entry)
+        except BaseException:  # it arrived when the entry was set
+            if self.get() is entry:
+                self.set(before)
+            raise
 
     def detach(self, entry: Any, unwinding: bool = False) -> None:
         """Make current what was current before *entry*, wherever and in whatever order.
@@ -139,9 +145,11 @@ class Current:
         entry._token = None
 
     def undo(self, token: Any, entry: Any = None) -> None:
-        """Undo a `set`, in whatever context this is; never raises."""
+        """Undo a `set`, in whatever context this is; raises RecursionError and nothing else."""
         try:
             self.reset(token)
+        except RecursionError:  # a RuntimeError, too; nothing was undone
+            raise
         except (LookupError, RuntimeError):
             return  # it was unset in between, or is undone already
         except ValueError:  # set in another context

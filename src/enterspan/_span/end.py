@@ -86,7 +86,7 @@ def run_deferred(tracer: Any) -> None:
             span._state.settle(moment)
             del deferred[0]
     finally:
-        tracer.deferred += deferred  # those for which the stack is too short again
+        tracer.deferred.extend(deferred)  # those for which the stack is too short again
 
 
 def mark(span: Any, error: BaseException, moment: int) -> None:
