@@ -42,6 +42,8 @@ def main(arguments: list[str]) -> int:
     if "--" in arguments:
         at = arguments.index("--")
         names, given = arguments[:at], arguments[at + 1 :]
+    if given is not None:
+        given = [str(Path(each).resolve()) if Path(each).exists() else each for each in given]
     failed = False
     for name in names or [name for name in SUITES if is_installed(name)]:
         failed = not compare(name, given or SUITES[name]) or failed
@@ -103,6 +105,7 @@ def run(suite: list[str], targets: str) -> dict[str, Any]:
                 "OTHERS_OUTPUT": str(output),
                 "OTHERS_TARGETS": targets,
             },
+            cwd=folder,  # pytest reads the conftest.py of a folder `tests` where it is started
             stdout=subprocess.DEVNULL,
             check=False,
         )

@@ -313,10 +313,10 @@ def test_hostile_texts_are_shown_and_never_run(opened):
             {"name": "exception", "timestampNs": 1_700_000_000_000_000_000, "attributes": failure},
             {"name": text, "timestampNs": 1_700_000_000_000_000_000, "attributes": {text: text}},
         ]
-        links = [{"traceId": text, "spanId": text, "attributes": {text: text}}]
+        links = [{"traceId": "cd" * 16, "spanId": "f" * 16, "attributes": {text: text}}]
         fields = {"attributes": {text: text, "list": [text, {text: text}]}, "events": events}
         spans.append(span(text, number, None, 0, number, links=links, kind=text, **fields))
-        spans[-1].update(outcome=text, traceId=text, invocationId=text)
+        spans[-1].update(outcome=text, invocationId=text)
     page = opened(spans)
     shown = names(page)
     assert shown[0] == HOSTILE[0]
