@@ -8,6 +8,7 @@ import pdb  # noqa: T100 - it is what is tried
 import pickle
 import subprocess
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -38,11 +39,15 @@ def debugged(module: Any, commands: str, instrumented: bool) -> list[str]:
     debugger = pdb.Pdb(stdin=io.StringIO(commands), stdout=output, nosigint=True, readrc=False)
     debugger.use_rawinput = False
     scope = {"tools": module}
-    if instrumented:
-        with tracing.instrument("tools"), capture():
+    before = sys.gettrace()  # pdb takes it off for good, and coverage would see no more
+    try:
+        with ExitStack() as stack:
+            if instrumented:
+                stack.enter_context(tracing.instrument("tools"))
+                stack.enter_context(capture())
             debugger.run("tools.price(3); tools.Cart().add('tea')", scope, scope)
-    else:
-        debugger.run("tools.price(3); tools.Cart().add('tea')", scope, scope)
+    finally:
+        sys.settrace(before)
     lines = [line.replace("(Pdb) ", "") for line in output.getvalue().splitlines()]
     return [
         line
