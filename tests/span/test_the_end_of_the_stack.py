@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -139,8 +140,9 @@ FORMS = [
 
 
 @pytest.fixture
-def shallow() -> Iterator[None]:
-    """A stack that is soon at its end."""
+def shallow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A stack that is soon at its end; finalizers have none left either, nor has pytest's hook."""
+    monkeypatch.setattr(sys, "unraisablehook", deque[object](maxlen=0).append)
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(400)
     yield
@@ -155,7 +157,6 @@ def deeper(offset: int, function: Callable[[int], Any]) -> None:
         function(0)
 
 
-@pytest.mark.filterwarnings("ignore")  # finalizers have no stack either
 @pytest.mark.parametrize("listens", ["exporter", "tail", "both"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_recursion_error_that_is_handled_loses_no_later_span(
@@ -228,7 +229,6 @@ def test_a_recursion_of_bodies_reaches_what_the_limits_say(kind: str, script: An
     assert done.stdout == "601\n", done.stderr
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_span_that_the_caller_ends_is_not_left_current(shallow: None) -> None:
     """`start_active_span` leaves the span open, and what is current as it was."""
     for offset in range(30):
@@ -240,7 +240,6 @@ def test_a_span_that_the_caller_ends_is_not_left_current(shallow: None) -> None:
         mine.shutdown(10)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_background_tail_gets_every_close(shallow: None) -> None:
     """An event is queued even if there is no stack to wake the worker."""
     for offset in range(0, 30, 2):
