@@ -28,6 +28,7 @@ from enterspan._model.interrupts import is_interrupt
 from enterspan._model.late import Late
 from enterspan._model.values import (
     DEFAULT_LIMITS,
+    EASY_NAME,
     AttributeValue,
     Limits,
     clean_all,
@@ -98,6 +99,7 @@ _UNSET: Any = object()
 _MAX_QUEUE: Final = 65_536
 _MAX_BATCH: Final = 512
 _DELAY: Final = 1.0
+_MAX_BYTES: Final = 64 * 1024 * 1024
 _TIMEOUT: Final = 30.0
 """The default timeout of `flush` and `shutdown`, in seconds."""
 _OUTCOME_BYTES: Final = 256
@@ -358,7 +360,9 @@ class Tracing:
                 return _NO_SCOPE
             scope = SpanScope()
             scope._tracer = tracer
-            scope._name = name if type(name) is str else _text(name, tracer)
+            if type(name) is not str or len(name) > EASY_NAME:
+                name = _text(name, tracer)
+            scope._name = name
             scope._span = scope._details = None
             scope._links = ()
             if attributes is None and (not more or _is_easy(more, tracer)):
@@ -802,6 +806,7 @@ class Tracing:
         max_queue: int = _MAX_QUEUE,
         max_batch: int = _MAX_BATCH,
         delay: float = _DELAY,
+        max_bytes: int = _MAX_BYTES,
     ) -> subscription.Subscription:
         """Subscribe an exporter of finished spans, which it gets in batches on a worker thread.
 
@@ -810,6 +815,8 @@ class Tracing:
             max_queue: Spans that may wait; what exceeds it is counted as dropped.
             max_batch: Spans in a batch, at most.
             delay: Seconds that a batch waits, at most.
+            max_bytes: Bytes of memory that spans may take while they wait and while they are being
+                exported; likewise.
 
         Raises:
             TypeError: It can't be an exporter, or a size is of the wrong type.
@@ -823,8 +830,10 @@ class Tracing:
 
         check_exporter(exporter)
         _enter.prepare()
-        check_batching(max_queue, max_batch, delay)
-        made = ExporterSubscription(self._subscribers, exporter, max_queue, max_batch, delay)
+        check_batching(max_queue, max_batch, delay, max_bytes)
+        made = ExporterSubscription(
+            self._subscribers, exporter, max_queue, max_batch, delay, max_bytes
+        )
         self._subscribers.add_exporter(made)
         return made
 
@@ -1044,7 +1053,7 @@ def _has(thing: object, method: str) -> bool:
 
 
 def _text(name: object, tracer: Tracer) -> str:
-    if type(name) is str:
+    if type(name) is str and len(name) <= EASY_NAME:
         return name
     return tracer.suppressed(clean_text, name, tracer.limits.name_bytes)
 

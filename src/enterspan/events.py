@@ -17,7 +17,14 @@ from types import MappingProxyType
 
 from enterspan._model.frozen import frozen, twin
 from enterspan._model.late import Late
-from enterspan._model.values import INT_MAX, INT_MIN, AttributeValue, clean_text, safe_repr
+from enterspan._model.values import (
+    DEFAULT_LIMITS,
+    INT_MAX,
+    INT_MIN,
+    AttributeValue,
+    clean_text,
+    safe_repr,
+)
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -77,7 +84,11 @@ else:
 
 @frozen
 class FetchEventInfo:
-    """An HTTP request: its method, its URL and its headers as pairs of name and value."""
+    """An HTTP request: its method, its URL and its headers as pairs of name and value.
+
+    As in every info, a text of more than 16 KiB is cut where the info is made; so are headers after
+    the first 128, or after 64 KiB.
+    """
 
     method: str
     url: str
@@ -87,7 +98,8 @@ class FetchEventInfo:
         """Turn headers given as a mapping or a list into a tuple of pairs."""
         headers: Any = self.headers
         pairs: Iterable[Any] = headers.items() if hasattr(headers, "items") else headers
-        _set(self, "headers", tuple([(name, value) for name, value in pairs]))
+        _cut(self, "method", "url")
+        _set(self, "headers", _cut_headers(pairs))
 
     @property
     def type(self) -> typing.Literal["fetch"]:
@@ -111,6 +123,10 @@ class RpcEventInfo:
 
     method: str
 
+    def __post_init__(self) -> None:
+        """Cut an oversized text."""
+        _cut(self, "method")
+
     @property
     def type(self) -> typing.Literal["rpc"]:
         """The wire name."""
@@ -125,8 +141,9 @@ class ScheduledEventInfo:
     cron: str
 
     def __post_init__(self) -> None:
-        """Refuse a time without a zone."""
+        """Refuse a time without a zone, and cut an oversized text."""
         _needs_zone(self.scheduled_time, "scheduled_time")
+        _cut(self, "cron")
 
     @property
     def type(self) -> typing.Literal["scheduled"]:
@@ -157,6 +174,10 @@ class QueueEventInfo:
     queue_name: str
     batch_size: int
 
+    def __post_init__(self) -> None:
+        """Cut an oversized text."""
+        _cut(self, "queue_name")
+
     @property
     def type(self) -> typing.Literal["queue"]:
         """The wire name."""
@@ -170,6 +191,10 @@ class EmailEventInfo:
     mail_from: str
     rcpt_to: str
     raw_size: int
+
+    def __post_init__(self) -> None:
+        """Cut oversized texts."""
+        _cut(self, "mail_from", "rcpt_to")
 
     @property
     def type(self) -> typing.Literal["email"]:
@@ -216,6 +241,10 @@ class TestEventInfo:
 
     name: str
 
+    def __post_init__(self) -> None:
+        """Cut an oversized text."""
+        _cut(self, "name")
+
     @property
     def type(self) -> typing.Literal["test"]:
         """The wire name."""
@@ -227,6 +256,10 @@ class CustomEventInfo:
     """Anything else."""
 
     name: str = ""
+
+    def __post_init__(self) -> None:
+        """Cut an oversized text."""
+        _cut(self, "name")
 
     @property
     def type(self) -> typing.Literal["custom"]:
@@ -490,6 +523,8 @@ class TailEvent(Generic[_E]):
         }
 
 
+_SHORT: Final = DEFAULT_LIMITS.value_bytes // 4
+"""A text of so many characters is within the limit of a value, in any script."""
 _FOREIGN_BYTES: Final = 262_144
 """How much of an info is written: as much as of a log."""
 _FOREIGN_DEPTH: Final = 12
@@ -614,6 +649,35 @@ def _camel(name: str) -> str:
 def _set(value: Any, name: str, new: object) -> None:
     """Replace a field while the value is being made."""
     type(value)._twin.__dict__[name].__set__(value, new)
+
+
+def _cut(info: Any, *names: str) -> None:
+    """Cut the texts of an info that are over the limit of a value."""
+    for name in names:
+        value = getattr(info, name)
+        if issubclass(type(value), str) and (type(value) is not str or len(value) > _SHORT):
+            _set(info, name, clean_text(value, DEFAULT_LIMITS.value_bytes))
+
+
+def _cut_headers(pairs: Iterable[Any]) -> tuple[tuple[Any, Any], ...]:
+    """Cut headers: each, their number, and all of them together."""
+    kept: list[tuple[Any, Any]] = []
+    left = DEFAULT_LIMITS.span_bytes
+    for name, value in pairs:
+        texts = [_cut_header(name, left), _cut_header(value, left)]
+        left -= sum([len(text) for text in texts if type(text) is str or type(text) is bytes])
+        if left < 0 or len(kept) >= DEFAULT_LIMITS.attributes:
+            break
+        kept.append((texts[0], texts[1]))
+    return tuple(kept)
+
+
+def _cut_header(text: Any, left: int) -> Any:
+    limit = max(min(DEFAULT_LIMITS.value_bytes, left), 0)
+    kind = type(text)
+    if issubclass(kind, str):
+        return text if kind is str and len(text) <= _SHORT else clean_text(text, limit)
+    return text[:limit] if kind is bytes else text
 
 
 def _needs_zone(time: Any, name: str) -> None:

@@ -12,7 +12,7 @@ from enterspan._forms.recorder import Recorder, ask
 from enterspan._model.carriers import extract_context
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.frozen import frozen
-from enterspan._model.ids import SpanContext, parse_traceparent
+from enterspan._model.ids import SpanContext, bounded, parse_traceparent
 from enterspan._model.values import cut, safe_repr
 from enterspan._span.details import Details, first_attributes
 from enterspan._span.invocation import exit_root
@@ -173,7 +173,7 @@ def parent_context(parent: object) -> SpanContext | None:
     if isinstance(parent, Span):
         parent = parent.context
     if isinstance(parent, SpanContext):
-        return parent if parent.is_valid else None
+        return bounded(parent) if parent.is_valid else None
     if isinstance(parent, str):
         return parse_traceparent(parent)
     return None if parent is None else extract_context(parent)

@@ -1,7 +1,7 @@
 """Exceptions: what they mean for a span, how they are described, and that each is recorded once.
 
 An exception that passes through ten spans is one event, on the innermost. Nothing is written on the
-exception to remember that, and nothing is kept alive by it.
+exception to remember that, and neither it nor its traceback is kept alive.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import weakref
 
 from enterspan._model.classes import full_name_of, module_of, mro_of, name_of
-from enterspan._model.clock import now_ns
 from enterspan._model.frozen import frozen
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.values import cut, safe_str
@@ -198,49 +197,38 @@ def _members(exception: BaseException, limits: Limits, depth: int) -> list[str]:
     return lines
 
 
-class _Seen:
-    """An exception that was recorded, and what is needed to know it again."""
+_namespace_of: Any = BaseException.__dict__["__dict__"].__get__
 
-    __slots__ = ("description", "identity", "moment", "outcome", "reference", "where")
+
+class _Seen:
+    """An exception that was recorded, and what is needed to know it again.
+
+    Builtin exceptions can't be referred to weakly, and a new one may lie at the address of an old
+    one. So the (usually empty) dict of its attributes is held, which no other exception has.
+    """
+
+    __slots__ = ("_namespace", "_reference", "description", "identity", "outcome")
 
     def __init__(self, exception: BaseException, outcome: str, description: str) -> None:
         self.outcome = outcome
         self.description = description
-        self.moment = now_ns()
         self.identity = id(exception)
-        self.reference: Any = None
-        self.where: tuple[int, int, int] | None = None
+        self._reference: Any = None
+        self._namespace: Any = None
         try:
-            self.reference = weakref.ref(exception)
+            self._reference = weakref.ref(exception)
         except TypeError:  # a builtin exception
-            if exception.__traceback__ is not None:
-                self.where = _position(exception.__traceback__)
+            self._namespace = _namespace_of(exception)
 
-    def is_same(self, exception: BaseException, since: int) -> bool:
-        """Whether this is the exception at its address, which leaves a span begun at *since*."""
-        if self.reference is not None:
-            return self.reference() is exception
-        if self.where is None:  # recorded before it was raised
-            return since < self.moment
-        traceback = exception.__traceback__
-        if since >= self.moment and traceback is not None:
-            # The span was not open yet, so its own entry, the newest, can't be the one that was
-            # seen: it is that of a new exception, at the address of the old one.
-            traceback = traceback.tb_next
-        while traceback is not None:
-            if _position(traceback) == self.where:
-                return True
-            traceback = traceback.tb_next
-        return False
+    def is_same(self, exception: BaseException) -> bool:
+        """Whether this is the exception at its address."""
+        if self._reference is not None:
+            return self._reference() is exception
+        return self._namespace is _namespace_of(exception)
 
 
 class SeenExceptions:
-    """The exceptions that have been recorded in an invocation, to record each once.
-
-    Builtin exceptions can't be referred to weakly. One is known by its address together with a
-    traceback entry, by address and instruction, that it had when it was recorded: an exception with
-    the same entry has left the same span, which would have recorded it.
-    """
+    """The exceptions that have been recorded in an invocation, to record each once."""
 
     __slots__ = ("_seen",)
 
@@ -257,14 +245,10 @@ class SeenExceptions:
         """Forget an exception that could not be recorded after all."""
         self._seen = [seen for seen in self._seen if seen.identity != id(exception)]
 
-    def find(self, exception: BaseException, since: int) -> _Seen | None:
-        """Return what was recorded of this exception, which leaves a span that began at *since*."""
+    def find(self, exception: BaseException) -> _Seen | None:
+        """Return what was recorded of this exception."""
         identity = id(exception)
         for seen in reversed(self._seen):
-            if seen.identity == identity and seen.is_same(exception, since):
+            if seen.identity == identity and seen.is_same(exception):
                 return seen
         return None
-
-
-def _position(traceback: TracebackType) -> tuple[int, int, int]:
-    return id(traceback), id(traceback.tb_frame.f_code), traceback.tb_lasti

@@ -71,6 +71,19 @@ class SpanContext:
         )
 
 
+def bounded(context: SpanContext) -> SpanContext:
+    """Return a context whose `tracestate` is no longer than W3C asks to propagate."""
+    if len(context.trace_state) <= _TRACESTATE_CHARACTERS:
+        return context
+    return make_context(
+        context.trace_id,
+        context.span_id,
+        context.trace_flags,
+        parse_tracestate([context.trace_state]),
+        context.is_remote,
+    )
+
+
 _SpanContext = twin(SpanContext)
 _new: Any = object.__new__
 

@@ -29,6 +29,11 @@ EASY_KEY: Final = 64
 """An ASCII key up to this length needs no look at the limits."""
 EASY_TEXT: Final = 256
 """An ASCII text up to this length needs no look at the limits."""
+_NUMBERS: Final = frozenset({bool, int, float})
+EASY_ATTRIBUTES: Final = 32
+"""So many easy attributes need no look at the limits, nor at what a span weighs: see `weights`."""
+EASY_NAME: Final = 256
+"""A name of a span up to this length needs no look at the limits while the span is open."""
 _REPR_DEPTH: Final = 12
 _NUMBER_BYTES: Final = 8
 _PAIRS: Final = 10_000
@@ -40,12 +45,16 @@ WARNING_MESSAGE: Final = "enterspan.warning.message"
 
 @frozen
 class Limits:
-    """How much is recorded, in bytes of UTF-8. What goes over is cut or counted, never raised.
+    """How much is recorded. What goes over is cut or counted, never raised.
 
-    `name_bytes`: a span's, an event's or an attribute's name. `value_bytes`: one attribute value.
-    `span_bytes`: all attributes, events and links of one span; what follows is left out.
-    `event_bytes`: one log message or one stack. `queue_bytes`: what a background tail may have
-    waiting; what follows is dropped and counted.
+    In bytes of UTF-8: `name_bytes`, a span's, an event's or an attribute's name; `value_bytes`, one
+    attribute value; `span_bytes`, all attributes, events and links of one span, of which what
+    follows is left out; `event_bytes`, one log message or one stack.
+
+    In bytes of memory: `queue_bytes`, what may wait for one tail, or for decisions about spans with
+    a `min_duration`.
+
+    In number: `attributes` of one span, event or link, `events` and `links` of one span.
     """
 
     name_bytes: int = 256
@@ -53,15 +62,19 @@ class Limits:
     span_bytes: int = 65_536
     event_bytes: int = 262_144
     queue_bytes: int = 2_097_152
+    attributes: int = 128
+    events: int = 128
+    links: int = 128
 
     def __post_init__(self) -> None:
         """Refuse limits that leave nothing."""
         for name in type(self).__match_args__:
             value = getattr(self, name)
+            unit = " byte" if name.endswith("_bytes") else ""
             if type(value) is not int:
-                raise TypeError(f"Limits.{name} must be an int (bytes), not {value!r}")
+                raise TypeError(f"Limits.{name} must be an int{unit and ' (bytes)'}, not {value!r}")
             if value < 1:
-                raise ValueError(f"Limits.{name} must be at least 1 byte, not {value}")
+                raise ValueError(f"Limits.{name} must be at least 1{unit}, not {value}")
 
     @property
     def easy_text(self) -> int:  # internal
@@ -76,7 +89,8 @@ class Limits:
     @property
     def easy_count(self) -> int:  # internal
         """How many easy attributes fit into a span for certain."""
-        return self.span_bytes // (self.easy_text + self.easy_key + _NUMBER_BYTES)
+        fit = self.span_bytes // (self.easy_text + self.easy_key + _NUMBER_BYTES)
+        return min(EASY_ATTRIBUTES, self.attributes, fit)
 
 
 def _default_limits() -> Limits:
@@ -249,15 +263,18 @@ def _clean_sequence(values: Sequence[Any], limits: Limits) -> tuple[tuple[Any, .
         return (), 0
     if len(kinds) != 1 or not kinds <= {str, bool, int, float}:
         return None
+    most = limits.value_bytes // _NUMBER_BYTES
+    if kinds <= _NUMBERS:
+        numbers = tuple(values[:most])
+        if kinds == {int} and numbers and not (INT_MIN <= min(numbers) <= max(numbers) <= INT_MAX):
+            return None  # an integer that OTLP can't hold makes the whole a text
+        return numbers, _NUMBER_BYTES * len(numbers)
     cleaned: list[Any] = []
     left = limits.value_bytes
-    item: Any
     for item in values:
         value, size = clean_value(item, limits)
-        if type(item) is int and type(value) is not int:
-            return None  # an integer that OTLP can't hold makes the whole a text
         if size > left:
-            if left and isinstance(value, str):
+            if left:
                 cleaned.append(cut(value, left))
             break
         cleaned.append(value)
@@ -285,12 +302,13 @@ def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
 class Bag:
     """Attributes that are being cleaned, within a budget of bytes."""
 
-    __slots__ = ("dropped", "spent", "values")
+    __slots__ = ("dropped", "over", "spent", "values")
 
     def __init__(self, values: dict[str, Any], spent: int = 0) -> None:
         self.values = values
         self.spent = spent
         self.dropped = 0
+        self.over = ""  # the limit that was reached first
 
     def put(self, key: object, value: Any, limits: Limits) -> None:
         """Add one attribute, cleaned; count it as dropped where the budget is spent."""
@@ -299,10 +317,14 @@ class Bag:
         size += _size(name)
         if name in self.values:
             self.spent -= size_of({name: self.values[name]})
-        if self.spent + size > limits.span_bytes:
+        is_one_more = name not in self.values and len(self.values) >= limits.attributes
+        if is_one_more or self.spent + size > limits.span_bytes:
             if name in self.values:
                 self.spent += size_of({name: self.values[name]})
             self.dropped += 1
+            self.over = self.over or (
+                f"{limits.attributes} attributes" if is_one_more else f"{limits.span_bytes} bytes"
+            )
             return
         self.spent += size
         self.values[name] = cleaned

@@ -7,6 +7,7 @@ from inspect import iscoroutinefunction
 from time import sleep
 
 from enterspan._model.diagnostics import warn_once
+from enterspan._model.weights import BARE, weight_of_record, weight_of_span
 from enterspan._pipeline.subscribers import EXIT_TIMEOUT
 from enterspan._pipeline.subscription import Stats, Subscription
 from enterspan._pipeline.worker import Worker
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from enterspan._model.records import SpanData
     from enterspan._pipeline.subscribers import Subscribers
 
+_UNWEIGHED_PART: Final = 4
+"""What part of its bytes a queue holds unweighed at most: short spans, each taken for a long one."""
 _LAST_WORD: Final = 1.0
 """Seconds that an exporter has to return once it has been told to give up."""
 
@@ -37,11 +40,14 @@ class ExporterSubscription(Subscription):
         max_queue: int,
         max_batch: int,
         delay: float,
+        max_bytes: int,
     ) -> None:
         self.tracer = tracer = subscribers.tracer
         self.exporter = exporter
         self.max_queue = max_queue
-        self.mark = min(max_batch, max_queue)
+        self.max_bytes = max_bytes
+        self._unweighed = max(1, max_bytes // (_UNWEIGHED_PART * BARE))
+        self.mark = min(max_batch, max_queue, self._unweighed)
         self._crowded = max(self.mark, max_queue * 3 // 4)
         self._count_lock = threading.RLock()
         self._exported = 0
@@ -54,6 +60,7 @@ class ExporterSubscription(Subscription):
             "exporter",
             delay,
             batch=max_batch,
+            bare=BARE,
             rest=self._rest,
             finish=self._shut_down,
         )
@@ -70,28 +77,47 @@ class ExporterSubscription(Subscription):
         """Queue a finished span, or count it as dropped."""
         worker = self.worker
         queue = worker.queue
-        waiting = len(queue)
-        if waiting >= self.max_queue or self.removed or self.tracer.is_finalizing():
-            with self._count_lock:
-                self._dropped += 1
-            _let_go(item)
+        if self.removed or self.tracer.is_finalizing():
+            self._drop([item])
+            return
+        if isinstance(item, Span) and item._details is None:
+            queue.intake.append(item)
+            waiting = len(queue.intake)
+            if waiting < self.mark and waiting + queue.weighed <= self.max_queue:
+                if worker.is_running:
+                    if self.tracer.queue is queue.intake and self.tracer.queue_mark < self.mark:
+                        self.tracer.queue_mark = self.mark  # it was full
+                    return
+            elif waiting >= self._unweighed or waiting + queue.weighed > self.max_queue:
+                self._drop(queue.admit(weight_of_span, self.max_bytes, self.max_queue))
         else:
-            queue.append(item)
-            if waiting < self.mark and worker.is_running:
+            self._drop(queue.admit(weight_of_span, self.max_bytes, self.max_queue))
+            weigh: Any = weight_of_span if isinstance(item, Span) else weight_of_record
+            fits = queue.weighed < self.max_queue
+            if not fits or not queue.put(item, weigh(item), self.max_bytes):
+                self._drop([item])
+            if len(queue) < self.mark and worker.is_running:
                 return
         worker.wake()
         # It is awake until it rests again: meanwhile, the hot path appends by itself.
-        if self.tracer.queue is queue:
-            self.tracer.queue_mark = self._crowded
-        if waiting >= self._crowded:
+        if self.tracer.queue is queue.intake:
+            self.tracer.queue_mark = min(self._unweighed, self.max_queue - queue.weighed)
+        if len(queue) >= self._crowded:
             # Thousands of spans wait. If the worker does not get the interpreter, this gives it a
             # turn; if it waits for something else, this takes no time.
             sleep(0)
 
+    def _drop(self, items: list[Any]) -> None:
+        if items:
+            with self._count_lock:
+                self._dropped += len(items)
+            for item in items:
+                _let_go(item)
+
     def _rest(self) -> None:
         """The worker has nothing to do: from the next batch on it is woken again."""
         self.tracer.sweep()
-        if self.tracer.queue is self.worker.queue:
+        if self.tracer.queue is self.worker.queue.intake:
             self.tracer.queue_mark = self.mark
 
     def _export(self, batch: list[Any]) -> None:
@@ -157,10 +183,9 @@ class ExporterSubscription(Subscription):
         self.subscribers.remove(self)
         if not self.worker.stop(EXIT_TIMEOUT if timeout is None else timeout):
             self._give_up()
-        left = self.worker.queued
+        left = self.worker.queue.clear()
         with self._count_lock:
             self._dropped += left
-        self.worker.forget()
 
 
 def _let_go(item: Any) -> None:
@@ -181,13 +206,14 @@ def check_exporter(exporter: Any) -> None:
             raise TypeError(f"{name} can't be a coroutine function: it runs on a worker thread")
 
 
-def check_batching(max_queue: object, max_batch: object, delay: object) -> None:
+def check_batching(max_queue: object, max_batch: object, delay: object, max_bytes: object) -> None:
     """Refuse sizes and times that can't be used."""
-    for name, value in (("max_queue", max_queue), ("max_batch", max_batch)):
+    sizes = (("max_queue", max_queue, "span"), ("max_batch", max_batch, "span"))
+    for name, value, unit in (*sizes, ("max_bytes", max_bytes, "byte")):
         if type(value) is not int:
-            raise TypeError(f"{name} must be an int (spans), not {value!r}")
+            raise TypeError(f"{name} must be an int ({unit}s), not {value!r}")
         if value < 1:
-            raise ValueError(f"{name} must be at least 1 span, not {value}")
+            raise ValueError(f"{name} must be at least 1 {unit}, not {value}")
     if type(delay) not in (int, float):
         raise TypeError(f"delay must be a number of seconds, not {delay!r}")
     if not 0 < delay < 86_400:  # type: ignore[operator]

@@ -140,7 +140,7 @@ class Subscribers:
             (exporter,) = self.exporters
             if exporter.worker.is_running:
                 tracer.queue_mark = exporter.mark
-                tracer.queue = exporter.worker.queue
+                tracer.queue = exporter.worker.queue.intake
         tracer.update()
 
     # --- what the tracer calls ---

@@ -3,7 +3,8 @@
 `TailStream` is the span processor that turns what happens in an invocation into events, and puts
 each on the `Stream` of every tail that accepted the invocation. The thread that puts an event on an
 inline stream delivers what waits there, unless another one is delivering, which then delivers this
-event, too: events stay in order, and no thread waits for a tail that another one has called.
+event, too: events stay in order, and no thread waits for a tail that another one has called. What
+waits is bounded in bytes, and so is how much one thread delivers for others.
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ from inspect import iscoroutinefunction
 from time import process_time_ns
 from types import MappingProxyType
 
-from enterspan._model.clock import ANCHOR, now_ns
+from enterspan._model.budget import Budget
+from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.frozen import twin
 from enterspan._model.interrupts import is_interrupt
-from enterspan._model.values import cut, safe_repr, size_of
+from enterspan._model.values import cut, safe_repr
+from enterspan._model.weights import (
+    INVOCATION,
+    STREAM_EVENT,
+    weight_of_closing,
+    weight_of_event,
+    weight_of_opening,
+    weight_of_pairs,
+)
 from enterspan._pipeline.subscription import Stats, Subscription
 from enterspan._pipeline.worker import Worker
 from enterspan._span.context import SUPPRESSED
@@ -67,16 +77,22 @@ _METHODS: Final = {
     Outcome: "outcome",
 }
 _NEVER_DROPPED: Final = (Return, Outcome)
-_EVENT_BYTES: Final = 200
-"""What an event in a queue counts for, beside its texts."""
+_WEIGHED: Final[Mapping[type, Callable[[Any], int]]] = {
+    SpanOpen: weight_of_opening,
+    SpanClose: weight_of_closing,
+    Attributes: weight_of_pairs,
+}
+"""The events of which there are most; others are weighed by `weight_of_event`."""
+_ROOM: Final = 2 * STREAM_EVENT
+"""What an onset in a queue counts for, beside itself: room for what is never dropped."""
+_SHARE: Final = 1_000
+"""How many events of others a thread delivers in a row."""
 _CLOSED_OK: Final = SpanClose("ok")
 """What most spans end with: a frozen value can be shared."""
 _TAIL_DELAY: Final = 0.01
 """Seconds for which a background tail gathers events before it looks."""
 _SpanOpen, _TailContext, _TailEvent = twin(SpanOpen), twin(TailSpanContext), twin(TailEvent)
 _TURN: Final = [None]
-_COUNT_TIMEOUT: Final = 0.1
-"""Seconds to wait for a count, which a signal handler or a finalizer may have interrupted."""
 
 
 class TailHandler:
@@ -125,8 +141,9 @@ class TailSubscription(Subscription):
         self.delivered = 0
         self._dropped = 0
         self._failed = 0
-        self._waiting_bytes = 0
-        self._taken_bytes = 0
+        self._unreported = 0
+        self.aside = Budget()  # what waits for an inline tail
+        self.left: dict[Stream, None] = {}  # streams of an inline tail in which events wait
         worker = None
         if not inline:
             tracer = self.tracer
@@ -186,34 +203,38 @@ class TailSubscription(Subscription):
         warn_once(self.tail, "tail", TypeError("a handler must not be a coroutine function"))
         return True
 
-    def offer(self, item: Any, size: int, *, always: bool) -> bool:
-        """Queue an event for the background, unless too much is waiting."""
-        worker = self.worker
-        if worker is None or self.removed:
-            return True
-        held = self._lock.acquire(timeout=_COUNT_TIMEOUT)
-        try:
-            waiting = self._waiting_bytes - self._taken_bytes
-            if not always and waiting + size > self.tracer.limits.queue_bytes:
-                self._dropped += 1
-                return False
-            self._waiting_bytes += size
-        finally:
-            if held:
-                self._lock.release()
-        worker.put(item)
-        return True
+    def drop(self, count: int = 1, *, unreported: bool = False) -> None:
+        """Count events that are not delivered; those of no stream are reported in the next one."""
+        with self._lock:
+            self._dropped += count
+            if unreported:
+                self._unreported += count
+
+    def unreported(self) -> int:
+        """Return how many dropped events no stream has reported; from then on, one has."""
+        with self._lock:
+            count, self._unreported = self._unreported, 0
+        return count
 
     def _deliver_batch(self, batch: list[Any]) -> None:
-        for stream, context, moment, payload, size in batch:
-            self._taken_bytes += size
-            if not self.removed:
-                stream.deliver(context, moment, payload)
+        for number, (stream, context, moment, payload) in enumerate(batch):
+            if self.removed:
+                self.drop(len(batch) - number)
+                return
+            stream.deliver(context, moment, payload)
+
+    def flush(self, deadline: float) -> bool:
+        """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
+        for stream in list(self.left):
+            stream.work_off()
+        return super().flush(deadline)
 
     def after_fork(self) -> None:
-        """Forget what the parent process has queued: it delivers that itself."""
+        """Forget what the parent process has queued, and counted: it delivers that itself."""
         self._lock = RLock()
-        self._waiting_bytes = self._taken_bytes = 0
+        self.aside = Budget()
+        self.left = {}
+        self.delivered = self._dropped = self._failed = self._unreported = 0
 
     def remove(self, timeout: float | None = None) -> None:
         """Stop delivery at once; a second time does nothing."""
@@ -221,6 +242,7 @@ class TailSubscription(Subscription):
         self.subscribers.remove(self)
         if self.worker is not None:
             self.worker.stop(0.0 if timeout is None else timeout)
+            self.drop(self.worker.queue.clear())
 
 
 def _method(handler: object, name: str) -> Callable[[Any], Any] | None:
@@ -253,13 +275,16 @@ class Stream:
     """One invocation as one tail gets it."""
 
     __slots__ = (
+        "_anchor",
         "_dropped",
+        "_ending",
         "_exhausted",
         "_get",
         "_handlers",
         "_id",
         "_inline",
         "_last",
+        "_lost",
         "_over",
         "_queue",
         "_sequence",
@@ -268,8 +293,9 @@ class Stream:
         "to",
     )
 
-    def __init__(self, to: TailSubscription, invocation_id: str) -> None:
+    def __init__(self, to: TailSubscription, invocation_id: str, anchor: int) -> None:
         self.to = to
+        self._anchor = anchor
         self._id = invocation_id
         self._handlers: Handlers | None = None
         self._inline: Handlers | None = None  # the same, if they are called inline
@@ -277,15 +303,17 @@ class Stream:
         self._last = 0
         self._dropped = 0
         self._over = False
+        self._lost = False  # its onset was dropped, and with it all the rest
+        self._ending = False  # its outcome waits
         self._exhausted: Any = None  # the event for which the stack was too short
-        self._queue: deque[Any] = deque()
+        self._queue: Any = deque() if to.worker is None else ()
         # Empty while an event is being delivered. Unlike a lock, it is taken without a call, after
         # which an exception that arrives could leave it taken for good.
         self._turn: list[None] = [None]
         variable = to.tracer.variable
         self._get, self._set = variable.get, variable.set
 
-    def put(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:
+    def put(self, context: TailSpanContext, moment: int, payload: Any) -> None:
         """Add an event, and see to its delivery.
 
         Inline, unless another event is being delivered or waits, it is delivered right here. This
@@ -294,7 +322,7 @@ class Stream:
         handlers = self._inline
         to = self.to
         if handlers is None or self._queue or to.removed:
-            self._put_aside(context, moment, payload, size)
+            self._put_aside(context, moment, payload)
             return
         turn = self._turn
         set_, get = self._set, self._get
@@ -302,7 +330,7 @@ class Stream:
         try:
             del turn[0]
         except IndexError:  # an event is being delivered
-            self._put_aside(context, moment, payload, size)
+            self._put_aside(context, moment, payload)
             return
         try:
             event = _TailEvent()
@@ -316,7 +344,7 @@ class Stream:
                     self._last = moment
                 event.invocation_id = self._id
                 event.span_context = context
-                event.timestamp = ANCHOR + moment
+                event.timestamp = self._anchor + moment
                 event.event = payload
                 event.__class__ = TailEvent
                 set_(SUPPRESSED)
@@ -332,7 +360,14 @@ class Stream:
             finally:
                 turn += _TURN  # no call, which might fail at the end of the stack
         if self._queue:
-            self._work_off()
+            self.work_off(_SHARE)
+
+    def put_last(self, context: TailSpanContext, moment: int, outcome: Outcome) -> None:
+        """Add the outcome; where events were dropped, their number goes out before it."""
+        if self._dropped:
+            self._put_aside(context, moment, outcome)
+        else:
+            self.put(context, moment, outcome)
 
     def _has_failed(
         self, error: BaseException, context: TailSpanContext, moment: int, payload: Any
@@ -345,42 +380,73 @@ class Stream:
         if isinstance(error, RecursionError) and self._exhausted is not payload:
             self._exhausted = payload
             self._sequence -= 1
-            self._queue.appendleft((context, moment, payload))
+            self._queue.appendleft((context, moment, payload, 0))
             return False
         self.to.has_raised(error)  # raises what interrupts the program
         self.stop()
         return True
 
-    def _put_aside(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:
-        if self._over or self.to.removed:
+    def _put_aside(self, context: TailSpanContext, moment: int, payload: Any) -> None:
+        to = self.to
+        if self._over or to.removed:
             return
-        if self.to.worker is None:
-            self._queue.append((context, moment, payload))
-            self._work_off()
+        if self._lost:
+            to.drop(unreported=True)
             return
         kind = type(payload)
+        always = kind in _NEVER_DROPPED
+        weight = _WEIGHED.get(kind, weight_of_event)(payload)
+        limit = to.tracer.limits.queue_bytes
+        if to.worker is None:
+            if not to.aside.take(weight, limit, always=always):
+                to.drop()
+                self._dropped += 1
+            else:
+                self._ending = self._ending or kind is Outcome
+                self._queue.append((context, moment, payload, weight))
+            self.work_off(_SHARE)
+            return
         if kind is Onset:
-            size += 4 * _EVENT_BYTES  # room for what is never dropped
-        item = (self, context, moment, payload, size)
-        if not self.to.offer(item, size, always=kind in _NEVER_DROPPED):
-            if kind is Onset:
-                self._over = True
+            weight += INVOCATION + _ROOM
+        if to.worker.put((self, context, moment, payload), weight, limit, always=always):
+            return
+        if kind is Onset:
+            self._lost = True
+            to.drop(unreported=True)
+        else:
+            to.drop()
             self._dropped += 1
 
-    def _work_off(self) -> None:
-        """Deliver what waits, unless another thread does, which then delivers this, too."""
+    def work_off(self, most: int | None = None) -> None:
+        """Deliver what waits, unless another thread does, which then delivers this, too.
+
+        After *most* events the rest is left to the thread of the next event, the end of the
+        invocation, or a flush: a thread is not kept from its own work for good.
+        """
         turn = self._turn
-        while self._queue:
+        queue = self._queue
+        left = self.to.left
+        while queue:
             try:
                 del turn[0]
             except IndexError:
                 return
             try:
-                while self._queue:
-                    if not self.deliver(*self._queue.popleft()):
+                while queue:
+                    if most is not None and most <= 0 and not self._ending:
+                        left[self] = None
                         return
+                    context, moment, payload, weight = queue.popleft()
+                    if weight:
+                        self.to.aside.give(weight)
+                    if not self.deliver(context, moment, payload):
+                        return
+                    if most is not None:
+                        most -= 1
             finally:
                 turn += _TURN
+        if left:
+            left.pop(self, None)
 
     @property
     def is_waiting(self) -> bool:
@@ -399,8 +465,8 @@ class Stream:
             if kind is Onset and not self._over:
                 self._begin(context, moment, payload)
             return True
-        if kind is Outcome and self._dropped:
-            dropped, self._dropped = self._dropped, 0
+        if kind is Outcome and (dropped := self._dropped + self.to.unreported()):
+            self._dropped = 0
             self.deliver(context, moment, StreamDiagnostic(DroppedEvents(dropped)))
             return self.deliver(context, moment, payload)
         number = self._sequence
@@ -409,7 +475,7 @@ class Stream:
         to = self.to
         if handler is not None and not to.removed:
             self._last = moment = max(moment, self._last)
-            event = TailEvent(self._id, context, ANCHOR + moment, number, payload)
+            event = TailEvent(self._id, context, self._anchor + moment, number, payload)
             try:
                 result = to.tracer.suppressed(handler, event)
                 to.delivered += 1
@@ -425,7 +491,7 @@ class Stream:
     def _begin(self, context: TailSpanContext, moment: int, onset: Onset) -> None:
         self._sequence = 1
         self._last = moment
-        event: Any = TailEvent(self._id, context, ANCHOR + moment, 0, onset)
+        event: Any = TailEvent(self._id, context, self._anchor + moment, 0, onset)
         self._handlers = handlers = self.to.accept(event)
         self._over = handlers is None
         if self.to.worker is None:
@@ -443,7 +509,6 @@ class TailStream(SpanProcessor):
     __slots__ = (
         "_cpu",
         "_flags",
-        "_is_queued",
         "_root_attributes",
         "_root_context",
         "_root_id",
@@ -475,20 +540,19 @@ class TailStream(SpanProcessor):
         self._root_context = TailSpanContext(self._trace, onset.span_id, self._flags)
         root._memo = self._root_context
         context = TailSpanContext(self._trace, above, self._flags)
-        streams = [Stream(tail, state.id) for tail in subscribers.tails]
+        streams = [Stream(tail, state.id, state.anchor) for tail in subscribers.tails]
         for stream in streams:
-            stream.put(context, root._start, onset, _EVENT_BYTES + len(name))
+            stream.put(context, root._start, onset)
         self._streams = tuple([stream for stream in streams if not stream.declined])
-        self._is_queued = any(stream.to.worker is not None for stream in self._streams)
 
     @property
     def is_wanted(self) -> bool:
         """Whether any tail has accepted the invocation, or may yet."""
         return bool(self._streams)
 
-    def _put(self, context: TailSpanContext, moment: int, payload: Any, size: int) -> None:
+    def _put(self, context: TailSpanContext, moment: int, payload: Any) -> None:
         for stream in self._streams:
-            stream.put(context, moment, payload, size)
+            stream.put(context, moment, payload)
 
     def _context_of(self, span: Span) -> TailSpanContext:
         context: TailSpanContext | None = span._memo
@@ -519,7 +583,7 @@ class TailStream(SpanProcessor):
         payload.__class__ = SpanOpen
         context = parent._memo or self._context(span._parent_id)
         for stream in self._streams:
-            stream.put(context, span._start, payload, _EVENT_BYTES + len(name))
+            stream.put(context, span._start, payload)
 
     def on_close(self, span: Span) -> None:
         """Put the span's `attributes` and its `spanClose`; the root's come at the end."""
@@ -532,27 +596,24 @@ class TailStream(SpanProcessor):
         outcome = "ok" if details is None else details.outcome
         context = span._memo or self._context_of(span)
         if attributes:
-            size = _EVENT_BYTES + (size_of(attributes) if self._is_queued else 0)
-            self._put(context, span._end, make_attributes(attributes), size)
+            self._put(context, span._end, make_attributes(attributes))
         payload = _CLOSED_OK if outcome == "ok" else SpanClose(outcome)
         for stream in self._streams:
-            stream.put(context, span._end, payload, _EVENT_BYTES)
+            stream.put(context, span._end, payload)
 
     def on_return(self, info: Any, moment: int) -> None:
         """Put the `return` event."""
-        self._put(self._root_context, moment, Return(info), _EVENT_BYTES)
+        self._put(self._root_context, moment, Return(info))
 
     def on_exception(self, span: Span, failure: Failure, moment: int) -> None:
         """Put an `exception` event."""
         payload = Exception_(failure.name, failure.message, failure.stack)
-        size = _EVENT_BYTES + len(failure.message) + len(failure.stack)
-        self._put(self._context_of(span), moment, payload, size)
+        self._put(self._context_of(span), moment, payload)
 
     def on_event(self, span: Span, name: str, attributes: Mapping[str, Any], moment: int) -> None:
         """Put a `diagnosticChannel` event."""
         payload = DiagnosticChannel(name, MappingProxyType(dict(attributes)))
-        size = _EVENT_BYTES + len(name) + size_of(attributes)
-        self._put(self._context_of(span), moment, payload, size)
+        self._put(self._context_of(span), moment, payload)
 
     def on_log(
         self,
@@ -565,24 +626,19 @@ class TailStream(SpanProcessor):
     ) -> None:
         """Put a `log` event."""
         pairs = make_attributes(attributes).info if attributes else ()
-        size = _EVENT_BYTES + len(message) + 64 * len(pairs)
         payload = Log(level, message, pairs, truncated)
-        self._put(self._context_of(span), moment, payload, size)
+        self._put(self._context_of(span), moment, payload)
 
     def on_end(self, outcome: str) -> None:
         """Put the root's attributes and the `outcome`."""
         moment = now_ns()
         given = self._root_attributes
         if given is not None:
-            size = _EVENT_BYTES + sum([len(a.name) + 64 for a in given.info])
-            self._put(self._root_context, moment, given, size)
+            self._put(self._root_context, moment, given)
         cpu = max(process_time_ns() - self._cpu, 0)
-        self._put(
-            self._root_context,
-            moment,
-            Outcome(outcome, cpu, moment - self._started),
-            _EVENT_BYTES,
-        )
+        last = Outcome(outcome, cpu, moment - self._started)
+        for stream in self._streams:
+            stream.put_last(self._root_context, moment, last)
         for stream in self._streams:
             if not stream.is_waiting:
                 stream.stop()

@@ -11,11 +11,11 @@ import sys
 import threading
 import weakref
 from _thread import allocate_lock, get_ident
-from collections import deque
 from time import monotonic, sleep
 
 from enterspan._model.diagnostics import warn
 from enterspan._pipeline import process
+from enterspan._pipeline.queues import BoundedQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Worker:
         rest: Callable[[], None],
         finish: Callable[[], None] | None = None,
         batch: int = 512,
+        bare: int = 0,
         prompt: bool = False,
     ) -> None:
         self._suppressed = suppressed
@@ -89,42 +90,33 @@ class Worker:
         self._name = f"enterspan-{name}"
         self._delay = delay
         self._batch = batch
+        self._bare = bare
         self._prompt = prompt
         self.begin_anew()
         _workers.add(self)
 
     def begin_anew(self) -> None:
         """Begin with an empty queue and no thread, as in a forked child."""
-        self.queue: deque[Any] = deque()
+        self.queue = BoundedQueue()
         self._wake = Bell()
         self._turn = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._pausing = False
-        self._in_hand = 0
         self._at_work = 0
-        self._hurried: _Mark | None = None
-        self._marks: dict[_Mark, None] = {}  # those in the queue
+        self._done = 0
+        self._hurried = False
+        self._waiters: dict[_Waiter, None] = {}
 
     @property
     def waiting(self) -> int:
         """How many items are in the queue or being delivered."""
-        return self.queued + self._in_hand
-
-    @property
-    def queued(self) -> int:
-        """How many items are in the queue."""
-        return len(self.queue) - len(self._marks)
+        return len(self.queue) + self.queue.in_hand
 
     @property
     def is_running(self) -> bool:
         """Whether its thread is there."""
         return self._thread is not None and self._thread.is_alive()
-
-    def forget(self) -> None:
-        """Let go of what is in the queue."""
-        self.queue.clear()
-        self._marks.clear()
 
     def start(self) -> None:
         """Start the thread; where that can't be (the interpreter is ending), items just wait."""
@@ -138,14 +130,16 @@ class Worker:
             except RuntimeError:
                 self._thread = None
 
-    def put(self, item: Any) -> None:
-        """Queue an item."""
-        self.queue.append(item)
+    def put(self, item: Any, weight: int, limit: int, *, always: bool = False) -> bool:
+        """Queue an item; False where that would be over the limit of bytes, unless *always*."""
+        if not self.queue.put(item, weight, limit, always=always):
+            return False
         try:
             if self._prompt and not self._wake.is_rung:
                 self.wake()
         except RecursionError:  # it is queued; what comes next wakes the worker
-            return
+            pass
+        return True
 
     def wake(self) -> None:
         """Let the worker look at its queue now."""
@@ -161,7 +155,7 @@ class Worker:
         wake = self._wake
         while True:
             wake.wait(None if self._prompt and not self._stopping else self._delay)
-            if self._prompt and not self._stopping and not self._wants_now():
+            if self._prompt and not self._stopping and not self._hurried:
                 sleep(self._delay)  # gather what comes with it
             wake.hush()
             self.drain()
@@ -175,10 +169,6 @@ class Worker:
         if self._finish is not None:
             self._finish()
 
-    def _wants_now(self) -> bool:
-        last = self.queue[-1] if self.queue else None
-        return type(last) is _Mark
-
     def drain(self) -> None:
         """Deliver what waits, batch by batch; by one thread at a time."""
         with self._turn:
@@ -190,37 +180,30 @@ class Worker:
 
     def _deliver_all(self) -> None:
         queue = self.queue
-        while queue:
-            batch: list[Any] = []
-            mark = None
-            while queue and len(batch) < self._batch:
-                item = queue.popleft()
-                if type(item) is _Mark:
-                    mark = item
-                    self._marks.pop(item, None)
-                    break
-                batch.append(item)
-                self._in_hand = len(batch)
-            if batch:
-                try:
-                    self._deliver(batch)
-                except BaseException as error:
-                    warn(f"{self._name} failed", error)
-            self._in_hand = 0
-            if mark is not None:
-                mark.passed.set()
+        self._hurried = False
+        while batch := queue.take(self._batch, self._bare):
+            count = len(batch)
+            try:
+                self._deliver(batch)
+            except BaseException as error:
+                warn(f"{self._name} failed", error)
+            finally:
+                del batch
+                queue.release()
+                self._done += count
+            self._tell_waiters()
+        self._tell_waiters()
+
+    def _tell_waiters(self) -> None:
+        for waiter in list(self._waiters):
+            if self._done >= waiter.until or not self.waiting:
+                waiter.passed.set()
 
     def hurry(self) -> None:
         """Look at the queue now, without a wait for what else may come."""
-        if self.queue or self._in_hand:
-            self._hurried = self._mark()
+        if self.waiting:
+            self._hurried = True
             self.wake()
-
-    def _mark(self) -> _Mark:
-        mark = _Mark()
-        self._marks[mark] = None
-        self.queue.append(mark)
-        return mark
 
     def flush(self, deadline: float) -> bool:
         """Wait until all that was queued before has been delivered; False inside a delivery."""
@@ -231,16 +214,20 @@ class Worker:
         return self._flush_there(deadline) if self.is_running else self._drain_here(deadline)
 
     def _flush_there(self, deadline: float) -> bool:
-        mark, self._hurried = self._hurried, None
-        if mark is None:
-            mark = self._mark()
+        waiter = _Waiter(self.waiting)
+        waiter.until += self._done  # read last: it never counts too little
+        self._waiters[waiter] = None
+        try:
+            self._hurried = True
             self._wake.ring()
-        while not mark.passed.wait(max(0.0, min(deadline - monotonic(), 0.5))):
-            if monotonic() >= deadline:
-                return False
-            if not self.is_running:
-                return self._drain_here(deadline)
-        return True
+            while not waiter.passed.wait(max(0.0, min(deadline - monotonic(), 0.5))):
+                if monotonic() >= deadline:
+                    return False
+                if not self.is_running:
+                    return self._drain_here(deadline)
+            return True
+        finally:
+            self._waiters.pop(waiter, None)
 
     def _drain_here(self, deadline: float) -> bool:
         if not self._turn.acquire(timeout=max(0.0, deadline - monotonic())):
@@ -288,12 +275,13 @@ class Worker:
             self._wake.hush()
 
 
-class _Mark:
-    """A place in a queue, to know when all before it has been delivered."""
+class _Waiter:
+    """A flush that waits until so many items have been delivered."""
 
-    __slots__ = ("passed",)
+    __slots__ = ("passed", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, until: int) -> None:
+        self.until = until
         self.passed = threading.Event()
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from enterspan._model.clock import wall_ns
 from enterspan._model.records import SpanEvent, SpanLink
 from enterspan._model.values import (
     WARNING_MESSAGE,
@@ -39,6 +38,7 @@ class Details:
         "dropped_events",
         "dropped_links",
         "events",
+        "exception_is_kept",
         "expected",
         "kind",
         "links",
@@ -66,6 +66,7 @@ class Details:
         self.parent_is_remote = False
         self.spent: int | None = None  # bytes; None until they are counted
         self.warned = False
+        self.exception_is_kept = False  # one that there was no room for
         self.min_duration = 0  # nanoseconds
 
 
@@ -94,7 +95,7 @@ def _put(span: Any, pairs: Iterable[tuple[Any, Any]], limits: Limits) -> None:
                 bag.put(key, value, limits)
     finally:
         details.spent = bag.spent
-        _count_dropped(bag, details, limits)
+        _count_dropped(bag, details)
 
 
 def _attributes_of(span: Any) -> dict[str, Any]:
@@ -115,54 +116,69 @@ def first_attributes(
             if value is not None:
                 bag.put(key, value, limits)
     details.spent = bag.spent
-    _count_dropped(bag, details, limits)
+    _count_dropped(bag, details)
     return bag.values, details
 
 
-def _count_dropped(bag: Bag, details: Details, limits: Limits) -> None:
+def _count_dropped(bag: Bag, details: Details) -> None:
     if bag.dropped:
         details.dropped_attributes += bag.dropped
-        _warn_limit(bag.values, details, limits)
+        _warn_limit(bag.values, details, bag.over)
 
 
-def _warn_limit(attributes: dict[str, Any], details: Details, limits: Limits) -> None:
+def _warn_limit(attributes: dict[str, Any], details: Details, limit: str) -> None:
     if not details.warned:
         details.warned = True
         attributes[WARNING_TYPE] = "span_data_limit_exceeded"
         attributes[WARNING_MESSAGE] = (
-            f"the span's data exceeded {limits.span_bytes} bytes; what followed was dropped"
+            f"the span's data exceeded {limit}; what followed was dropped"
         )
 
 
-def _spend(span: Any, details: Details, size: int) -> bool:
-    """Take bytes from the span's budget; False, with the warning, if they are not left."""
-    attributes = _attributes_of(span)
+def _over(span: Any, details: Details, size: int, count: int, most: int, what: str) -> str:
+    """Take bytes from the span's budget; where they are not left, name the limit instead."""
     limits = span._state.tracer.limits
-    spent = size_of(attributes) if details.spent is None else details.spent
-    fits: bool = spent + size <= limits.span_bytes
-    details.spent = spent + size if fits else spent
-    if not fits:
-        _warn_limit(attributes, details, limits)
-    return fits
+    spent: int = size_of(_attributes_of(span)) if details.spent is None else details.spent
+    details.spent = spent
+    if count >= most:
+        return f"{most} {what}"
+    if spent + size > limits.span_bytes:
+        return f"{limits.span_bytes} bytes"
+    details.spent = spent + size
+    return ""
 
 
 def keep_event(
     span: Any, name: str, moment: int, attributes: dict[str, Any], *, always: bool = False
 ) -> None:
-    """Record an event for the exporters if the span has room for it (*always*: even if not)."""
-    if not span._state.sampled:
+    """Record an event for the exporters if the span has room for it.
+
+    There is one place outside of the span's budget, for an exception that has to be kept: the first
+    event for which *always* is asked and no room is left.
+    """
+    state = span._state
+    if not state.sampled:
         return
     details = details_of(span)
-    if always or _spend(span, details, _EVENT_BYTES + len(name) + size_of(attributes)):
-        details.events.append(SpanEvent(name, wall_ns(moment), MappingProxyType(attributes)))
-    else:
-        details.dropped_events += 1
+    size = _EVENT_BYTES + len(name) + size_of(attributes)
+    over = _over(span, details, size, len(details.events), state.tracer.limits.events, "events")
+    if over:
+        if not always or details.exception_is_kept:
+            details.dropped_events += 1
+            _warn_limit(_attributes_of(span), details, over)
+            return
+        details.exception_is_kept = True
+    details.events.append(SpanEvent(name, state.anchor + moment, MappingProxyType(attributes)))
 
 
 def keep_link(span: Any, context: SpanContext, attributes: dict[str, Any]) -> None:
     """Record a link if the span has room for it."""
     details = details_of(span)
-    if _spend(span, details, _EVENT_BYTES + size_of(attributes)):
-        details.links.append(SpanLink(context, MappingProxyType(attributes)))
-    else:
+    size = _EVENT_BYTES + len(context.trace_state) + size_of(attributes)
+    most = span._state.tracer.limits.links
+    over = _over(span, details, size, len(details.links), most, "links")
+    if over:
         details.dropped_links += 1
+        _warn_limit(_attributes_of(span), details, over)
+    else:
+        details.links.append(SpanLink(context, MappingProxyType(attributes)))

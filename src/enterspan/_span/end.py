@@ -63,7 +63,7 @@ def end_span(  # noqa: C901, PLR0912 - the hot path, written out
         span._end = moment
         if state.sampled:
             queue = tracer.queue
-            if queue is not None and len(queue) < tracer.queue_mark:
+            if queue is not None and span._details is None and len(queue) < tracer.queue_mark:
                 queue.append(span)
             else:
                 tracer.hand_over(span)
@@ -89,15 +89,18 @@ def run_deferred(tracer: Any) -> None:
         tracer.deferred.extend(deferred)  # those for which the stack is too short again
 
 
-def mark(span: Any, error: BaseException, moment: int) -> None:
-    """Record what an exception means for a span, and the exception itself unless it is known."""
+def mark(span: Any, error: BaseException, moment: int, *, keep: bool = True) -> None:
+    """Record what an exception means for a span, and the exception itself unless it is known.
+
+    With *keep*, it is recorded even if the span has no room left.
+    """
     state = span._state
     tracer = state.tracer
     details = span._details
     expected = tracer.expected if details is None else (*tracer.expected, *details.expected)
     if expected and is_expected(error, expected):
         return
-    seen = None if state.seen is None else state.seen.find(error, span._start)
+    seen = None if state.seen is None else state.seen.find(error)
     outcome = outcome_of(error, tracer.canceled) if seen is None else seen.outcome
     if outcome == "ok":
         return
@@ -106,14 +109,21 @@ def mark(span: Any, error: BaseException, moment: int) -> None:
     if span._span_id == state.root_id:
         state.outcome = outcome
     if outcome == "exception":
-        description = record(span, error, moment) if seen is None else seen.description
+        description = (
+            record(span, error, moment, keep=keep) if seen is None else seen.description
+        )
         if not details.status_is_final:
             details.status = "error"
             details.description = description
 
 
 def record(
-    span: Any, error: BaseException, moment: int, attributes: dict[str, Any] | None = None
+    span: Any,
+    error: BaseException,
+    moment: int,
+    attributes: dict[str, Any] | None = None,
+    *,
+    keep: bool = False,
 ) -> str:
     """Record an exception as an event of a span; return a line that describes it."""
     state = span._state
@@ -130,8 +140,7 @@ def record(
             event = semantic(failure)
             if attributes is not None:
                 event.update(attributes)
-            # What leaves the span is kept even if its budget is spent.
-            keep_event(span, "exception", moment, event, always=attributes is None)
+            keep_event(span, "exception", moment, event, always=keep)
     except RecursionError:  # it is recorded where there is more of the stack
         state.seen.forget(error)
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from enterspan._model.clock import ANCHOR
 from enterspan._model.frozen import twin
 from enterspan._model.ids import make_context
 from enterspan._model.records import SpanData
@@ -35,8 +34,8 @@ def record_of(span: Span) -> SpanData:
         state.trace_id, span._span_id, state.trace_flags, state.trace_state, False
     )
     made.parent_span_id = span._parent_id or None
-    made.start_ns = ANCHOR + span._start
-    made.end_ns = ANCHOR + span._end
+    made.start_ns = state.anchor + span._start
+    made.end_ns = state.anchor + span._end
     made.attributes = MappingProxyType(attributes) if attributes else _EMPTY
     made.invocation_id = state.id_text or state.id
     made.scope = tracer.name

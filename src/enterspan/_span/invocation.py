@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 import weakref
 
-from enterspan._model.clock import now_ns
+from enterspan._model.clock import now_ns, wall_ns
 from enterspan._model.late import Late
 from enterspan._span.context import SUPPRESSED
 from enterspan._span.details import Details, details_of
@@ -83,6 +83,7 @@ class InvocationState:
 
     __slots__ = (
         "__weakref__",
+        "anchor",
         "asked",
         "dispatch",
         "handle",
@@ -104,6 +105,7 @@ class InvocationState:
     )
 
     # Filled by stores in the functions below, the only makers of states.
+    anchor: int  # added to a moment of the counter: nanoseconds since the epoch
     asked: Asked | None  # None for one that a span began by itself
     dispatch: Dispatch | None  # None if only exporters record it
     handle: Any  # the `Invocation` that the user holds, while it lives
@@ -285,7 +287,7 @@ class InvocationState:
         root = self.root
         if error is not None and root is not None:
             outcome = self.outcome
-            mark(root, error, moment)
+            mark(root, error, moment, keep=outcome == "ok")
             if outcome != "ok":
                 self.outcome = outcome  # the first failure wins
         self.settle(moment)
@@ -431,7 +433,8 @@ def start_root(
     if tracer.off or (asked is not None and tracer.get() is SUPPRESSED):
         return _unrecorded(root, state, DISABLED)
     root._end = 0
-    root._start = now_ns()
+    root._start = moment = now_ns()
+    state.anchor = wall_ns() - moment
     state.open = state.spans
     state.spans[root] = None
     state.phase = LIVE
@@ -495,12 +498,14 @@ def start_plain_root(tracer: Tracer, name: str, attributes: dict[str, Any] | Non
     root._details = root._detached_to = root._memo = None
     state.open = state.spans = {root: None}
     state.phase = LIVE
-    root._start = now_ns()
+    root._start = moment = now_ns()
+    state.anchor = wall_ns() - moment
     return root
 
 
 def _unrecorded(root: Span, state: InvocationState, phase: Phase) -> Span:
     state.open = state.root = None
+    state.anchor = 0
     state.spans.clear()
     state.phase = phase
     root._start = 0
@@ -518,7 +523,7 @@ def remote_span(tracer: Tracer, context: SpanContext) -> Span:
     state.tracer = tracer
     state.seen = state.started = state.id_text = state.dispatch = state.handle = None
     state.asked = state.root = state.open = None
-    state.late_since = 0
+    state.late_since = state.anchor = 0
     state.outcome = "ok"
     state.sampled = False
     state.root_id = context.span_id

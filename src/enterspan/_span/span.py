@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_misuse
-from enterspan._model.ids import NO_CONTEXT, SpanContext, make_context
+from enterspan._model.ids import NO_CONTEXT, SpanContext, bounded, make_context
 from enterspan._model.late import Late
 from enterspan._model.values import (
     INT_MAX,
@@ -230,7 +230,8 @@ class Span:
         if issubclass(type(context), Span):
             context = context.context  # type: ignore[attr-defined]
         if type(context) is SpanContext and context.is_valid:
-            keep_link(self, context, tracer.suppressed(clean_all, attributes, {}, tracer.limits))
+            values = tracer.suppressed(clean_all, attributes, {}, tracer.limits)
+            keep_link(self, bounded(context), values)
         return self
 
     def update_name(self, name: str) -> typing_extensions.Self:

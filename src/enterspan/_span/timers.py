@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from time import monotonic
 
 from enterspan._model.diagnostics import warn
@@ -10,21 +10,27 @@ from enterspan._model.diagnostics import warn
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Final
+
+_CANCELED_FEW: Final = 16
+"""So many canceled timers may stay in the heap."""
 
 
 class Timer:
     """A call that is due at a moment; once canceled it holds on to nothing."""
 
-    __slots__ = ("call", "due")
+    __slots__ = ("_of", "call", "due")
 
-    def __init__(self, due: float, call: Callable[[], object]) -> None:
+    def __init__(self, due: float, call: Callable[[], object], of: _Clockwork) -> None:
         self.due = due
         self.call: Callable[[], object] | None = call
+        self._of = of
 
     def cancel(self) -> None:
         """Forget the call."""
-        self.call = None
+        if self.call is not None:
+            self.call = None
+            self._of.canceled()
 
     def __lt__(self, other: Timer) -> bool:
         """The earlier one comes first."""
@@ -37,11 +43,12 @@ class _Clockwork:
     def __init__(self, threading: Any) -> None:
         self._threading = threading
         self._heap: list[Timer] = []
+        self._canceled = 0
         self._changed = threading.Condition(threading.RLock())
         self._thread: Any = None
 
     def add(self, seconds: float, call: Callable[[], object]) -> Timer:
-        timer = Timer(monotonic() + seconds, call)
+        timer = Timer(monotonic() + seconds, call, self)
         with self._changed:
             heappush(self._heap, timer)
             if self._thread is None:
@@ -56,6 +63,15 @@ class _Clockwork:
                 self._changed.notify()
         return timer
 
+    def canceled(self) -> None:
+        """Take canceled timers out of the heap once they are the half of it."""
+        with self._changed:
+            self._canceled += 1
+            if self._canceled > _CANCELED_FEW and self._canceled > len(self._heap) // 2:
+                self._heap = [timer for timer in self._heap if timer.call is not None]
+                heapify(self._heap)
+                self._canceled = 0
+
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -63,6 +79,8 @@ class _Clockwork:
                     pause = self._heap[0].due - monotonic() if self._heap else None
                     self._changed.wait(pause)
                 call = heappop(self._heap).call
+                if call is None:
+                    self._canceled = max(self._canceled - 1, 0)
             if call is not None:
                 try:
                     call()

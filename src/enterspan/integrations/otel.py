@@ -17,7 +17,7 @@ import weakref
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._model.clock import ANCHOR, now_ns, wall_ns
+from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn, warn_once
 from enterspan._model.failures import Failure
 from enterspan._model.ids import SpanContext
@@ -222,7 +222,7 @@ class Bridge:
                 kind=otel_trace.SpanKind[kind.upper()],
                 attributes=span._attributes,
                 links=None if link is None else (otel_trace.Link(_otel_context(link)),),
-                start_time=wall_ns(span._start),
+                start_time=span._state.anchor + span._start,
             )
         except Exception as error:
             self.failed("tracer provider", error)
@@ -529,9 +529,9 @@ def _end_twin(span: Span, twin: Any, given: Mapping[str, Any]) -> None:
     except RecursionError:
         raise
     except BaseException:
-        twin.end(end_time=wall_ns(span._end))
+        twin.end(end_time=span._state.anchor + span._end)
         raise
-    twin.end(end_time=wall_ns(span._end))
+    twin.end(end_time=span._state.anchor + span._end)
 
 
 def _write(span: Span, twin: Any, given: Mapping[str, Any]) -> None:
@@ -587,7 +587,7 @@ def _take_over(span: Span, attributes: dict[str, Any], events: tuple[Any, ...]) 
 def _take_over_event(span: Span, event: Any) -> None:
     state = span._state
     limits = state.tracer.limits
-    moment = int(event.timestamp) - ANCHOR
+    moment = int(event.timestamp) - state.anchor
     values = clean_all(event.attributes, {}, limits)
     name = clean_text(event.name, limits.name_bytes)
     keep_event(span, name, moment, values)
