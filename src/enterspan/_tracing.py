@@ -15,6 +15,7 @@ from enterspan._forms.options import (
     Options,
     check_seconds,
     exception_types,
+    labels_of,
     names_of,
     redacted_names,
 )
@@ -26,6 +27,7 @@ from enterspan._model.diagnostics import warn_keyword, warn_misuse, warn_once
 from enterspan._model.ids import SpanContext
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.late import Late
+from enterspan._model.secrets import DEFAULT_SECRETS
 from enterspan._model.values import (
     DEFAULT_LIMITS,
     EASY_NAME,
@@ -460,8 +462,8 @@ class Tracing:
             | Callable[..., _Attributes | None]
             | None = None,
             kind: protocols.Kind | None = None,
-            capture_args: bool | Sequence[str] = False,
-            capture_return: bool = False,
+            capture_args: bool | Sequence[str] | Mapping[str, str] = False,
+            capture_return: bool | str | Callable[[Any], object] = False,
             redact: Sequence[str] = (),
             min_duration: float | None = None,
             expected: _Expected = (),
@@ -473,8 +475,8 @@ class Tracing:
         *,
         attributes: typing.Any = None,
         kind: typing.Any = None,
-        capture_args: bool | Sequence[str] = False,
-        capture_return: bool = False,
+        capture_args: bool | Sequence[str] | Mapping[str, str] = False,
+        capture_return: bool | str | Callable[[Any], object] = False,
         redact: Sequence[str] = (),
         min_duration: float | None = None,
         expected: typing.Any = (),
@@ -488,9 +490,14 @@ class Tracing:
             attributes: Set on each span; a mapping, or a function of the call's arguments that
                 returns one.
             kind: The kind of each span.
-            capture_args: Record all arguments (True), or those that are named.
-            capture_return: Record the result, as `return`.
-            redact: Names of arguments that are recorded without their values.
+            capture_args: Record all arguments (True), those that are named, or, with a mapping,
+                those that are its keys as the attributes that are its values.
+            capture_return: Record the result as `return` (True), as the attribute that is named, or
+                what a function makes of it. Of a generator, the function is given the list of what
+                it has yielded: `capture_return="".join`.
+            redact: Names that are recorded without their values, beside those that are secrets
+                anywhere (`password`, `token`, ...): of arguments, and of keys and fields in what is
+                captured.
             min_duration: Seconds; a span that is shorter and did not fail is left out, and its
                 children become its parent's.
             expected: Exception types that are control flow: they are no failure of the span.
@@ -519,6 +526,7 @@ class Tracing:
             redacted_names(redact),
             min_duration,
             exception_types("expected", expected),
+            labels_of(capture_args),
         )
         if target is not None:
             return trace(target, self._tracer, options)
@@ -542,8 +550,8 @@ class Tracing:
             expected: _Expected = (),
             flush: bool = False,
             kind: protocols.Kind | None = None,
-            capture_args: bool | Sequence[str] = False,
-            capture_return: bool = False,
+            capture_args: bool | Sequence[str] | Mapping[str, str] = False,
+            capture_return: bool | str | Callable[[Any], object] = False,
             redact: Sequence[str] = (),
             min_duration: float | None = None,
         ) -> Callable[[_F], _F]: ...
@@ -561,8 +569,8 @@ class Tracing:
         expected: typing.Any = (),
         flush: bool = False,
         kind: typing.Any = None,
-        capture_args: bool | Sequence[str] = False,
-        capture_return: bool = False,
+        capture_args: bool | Sequence[str] | Mapping[str, str] = False,
+        capture_return: bool | str | Callable[[Any], object] = False,
         redact: Sequence[str] = (),
         min_duration: float | None = None,
     ) -> typing.Any:
@@ -606,6 +614,7 @@ class Tracing:
             redacted_names(redact),
             min_duration,
             exception_types("expected", expected),
+            labels_of(capture_args),
             Entry(self, info, parent, linger, ambient, new_trace, self.flush if flush else None),
         )
         if target is not None:
@@ -621,8 +630,8 @@ class Tracing:
         min_duration: float | None = None,
         attributes: Mapping[str, AttributeValue] | Callable[..., _Attributes | None] | None = None,
         kind: protocols.Kind | None = None,
-        capture_args: bool | Sequence[str] = False,
-        capture_return: bool = False,
+        capture_args: bool | Sequence[str] | Mapping[str, str] = False,
+        capture_return: bool | str | Callable[[Any], object] = False,
         redact: Sequence[str] = (),
         expected: _Expected = (),
     ) -> instrumenting.Instrumentation:
@@ -660,6 +669,7 @@ class Tracing:
             redacted_names(redact),
             min_duration,
             exception_types("expected", expected),
+            labels_of(capture_args),
         )
         return instrument(self._tracer, targets, exclude, options)
 
@@ -848,6 +858,8 @@ class Tracing:
         enabled: bool | None = None,
         expected: _Expected | None = None,
         canceled: _Expected | None = None,
+        redact: Sequence[str] | None = None,
+        exceptions: typing.Literal["full", "type"] | None = None,
         late: float | None = None,
     ) -> None:
         """Change what is passed and nothing else.
@@ -863,6 +875,11 @@ class Tracing:
             expected: Exception types that are control flow everywhere: no failure of any span.
             canceled: Exception types that mean cancellation, beside those of asyncio, concurrent
                 futures, trio, gevent and Twisted.
+            redact: Names of secrets, beside those that are known (`password`, `token`, ...): their
+                values are left out of queries, headers, and what is captured. Any spelling of a
+                name counts, and words of longer names.
+            exceptions: `"type"` records of an exception its type alone, without its message and its
+                stack, which may hold anything; `"full"` is the default.
             late: Seconds after the end of an invocation for which spans that are opened in its
                 context stay in its trace; `inf`: without limit, 0: they begin one of their own.
 
@@ -874,6 +891,9 @@ class Tracing:
         check_seconds("late", late)
         kinds = None if expected is None else exception_types("expected", expected)
         cancellations = None if canceled is None else exception_types("canceled", canceled)
+        secrets = None if redact is None else DEFAULT_SECRETS.with_names(redacted_names(redact))
+        if exceptions not in (None, "full", "type"):
+            raise ValueError(f"exceptions must be 'full' or 'type', not {exceptions!r}")
         tracer = self._tracer
         if sampler is not _UNSET:
             tracer.use_sampler(sampler)
@@ -891,6 +911,10 @@ class Tracing:
             tracer.expected = kinds
         if cancellations is not None:
             tracer.canceled = cancellations
+        if secrets is not None:
+            tracer.secrets = secrets
+        if exceptions is not None:
+            tracer.exceptions_by_type = exceptions == "type"
         if late is not None:
             tracer.late_ns = late * 1e9
         if enabled is not None:
@@ -916,7 +940,7 @@ class Tracing:
         limits = tracer.limits
         text = tracer.suppressed(clean_text, message, limits.event_bytes + 4)
         kind = tracer.suppressed(clean_text, level, limits.name_bytes).lower()
-        values = tracer.suppressed(clean_all, attributes, {}, limits)
+        values = tracer.suppressed(clean_all, attributes, {}, limits, tracer.secrets)
         truncated = len(text.encode()) > limits.event_bytes
         text = cut(text, limits.event_bytes)
         moment = now_ns()
@@ -1090,7 +1114,7 @@ def _clean(
     for name in _KEYWORDS:
         if name in more:
             warn_keyword(tracer, name, _HINTS[name])
-    return tracer.suppressed(first_attributes, attributes, more, tracer.limits)
+    return tracer.suppressed(first_attributes, attributes, more, tracer.limits, tracer.secrets)
 
 
 _HINTS: Final = {

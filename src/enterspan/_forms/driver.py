@@ -124,7 +124,7 @@ LOOP: Final = """\
                         @end(@span)
                         return @result
                     @value = @error = None
-                    @entry = @get()
+                    @entry = @get(){each}
                     if @body is not None:
                         @body.entry = @entry
                     try:
@@ -173,7 +173,7 @@ class LoopKit:
 
 
 drive: Any = coroutine(
-    compile_template(_DRIVE + LOOP, "", LoopKit, __file__, LOOP_LINE - _DRIVE.count("\n"), "drive")(
+    compile_template(_DRIVE + LOOP.format(each=""), "", LoopKit, __file__, LOOP_LINE - _DRIVE.count("\n"), "drive")(
         LoopKit
     )
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from _collections_abc import Mapping
+
 from enterspan._model.frozen import frozen
 from enterspan._model.values import DEFAULT_LIMITS, clean_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, Final
 
     from enterspan._model.failures import ExceptionTypes
@@ -23,10 +25,11 @@ class Options:
     attributes: Mapping[str, Any] | Callable[..., Any] | None = None
     kind: str | None = None
     capture_args: bool | tuple[str, ...] = False
-    capture_return: bool = False
+    capture_return: bool | str | Callable[[Any], Any] = False
     redact: tuple[str, ...] = ()
     min_duration: float | None = None
     expected: ExceptionTypes = ()
+    labels: Mapping[str, str] | None = None  # attributes that captured arguments are recorded as
     entry: Any = None  # what makes it an entry point
 
     def __post_init__(self) -> None:
@@ -42,8 +45,12 @@ class Options:
                 f" one, not {attributes!r}"
             )
         check_kind(self.kind)
-        if not isinstance(self.capture_return, bool):
-            raise TypeError(f"capture_return must be True or False, not {self.capture_return!r}")
+        wanted: object = self.capture_return
+        if wanted == "" or not (isinstance(wanted, (bool, str)) or callable(wanted)):
+            raise TypeError(
+                "capture_return must be True, False, the name of an attribute, or a function of the"
+                f" result, not {wanted!r}"
+            )
         check_seconds("min_duration", self.min_duration)
 
     @property
@@ -73,6 +80,19 @@ def names_of(option: str, given: bool | Sequence[str], *, of: str = "parameter n
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"{option} must be True, False or a list of {of}, not {given!r}")
     return names
+
+
+def labels_of(given: object) -> Mapping[str, str] | None:
+    """Return the attributes that captured arguments are recorded as, if a mapping names them."""
+    if not isinstance(given, Mapping):
+        return None
+    labels: dict[str, str] = dict(given)
+    for name, label in labels.items():
+        if not isinstance(label, str) or not label:
+            raise TypeError(
+                f"capture_args must map parameters to names of attributes; {name!r} has {label!r}"
+            )
+    return labels
 
 
 def redacted_names(redact: Sequence[str]) -> tuple[str, ...]:

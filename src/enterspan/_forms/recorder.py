@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.interrupts import is_interrupt
+from enterspan._model.secrets import REDACTED, without_userinfo
 from enterspan._model.values import DEFAULT_LIMITS, clean_text
 from enterspan._span.begin import begin
 from enterspan._span.details import Details, first_attributes, put_attributes
@@ -16,18 +17,32 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from enterspan._forms.options import Options
+    from enterspan._model.secrets import Secrets
     from enterspan._span.span import Span
     from enterspan._span.tracer import Tracer
 
 _RETURN: Final = "return"
 """The attribute that `capture_return` sets."""
-_REDACTED: Final = "[redacted]"
+_FIRST_ITEM: Final = "first item"
+"""The event that tells when a generator has yielded for the first time."""
+_ITEMS: Final = 65_536
+_ITEM_BYTES: Final = 1_048_576
+"""How much of what a generator yields is kept until it is folded: items, and bytes of their texts."""
 
 
 class Recorder:
     """Records the calls of one function as spans."""
 
-    __slots__ = ("_attributes", "_details", "_options", "captured", "name", "tracer")
+    __slots__ = (
+        "_attributes",
+        "_details",
+        "_options",
+        "_secrets",
+        "_secrets_of_all",
+        "captured",
+        "name",
+        "tracer",
+    )
 
     begin: Callable[..., Span | None] = staticmethod(begin)
     """Begins the span of a call, given what `start` returns."""
@@ -43,6 +58,8 @@ class Recorder:
         self._options = options
         self._attributes = options.static_attributes
         self._details = bool(options.min_duration or options.kind or options.expected)
+        self._secrets_of_all = tracer.secrets
+        self._secrets = tracer.secrets.with_names(options.redact)
 
     @property
     def starts(self) -> bool:
@@ -52,7 +69,12 @@ class Recorder:
     @property
     def captures_return(self) -> bool:
         """Whether the result is recorded."""
-        return self._options.capture_return
+        return self._options.capture_return is not False
+
+    @property
+    def folds(self) -> bool:
+        """Whether what a generator yields is given to a function when it ends."""
+        return callable(self._options.capture_return)
 
     def start(self, /, *args: Any, **kwargs: Any) -> tuple[Any, Details | None]:
         """Return the attributes and the details that the span of a call begins with."""
@@ -63,7 +85,7 @@ class Recorder:
             given = ask(self.tracer, "attributes", options.attributes, args, kwargs)
             if given is not None:
                 attributes, details = self.tracer.suppressed(
-                    first_attributes, given, {}, self.tracer.limits
+                    first_attributes, given, {}, self.tracer.limits, self.tracer.secrets
                 )
         return attributes, self.details(details) if self._details else details
 
@@ -79,24 +101,67 @@ class Recorder:
 
     def arguments(self, span: Span, values: Mapping[str, Any]) -> None:
         """Record captured arguments."""
-        if self._options.redact:
-            values = redacted(values, self._options.redact)
-        if not span._end:
-            put_attributes(span, values.items())
+        if span._end:
+            return
+        labels = self._options.labels or {}
+        secrets = self._use_secrets()
+        shown = []
+        for name, value in values.items():
+            given = value
+            if secrets.hides(name):
+                given = REDACTED
+            elif type(value) is str and "://" in value:
+                given = without_userinfo(value)
+            shown.append((labels.get(name, name), given))
+        put_attributes(span, shown, secrets)
 
     def result(self, span: Span, value: Any) -> None:
         """Record a captured return value."""
-        if not span._end:
-            put_attributes(span, ((_RETURN, value),))
+        if span._end:
+            return
+        wanted = self._options.capture_return
+        name = wanted if type(wanted) is str else _RETURN
+        if callable(wanted):
+            value = ask(self.tracer, "capture_return", wanted, (value,), {})
+        put_attributes(span, ((name, value),), self._use_secrets())
+
+    def fold(self, span: Span) -> Folded:
+        """Return what keeps the items that a generator yields, until they are folded."""
+        return Folded(self, span)
+
+    def _use_secrets(self) -> Secrets:
+        """Return the names of secrets, those of the tracer's settings and the function's own."""
+        if self._secrets_of_all is not self.tracer.secrets:
+            self._secrets_of_all = self.tracer.secrets
+            self._secrets = self._secrets_of_all.with_names(self._options.redact)
+        return self._secrets
 
 
-def redacted(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Return captured arguments without the values of some, also where they lie in `**kwargs`."""
-    seen = {name: _REDACTED if name in names else value for name, value in values.items()}
-    for name, value in seen.items():
-        if type(value) is dict and any(key in names for key in value):
-            seen[name] = {key: _REDACTED if key in names else item for key, item in value.items()}
-    return seen
+class Folded:
+    """What one call of a generator has yielded, within a limit."""
+
+    __slots__ = ("_bytes", "_items", "_recorder", "_span")
+
+    def __init__(self, recorder: Recorder, span: Span) -> None:
+        self._recorder = recorder
+        self._span = span
+        self._items: list[Any] = []
+        self._bytes = 0
+
+    def item(self, item: Any) -> None:
+        """Keep an item; the first one is an event of the span."""
+        items = self._items
+        if not items:
+            self._span.add_event(_FIRST_ITEM)
+        if len(items) < _ITEMS and self._bytes < _ITEM_BYTES:
+            items.append(item)
+            self._bytes += len(item) if type(item) in (str, bytes) else 0
+
+    def result(self, span: Span, _: object) -> None:
+        """Record what the function makes of the items."""
+        items, self._items = self._items, []
+        if items:
+            self._recorder.result(span, items)
 
 
 def ask(

@@ -111,7 +111,7 @@ _GENERATOR_FUNCTION: Final = """\
 """
 _GENERATOR_END: Final = """\
         except @Error as @failure:
-            @hide(@failure)
+            @hide(@failure){folded}
             @end(@span, @failure)
             raise
 """
@@ -120,21 +120,21 @@ _ASYNC_LINE: Final = sys._getframe().f_lineno + 2
 _ASYNC_GENERATOR_FUNCTION: Final = """\
     async def wrapper({params}):
         @steps = @fn({args})
-        @inside = None
+        @inside = @folded = None
         @span = None if @tracer.off else @begin(@tracer, @name, {start}, False)
-        if @span is not None:
+        if @span is not None:{fold}
             @inside = @Body(@tracer, @span, @end)
 {capture}        @step = @first(@steps)
         while True:
             try:
-                @item = await (@step if @inside is None else @drive_step(@inside, @step))
+                @item = await (@step if @inside is None else @drive_step(@inside, @step)){each}
             except @Stop:
-                if @inside is not None:
+                if @inside is not None:{folded}
                     @inside.end(@inside.span)
                 return
             except @Error as @error:
                 @hide(@error)
-                if @inside is not None:
+                if @inside is not None:{folded}
                     @inside.end(@inside.span, @error)
                 raise
             try:
@@ -148,6 +148,19 @@ _GIVEN_HEAD: Final = """\
 """
 
 _RETURNED: Final = "            @own_recorder.result(@span, @result)\n"
+_FOLDING: Final = {
+    _GENERATOR: {
+        "recorder": "@own_recorder.fold(@span)",
+        "each": "; @recorder.item(@item)",
+        "folded": "; @recorder.result(@span, None)",
+    },
+    _ASYNC_GENERATOR: {
+        "fold": "\n            @folded = @own_recorder.fold(@span)",
+        "each": "; @folded is None or @folded.item(@item)",
+        "folded": "\n                    @folded.result(@span, None)",
+    },
+}
+"""What is written into the text of a generator whose items are folded."""
 _compiled: Final[dict[tuple[str, str], Any]] = {}
 _COMPILED_MOST: Final = 2_000
 """How many wrapper texts are kept compiled; functions of like signatures share one."""
@@ -276,14 +289,20 @@ def _text_of(flags: int) -> tuple[str, int]:
 def _make(flags: int, parameters: Parameters, recorder: Recorder) -> Callable[[_Kit], Any]:
     """Compile a wrapper's text to a function that makes wrappers."""
     text, line = _text_of(flags)
-    text = text.format(
-        params=parameters.text,
-        args=parameters.arguments,
-        start=f"*@start({parameters.arguments})" if recorder.starts else "None, None",
-        capture=_capture(parameters, recorder),
-        recorder="@own_recorder" if recorder.captures_return else "None",
-        returned=_RETURNED if recorder.captures_return else "",
-    )
+    fields = {
+        "params": parameters.text,
+        "args": parameters.arguments,
+        "start": f"*@start({parameters.arguments})" if recorder.starts else "None, None",
+        "capture": _capture(parameters, recorder),
+        "recorder": "@own_recorder" if recorder.captures_return else "None",
+        "returned": _RETURNED if recorder.captures_return else "",
+        "fold": "",
+        "each": "",
+        "folded": "",
+    }
+    if recorder.folds:
+        fields.update(_FOLDING.get(flags & (_GENERATOR | _ASYNC_GENERATOR), {}))
+    text = text.format(**fields)
     prefix = "_"
     while any(name.startswith(prefix) for name in parameters.names):
         prefix += "_x"
@@ -315,7 +334,7 @@ def _labelled(code: CodeType, original: CodeType) -> CodeType:
 def _compile_given() -> Callable[[Body, Unstarted], Any]:
     """Compile the same loop for an async generator that a call has returned."""
     head, first, loop = _ASYNC_GENERATOR_FUNCTION.format(
-        params="", args="", start="", capture=""
+        params="", args="", start="", capture="", fold="", each="", folded=""
     ).partition("        @step = @first(")
     line = _ASYNC_LINE + head.count("\n") - _GIVEN_HEAD.count("\n")
     made: Callable[[Body, Unstarted], Any] = compile_template(

@@ -108,12 +108,18 @@ class Failure:
 _qualified_name_of: Any = type.__dict__["__qualname__"].__get__
 
 
-def describe(exception: BaseException, limits: Limits) -> Failure:
-    """Turn an exception into text; never raises, whatever the exception does."""
+def describe(exception: BaseException, limits: Limits, by_type: bool = False) -> Failure:
+    """Turn an exception into text; never raises, whatever the exception does.
+
+    *by_type* leaves out its message and its stack.
+    """
     kind = type(exception)
     name = cut(name_of(kind), limits.name_bytes)
     module = module_of(kind)
     qualified = name if module == "builtins" else f"{module}.{_qualified_name_of(kind)}"
+    full_name = cut(str(qualified), limits.name_bytes)
+    if by_type:
+        return Failure(name, full_name, "", "")
     message = safe_str(exception, limits.value_bytes)
     try:
         stack = cut("\n".join(_stack(exception, message, limits)), limits.event_bytes)
@@ -121,11 +127,13 @@ def describe(exception: BaseException, limits: Limits) -> Failure:
         if is_interrupt(error):
             raise
         stack = f"{name}: {message}"
-    return Failure(name, cut(str(qualified), limits.name_bytes), message, stack)
+    return Failure(name, full_name, message, stack)
 
 
 def semantic(failure: Failure) -> dict[str, Any]:
     """The attributes of an exception event, named as OpenTelemetry's conventions name them."""
+    if not failure.stack:
+        return {"exception.type": failure.qualified_name}
     return {
         "exception.type": failure.qualified_name,
         "exception.message": failure.message,

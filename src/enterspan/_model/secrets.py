@@ -43,13 +43,15 @@ _LOOKED_AT: Final = 4096
 class Secrets:
     """Tells by a name whether what it names is a secret."""
 
-    __slots__ = ("_known", "_names")
+    __slots__ = ("_known", "_names", "is_extended")
 
     def __init__(self, names: Iterable[str] = (), more_than: Iterable[str] = _NAMES) -> None:
         """Know the names of a list, which is the default one, and others."""
         added = {"".join(_words(name)) for name in names} - {""}
         self._names = frozenset(more_than) | added
         self._known: dict[str, bool] = {}
+        self.is_extended = bool(added)
+        """Whether the program names secrets of its own: then a `repr` may have one in it, too."""
 
     def with_names(self, names: Iterable[str]) -> Secrets:
         """Return the same with more names; itself if there are none."""
@@ -113,6 +115,16 @@ def _decoded(name: str) -> str:
         except ValueError:
             first += "%" + part
     return first
+
+
+def without_userinfo(url: str) -> str:
+    """Return a URL without the name and the password in front of its host; any other text as is."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or "@" not in rest or not scheme.replace("+", "").isalnum():
+        return url
+    end = min([at for at in map(rest.find, "/?#") if at >= 0], default=len(rest))
+    host = rest[:end].rpartition("@")[2]
+    return f"{scheme}://{host}{rest[end:]}"
 
 
 DEFAULT_SECRETS: Final = Secrets()

@@ -9,9 +9,10 @@ no structure.
 from __future__ import annotations
 
 from _collections_abc import Callable, Iterable
+from itertools import islice
 
 from enterspan._model.classes import dict_of, full_name_of, mro_of
-from enterspan._model.secrets import REDACTED
+from enterspan._model.secrets import REDACTED, without_userinfo
 
 try:
     from _json import encode_basestring
@@ -75,11 +76,11 @@ def enum_value(value: Any) -> Any:
     return value
 
 
-def fields_of(value: Any) -> Fields | None:
-    """The fields of a value that has some: names and values; None where it has no structure."""
+def fields_of(value: Any, most: int) -> Fields | None:
+    """The first fields of a value that has some: names and values; None where it has none."""
     kinds = mro_of(type(value))
     if dict in kinds:
-        return list(dict.items(value))
+        return list(islice(dict.items(value), most))
     for kind in kinds:
         own = dict_of(kind)
         if "__dataclass_fields__" in own:
@@ -94,18 +95,18 @@ def fields_of(value: Any) -> Fields | None:
     return None
 
 
-def items_in(value: Any) -> Iterable[Any] | None:
-    """The items of a sequence or a set; None for anything else."""
+def items_in(value: Any, most: int) -> Iterable[Any] | None:
+    """The first items of a sequence or a set; None for anything else."""
     for kind in mro_of(type(value)):
-        if kind in _ITEMS:
-            return _ITEMS[kind](value)
+        if kind in _ITERATE:
+            return list(islice(_ITERATE[kind](value), most))
     return None
 
 
-_ITEMS: Final[dict[type, Callable[[Any], Iterable[Any]]]] = {
+_ITERATE: Final[dict[type, Callable[[Any], Iterable[Any]]]] = {
     list: list.__iter__,
     tuple: tuple.__iter__,
-    set: lambda value: list(set.__iter__(value)),
+    set: set.__iter__,
     frozenset: frozenset.__iter__,
     range: range.__iter__,
 }
@@ -140,18 +141,13 @@ def _is_shown(field: Any) -> bool:
 class Writer:
     """Writes one value as JSON."""
 
-    __slots__ = ("_inside", "_left", "_opaque", "_parts", "_secrets", "_show", "is_cut")
+    __slots__ = ("_inside", "_left", "_parts", "_secrets", "_show", "is_cut")
 
-    def __init__(self, limit: int, secrets: Secrets, show: Show, *, opaque: bool) -> None:
-        """Write up to *limit* bytes.
-
-        With *opaque*, an object is known by its class alone if it has a `repr` of its own, because
-        that may have a secret in it.
-        """
+    def __init__(self, limit: int, secrets: Secrets, show: Show) -> None:
+        """Write up to *limit* bytes."""
         self._left = limit - _SLACK
         self._secrets = secrets
         self._show = show
-        self._opaque = opaque
         self._parts: list[str] = []
         self._inside: set[int] = set()
         self.is_cut = False
@@ -194,6 +190,7 @@ class Writer:
 
     def _put_text(self, text: str) -> None:
         """Write a text, or as much of its beginning as there is room for."""
+        text = without_userinfo(text) if "://" in text else text
         room = max(self._left, 0)
         shown = text[:room]
         while True:
@@ -206,8 +203,9 @@ class Writer:
         self._put(_valid(encoded))
 
     def _write_structure(self, value: Any) -> None:
-        fields = fields_of(value)
-        items = items_in(value) if fields is None else None
+        most = max(self._left, 0) // 2 + 1  # an item takes two bytes at the least
+        fields = fields_of(value, most)
+        items = items_in(value, most) if fields is None else None
         if fields is None and items is None:
             self._write_leaf(value)
             return
@@ -273,10 +271,13 @@ class Writer:
         self._put_text(text)
 
     def shown(self, value: Any) -> str:
-        """What is recorded of a value without structure: its `repr`, or the class alone."""
+        """What is recorded of a value without structure: its `repr`, or the class alone.
+
+        It is the class where a `repr` of its own may show a secret that the program has named.
+        """
         kind = type(value)
         module, name = full_name_of(kind)
-        if self._opaque and module not in _PLAIN and _has_repr(kind):
+        if self._secrets.is_extended and module not in _PLAIN and _has_repr(kind):
             return f"<{module}.{name}>"
         return self._show(value, max(self._left, 1))
 

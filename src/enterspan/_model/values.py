@@ -11,6 +11,8 @@ from _collections_abc import Iterable, Mapping, Sequence
 from enterspan._model.classes import name_of
 from enterspan._model.frozen import frozen, twin
 from enterspan._model.interrupts import is_interrupt
+from enterspan._model.secrets import DEFAULT_SECRETS, Secrets
+from enterspan._model.structure import Writer, enum_value, fields_of, items_in, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ _NUMBER_BYTES: Final = 8
 _PAIRS: Final = 10_000
 """How many pairs of a mapping are looked at: one that makes them up may have no end."""
 
+CUT: Final = "enterspan.cut"
+"""The attribute that names the values that were cut."""
+_TOLD: Final = 8
+"""How many of them it names."""
 WARNING_TYPE: Final = "enterspan.warning.type"
 WARNING_MESSAGE: Final = "enterspan.warning.message"
 
@@ -221,35 +227,61 @@ def _big_int(value: int) -> str:
         return f"<int of {value.bit_length()} bits>"
 
 
-def clean_value(value: Any, limits: Limits) -> tuple[Any, int]:
-    """Turn any object into an attribute value, and say how many bytes it counts for."""
+def clean_value(
+    value: Any, limits: Limits, secrets: Secrets = DEFAULT_SECRETS
+) -> tuple[Any, int, str]:
+    """Turn any object into an attribute value.
+
+    Says also how many bytes it counts for, and, where it was cut, how long it had been.
+    """
     kind = type(value)
     if issubclass(kind, str):
-        text = cut(value if kind is str else str.__str__(value), limits.value_bytes)
-        return text, _size(text)
+        whole = value if kind is str else str.__str__(value)
+        text = cut(whole, limits.value_bytes)
+        return text, _size(text), f"{len(whole)} characters" if len(text) < len(whole) else ""
     if kind is bool or kind is float:
-        return value, _NUMBER_BYTES
+        return value, _NUMBER_BYTES, ""
     if issubclass(kind, int):
         plain = int.__int__(value)
         if INT_MIN <= plain <= INT_MAX:
-            return plain, _NUMBER_BYTES
+            return plain, _NUMBER_BYTES, ""
         text = cut(_big_int(plain), limits.value_bytes)
-        return text, len(text)
+        return text, len(text), ""
     if issubclass(kind, float):
-        return float.__float__(value), _NUMBER_BYTES
+        return float.__float__(value), _NUMBER_BYTES, ""
     if kind is list or kind is tuple or kind is range:  # not `in`: a class's `==` may be anything
         found = _clean_sequence(value, limits)
         if found is not None:
             return found
-    text = safe_repr(value, limits.value_bytes)
-    return text, _size(text)
+    inner = enum_value(value)
+    if inner is not value:
+        return clean_value(inner, limits, secrets)
+    text, note = _shown(value, limits.value_bytes, secrets)
+    return text, _size(text), note
+
+
+def _shown(value: Any, limit: int, secrets: Secrets) -> tuple[str, str]:
+    """The text for a value that is none of OpenTelemetry's: JSON where it has structure."""
+    try:
+        known = text_of(value)
+        if known is not None:
+            return cut(known, limit), ""
+        writer = Writer(limit, secrets, safe_repr)
+        if fields_of(value, 0) is None and items_in(value, 0) is None:
+            return cut(writer.shown(value), limit), ""
+        text = writer.text(value)
+    except BaseException as error:
+        return _not_shown(value, limit, error), ""
+    return cut(text, limit), f"over {limit} bytes" if writer.is_cut else ""
 
 
 def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def _clean_sequence(values: Sequence[Any], limits: Limits) -> tuple[tuple[Any, ...], int] | None:
+def _clean_sequence(
+    values: Sequence[Any], limits: Limits
+) -> tuple[tuple[Any, ...], int, str] | None:
     """A tuple of strings, of bools, of ints or of floats; None where it is a mixture."""
     try:
         kinds = {type(item) for item in values[: limits.value_bytes]}
@@ -260,7 +292,7 @@ def _clean_sequence(values: Sequence[Any], limits: Limits) -> tuple[tuple[Any, .
     if kinds == {int, float}:
         kinds, values = {float}, [float(item) for item in values[: limits.value_bytes]]
     if not kinds:
-        return (), 0
+        return (), 0, ""
     if len(kinds) != 1 or not kinds <= {str, bool, int, float}:
         return None
     most = limits.value_bytes // _NUMBER_BYTES
@@ -268,18 +300,22 @@ def _clean_sequence(values: Sequence[Any], limits: Limits) -> tuple[tuple[Any, .
         numbers = tuple(values[:most])
         if kinds == {int} and numbers and not (INT_MIN <= min(numbers) <= max(numbers) <= INT_MAX):
             return None  # an integer that OTLP can't hold makes the whole a text
-        return numbers, _NUMBER_BYTES * len(numbers)
+        note = f"{len(values)} items" if len(numbers) < len(values) else ""
+        return numbers, _NUMBER_BYTES * len(numbers), note
     cleaned: list[Any] = []
     left = limits.value_bytes
+    is_cut = False
     for item in values:
-        value, size = clean_value(item, limits)
+        value, size, note = clean_value(item, limits)
+        is_cut = is_cut or bool(note) or size > left
         if size > left:
             if left:
                 cleaned.append(cut(value, left))
             break
         cleaned.append(value)
         left -= max(size, 1)
-    return tuple(cleaned), limits.value_bytes - left
+    note = f"{len(values)} items" if is_cut else ""
+    return tuple(cleaned), limits.value_bytes - left, note
 
 
 def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
@@ -302,18 +338,27 @@ def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
 class Bag:
     """Attributes that are being cleaned, within a budget of bytes."""
 
-    __slots__ = ("dropped", "over", "spent", "values")
+    __slots__ = ("_cut", "_secrets", "dropped", "over", "spent", "values")
 
-    def __init__(self, values: dict[str, Any], spent: int = 0) -> None:
+    def __init__(
+        self,
+        values: dict[str, Any],
+        spent: int = 0,
+        secrets: Secrets = DEFAULT_SECRETS,
+    ) -> None:
         self.values = values
         self.spent = spent
         self.dropped = 0
         self.over = ""  # the limit that was reached first
+        self._cut: list[str] = []
+        self._secrets = secrets
 
     def put(self, key: object, value: Any, limits: Limits) -> None:
         """Add one attribute, cleaned; count it as dropped where the budget is spent."""
         name = clean_text(key, limits.name_bytes)
-        cleaned, size = clean_value(value, limits)
+        cleaned, size, note = clean_value(value, limits, self._secrets)
+        if note and len(self._cut) < _TOLD:
+            self._cut.append(f"{name[:EASY_KEY]}: {note}")
         size += _size(name)
         if name in self.values:
             self.spent -= size_of({name: self.values[name]})
@@ -328,6 +373,14 @@ class Bag:
             return
         self.spent += size
         self.values[name] = cleaned
+
+    def tell(self) -> None:
+        """Record which values were cut, and how long they had been; it costs no budget."""
+        if self._cut:
+            known = self.values.get(CUT, ())
+            told = known if type(known) is tuple else ()
+            self.values[CUT] = (*told, *self._cut)[:_TOLD]
+            self._cut = []
 
 
 def size_of(values: Mapping[str, Any]) -> int:
@@ -344,11 +397,17 @@ def size_of(values: Mapping[str, Any]) -> int:
     return total
 
 
-def clean_all(attributes: object, more: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
+def clean_all(
+    attributes: object,
+    more: Mapping[str, Any],
+    limits: Limits,
+    secrets: Secrets = DEFAULT_SECRETS,
+) -> dict[str, Any]:
     """Clean the attributes of something that is no span (an event, a link, a log)."""
-    bag = Bag({})
+    bag = Bag({}, secrets=secrets)
     for source in (attributes, more):
         for key, value in items_of(source):
             if value is not None:
                 bag.put(key, value, limits)
+    bag.tell()
     return bag.values

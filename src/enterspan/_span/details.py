@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from enterspan._model.records import SpanEvent, SpanLink
+from enterspan._model.secrets import DEFAULT_SECRETS
 from enterspan._model.values import (
     WARNING_MESSAGE,
     WARNING_TYPE,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from enterspan._model.ids import SpanContext
+    from enterspan._model.secrets import Secrets
     from enterspan._model.values import Limits
 
 _EVENT_BYTES: Final = 32
@@ -78,23 +80,33 @@ def details_of(span: Any) -> Details:
     return details
 
 
-def put_attributes(span: Any, pairs: Iterable[tuple[Any, Any]]) -> None:
-    """Record attributes, cleaned and within the limits."""
+def put_attributes(
+    span: Any, pairs: Iterable[tuple[Any, Any]], secrets: Secrets | None = None
+) -> None:
+    """Record attributes, cleaned and within the limits.
+
+    *secrets* are the tracer's own, unless a function names others beside them.
+    """
     tracer = span._state.tracer
     if not tracer.is_suppressed:  # else the `__repr__` of a value would record values
-        tracer.suppressed(_put, span, pairs, tracer.limits)
+        tracer.suppressed(_put, span, pairs, tracer, secrets)
 
 
-def _put(span: Any, pairs: Iterable[tuple[Any, Any]], limits: Limits) -> None:
+def _put(
+    span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secrets | None
+) -> None:
     attributes = _attributes_of(span)
     details = details_of(span)
-    bag = Bag(attributes, size_of(attributes) if details.spent is None else details.spent)
+    spent = size_of(attributes) if details.spent is None else details.spent
+    bag = Bag(attributes, spent, secrets or tracer.secrets)
+    limits = tracer.limits
     try:
         for key, value in pairs:
             if value is not None:
                 bag.put(key, value, limits)
     finally:
         details.spent = bag.spent
+        bag.tell()
         _count_dropped(bag, details)
 
 
@@ -106,16 +118,20 @@ def _attributes_of(span: Any) -> dict[str, Any]:
 
 
 def first_attributes(
-    attributes: object, more: Mapping[str, Any], limits: Limits
+    attributes: object,
+    more: Mapping[str, Any],
+    limits: Limits,
+    secrets: Secrets = DEFAULT_SECRETS,
 ) -> tuple[dict[str, Any], Details]:
     """Clean the attributes that a span starts with."""
-    bag = Bag({})
+    bag = Bag({}, secrets=secrets)
     details = Details()
     for source in (attributes, more):
         for key, value in items_of(source):
             if value is not None:
                 bag.put(key, value, limits)
     details.spent = bag.spent
+    bag.tell()
     _count_dropped(bag, details)
     return bag.values, details
 

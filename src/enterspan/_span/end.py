@@ -128,7 +128,9 @@ def record(
     """Record an exception as an event of a span; return a line that describes it."""
     state = span._state
     tracer = state.tracer
-    failure: Failure = tracer.suppressed(describe, error, tracer.limits)
+    failure: Failure = tracer.suppressed(
+        describe, error, tracer.limits, tracer.exceptions_by_type
+    )
     if state.seen is None:
         state.seen = SeenExceptions()
     if issubclass(type(error), BaseException):  # the program may record anything

@@ -171,7 +171,7 @@ class Span:
             return self
         limits = tracer.limits
         text = tracer.suppressed(clean_text, name, limits.name_bytes)
-        values = tracer.suppressed(clean_all, attributes, more, limits)
+        values = tracer.suppressed(clean_all, attributes, more, limits, tracer.secrets)
         moment = now_ns()
         keep_event(self, text, moment, values)
         if state.dispatch is not None:
@@ -184,7 +184,7 @@ class Span:
         """Record an exception that the program handled, with its traceback."""
         tracer = self._state.tracer
         if not self._end and not tracer.is_suppressed:
-            more = tracer.suppressed(clean_all, attributes, {}, tracer.limits)
+            more = tracer.suppressed(clean_all, attributes, {}, tracer.limits, tracer.secrets)
             record(self, exception, now_ns(), more)
         return self
 
@@ -230,7 +230,7 @@ class Span:
         if issubclass(type(context), Span):
             context = context.context  # type: ignore[attr-defined]
         if type(context) is SpanContext and context.is_valid:
-            values = tracer.suppressed(clean_all, attributes, {}, tracer.limits)
+            values = tracer.suppressed(clean_all, attributes, {}, tracer.limits, tracer.secrets)
             keep_link(self, bounded(context), values)
         return self
 

@@ -13,6 +13,7 @@ from _thread import RLock
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.ids import bits_from, random_bits
 from enterspan._model.interrupts import is_interrupt
+from enterspan._model.secrets import DEFAULT_SECRETS
 from enterspan._model.values import DEFAULT_LIMITS, Limits
 from enterspan._span.context import Current
 
@@ -46,6 +47,7 @@ class Tracer(Current):
         "easy_text",
         "enabled",
         "expected",
+        "exceptions_by_type",
         "exporting",
         "garbage",
         "generation",
@@ -64,6 +66,7 @@ class Tracer(Current):
         "recording",
         "resource",
         "sampler",
+        "secrets",
         "subscribed",
         "threads",
         "wiring",
@@ -79,6 +82,8 @@ class Tracer(Current):
         self.resource: Mapping[str, Any] = {}
         self.expected: ExceptionTypes = ()
         self.canceled: ExceptionTypes = ()
+        self.exceptions_by_type = False
+        self.secrets = DEFAULT_SECRETS
         self.late_ns = DEFAULT_LATE * 1e9
         self.use_limits(DEFAULT_LIMITS)
         # what the hot path needs to know of the subscribers
