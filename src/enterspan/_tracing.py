@@ -847,7 +847,7 @@ class Tracing:
         self._subscribers.add_exporter(made)
         return made
 
-    def configure(
+    def configure(  # noqa: C901 - it is a list of settings
         self,
         *,
         sampler: protocols.Sampler | None = _UNSET,

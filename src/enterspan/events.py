@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 from enterspan._model.frozen import frozen, twin
 from enterspan._model.late import Late
+from enterspan._model.secrets import DEFAULT_SECRETS
 from enterspan._model.values import (
     DEFAULT_LIMITS,
     INT_MAX,
@@ -86,8 +87,9 @@ else:
 class FetchEventInfo:
     """An HTTP request: its method, its URL and its headers as pairs of name and value.
 
-    As in every info, a text of more than 16 KiB is cut where the info is made; so are headers after
-    the first 128, or after 64 KiB.
+    What is secret by its name, in the query or among the headers, has no value here, and the URL no
+    password. As in every info, a text of more than 16 KiB is cut where the info is made; so are
+    headers after the first 128, or after 64 KiB.
     """
 
     method: str
@@ -98,8 +100,10 @@ class FetchEventInfo:
         """Turn headers given as a mapping or a list into a tuple of pairs."""
         headers: Any = self.headers
         pairs: Iterable[Any] = headers.items() if hasattr(headers, "items") else headers
+        if type(self.url) is str:
+            _set(self, "url", DEFAULT_SECRETS.clean_url(self.url))
         _cut(self, "method", "url")
-        _set(self, "headers", _cut_headers(pairs))
+        _set(self, "headers", tuple(DEFAULT_SECRETS.clean_headers(_cut_headers(pairs))))
 
     @property
     def type(self) -> typing.Literal["fetch"]:

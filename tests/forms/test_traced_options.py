@@ -28,7 +28,7 @@ def test_all_arguments_are_captured_by_name(trace: Trace) -> None:
     Shop().sell("tea", 2, 3, 4, note="x")
     (span,) = trace.spans
     assert dict(span.attributes) == {
-        "item": "tea", "n": 2, "rest": (3, 4), "gift": False, "more": "{'note': 'x'}",
+        "item": "tea", "n": 2, "rest": (3, 4), "gift": False, "more": '{"note": "x"}',
     }  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def test_the_result_is_captured_as_return(trace: Trace) -> None:
         fails()
     assert {span.name: dict(span.attributes) for span in trace.spans} == {
         "sync": {"return": (1, 2)},
-        "coro": {"return": "{'a': 1}"},
+        "coro": {"return": '{"a": 1}'},
         "gen": {"return": 5},
         "none": {},
         "fails": {},
@@ -182,7 +182,7 @@ def test_other_callables_capture_their_arguments_too(trace: Trace) -> None:
     """As `args` and `kwargs`: they have no parameters of their own to name."""
     traced("max", capture_args=True, capture_return=True)(max)([1, 2], default=0)
     assert dict(trace.spans[0].attributes) == {
-        "args": "([1, 2],)", "kwargs": "{'default': 0}", "return": 2,
+        "args": "[[1, 2]]", "kwargs": '{"default": 0}', "return": 2,
     }  # fmt: skip
 
 

@@ -173,9 +173,14 @@ class LoopKit:
 
 
 drive: Any = coroutine(
-    compile_template(_DRIVE + LOOP.format(each=""), "", LoopKit, __file__, LOOP_LINE - _DRIVE.count("\n"), "drive")(
-        LoopKit
-    )
+    compile_template(
+        _DRIVE + LOOP.format(each=""),
+        "",
+        LoopKit,
+        __file__,
+        LOOP_LINE - _DRIVE.count("\n"),
+        "drive",
+    )(LoopKit)
 )
 """The loop as a generator of its own, for `await` and `yield from` (types.coroutine)."""
 

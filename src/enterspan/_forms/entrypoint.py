@@ -143,7 +143,9 @@ def invocation_start(
     values = None
     given: tuple[Any, ...] = ()
     if attributes is not None:
-        values, cleaned = tracer.suppressed(first_attributes, attributes, {}, tracer.limits, tracer.secrets)
+        values, cleaned = tracer.suppressed(
+            first_attributes, attributes, {}, tracer.limits, tracer.secrets
+        )
         if details is not None:
             cleaned.kind = details.kind
             cleaned.expected = details.expected

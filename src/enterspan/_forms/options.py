@@ -9,7 +9,7 @@ from enterspan._model.values import DEFAULT_LIMITS, clean_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, Final
 
     from enterspan._model.failures import ExceptionTypes
@@ -67,7 +67,7 @@ def replaced(options: Options, **changes: Any) -> Options:
     return Options(**{**values, **changes})
 
 
-def names_of(option: str, given: bool | Sequence[str], *, of: str = "parameter names") -> Any:
+def names_of(option: str, given: bool | Iterable[str], *, of: str = "parameter names") -> Any:
     """Return True, False or a tuple of names; TypeError for anything else."""
     if isinstance(given, bool):
         return given
@@ -86,7 +86,7 @@ def labels_of(given: object) -> Mapping[str, str] | None:
     """Return the attributes that captured arguments are recorded as, if a mapping names them."""
     if not isinstance(given, Mapping):
         return None
-    labels: dict[str, str] = dict(given)
+    labels: dict[str, Any] = dict(given)
     for name, label in labels.items():
         if not isinstance(label, str) or not label:
             raise TypeError(

@@ -27,7 +27,7 @@ _FIRST_ITEM: Final = "first item"
 """The event that tells when a generator has yielded for the first time."""
 _ITEMS: Final = 65_536
 _ITEM_BYTES: Final = 1_048_576
-"""How much of what a generator yields is kept until it is folded: items, and bytes of their texts."""
+"""How much of what a generator yields is kept to be folded: items, and bytes of their texts."""
 
 
 class Recorder:

@@ -16,22 +16,27 @@ REDACTED: Final = "[redacted]"
 """What is recorded in the place of a secret."""
 
 _NAMES: Final = frozenset(
-    """
-    accesskey apikey auth authentication authorization bearer cardnumber cookie cookies creditcard
-    credential credentials creds csrf cvc cvv jsessionid jwt oauth otp passcode passphrase passwd
-    password passwords phpsessid pin privatekey pwd secret secretkey secrets sessid session
-    sessionid sid sig signature signingkey ssn token totp xsrf
-    """.split()
-)
+    (
+        "accesskey", "apikey", "auth", "authentication", "authorization", "bearer",
+        "cardnumber", "cookie", "cookies", "creditcard", "credential", "credentials", "creds",
+        "csrf", "cvc", "cvv", "jsessionid", "jwt", "oauth", "otp", "passcode", "passphrase",
+        "passwd", "password", "passwords", "phpsessid", "pin", "privatekey", "pwd", "secret",
+        "secretkey", "secrets", "sessid", "session", "sessionid", "sid", "sig", "signature",
+        "signingkey", "ssn", "token", "totp", "xsrf",
+    )
+)  # fmt: skip
 _LAST_WORDS: Final = frozenset({"pass"})
 """Words that are a secret's at the end of a name: `db_pass`, and not `pass_rate`."""
 _ENDINGS: Final = ("apikey", "passwd", "password", "privatekey", "secret", "signature", "token")
 """Endings of words that are written as one: `accesstoken`."""
-_MEASURES: Final = frozenset(
-    {"count", "counts", "length", "limit", "size", "type", "usage"}
-)
+_MEASURES: Final = frozenset({"count", "counts", "length", "limit", "size", "type", "usage"})
 """Last words of names that say something about a secret: `token_count`."""
 
+_IN_QUERIES: Final = frozenset({"code", "key", "sig"})
+"""Parameters of a query that are secrets, beside those that are it anywhere: of signed URLs, and of
+OAuth's redirect."""
+_IN_QUERY: Final = "REDACTED"
+_SEPARATORS: Final = "?&;"
 _RUN: Final = 3
 """How many words one name in the list may have in another spelling."""
 _REMEMBERED: Final = 1024
@@ -70,6 +75,31 @@ class Secrets:
             if len(name) <= _REMEMBERED_LENGTH and len(self._known) < _REMEMBERED:
                 self._known[name] = known
         return known
+
+    def clean_query(self, query: str) -> str:
+        """Return the query of a URL without the values of secrets."""
+        shown: list[str] = []
+        start = 0
+        for at, letter in enumerate(query):
+            if letter in _SEPARATORS:
+                shown += (self._clean_parameter(query[start:at]), letter)
+                start = at + 1
+        shown.append(self._clean_parameter(query[start:]))
+        return "".join(shown)
+
+    def _clean_parameter(self, text: str) -> str:
+        name, equals, _ = text.partition("=")
+        is_secret = equals and (name.lower() in _IN_QUERIES or self.hides(name))
+        return f"{name}={_IN_QUERY}" if is_secret else text
+
+    def clean_url(self, url: str) -> str:
+        """Return a URL without the name and the password for its host, and without secrets."""
+        place, mark, query = without_userinfo(url).partition("?")
+        return f"{place}?{self.clean_query(query)}" if mark else place
+
+    def clean_headers(self, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return headers without the values of secrets."""
+        return [(name, REDACTED if self.hides(name) else value) for name, value in pairs]
 
     def _is_secret(self, words: list[str]) -> bool:
         if not words or words[-1] in _MEASURES:

@@ -8,7 +8,6 @@ no structure.
 
 from __future__ import annotations
 
-from _collections_abc import Callable, Iterable
 from itertools import islice
 
 from enterspan._model.classes import dict_of, full_name_of, mro_of
@@ -21,6 +20,7 @@ except ImportError:  # this Python has no such module in C
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from typing import Any, Final, TypeAlias
 
     from enterspan._model.secrets import Secrets
@@ -42,9 +42,9 @@ _DEEPER: Final = '"..."'
 """What stands for a level that is too deep, and for a container inside of itself."""
 
 _TEXTS: Final[dict[tuple[object, str], Callable[[Any], str]]] = {
-    ("datetime", "datetime"): lambda value: value.isoformat(),  # type: ignore[no-any-return]
-    ("datetime", "date"): lambda value: value.isoformat(),  # type: ignore[no-any-return]
-    ("datetime", "time"): lambda value: value.isoformat(),  # type: ignore[no-any-return]
+    ("datetime", "datetime"): lambda value: value.isoformat(),
+    ("datetime", "date"): lambda value: value.isoformat(),
+    ("datetime", "time"): lambda value: value.isoformat(),
     ("datetime", "timedelta"): str,
     ("decimal", "Decimal"): str,
     ("fractions", "Fraction"): str,
@@ -84,7 +84,9 @@ def fields_of(value: Any, most: int) -> Fields | None:
     for kind in kinds:
         own = dict_of(kind)
         if "__dataclass_fields__" in own:
-            names = [name for name, field in own["__dataclass_fields__"].items() if _is_field(field)]
+            names = [
+                name for name, field in own["__dataclass_fields__"].items() if _is_field(field)
+            ]
             return _read(value, names)
         if "__attrs_attrs__" in own:
             return _read(value, [field.name for field in own["__attrs_attrs__"] if field.repr])
@@ -255,7 +257,7 @@ class Writer:
         self._parts.append("]")
 
     def _without_secret(self, item: Any) -> Any:
-        """A name and its value, as headers are in many frameworks, without the value of a secret."""
+        """A name and its value, as many frameworks have headers, without the value of a secret."""
         if type(item) in (tuple, list) and len(item) == _PAIR and self._secrets.hides(item[0]):
             return [item[0], REDACTED]
         return item
@@ -267,10 +269,10 @@ class Writer:
             return
         text = text_of(value)
         if text is None:
-            text = self.shown(value)
+            text = self.shown(value, max(self._left, 1))
         self._put_text(text)
 
-    def shown(self, value: Any) -> str:
+    def shown(self, value: Any, limit: int) -> str:
         """What is recorded of a value without structure: its `repr`, or the class alone.
 
         It is the class where a `repr` of its own may show a secret that the program has named.
@@ -279,7 +281,7 @@ class Writer:
         module, name = full_name_of(kind)
         if self._secrets.is_extended and module not in _PLAIN and _has_repr(kind):
             return f"<{module}.{name}>"
-        return self._show(value, max(self._left, 1))
+        return self._show(value, limit)
 
 
 def _has_repr(kind: type) -> bool:

@@ -268,7 +268,7 @@ def _shown(value: Any, limit: int, secrets: Secrets) -> tuple[str, str]:
             return cut(known, limit), ""
         writer = Writer(limit, secrets, safe_repr)
         if fields_of(value, 0) is None and items_in(value, 0) is None:
-            return cut(writer.shown(value), limit), ""
+            return cut(writer.shown(value, limit), limit), ""
         text = writer.text(value)
     except BaseException as error:
         return _not_shown(value, limit, error), ""
@@ -295,13 +295,8 @@ def _clean_sequence(
         return (), 0, ""
     if len(kinds) != 1 or not kinds <= {str, bool, int, float}:
         return None
-    most = limits.value_bytes // _NUMBER_BYTES
     if kinds <= _NUMBERS:
-        numbers = tuple(values[:most])
-        if kinds == {int} and numbers and not (INT_MIN <= min(numbers) <= max(numbers) <= INT_MAX):
-            return None  # an integer that OTLP can't hold makes the whole a text
-        note = f"{len(values)} items" if len(numbers) < len(values) else ""
-        return numbers, _NUMBER_BYTES * len(numbers), note
+        return _clean_numbers(values, kinds, limits)
     cleaned: list[Any] = []
     left = limits.value_bytes
     is_cut = False
@@ -316,6 +311,16 @@ def _clean_sequence(
         left -= max(size, 1)
     note = f"{len(values)} items" if is_cut else ""
     return tuple(cleaned), limits.value_bytes - left, note
+
+
+def _clean_numbers(
+    values: Sequence[Any], kinds: set[type], limits: Limits
+) -> tuple[tuple[Any, ...], int, str] | None:
+    numbers = tuple(values[: limits.value_bytes // _NUMBER_BYTES])
+    if kinds == {int} and numbers and not (INT_MIN <= min(numbers) <= max(numbers) <= INT_MAX):
+        return None  # an integer that OTLP can't hold makes the whole a text
+    note = f"{len(values)} items" if len(numbers) < len(values) else ""
+    return numbers, _NUMBER_BYTES * len(numbers), note
 
 
 def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:

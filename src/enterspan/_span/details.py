@@ -92,9 +92,7 @@ def put_attributes(
         tracer.suppressed(_put, span, pairs, tracer, secrets)
 
 
-def _put(
-    span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secrets | None
-) -> None:
+def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secrets | None) -> None:
     attributes = _attributes_of(span)
     details = details_of(span)
     spent = size_of(attributes) if details.spent is None else details.spent
@@ -146,9 +144,7 @@ def _warn_limit(attributes: dict[str, Any], details: Details, limit: str) -> Non
     if not details.warned:
         details.warned = True
         attributes[WARNING_TYPE] = "span_data_limit_exceeded"
-        attributes[WARNING_MESSAGE] = (
-            f"the span's data exceeded {limit}; what followed was dropped"
-        )
+        attributes[WARNING_MESSAGE] = f"the span's data exceeded {limit}; what followed was dropped"
 
 
 def _over(span: Any, details: Details, size: int, count: int, most: int, what: str) -> str:

@@ -109,9 +109,7 @@ def mark(span: Any, error: BaseException, moment: int, *, keep: bool = True) -> 
     if span._span_id == state.root_id:
         state.outcome = outcome
     if outcome == "exception":
-        description = (
-            record(span, error, moment, keep=keep) if seen is None else seen.description
-        )
+        description = record(span, error, moment, keep=keep) if seen is None else seen.description
         if not details.status_is_final:
             details.status = "error"
             details.description = description
@@ -128,9 +126,7 @@ def record(
     """Record an exception as an event of a span; return a line that describes it."""
     state = span._state
     tracer = state.tracer
-    failure: Failure = tracer.suppressed(
-        describe, error, tracer.limits, tracer.exceptions_by_type
-    )
+    failure: Failure = tracer.suppressed(describe, error, tracer.limits, tracer.exceptions_by_type)
     if state.seen is None:
         state.seen = SeenExceptions()
     if issubclass(type(error), BaseException):  # the program may record anything

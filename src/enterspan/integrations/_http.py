@@ -6,7 +6,6 @@ https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import CancelledError
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -31,15 +30,6 @@ _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _TRACED_BY: Final = "enterspan.traced_by"
 """The key of a scope or an environment for the Tracings that have the request already: a mounted
 application may have the middleware as well."""
-_SEPARATOR: Final = re.compile("([?&;])")
-_SECRET: Final = re.compile(
-    r"(?i)token|secret|passw|signature|credential|api_?key|accesskey|auth|^(?:sig|code|key)$"
-)
-"""What names a parameter of a query whose value must not be recorded: keys, passwords, signed URLs.
-
-It is looked for in one name at a time. In the whole query at once, the time that it takes would
-grow with the square of the length, and a client decides about that.
-"""
 
 
 class DisconnectedError(CancelledError):
@@ -120,8 +110,9 @@ class Request(NamedTuple):
         return next((value for key, value in self.headers if key == name), None)
 
     def captured(self, middleware: Middleware) -> list[tuple[str, str]]:
-        """The headers that are to be recorded."""
-        return [pair for pair in self.headers if pair[0] in middleware._headers]
+        """The headers that are to be recorded; those that are secrets without their values."""
+        pairs = [pair for pair in self.headers if pair[0] in middleware._headers]
+        return middleware._tracer.secrets.clean_headers(pairs)
 
     def address(self) -> tuple[str, int | None]:
         """The host and the port that the client asked for."""
@@ -137,7 +128,7 @@ class Request(NamedTuple):
         """The request as the stream has it."""
         host, port = self.address()
         place = host if port is None or port == _PORTS.get(self.scheme) else f"{host}:{port}"
-        query = f"?{scrub(self.query)}" if self.query else ""
+        query = f"?{middleware._tracer.secrets.clean_query(self.query)}" if self.query else ""
         url = f"{self.scheme}://{place}{self.path}{query}"
         return FetchEventInfo(self.method, url, self.captured(middleware))
 
@@ -153,7 +144,7 @@ class Request(NamedTuple):
             "server.address": host,
             "network.protocol.version": self.version,
             "server.port": port if port is not None else _PORTS.get(self.scheme),
-            "url.query": scrub(self.query) or None,
+            "url.query": middleware._tracer.secrets.clean_query(self.query) or None,
             "client.address": self.client,
             "user_agent.original": self.header("user-agent"),
         }
@@ -161,16 +152,6 @@ class Request(NamedTuple):
             key = f"http.request.header.{name}"
             found[key] = (*found.get(key, ()), value)
         return found
-
-
-def scrub(query: str) -> str:
-    """A query without the values of what looks like a secret."""
-    return "".join(map(_scrub_parameter, _SEPARATOR.split(query)))
-
-
-def _scrub_parameter(text: str) -> str:
-    name, equals, _ = text.partition("=")
-    return f"{name}=REDACTED" if equals and _SECRET.search(name) else text
 
 
 class Exchange:

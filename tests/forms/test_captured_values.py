@@ -1,0 +1,181 @@
+"""What is recorded of arguments and results, under which names, and what is left out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from enterspan import Tracing, traced
+from enterspan.testing import capture
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from enterspan.testing import Trace
+
+
+def test_arguments_are_recorded_as_the_attributes_that_a_mapping_names(trace: Trace) -> None:
+    @traced("call", capture_args={"messages": "gen_ai.input.messages", "model": "gen_ai.model"})
+    def call(messages: list[Any], model: str, rest: int) -> None: ...
+
+    class Client:
+        @traced("method", capture_args={"model": "gen_ai.model"})
+        async def method(self, model: str) -> None: ...
+
+    call([{"role": "user"}], "m-1", 3)
+    asyncio.run(Client().method("m-2"))
+    assert [dict(span.attributes) for span in trace.spans] == [
+        {"gen_ai.input.messages": '[{"role": "user"}]', "gen_ai.model": "m-1"},
+        {"gen_ai.model": "m-2"},
+    ]
+
+
+def test_a_result_is_recorded_under_a_name_or_through_a_function(trace: Trace) -> None:
+    @traced("named", capture_return="llm.output")
+    def named() -> str:
+        return "tea"
+
+    @traced("made", capture_return=lambda answer: answer["tokens"])
+    async def made() -> dict[str, int]:
+        return {"tokens": 7}
+
+    def broken(_: object) -> None:
+        raise KeyError
+
+    @traced("fails", capture_return=broken)
+    def fails() -> int:
+        return 5
+
+    named()
+    asyncio.run(made())
+    assert fails() == 5
+    assert [dict(span.attributes) for span in trace.spans] == [
+        {"llm.output": "tea"},
+        {"return": 7},
+        {},
+    ]
+
+
+def test_what_a_generator_yields_is_folded(trace: Trace) -> None:
+    """At its end, and where it is left or fails too; the first item is an event."""
+
+    @traced("sync", capture_return="".join)
+    def sync(fail: bool = False) -> Iterator[str]:
+        yield "te"
+        yield "a"
+        if fail:
+            raise KeyError
+
+    @traced("async", capture_return=len)
+    async def several() -> AsyncIterator[int]:
+        for item in range(5):
+            yield item
+
+    async def main() -> None:
+        assert [item async for item in several()] == [0, 1, 2, 3, 4]
+        left = several()
+        assert await left.__anext__() == 0
+        await left.aclose()
+
+    assert list(sync()) == ["te", "a"]
+    left = sync()
+    next(left)
+    left.close()
+    with pytest.raises(KeyError):
+        list(sync(fail=True))
+    asyncio.run(main())
+    assert [span.attributes["return"] for span in trace.spans] == ["tea", "te", "tea", 5, 1]
+    for span in trace.spans:
+        assert span.events[0].name == "first item"
+        assert span.start_ns <= span.events[0].timestamp_ns <= span.end_ns
+
+
+def test_a_generator_that_yields_nothing_has_no_result(trace: Trace) -> None:
+    @traced("empty", capture_return="".join)
+    def empty() -> Iterator[str]:
+        yield from ()
+
+    assert list(empty()) == []
+    assert not trace.find("empty").attributes
+    assert not trace.find("empty").events
+
+
+def test_of_an_endless_generator_the_beginning_is_folded(trace: Trace) -> None:
+    @traced("long", capture_return=len)
+    def long() -> Iterator[str]:
+        for _ in range(3000):
+            yield "x" * 1000
+
+    assert sum(map(len, long())) == 3_000_000
+    assert trace.find("long").attributes["return"] == 1049
+
+
+@pytest.mark.parametrize(
+    "options, error",
+    [
+        ({"capture_args": {"a": 1}}, TypeError),
+        ({"capture_args": {"a": ""}}, TypeError),
+        ({"capture_args": {1: "a"}}, TypeError),
+        ({"capture_args": {"b": "a"}}, ValueError),
+        ({"capture_return": ""}, TypeError),
+        ({"capture_return": 3}, TypeError),
+        ({"capture_return": None}, TypeError),
+    ],
+)
+def test_what_can_not_be_used_is_refused(options: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        traced(**options)(lambda a: a)
+
+
+def test_secrets_are_left_out_of_what_is_captured(trace: Trace) -> None:
+    """By the names of arguments, the default ones too, and inside of values."""
+
+    @traced("login", capture_args=True, capture_return=True, redact=["plan"])
+    def login(user: str, password: str, plan: str, url: str, *rest: Any, **more: Any) -> Any:
+        return {"user": user, "token": "hunter2"}
+
+    login("ada", "hunter2", "hunter2", "https://a:hunter2@b/", {"Plan": "hunter2"}, pin="hunter2")
+    attributes = dict(trace.find("login").attributes)
+    assert "hunter2" not in repr(attributes)
+    assert attributes == {
+        "user": "ada",
+        "password": "[redacted]",
+        "plan": "[redacted]",
+        "url": "https://b/",
+        "rest": '[{"Plan": "[redacted]"}]',
+        "more": '{"pin": "[redacted]"}',
+        "return": '{"user": "ada", "token": "[redacted]"}',
+    }
+
+
+def test_secrets_of_all_functions_are_configured(mine: Tracing) -> None:
+    """Also after a function was decorated."""
+
+    @mine.traced("pay", capture_args=True)
+    def pay(iban: str, amount: int) -> None: ...
+
+    with capture(mine) as trace:
+        pay("DE1", 1)
+        mine.configure(redact=["iban"])
+        pay("DE1", 2)
+        mine.configure(redact=[])
+        pay("DE1", 3)
+    assert [span.attributes["iban"] for span in trace.spans] == ["DE1", "[redacted]", "DE1"]
+
+
+def test_of_exceptions_the_type_alone_may_be_recorded(mine: Tracing) -> None:
+    mine.configure(exceptions="type")
+    with capture(mine) as trace, pytest.raises(ValueError, match="hunter2"):
+        with mine.span("fails"):
+            raise ValueError("hunter2")
+    (span,) = trace.spans
+    assert (span.status, span.status_description) == ("error", "ValueError")
+    assert [dict(event.attributes) for event in span.events] == [{"exception.type": "ValueError"}]
+    assert "hunter2" not in str([event.to_dict() for event in trace.events])
+    mine.configure(exceptions="full")
+    with pytest.raises(ValueError, match="exceptions must be"):
+        mine.configure(exceptions="none")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="redact"):
+        mine.configure(redact="password")
