@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import pickle
 
@@ -154,6 +155,20 @@ def test_other_names_leave_room_for_the_programs_own(mine, lines):
     with install(mine, trace_id="enterspan_trace", span_id="enterspan_span"):
         logger.info("x", extra={"trace_id": "mine", "span_id": "own"})
     assert written == ["x mine own"]
+
+
+def test_an_extra_of_the_same_name_is_the_programs(mine, lines):
+    """A library that gives one knows nothing of the ids, and logging refuses to overwrite any."""
+    logger, written = lines
+    with install(mine), install(mine), capture(mine), mine.span("s") as span:
+        logger.info("x", extra={"trace_id": "mine"})
+        with pytest.raises(KeyError):
+            logger.info("x", extra={"name": "refused as ever"})
+        record = logger.makeRecord("x", 20, "f", 1, "m", (), None, extra={"span_id": 7, "a": 1})
+    assert written == [f"x mine {ids(span).split()[1]}"]
+    for same in (record, copy.copy(record), pickle.loads(pickle.dumps(record))):
+        assert (same.trace_id, same.span_id, same.a) == (ids(span).split()[0], 7, 1)
+    assert type(pickle.loads(pickle.dumps(record)).__dict__) is dict
 
 
 def test_a_record_travels_with_its_ids(mine):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import logging.config
 
 import pytest
 
 from enterspan import Tracing, tracing
-from enterspan.integrations.logging import LogHandler
+from enterspan.integrations.logging import LogHandler, install
 from enterspan.testing import capture
 
 
@@ -107,9 +108,71 @@ def test_a_record_with_an_exception_has_its_traceback(mine, logger):
             raise ValueError("x")
         except ValueError:
             logger.exception("failed")
-    message = lines(trace)[0][1]
-    assert message.startswith("failed\nTraceback")
-    assert message.endswith("ValueError: x")
+    _, message, attributes = lines(trace)[0]
+    assert message == "failed"
+    assert attributes["exception.type"] == "ValueError"
+    assert attributes["exception.message"] == "x"
+    assert attributes["exception.stacktrace"].startswith("Traceback")
+    assert attributes["exception.stacktrace"].endswith("ValueError: x")
+
+
+def test_an_exception_of_which_only_a_text_has_come(mine):
+    """A record that `SocketHandler` sends has no more."""
+    sent = {"name": "shop", "msg": "failed", "exc_text": "Traceback\nValueError: x"}
+    with capture(mine) as trace, mine.span("s"):
+        LogHandler(mine).emit(logging.makeLogRecord(sent))
+    assert lines(trace)[0][2]["exception.stacktrace"].endswith("ValueError: x")
+
+
+def test_what_is_given_as_extra_is_among_the_attributes(mine, logger):
+    logger.addHandler(LogHandler(mine))
+    with capture(mine) as trace, mine.span("s"), install(mine, trace_id="the_trace"):
+        extra = {"user_id": 7, "card": {"kind": "debit"}, "api_token": "hunter2", "level": "x"}
+        logger.warning("slow", extra=extra)
+    (_, message, attributes) = lines(trace)[0]
+    assert message == "slow"
+    assert attributes == {
+        "user_id": 7,
+        "card": '{"kind": "debit"}',
+        "api_token": "[redacted]",
+        "level": "x",
+        "logger": "a.shop",
+        "code.filepath": __file__,
+        "code.lineno": attributes["code.lineno"],
+        "code.function": "test_what_is_given_as_extra_is_among_the_attributes",
+    }
+
+
+def test_the_message_is_the_records_own_whatever_the_format(mine, logger):
+    handler = LogHandler(mine)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    with capture(mine) as trace, mine.span("s"):
+        logger.info("charged %d", 380)
+    assert lines(trace)[0][1] == "charged 380"
+
+
+def test_a_configuration_as_a_dict(trace):
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"long": {"format": "%(asctime)s %(message)s"}},
+            "handlers": {
+                "spans": {
+                    "class": "enterspan.integrations.logging.LogHandler",
+                    "level": "WARNING",
+                    "formatter": "long",
+                }
+            },
+            "loggers": {"by.dict": {"handlers": ["spans"], "level": "DEBUG"}},
+        }
+    )
+    with tracing.span("s"):
+        logging.getLogger("by.dict").info("no")
+        logging.getLogger("by.dict").warning("yes")
+    logging.getLogger("by.dict").handlers.clear()
+    assert [line[1] for line in lines(trace)] == ["yes"]
 
 
 def test_a_record_that_cannot_be_formatted_is_loggings_affair(mine, monkeypatch, capsys):

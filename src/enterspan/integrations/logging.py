@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from enterspan._model.failures import describe, semantic
+from enterspan._model.secrets import REDACTED
 from enterspan._tracing import tracing as default_tracing
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from enterspan._model.failures import Failure
     from enterspan._tracing import Tracing
 
 __all__ = ["LogHandler", "RecordIds", "install", "trace_ids"]
@@ -21,11 +24,21 @@ _OWN = "enterspan"
 """Our own logger: what it says about a tail must not go to that tail."""
 
 
+_TAKEN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+"""What logging itself has on a record."""
+
+
 class LogHandler(logging.Handler):
     """A handler that logs each record on the span that is current where it was made.
 
-    The level is the record's, in lower case; attributes are the logger's name and the place in the
-    source (`logger`, `code.filepath`, `code.lineno`, `code.function`).
+    The level is the record's, in lower case, and the message is the record's own, whatever format
+    the handler was given. Attributes are the logger's name, the place in the source (`logger`,
+    `code.filepath`, `code.lineno`, `code.function`), what the program gave as `extra`, where the
+    values of secrets are left out, and the exception, named as OpenTelemetry's conventions name it
+    (`exception.type`, `exception.message`, `exception.stacktrace`).
+
+    In a configuration for `logging.config.dictConfig`, it is
+    `{"class": "enterspan.integrations.logging.LogHandler"}`.
     """
 
     def __init__(self, tracing: Tracing | None = None, level: int | str = logging.NOTSET) -> None:
@@ -37,20 +50,40 @@ class LogHandler(logging.Handler):
         """Log one record; what goes wrong is logging's to report (`Handler.handleError`)."""
         if str(record.name).partition(".")[0] == _OWN:
             return
-        attributes: dict[str, Any] = {
+        try:
+            self._tracing.log(
+                record.levelname.lower(), record.getMessage(), **self._attributes(record)
+            )
+        except Exception:
+            self.handleError(record)
+
+    def _attributes(self, record: logging.LogRecord) -> dict[str, Any]:
+        hides = self._tracing._tracer.secrets.hides
+        ours = _TAKEN.union(*[found.names for found in _installed])
+        return {
+            **{
+                key: REDACTED if hides(key) else value
+                for key, value in vars(record).items()
+                if key not in ours and type(key) is str
+            },
             "logger": record.name,
             "code.filepath": record.pathname,
             "code.lineno": record.lineno,
             "code.function": record.funcName,
+            **self._exception(record),
         }
-        try:
-            self._tracing.log(
-                record.levelname.lower(),
-                self.format(record),
-                **attributes,
+
+    def _exception(self, record: logging.LogRecord) -> dict[str, Any]:
+        error = record.exc_info[1] if type(record.exc_info) is tuple else None
+        if error is not None:
+            tracer = self._tracing._tracer
+            described: Failure = tracer.suppressed(
+                describe, error, tracer.limits, tracer.exceptions_by_type
             )
-        except Exception:
-            self.handleError(record)
+            return semantic(described)
+        if record.exc_text:  # it has come from another process, as a text
+            return {"exception.stacktrace": record.exc_text}
+        return {}
 
 
 def trace_ids(tracing: Tracing | None = None) -> tuple[str, str]:
@@ -69,8 +102,8 @@ def install(
 
     They are attributes of the record, in hex, and empty where there is no span: a format has them
     as `%(trace_id)s` and `%(span_id)s`. The record factory that was there before goes on making the
-    records. A program that gives attributes of these names itself (`extra={"trace_id": ...}`) needs
-    other names here, because logging refuses to overwrite one. `remove()` undoes it; also a block.
+    records. Where the program gives an attribute of such a name itself (`extra={"trace_id": ...}`),
+    the program's is on the record. `remove()` undoes it; also a block.
 
     TypeError or ValueError for names that can't be attributes.
     """
@@ -84,8 +117,23 @@ def install(
     return RecordIds(tracing, trace_id, span_id)
 
 
-_TAKEN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
-"""What logging itself has on a record."""
+class _Attributes(dict[str, Any]):
+    """The attributes of a record, of which logging lets `extra` overwrite the ids.
+
+    `Logger.makeRecord` refuses an `extra` that is among the attributes already, and a library that
+    gives one knows nothing of the ids.
+    """
+
+    __slots__ = ("ids",)
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self.ids and super().__contains__(name)
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)
+
+
+_installed: list[RecordIds] = []
 
 
 class RecordIds:
@@ -93,21 +141,26 @@ class RecordIds:
 
     def __init__(self, tracing: Tracing | None, trace_id: str, span_id: str) -> None:
         self._tracing = tracing if tracing is not None else default_tracing
-        self._names = trace_id, span_id
+        self.names = trace_id, span_id
         self._make: Callable[..., logging.LogRecord] = logging.getLogRecordFactory()
         self._removed = False
         self._factory = self._with_ids
+        _installed.append(self)
         logging.setLogRecordFactory(self._factory)
 
     def _with_ids(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = self._make(*args, **kwargs)
         if not self._removed:
-            attributes = record.__dict__
-            attributes.update(zip(self._names, trace_ids(self._tracing), strict=True))
+            attributes = _Attributes(record.__dict__)
+            attributes.ids = (*getattr(record.__dict__, "ids", ()), *self.names)
+            attributes.update(zip(self.names, trace_ids(self._tracing), strict=True))
+            record.__dict__ = attributes
         return record
 
     def remove(self) -> None:
         """Undo it; a factory that was installed since stays. A second time does nothing."""
+        if not self._removed:
+            _installed.remove(self)
         self._removed = True
         if logging.getLogRecordFactory() is self._factory:
             logging.setLogRecordFactory(self._make)
