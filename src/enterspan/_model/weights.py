@@ -38,6 +38,8 @@ LOG: Final = 480
 """A `Log` or a `DiagnosticChannel` there, without its texts and attributes."""
 INVOCATION: Final = 2_000
 """An `Onset` there, with the state of an invocation and its streams, without texts."""
+HELD_CALL: Final = 260
+"""A call that is held back for a decision about a span, without what it is about."""
 BARE: Final = 16_384
 """A span with at most 32 short attributes, and nothing else."""
 

@@ -10,6 +10,7 @@ import sys
 import weakref
 from _thread import RLock
 
+from enterspan._model.budget import Budget
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.ids import bits_from, random_bits
 from enterspan._model.interrupts import is_interrupt
@@ -61,6 +62,7 @@ class Tracer(Current):
         "garbage",
         "generation",
         "hand_over",
+        "held_back",
         "invocations",
         "is_finalizing",
         "late_ns",
@@ -109,6 +111,7 @@ class Tracer(Current):
         self.invocations: weakref.WeakSet[Any] = weakref.WeakSet()
         self.deferred: list[tuple[Any, BaseException | None, int]] = []
         self.garbage: list[Callable[[], None]] = []
+        self.held_back = Budget()  # for decisions about spans with a `min_duration`
         self.generation = 0  # counts forks
         self.born = 0
         self.wiring = RLock()
@@ -271,6 +274,7 @@ class Tracer(Current):
         self.wiring = RLock()
         self.generation += 1
         self.garbage = []
+        self.held_back = Budget()
         self.deferred = []
         self.invocations = weakref.WeakSet()
 
