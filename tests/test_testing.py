@@ -118,7 +118,7 @@ def test_a_capture_records_what_other_threads_and_tasks_do(mine):
 
     with capture(mine) as trace:
         asyncio.run(main())
-        thread = threading.Thread(target=in_thread)
+        thread = threading.Thread(target=mine.propagate(in_thread))
         thread.start()
         thread.join()
     assert sorted(s.name for s in trace.spans) == ["task 0", "task 1", "task 2", "thread"]
@@ -136,7 +136,7 @@ def test_an_async_block_is_the_same(mine):
 def test_a_capture_left_in_another_context_hurts_nobody(mine):
     import contextvars
 
-    scope = capture(mine)
+    scope = capture(mine, everything=True)
     trace = contextvars.Context().run(scope.__enter__)
     with mine.span("s"):
         pass

@@ -16,7 +16,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -25,8 +25,9 @@ from enterspan._forms.options import check_seconds
 from enterspan._model.diagnostics import warn, warn_once
 from enterspan._model.ids import SpanContext
 from enterspan._model.protocols import Exporter, Sampler
-from enterspan._model.records import SpanData, SpanEvent, SpanLink
-from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE, AttributeValue, size_of
+from enterspan._model.records import SpanData
+from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE, AttributeValue
+from enterspan._model.weights import weight_of_record
 from enterspan._pipeline.batches import check_exporter
 
 __all__ = [
@@ -195,11 +196,13 @@ def _check_sampler(name: str, sampler: object) -> None:
 MAX_SPANS: Final = 20_000
 """How many spans wait for a decision: about 20 MB at 1 kB each."""
 MAX_BYTES: Final = 32 * 1024 * 1024
-"""How many bytes of them wait, by the size of their strings."""
-_SPAN_BYTES: Final = 500
-"""The size of a span without its strings."""
+"""How many bytes of memory they take."""
 _DECIDED_MOST: Final = 10_000
 """How many decisions are kept, for spans that end after them."""
+_UNDECIDED_MOST: Final = 10_000
+"""How many undecided invocations are known of which no spans wait any more."""
+_ENTRY_BYTES: Final = 700
+"""What an invocation counts for, beside its spans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +220,28 @@ class TailSamplingStats:
     waiting: int
 
 
-@dataclass(slots=True)
 class _Waiting:
     """The spans of one invocation that is undecided, or not kept so far."""
 
-    spans: list[SpanData] = field(default_factory=list)
-    size: int = 0
-    lost: int = 0
-    over: bool = False  # its root has ended, without a reason to keep it
+    __slots__ = ("begin", "end", "failed", "lost", "over", "size", "spans", "unread")
+
+    def __init__(self) -> None:
+        self.spans: list[SpanData] = []
+        self.size = _ENTRY_BYTES
+        self.lost = 0
+        self.over = False  # its root has ended, without a reason to keep it
+        self.failed = False
+        self.begin = self.end = 0
+        self.unread = False  # whether spans came since it was asked for a reason
+
+    def add(self, span: SpanData, size: int) -> None:
+        """Add a span, and note what may be a reason to keep it."""
+        self.begin = min(self.begin, span.start_ns) if self.end else span.start_ns
+        self.end = max(self.end, span.end_ns)
+        self.failed = self.failed or _has_failed(span)
+        self.spans.append(span)
+        self.size += size
+        self.unread = True
 
 
 class TailSampling:
@@ -288,7 +305,11 @@ class TailSampling:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.RLock()  # `keep` may read the stats
-        self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
+        # By invocation, the oldest first: those that are over, those that are open, and the open
+        # ones of which all spans were dropped.
+        self._over: OrderedDict[str, _Waiting] = OrderedDict()
+        self._open: OrderedDict[str, _Waiting] = OrderedDict()
+        self._emptied: OrderedDict[str, _Waiting] = OrderedDict()
         # Whether the invocation was kept: late spans of those that were are exported.
         self._decided: OrderedDict[str, bool] = OrderedDict()
         self._spans = self._bytes = 0
@@ -306,7 +327,7 @@ class TailSampling:
         """Export the spans of invocations that are kept; the others wait."""
         self._look_at_process()
         with self._lock:
-            kept = [ready for span in spans for ready in self._take(span)]
+            kept = self._take_all(spans)
             self._make_room()
         if kept:
             self._exporter.export(kept)
@@ -315,8 +336,9 @@ class TailSampling:
         """Export what is undecided, and shut the other exporter down."""
         self._look_at_process()
         with self._lock:
-            waiting = list(self._waiting.items())
-            kept = [span for key, w in waiting for span in self._release(key, not w.over)]
+            kept = []
+            for key in [*self._over, *self._open, *self._emptied]:
+                kept += self._release(key, key not in self._over)
         try:
             if kept:
                 self._exporter.export(kept)
@@ -330,21 +352,44 @@ class TailSampling:
 
     # What follows is called with the lock held.
 
-    def _take(self, span: SpanData) -> list[SpanData]:
-        """Take a span; return the spans to export now."""
-        invocation_id = span.invocation_id
-        decision = self._decided.get(invocation_id)
-        if decision or (decision is False and not self._is_reason([span])):
-            return self._counted([span], decision)
-        waiting = self._waiting.setdefault(invocation_id, _Waiting())
-        size = _size_of(span)
-        waiting.spans.append(span)
-        waiting.size += size
-        self._spans += 1
-        self._bytes += size
-        waiting.over = waiting.over or decision is False or _is_root(span)
-        is_kept = waiting.over and self._is_reason(waiting.spans)
-        return self._release(invocation_id, True) if is_kept else []
+    def _take_all(self, spans: Sequence[SpanData]) -> list[SpanData]:
+        """Take spans; return those to export now."""
+        ready: list[SpanData] = []
+        touched: dict[str, None] = {}
+        for span in spans:
+            invocation_id = span.invocation_id
+            decision = self._decided.get(invocation_id)
+            if decision or (decision is False and not self._is_reason_alone(span)):
+                ready += self._counted([span], decision)
+                continue
+            waiting = self._waiting_of(invocation_id)
+            size = weight_of_record(span)
+            waiting.add(span, size)
+            self._spans += 1
+            self._bytes += size
+            if _is_root(span) and not waiting.over:
+                waiting.over = True
+                self._over[invocation_id] = self._open.pop(invocation_id)
+            if waiting.over:
+                touched[invocation_id] = None
+                if self._is_reason(waiting, asked=False):
+                    ready += self._release(invocation_id, kept=True)
+        for invocation_id in touched:
+            waiting = self._over.get(invocation_id)
+            if waiting is not None and self._is_reason(waiting, asked=True):
+                ready += self._release(invocation_id, kept=True)
+        return ready
+
+    def _waiting_of(self, invocation_id: str) -> _Waiting:
+        """Return the spans of an invocation, as one of those that wait."""
+        waiting = self._over.get(invocation_id) or self._open.get(invocation_id)
+        if waiting is None:
+            waiting = self._emptied.pop(invocation_id, None) or _Waiting()
+            waiting.size = _ENTRY_BYTES
+            self._bytes += _ENTRY_BYTES
+            waiting.over = self._decided.get(invocation_id) is False
+            (self._over if waiting.over else self._open)[invocation_id] = waiting
+        return waiting
 
     def _counted(self, spans: list[SpanData], kept: bool) -> list[SpanData]:
         """Count spans; return those to export."""
@@ -354,32 +399,40 @@ class TailSampling:
         self._left_out += len(spans)
         return []
 
-    def _is_reason(self, spans: list[SpanData]) -> bool:
-        if self._failed and any(_has_failed(span) for span in spans):
+    def _is_reason_alone(self, span: SpanData) -> bool:
+        """Whether to keep a late span of an invocation of which nothing waits any more."""
+        alone = _Waiting()
+        alone.add(span, 0)
+        return self._is_reason(alone, asked=True)
+
+    def _is_reason(self, waiting: _Waiting, *, asked: bool) -> bool:
+        """Whether to keep an invocation; with *asked*, the user's function is called, too."""
+        if self._failed and waiting.failed:
             return True
-        if self._slower_ns is not None:
-            lasted = max(span.end_ns for span in spans) - min(span.start_ns for span in spans)
-            if lasted >= self._slower_ns:
-                return True
-        if self._keep is None:
+        if self._slower_ns is not None and waiting.end - waiting.begin >= self._slower_ns:
+            return True
+        if self._keep is None or not asked or not waiting.unread:
             return False
+        waiting.unread = False
         try:
-            return bool(self._keep(tuple(spans)))
+            return bool(self._keep(tuple(waiting.spans)))
         except Exception as error:
             warn_once(self._keep, "keep", error, "and the invocation is kept")
             return True
 
     def _release(self, invocation_id: str, kept: bool) -> list[SpanData]:
         """Decide about an invocation; return the spans to export now."""
-        waiting = self._waiting.pop(invocation_id)
+        waiting = self._over.pop(invocation_id, None) or self._open.pop(invocation_id, None)
+        if waiting is None:
+            waiting = self._emptied.pop(invocation_id)
         self._decided[invocation_id] = kept
         self._decided.move_to_end(invocation_id)
         if len(self._decided) > _DECIDED_MOST:
             self._decided.popitem(last=False)
-        spans = self._counted(self._emptied(waiting), kept)
+        spans = self._counted(self._empty(waiting), kept)
         return _marked(spans, waiting.lost) if waiting.lost else spans
 
-    def _emptied(self, waiting: _Waiting) -> list[SpanData]:
+    def _empty(self, waiting: _Waiting) -> list[SpanData]:
         """The spans of an invocation, which wait no longer."""
         spans, waiting.spans = waiting.spans, []
         self._spans -= len(spans)
@@ -389,29 +442,27 @@ class TailSampling:
 
     def _make_room(self) -> None:
         """Drop spans over the limits, the oldest of invocations that are over first."""
-        if self._fits():
-            return
-        for key, waiting in sorted(self._waiting.items(), key=lambda item: not item[1].over):
-            if waiting.over:
-                self._release(key, False)
-            elif waiting.spans:
-                self._drop(waiting)
-            if self._fits():
-                return
+        while not self._fits() and self._over:
+            self._release(next(iter(self._over)), False)
+        while not self._fits() and self._open:
+            self._drop(*self._open.popitem(last=False))
 
     def _fits(self) -> bool:
         return self._spans <= self._max_spans and self._bytes <= self._max_bytes
 
-    def _drop(self, waiting: _Waiting) -> None:
+    def _drop(self, invocation_id: str, waiting: _Waiting) -> None:
         """Drop undecided spans; later spans of their invocation are still taken."""
         if not self._over_limit:
             warn(
                 f"tail sampling: more than {self._max_spans} spans or {self._max_bytes} bytes wait"
                 " for the end of their invocations; the oldest are dropped and counted in stats"
             )
-        lost = len(self._emptied(waiting))
+        lost = len(self._empty(waiting))
         self._over_limit += lost
         waiting.lost += lost
+        self._emptied[invocation_id] = waiting
+        if len(self._emptied) > _UNDECIDED_MOST:
+            self._emptied.popitem(last=False)
 
 
 def _is_root(span: SpanData) -> bool:
@@ -425,12 +476,6 @@ def _has_failed(span: SpanData) -> bool:
 
 _FINE: Final = frozenset({"ok", "canceled", "abandoned", "unknown"})
 """Outcomes that are not a failure, although some are not `ok`."""
-
-
-def _size_of(span: SpanData) -> int:
-    parts: tuple[SpanEvent | SpanLink, ...] = (*span.events, *span.links)
-    more = sum([_SPAN_BYTES // 4 + size_of(part.attributes) for part in parts])
-    return _SPAN_BYTES + len(span.name) + size_of(span.attributes) + more
 
 
 def _marked(spans: list[SpanData], lost: int) -> list[SpanData]:

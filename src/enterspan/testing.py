@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from enterspan._forms.enter import prepare
 from enterspan._model.block import Block
 from enterspan._pipeline.tails import TailStream, TailSubscription
+from enterspan._span.context import Boundary
 from enterspan._span.finished import record_of
-from enterspan._span.processor import SpanProcessor
+from enterspan._span.processor import SpanProcessor, Tee
 from enterspan._tracing import tracing as default_tracing
 
 if TYPE_CHECKING:
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TypeAlias
 
+    from enterspan._model.ids import SpanContext
     from enterspan._model.records import SpanData
+    from enterspan._span.invocation import InvocationState
     from enterspan._span.span import Span
     from enterspan._tracing import Tracing
-    from enterspan.events import TailEvent
+    from enterspan.events import Attribute, EventInfo, TailEvent
 
     _Id: TypeAlias = tuple[int, int | None]
 
@@ -120,45 +123,65 @@ class _SpanRecorder(SpanProcessor):
 class _Recording:
     """One `with capture()`: what it has subscribed, and what it has to put back."""
 
-    def __init__(self, tracing: Tracing) -> None:
-        self._tracer = tracing._tracer
+    tails: tuple[TailSubscription, ...]
+
+    def __init__(self, tracing: Tracing, everything: bool) -> None:
+        self.tracer = tracer = tracing._tracer
         prepare()
         self._subscribers = tracing._subscribers
-        self.trace = Trace(self._tracer.sweep)
+        self._everything = everything
+        self.trace = Trace(tracer.sweep)
         self._is_open = True
-        self._tail = TailSubscription(self._subscribers, self._accept, inline=True)
+        self.tails = (TailSubscription(self._subscribers, self._accept, inline=True),)
         # What is current outside is out of sight inside.
-        self._token = self._tracer.set(None)
-        self._ambient = self._tracer.ambient
-        self._tracer.use_ambient(())
-        self._subscribers.add_tail(self._tail, TailStream)
+        self._boundary = Boundary((*tracer.captures(), self))
+        tracer.attach(self._boundary)
+        if everything:
+            tracer.add_ambient(self)
         self._source = self._follow
         self._subscribers.add_source(self._source)
+
+    def see_off(self, subscription: object) -> None:
+        """Do nothing: all is recorded inline."""
 
     def _accept(self, onset: TailEvent[Any]) -> Callable[[TailEvent[Any]], None]:
         self.trace._events.append(onset)
         return self.trace._events.append
 
-    def _follow(self, *_: object) -> SpanProcessor:
-        return _SpanRecorder(self.trace._spans, lambda: self._is_open)
+    def _follow(
+        self,
+        state: InvocationState,
+        root: Span,
+        parent: SpanContext | None,
+        info: EventInfo | None,
+        given: tuple[Attribute, ...],
+    ) -> SpanProcessor:
+        if not self._everything and self not in state.captures:
+            return SpanProcessor()  # it has a listener, as ever, which records nothing
+        stream = TailStream(self, state, root, parent, info, given)
+        return Tee((stream, _SpanRecorder(self.trace._spans, lambda: self._is_open)))
 
     def end(self) -> None:
-        self._tracer.sweep()
+        self.tracer.sweep()
         self._is_open = False
-        self._tail.remove()
+        for tail in self.tails:
+            tail.remove()
         self._subscribers.remove(self._source)
-        self._tracer.use_ambient(self._ambient)
-        self._tracer.undo(self._token)
+        self.tracer.remove_ambient(self)
+        self.tracer.detach(self._boundary)
 
 
 class capture(Block[Trace]):  # noqa: N801 - it is used as a block, and reads as one
-    """A block that records everything done in it, inline, and gives the `Trace`.
+    """A block that records what begins in it, inline, and gives the `Trace`.
 
     What is current outside is out of sight inside, so that a test sees its own spans and no others
-    as roots.
+    as roots. What begins in the context of the block is recorded: there, in the tasks that are
+    started in it, and in what is propagated from it to threads. Other threads and other tests that
+    run at the same time are not. Blocks may overlap, and end in any order.
 
     Args:
         tracing: The instance whose spans are recorded; the default one unless given.
+        everything: Record whatever begins while the block is open, in whatever context.
 
     >>> from enterspan import tracing
     >>> with capture() as trace:
@@ -168,13 +191,16 @@ class capture(Block[Trace]):  # noqa: N801 - it is used as a block, and reads as
     7
     """
 
-    def __init__(self, tracing: Tracing | None = None) -> None:
+    def __init__(self, tracing: Tracing | None = None, *, everything: bool = False) -> None:
+        if not isinstance(everything, bool):
+            raise TypeError(f"everything must be True or False, not {everything!r}")
         self._tracing = tracing if tracing is not None else default_tracing
+        self._everything = everything
         self._open: list[_Recording] = []
 
     def __enter__(self) -> Trace:
         """Begin to record."""
-        recording = _Recording(self._tracing)
+        recording = _Recording(self._tracing, self._everything)
         self._open.append(recording)
         return recording.trace
 

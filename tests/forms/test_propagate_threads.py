@@ -131,7 +131,7 @@ def test_off_puts_everything_back(mine):
     assert (threading.Thread.start, ThreadPoolExecutor.submit) != before
     mine.configure(propagate_threads=False)
     assert (threading.Thread.start, ThreadPoolExecutor.submit) == before
-    with capture(mine) as trace, mine.span("outer"):
+    with capture(mine, everything=True) as trace, mine.span("outer"):
         run(threading.Thread(target=work, args=(mine, "in thread")))
     assert sorted(trace.tree().splitlines()) == ["in thread", "outer"]
 
@@ -140,7 +140,7 @@ def test_two_tracings_follow_side_by_side(following):
     other = Tracing("other")
     other.configure(propagate_threads=True)
     try:
-        with capture(following) as one, capture(other) as two:
+        with capture(following) as one, capture(other, everything=True) as two:
             with following.span("one"), other.span("two"):
                 run(threading.Thread(target=lambda: (work(following, "1"), work(other, "2"))))
             other.configure(propagate_threads=False)

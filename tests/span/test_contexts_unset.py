@@ -40,7 +40,7 @@ def test_a_variable_that_is_unset_already_is_no_error() -> None:
         yield 1
         yield 2
 
-    with capture(mine) as trace:
+    with capture(mine, everything=True) as trace:
         token = mine._tracer.set(None)
         usual, mine._tracer.reset = mine._tracer.reset, reset
         mine._tracer.undo(token)

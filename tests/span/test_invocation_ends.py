@@ -497,7 +497,7 @@ def test_an_invocation_that_is_garbage_is_over(mine, told):
         with_root.__enter__()
         mine.start_span("open")
 
-    with capture(mine) as trace:
+    with capture(mine, everything=True) as trace:
         contextvars.Context().run(begin)
         gc.collect()
     assert told(trace.events) == [
@@ -509,7 +509,7 @@ def test_an_invocation_that_is_garbage_is_over(mine, told):
 
 
 def test_an_implicit_invocation_that_is_garbage_is_over(mine, told):
-    with capture(mine) as trace:
+    with capture(mine, everything=True) as trace:
         contextvars.Context().run(lambda: mine.start_span("lost") and None)
         gc.collect()
     assert told(trace.events) == ["onset lost in nothing", "outcome abandoned"]

@@ -118,7 +118,7 @@ def test_a_stream_of_many_threads_has_no_gap(mine, delivery):
 
 @pytest.mark.usefixtures("nervous")
 def test_invocations_of_many_threads_are_not_mixed_up(mine):
-    with capture(mine) as trace:
+    with capture(mine, everything=True) as trace:
 
         def work(n):
             for i in range(100):

@@ -13,7 +13,7 @@ from wrapt import BaseObjectProxy, FunctionWrapper
 from enterspan._forms.callables import call_of, is_plain_object, signature_of, without_annotations
 from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
-from enterspan._span.context import Attachment, span_of
+from enterspan._span.context import Attachment, Boundary, span_of
 from enterspan._span.invocation import DISABLED, remote_span
 from enterspan._span.span import NOOP_SPAN
 
@@ -27,11 +27,17 @@ if TYPE_CHECKING:
 
 def bind(tracer: Tracer, fn: Callable[..., Any]) -> Callable[..., Any]:
     """Return a callable in which the span that is current now is current."""
-    span: Span | None = span_of(tracer.entry())
+    entry = tracer.attached()
+    span = entry if type(entry) is Boundary else span_of(entry)
     return fn if span is None else _bound(fn, tracer, span)
 
 
-def _bound(fn: Any, tracer: Tracer, span: Span) -> Any:
+def _entry_of(span: Span | Boundary) -> Attachment:
+    """Make an entry that makes a span current, or nothing."""
+    return Boundary(span.captures) if type(span) is Boundary else Attachment(span)
+
+
+def _bound(fn: Any, tracer: Tracer, span: Span | Boundary) -> Any:
     if issubclass(type(fn), type):
         return BoundClass(fn, tracer, span)
     return (BoundObject if is_plain_object(fn) else Bound)(fn, tracer, span)
@@ -44,17 +50,17 @@ class Bound(FunctionWrapper[Any, Any]):
     is opened there belongs to that span.
     """
 
-    def __init__(self, wrapped: Any, tracer: Tracer, span: Span) -> None:
+    def __init__(self, wrapped: Any, tracer: Tracer, span: Span | Boundary) -> None:
         def call(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
             if tracer.is_suppressed:
                 return wrapped(*args, **kwargs)  # a subscriber calls it
-            attachment = Attachment(span)
+            attachment = _entry_of(span)
             tracer.attach(attachment)
             try:
                 result = wrapped(*args, **kwargs)
             finally:
                 tracer.detach(attachment)
-            return carry(tracer, Attachment(span), result, no_end)
+            return carry(tracer, _entry_of(span), result, no_end)
 
         super().__init__(wrapped, call)
         self._self_tracer = tracer
@@ -67,7 +73,7 @@ class Bound(FunctionWrapper[Any, Any]):
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Send the callable and the span's identity."""
         span = self._self_span
-        if span is NOOP_SPAN or span._state.phase is DISABLED:
+        if type(span) is Boundary or span is NOOP_SPAN or span._state.phase is DISABLED:
             return _unbound, (self.__wrapped__,)
         return _arrive, (self._self_tracer, span.context, self.__wrapped__)
 
@@ -103,7 +109,7 @@ class BoundObject(BaseObjectProxy[Any]):
     Frameworks ask its `__call__` whether it is a coroutine function.
     """
 
-    def __init__(self, wrapped: Any, tracer: Tracer, span: Span) -> None:
+    def __init__(self, wrapped: Any, tracer: Tracer, span: Span | Boundary) -> None:
         super().__init__(wrapped)
         self._self_tracer = tracer
         self._self_span = span

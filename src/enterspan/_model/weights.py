@@ -34,8 +34,12 @@ OPENING: Final = 460
 """A `SpanOpen` there, without its name."""
 CLOSING: Final = 390
 """A `SpanClose` there."""
-INVOCATION: Final = 1_600
-"""What an onset in a tail's queue holds: an invocation's state and its streams."""
+LOG: Final = 480
+"""A `Log` or a `DiagnosticChannel` there, without its texts and attributes."""
+INVOCATION: Final = 2_000
+"""An `Onset` there, with the state of an invocation and its streams, without texts."""
+HELD_CALL: Final = 260
+"""A call that is held back for a decision about a span, without what it is about."""
 BARE: Final = 16_384
 """A span with at most 32 short attributes, and nothing else."""
 
@@ -107,15 +111,36 @@ def weight_of_closing(payload: Any) -> int:
     return CLOSING
 
 
-def weight_of_pairs(payload: Any) -> int:
-    """Weigh an `Attributes` in a tail's queue."""
-    total = STREAM_EVENT
-    for pair in payload.info:
+def weight_of_pairs(info: Any) -> int:
+    """Weigh attributes as the stream has them."""
+    total = 0
+    for pair in info:
         value = pair.value
         total += _PAIR + getsizeof(pair.name) + getsizeof(value)
         if type(value) is tuple:
             total += sum(map(getsizeof, value))
     return total
+
+
+def weight_of_all_attributes(payload: Any) -> int:
+    """Weigh an `Attributes` in a tail's queue."""
+    return STREAM_EVENT + weight_of_pairs(payload.info)
+
+
+def weight_of_log(payload: Any) -> int:
+    """Weigh a `Log` in a tail's queue."""
+    return LOG + getsizeof(payload.message) + weight_of_pairs(payload.attributes)
+
+
+def weight_of_diagnostic(payload: Any) -> int:
+    """Weigh a `DiagnosticChannel` in a tail's queue."""
+    return LOG + getsizeof(payload.channel) + weight_of_attributes(payload.message)
+
+
+def weight_of_onset(payload: Any) -> int:
+    """Weigh an `Onset` in a tail's queue, with its invocation."""
+    pairs = weight_of_pairs(payload.attributes)
+    return INVOCATION + getsizeof(payload.name) + weight_of(payload.info) + pairs
 
 
 def weight_of_event(payload: Any) -> int:

@@ -22,12 +22,14 @@ from enterspan._model.frozen import twin
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.values import cut, safe_repr
 from enterspan._model.weights import (
-    INVOCATION,
     STREAM_EVENT,
+    weight_of_all_attributes,
     weight_of_closing,
+    weight_of_diagnostic,
     weight_of_event,
+    weight_of_log,
+    weight_of_onset,
     weight_of_opening,
-    weight_of_pairs,
 )
 from enterspan._pipeline.subscription import Stats, Subscription
 from enterspan._pipeline.worker import Worker
@@ -53,14 +55,23 @@ from enterspan.events import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, Final, TypeAlias
+    from typing import Any, Final, Protocol, TypeAlias
 
     from enterspan._model.failures import Failure
     from enterspan._model.ids import SpanContext
     from enterspan._pipeline.subscribers import Subscribers
     from enterspan._span.invocation import InvocationState
     from enterspan._span.span import Span
+    from enterspan._span.tracer import Tracer
     from enterspan.events import Attribute, EventInfo
+
+    class HasTails(Protocol):
+        """Whose tails a stream serves."""
+
+        tracer: Tracer
+        tails: tuple[TailSubscription, ...]
+
+        def see_off(self, subscription: Any) -> None: ...
 
     Handlers: TypeAlias = Mapping[type, Callable[[Any], Any] | None]
     """The handlers by kind of event."""
@@ -78,11 +89,14 @@ _METHODS: Final = {
 }
 _NEVER_DROPPED: Final = (Return, Outcome)
 _WEIGHED: Final[Mapping[type, Callable[[Any], int]]] = {
+    Onset: weight_of_onset,
     SpanOpen: weight_of_opening,
     SpanClose: weight_of_closing,
-    Attributes: weight_of_pairs,
+    Attributes: weight_of_all_attributes,
+    Log: weight_of_log,
+    DiagnosticChannel: weight_of_diagnostic,
 }
-"""The events of which there are most; others are weighed by `weight_of_event`."""
+"""How the events are weighed of which there are most; the others, by `weight_of_event`."""
 _ROOM: Final = 2 * STREAM_EVENT
 """What an onset in a queue counts for, beside itself: room for what is never dropped."""
 _SHARE: Final = 1_000
@@ -407,7 +421,7 @@ class Stream:
             self.work_off(_SHARE)
             return
         if kind is Onset:
-            weight += INVOCATION + _ROOM
+            weight += _ROOM
         if to.worker.put((self, context, moment, payload), weight, limit, always=always):
             return
         if kind is Onset:
@@ -520,7 +534,7 @@ class TailStream(SpanProcessor):
 
     def __init__(
         self,
-        subscribers: Subscribers,
+        subscribers: HasTails,
         state: InvocationState,
         root: Span,
         parent: SpanContext | None,

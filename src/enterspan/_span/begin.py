@@ -112,9 +112,10 @@ def _begin_elsewhere(
     entry = tracer.entry()
     if entry is None:
         above = tracer.upstream()
-        if above is not None or not tracer.ambient:
+        if above is None and tracer.ambient:
+            entry = tracer.ambient_root()
+        if entry is None:
             return _begin_root(tracer, name, attributes, details, current, above, make=make)
-        entry = tracer.ambient[-1]
     if entry is SUPPRESSED:
         return None
     span = span_of(entry)

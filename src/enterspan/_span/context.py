@@ -1,7 +1,7 @@
 """What is current: one context variable for each Tracing, and everything that changes it.
 
-The variable holds an *entry*: a span, an `Attachment` (a span that was opened elsewhere), or
-`SUPPRESSED`. An entry that is detached out of order, or in another context, may still be what some
+The variable holds an *entry*: a span, an `Attachment` (a span that was opened elsewhere), a
+`Boundary` (nothing), or `SUPPRESSED`. An entry that is detached out of order, or in another context, may still be what some
 context holds. It remembers what was current before it, and `Current.entry` finds that instead.
 """
 
@@ -58,6 +58,20 @@ SUPPRESSED: Final = Attachment(None)
 """The entry under which nothing is recorded: a subscriber, or a `__repr__`, is running."""
 
 
+class Boundary(Attachment):
+    """An entry under which nothing is current: what lies before it is out of sight.
+
+    What begins under it belongs to the captures that have set it, and those around them.
+    """
+
+    __slots__ = ("captures",)
+    _end = 0  # type: ignore[assignment]
+
+    def __init__(self, captures: tuple[object, ...]) -> None:
+        super().__init__(None)
+        self.captures = captures
+
+
 def first_attached(entry: Any) -> Any:
     """Return the innermost entry at or before *entry* that was not detached out of order."""
     while entry is not None and entry._detached_to is not None:
@@ -69,7 +83,8 @@ def first_attached(entry: Any) -> Any:
 
 def span_of(entry: Any) -> Any:
     """Return the span that an entry stands for; None for no entry, and while suppressed."""
-    return entry.span if type(entry) is Attachment else entry
+    kind = type(entry)
+    return entry.span if kind is Attachment or kind is Boundary else entry
 
 
 def _before(token: Token[Any]) -> Any:
@@ -100,13 +115,30 @@ class Current:
         return self.variable.get() is SUPPRESSED
 
     def entry(self) -> Any:
-        """Return the current entry; detached entries are skipped, and forgotten by this context."""
+        """Return the current entry, None under a boundary.
+
+        Detached entries are skipped, and forgotten by this context.
+        """
+        entry = self.attached()
+        return None if type(entry) is Boundary else entry
+
+    def attached(self) -> Any:
+        """Return the current entry, or boundary."""
         entry = self.get()
         if entry is None or entry._detached_to is None:
             return entry
         attached = first_attached(entry)
         self.set(attached)
         return attached
+
+    def captures(self) -> tuple[object, ...]:
+        """Return the captures that this context belongs to, the innermost one last."""
+        entry = first_attached(self.get())
+        if type(entry) is Boundary:
+            return entry.captures
+        span = span_of(entry)
+        found: tuple[object, ...] = () if span is None else span._state.captures
+        return found
 
     def attach(self, entry: Any) -> None:
         """Make *entry* current."""

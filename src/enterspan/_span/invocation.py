@@ -85,6 +85,7 @@ class InvocationState:
         "__weakref__",
         "anchor",
         "asked",
+        "captures",
         "dispatch",
         "handle",
         "id_text",
@@ -107,6 +108,7 @@ class InvocationState:
     # Filled by stores in the functions below, the only makers of states.
     anchor: int  # added to a moment of the counter: nanoseconds since the epoch
     asked: Asked | None  # None for one that a span began by itself
+    captures: tuple[object, ...]  # those that it began in, if any
     dispatch: Dispatch | None  # None if only exporters record it
     handle: Any  # the `Invocation` that the user holds, while it lives
     id_text: str | None  # made when it is first needed
@@ -131,6 +133,11 @@ class InvocationState:
         if self.id_text is None:
             self.id_text = f"{self.root_id:016x}"
         return self.id_text
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.phase is ENDED
 
     @property
     def is_inherited(self) -> bool:
@@ -367,9 +374,8 @@ def exit_root(root: Span, error: BaseException | None = None) -> None:
     tracer = state.tracer
     moment = now_ns()
     try:
-        if root in tracer.ambient:
-            with tracer.wiring:
-                tracer.use_ambient(tuple([r for r in tracer.ambient if r is not root]))
+        if tracer.ambient:
+            tracer.remove_ambient(root)
         if tracer.get() is root:
             tracer.detach(root)
         if error is None and state.dispatch is not None:
@@ -408,6 +414,7 @@ def start_root(
     state.seen = state.started = state.id_text = state.dispatch = state.handle = None
     state.late_since = late_since
     state.outcome = "ok"
+    state.captures = tracer.captures()
     state.asked = asked
     root = make()
     root._name = name
@@ -483,6 +490,7 @@ def start_plain_root(tracer: Tracer, name: str, attributes: dict[str, Any] | Non
     state.tracer = tracer
     state.seen = state.started = state.id_text = None
     state.dispatch = state.handle = state.asked = None
+    state.captures = ()
     state.late_since = 0
     state.outcome = "ok"
     state.root_id = root._span_id = bits(64)
@@ -524,6 +532,7 @@ def remote_span(tracer: Tracer, context: SpanContext) -> Span:
     state.seen = state.started = state.id_text = state.dispatch = state.handle = None
     state.asked = state.root = state.open = None
     state.late_since = state.anchor = 0
+    state.captures = ()
     state.outcome = "ok"
     state.sampled = False
     state.root_id = context.span_id

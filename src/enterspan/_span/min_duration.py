@@ -10,9 +10,11 @@ have been sent elsewhere.
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict
+from heapq import heapify, heappop, heappush
 
 from enterspan._model.clock import now_ns
+from enterspan._model.weights import HELD_CALL, weight_of, weight_of_span
 from enterspan._span.processor import Dispatch, SpanProcessor
 
 TYPE_CHECKING = False
@@ -23,8 +25,36 @@ if TYPE_CHECKING:
     from enterspan._model.failures import Failure
     from enterspan._span.span import Span
 
-_HELD_MOST: Final = 10_000
-"""How many calls are held back; with more, every undecided span is kept."""
+_FEW: Final = 16
+"""So many spans that are decided may stay among those that are due."""
+
+
+class _Held:
+    """A call that is held back."""
+
+    __slots__ = ("arguments", "method", "span", "weight")
+
+    def __init__(
+        self, method: str, span: Span | None, arguments: tuple[Any, ...], weight: int
+    ) -> None:
+        self.method = method
+        self.span = span
+        self.arguments = arguments
+        self.weight = weight
+
+
+class _Due:
+    """When a span is old enough to be kept."""
+
+    __slots__ = ("moment", "span")
+
+    def __init__(self, span: Span, moment: int) -> None:
+        self.span = span
+        self.moment = moment
+
+    def __lt__(self, other: _Due) -> bool:
+        """The earlier one comes first."""
+        return self.moment < other.moment
 
 
 class DurationFilter(SpanProcessor):
@@ -42,42 +72,50 @@ class DurationFilter(SpanProcessor):
         self._make_inner: Callable[[], SpanProcessor | None] | None = make_inner
         self._inner: SpanProcessor | None = None
         self._is_new = root is not None  # the onset is held back, too
-        self._held: deque[tuple[str, Span | None, tuple[Any, ...]]] = deque()
-        self._undecided: dict[Span, None] = {} if root is None else {root: None}
+        self._held: OrderedDict[_Held, None] = OrderedDict()
+        self._of: dict[Span, list[_Held]] = {}  # what is held back of each undecided span
+        self._parents: set[int] = set()  # the ids under which spans are held back
+        self._moved: dict[int, int] = {}  # ids of parents that were left out, and theirs
+        self._undecided: dict[Span, None] = {}
+        self._due: list[_Due] = []
         self._left_out = False
         self._lock = threading.RLock()
         self._busy = threading.Lock()
+        if root is not None:
+            self._defer(root)
 
     def on_open(self, span: Span, parent: Span) -> None:
         """Hold it back; the span may be undecided."""
-        if span._details is not None and span._details.min_duration:
-            with self._lock:
-                self._undecided[span] = None
-        self._add("on_open", span, parent)
+        with self._lock:
+            if span._details is not None and span._details.min_duration:
+                self._defer(span)
+            self._parents.add(span._parent_id)
+        self._add("on_open", span, 0, parent)  # an open span is the program's own
 
     def on_close(self, span: Span) -> None:
         """Hold it back; if the span was undecided, decide."""
         with self._lock:
-            self._held.append(("on_close", span, (span,)))
-            if span in self._undecided:
-                del self._undecided[span]
-                if _is_negligible(span):
-                    self._leave_out(span)
+            if span in self._undecided and _is_negligible(span) and self._leave_out(span):
+                self._settle(span)
+            else:
+                self._settle(span)
+                self._hold("on_close", span, (span,), weight_of_span(span))
         self._go_on()
 
     def on_return(self, info: Any, moment: int) -> None:
         """Hold it back."""
-        self._add("on_return", None, info, moment)
+        self._add("on_return", None, weight_of(info), info, moment)
 
     def on_exception(self, span: Span, failure: Failure, moment: int) -> None:
         """Keep the span."""
         self._keep(span)
-        self._add("on_exception", span, failure, moment)
+        self._add("on_exception", span, weight_of(failure), failure, moment)
 
     def on_event(self, span: Span, name: str, attributes: Mapping[str, Any], moment: int) -> None:
         """Keep the span."""
         self._keep(span)
-        self._add("on_event", span, name, attributes, moment)
+        weight = weight_of(name) + weight_of(attributes)
+        self._add("on_event", span, weight, name, attributes, moment)
 
     def on_log(
         self,
@@ -90,68 +128,120 @@ class DurationFilter(SpanProcessor):
     ) -> None:
         """Keep the span."""
         self._keep(span)
-        self._add("on_log", span, level, message, attributes, truncated, moment)
+        weight = weight_of(message) + weight_of(attributes)
+        self._add("on_log", span, weight, level, message, attributes, truncated, moment)
 
     def on_end(self, outcome: str) -> None:
         """Decide everything."""
         with self._lock:
-            self._undecided.clear()
-        self._add("on_end", None, outcome)
+            self._keep_all()
+        self._add("on_end", None, 0, outcome)
 
     # --- how it decides ---
 
+    def _defer(self, span: Span) -> None:
+        self._undecided[span] = None
+        heappush(self._due, _Due(span, span._start + span._details.min_duration))  # type: ignore[union-attr]
+
+    def _settle(self, span: Span) -> None:
+        """A span is undecided no longer."""
+        self._undecided.pop(span, None)
+        self._of.pop(span, None)
+        if len(self._due) > 2 * len(self._undecided) + _FEW:
+            self._due = [due for due in self._due if due.span in self._undecided]
+            heapify(self._due)
+
     def _keep(self, span: Span) -> None:
         with self._lock:
-            self._undecided.pop(span, None)
+            if span in self._undecided:
+                self._settle(span)
 
-    def _add(self, method: str, span: Span | None, *arguments: Any) -> None:
-        whole = arguments if span is None else (span, *arguments)
+    def _keep_all(self) -> None:
+        self._undecided.clear()
+        self._due.clear()
+        self._of.clear()
+
+    def _add(self, method: str, span: Span | None, weight: int, *arguments: Any) -> None:
         with self._lock:
-            self._held.append((method, span, whole))
-            if len(self._held) > _HELD_MOST:
-                self._undecided.clear()
+            self._hold(method, span, arguments if span is None else (span, *arguments), weight)
         self._go_on()
 
-    def _leave_out(self, span: Span) -> None:
+    def _hold(
+        self, method: str, span: Span | None, arguments: tuple[Any, ...], weight: int
+    ) -> None:
+        """Hold a call back; with too much of it, every undecided span is kept."""
+        tracer = self._state.tracer
+        weight += HELD_CALL
+        if not tracer.held_back.take(weight, tracer.limits.queue_bytes):
+            weight = 0
+            self._keep_all()
+        held = _Held(method, span, arguments, weight)
+        self._held[held] = None
+        if span is not None and span in self._undecided:
+            self._of.setdefault(span, []).append(held)
+
+    def _leave_out(self, span: Span) -> bool:
         """Remove a span from what is held back; its children become its parent's."""
         own = span._span_id
-        others = [item for item in self._held if item[1] is not span]
         if own == self._state.root_id:
             # An answer alone does not make an invocation worth reporting.
-            if not self._is_new or any(item[0] != "on_return" for item in others):
-                return  # a trace needs its root
+            if not self._is_new or any(item.method != "on_return" for item in self._held):
+                return False  # a trace needs its root
             self._left_out = True
         else:
-            for method, child, _ in others:
-                if method == "on_open" and child is not None and child._parent_id == own:
-                    child._parent_id = span._parent_id
+            if own in self._parents:
+                self._moved[own] = span._parent_id
             span._span_id = span._parent_id  # for children that are opened under it later
-        self._held = deque(others)
+        for held in self._of.get(span, ()):
+            if self._held.pop(held, held) is None:
+                self._state.tracer.held_back.give(held.weight)
         span._attributes = span._details = None
+        return True
 
     def _go_on(self) -> None:
         """Dispatch what is held back if everything is decided; by one thread at a time."""
         while self._is_ready() and self._busy.acquire(blocking=False):
             try:
-                while (item := self._next()) is not None:
-                    self._dispatch(item[0], item[2])
+                while (held := self._next()) is not None:
+                    if held.weight:
+                        self._state.tracer.held_back.give(held.weight)
+                    self._dispatch(held.method, held.arguments)
             finally:
                 self._busy.release()
 
-    def _next(self) -> tuple[str, Span | None, tuple[Any, ...]] | None:
+    def _next(self) -> _Held | None:
         with self._lock:
-            return self._held.popleft() if self._is_ready() else None
+            if not self._is_ready():
+                return None
+            held, _ = self._held.popitem(last=False)
+            if held.method == "on_open" and held.span is not None and self._moved:
+                held.span._parent_id = self._parent_of(held.span)
+            if not self._held:
+                self._parents.clear()
+                self._moved.clear()
+            return held
+
+    def _parent_of(self, span: Span) -> int:
+        """Return the id of the nearest parent of a span that was not left out."""
+        passed: list[int] = []
+        found = span._parent_id
+        while found in self._moved:
+            passed.append(found)
+            found = self._moved[found]
+        for own in passed:  # so that the next one finds it at once
+            self._moved[own] = found
+        return found
 
     def _is_ready(self) -> bool:
         with self._lock:
             if not self._held:
                 return False
-            moment = now_ns()
-            for span in list(self._undecided):
-                details = span._details
-                least = 0 if details is None else details.min_duration
-                if moment - span._start >= least:
-                    del self._undecided[span]
+            if self._undecided:
+                moment = now_ns()
+                due = self._due
+                while due and (due[0].moment <= moment or due[0].span not in self._undecided):
+                    self._settle(heappop(due).span)
+                    due = self._due
             return not self._undecided
 
     def _dispatch(self, method: str, arguments: tuple[Any, ...]) -> None:

@@ -225,6 +225,5 @@ class InvocationStart:
         if current:
             tracer.attach(root)
         if self.ambient:
-            with tracer.wiring:
-                tracer.use_ambient((*tracer.ambient, root))
+            tracer.add_ambient(root, root)
         return root

@@ -10,6 +10,7 @@ import sys
 import weakref
 from _thread import RLock
 
+from enterspan._model.budget import Budget
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.ids import bits_from, random_bits
 from enterspan._model.interrupts import is_interrupt
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
 
 DEFAULT_LATE: Final = 60.0
 """Seconds after the end of an invocation for which late spans stay in its trace."""
+
+
+class Ambient:
+    """What contexts fall back to that carry nothing."""
+
+    __slots__ = ("captures", "owner", "root")
+
+    def __init__(self, owner: object, root: Any, captures: tuple[object, ...]) -> None:
+        self.owner = owner
+        self.root = root
+        self.captures = captures
 
 
 class Tracer(Current):
@@ -52,6 +64,7 @@ class Tracer(Current):
         "garbage",
         "generation",
         "hand_over",
+        "held_back",
         "invocations",
         "is_finalizing",
         "late_ns",
@@ -99,10 +112,11 @@ class Tracer(Current):
         self.on_garbage: Callable[[], None] = _nothing
         self.bridge: Any = None
         # what is open
-        self.ambient: tuple[Any, ...] = ()
+        self.ambient: tuple[Ambient, ...] = ()
         self.invocations: weakref.WeakSet[Any] = weakref.WeakSet()
         self.deferred: list[tuple[Any, BaseException | None, int]] = []
         self.garbage: list[Callable[[], None]] = []
+        self.held_back = Budget()  # for decisions about spans with a `min_duration`
         self.generation = 0  # counts forks
         self.born = 0
         self.wiring = RLock()
@@ -143,10 +157,32 @@ class Tracer(Current):
         self.sampler = sampler
         self.update()
 
-    def use_ambient(self, ambient: tuple[Any, ...]) -> None:
-        """Set the roots of ambient invocations; the last one counts."""
-        self.ambient = ambient
-        self.update()
+    def add_ambient(self, owner: object, root: Any = None) -> None:
+        """Have contexts that carry nothing fall back to a root, or, where it is None, to nothing."""
+        with self.wiring:
+            captures = () if root is None else root._state.captures
+            self.ambient = (*self.ambient, Ambient(owner, root, captures))
+            self.update()
+
+    def remove_ambient(self, owner: Any) -> None:
+        """Take back what an owner has added; the others stay, in whatever order they end."""
+        if any(item.owner is owner for item in self.ambient):
+            with self.wiring:
+                self.ambient = tuple([item for item in self.ambient if item.owner is not owner])
+                self.update()
+
+    def ambient_root(self) -> Any:
+        """Return the root that this context falls back to; None if there is none.
+
+        Under a boundary, that is one that began under it; see `testing.capture`.
+        """
+        here = self.captures()
+        for item in reversed(self.ambient):
+            if item.root is None:
+                return None
+            if not item.root._state.is_over and (not here or here[-1] in item.captures):
+                return item.root
+        return None
 
     def use_bridge(self, bridge: Any) -> None:
         """Let a bridge define what is current, or, with None, the variable alone.
@@ -171,9 +207,7 @@ class Tracer(Current):
     def current_entry(self) -> Any:
         """Return the current entry, or the root of the ambient invocation."""
         entry = self.entry()
-        if entry is None and self.ambient:
-            return self.ambient[-1]
-        return entry
+        return self.ambient_root() if entry is None and self.ambient else entry
 
     def is_sampled(
         self, parent: SpanContext | None, trace_id: int, name: str, attributes: Any
@@ -245,6 +279,7 @@ class Tracer(Current):
         self.wiring = RLock()
         self.generation += 1
         self.garbage = []
+        self.held_back = Budget()
         self.deferred = []
         self.invocations = weakref.WeakSet()
 

@@ -25,7 +25,7 @@ from enterspan._model.interrupts import is_interrupt
 from enterspan._model.values import clean_all, clean_text
 from enterspan._pipeline.subscribers import prepare
 from enterspan._span.begin import begin
-from enterspan._span.context import SUPPRESSED, first_attached, span_of
+from enterspan._span.context import SUPPRESSED, Boundary, first_attached, span_of
 from enterspan._span.details import Details, details_of, keep_event, put_attributes
 from enterspan._span.end import end_span
 from enterspan._span.invocation import DISABLED, ENDED, LIVE, UNSAMPLED, kind_of, start_root
@@ -340,11 +340,14 @@ class _BridgedCurrent:
 
     def _in(self, context: Any, entry: Any) -> Any:
         span = span_of(entry)
+        before = self._before(context)
+        if type(entry) is Boundary:
+            context = self._outside(context)
         if span is None or span._state.phase == DISABLED:
             twin = otel_trace.get_current_span(context)
         else:
             twin = twin_of(span)
-        attached = _Attached(entry, twin, self._before(context))
+        attached = _Attached(entry, twin, before)
         return otel_context.set_value(
             self._key, attached, otel_trace.set_span_in_context(twin, context)
         )
