@@ -163,7 +163,7 @@ def test_an_extra_of_the_same_name_is_the_programs(mine, lines):
     with install(mine), install(mine), capture(mine), mine.span("s") as span:
         logger.info("x", extra={"trace_id": "mine"})
         with pytest.raises(KeyError):
-            logger.info("x", extra={"name": "refused as ever"})
+            logger.info("x", extra={"name": "refused as ever"})  # noqa: G101
         record = logger.makeRecord("x", 20, "f", 1, "m", (), None, extra={"span_id": 7, "a": 1})
     assert written == [f"x mine {ids(span).split()[1]}"]
     for same in (record, copy.copy(record), pickle.loads(pickle.dumps(record))):
