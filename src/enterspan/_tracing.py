@@ -40,9 +40,9 @@ from enterspan._model.values import (
 from enterspan._pipeline.subscribers import Subscribers
 from enterspan._span.begin import begin
 from enterspan._span.context import span_of
-from enterspan._span.details import Details, first_attributes, keep_event
+from enterspan._span.details import Details, first_attributes
 from enterspan._span.end import end_span
-from enterspan._span.invocation import DISABLED, LIVE, exit_root
+from enterspan._span.invocation import DISABLED, LIVE, REMOTE, exit_root
 from enterspan._span.scope import InvocationStart, NoopScope, SpanScope, UseScope
 from enterspan._span.span import NOOP_SPAN, Span, StartedSpan
 from enterspan._span.span import Span as _Span
@@ -434,6 +434,10 @@ class Tracing:
         tracer = self._tracer
         if tracer.off:
             return NOOP_SPAN
+        if tracer.bridge is not None:
+            foreign: Span | None = tracer.foreign_span()
+            if foreign is not None:
+                return foreign
         entry = tracer.get()
         if (
             entry is not None
@@ -934,8 +938,8 @@ class Tracing:
         tracer = self._tracer
         if tracer.off:
             return
-        span = span_of(tracer.current_entry())
-        if span is None or span._state.phase is not LIVE:
+        span = tracer.foreign_span() or span_of(tracer.current_entry())
+        if span is None or span._state.phase not in (LIVE, REMOTE):
             return
         limits = tracer.limits
         text = tracer.suppressed(clean_text, message, limits.event_bytes + 4)
@@ -943,13 +947,7 @@ class Tracing:
         values = tracer.suppressed(clean_all, attributes, {}, limits, tracer.secrets)
         truncated = len(text.encode()) > limits.event_bytes
         text = cut(text, limits.event_bytes)
-        moment = now_ns()
-        if not span._end:
-            event = {"log.severity": kind, "log.message": cut(text, limits.value_bytes), **values}
-            keep_event(span, "log", moment, event)
-        dispatch = span._state.dispatch
-        if dispatch is not None:
-            dispatch.call("on_log", span, kind, text, values, truncated, moment)
+        span._add_log(kind, text, values, truncated, now_ns())
 
     def propagate(self, fn: _F) -> _F:
         """Bind the current span to a callable, for a thread or callback with an empty context.

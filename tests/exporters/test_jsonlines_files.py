@@ -205,7 +205,7 @@ STRANGE = {
     "the largest integer": ((1 << 63) - 1, (1 << 63) - 1),
     "None": (None, None),
     "bytes": (b"x", "b'x'"),
-    "a set": ({1}, "{1}"),
+    "a set": ({1}, "[1]"),
     "a dict": ({1: (True, None), "b": {"c": 1.5}}, {"1": [True, None], "b": {"c": 1.5}}),
     "a text of another class": (Text("x"), "x"),
     "an object that can't be shown": (Hostile(), "<Hostile that can't be shown>"),

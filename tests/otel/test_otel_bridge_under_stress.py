@@ -98,7 +98,7 @@ def test_threads_that_open_and_close_at_once_lose_nothing(bridged: Tracing, sdk:
                 with sdk.foreign.start_as_current_span("theirs"), bridged.span("ours"):
                     pass
 
-    with capture(bridged) as recorded:
+    with capture(bridged, everything=True) as recorded:
         threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
         for thread in threads:
             thread.start()

@@ -162,7 +162,7 @@ def test_through_a_client_and_fastapi_it_is_one_trace(
     instrumentor, get = CLIENTS[client]
     instrumented(instrumentor())
     instrumented(SQLite3Instrumentor())
-    with capture(bridged) as recorded:
+    with capture(bridged, everything=True) as recorded:
         with bridged.span("client work"):
             answer = with_baggage(lambda: get(f"{fastapi_service}/{path}/7"))
         settled(sdk)

@@ -316,10 +316,16 @@ def _clean_sequence(
 def _clean_numbers(
     values: Sequence[Any], kinds: set[type], limits: Limits
 ) -> tuple[tuple[Any, ...], int, str] | None:
-    numbers = tuple(values[: limits.value_bytes // _NUMBER_BYTES])
+    most = limits.value_bytes // _NUMBER_BYTES
+    numbers = tuple(values[:most])
     if kinds == {int} and numbers and not (INT_MIN <= min(numbers) <= max(numbers) <= INT_MAX):
         return None  # an integer that OTLP can't hold makes the whole a text
-    note = f"{len(values)} items" if len(numbers) < len(values) else ""
+    note = ""
+    if values[most : most + 1]:
+        try:
+            note = f"{len(values)} items"
+        except OverflowError:  # a range of more
+            note = f"over {most} items"
     return numbers, _NUMBER_BYTES * len(numbers), note
 
 

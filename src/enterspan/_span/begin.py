@@ -92,7 +92,7 @@ def begin(  # noqa: C901, PLR0912 - the hot path, written out
                     tracer.set(parent)
                 end_span(span, None, False)
                 raise
-        elif make is StartedSpan:
+        elif issubclass(make, StartedSpan):
             state.list_started(span)
         return span
     except Exception as failure:

@@ -457,7 +457,7 @@ def start_root(
         root.add_link(link)
     if parent is not None and parent.is_remote:
         details_of(root).parent_is_remote = True
-    if make is StartedSpan:
+    if issubclass(make, StartedSpan):
         state.list_started(root)  # type: ignore[arg-type]
     return root
 
@@ -522,7 +522,7 @@ def _unrecorded(root: Span, state: InvocationState, phase: Phase) -> Span:
     return root
 
 
-def remote_span(tracer: Tracer, context: SpanContext) -> Span:
+def remote_span(tracer: Tracer, context: SpanContext, make: type[Span] = Span) -> Any:
     """Make a span that stands for one of another process: spans opened under it are its children.
 
     It has ended before it began, and is recorded in its own process only.
@@ -541,7 +541,7 @@ def remote_span(tracer: Tracer, context: SpanContext) -> Span:
     state.trace_state = context.trace_state
     state.spans = {}
     state.phase = REMOTE
-    span = Span()
+    span = make()
     span._name = "remote"
     span._state = state
     span._span_id = context.span_id

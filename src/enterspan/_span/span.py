@@ -19,6 +19,7 @@ from enterspan._model.values import (
     AttributeValue,
     clean_all,
     clean_text,
+    cut,
     items_of,
 )
 from enterspan._span.details import details_of, keep_event, keep_link, put_attributes
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from enterspan._span.details import Details
 
 _KINDS: Final = ("internal", "server", "client", "producer", "consumer")
-_STATUSES: Final = ("ok", "error")
+STATUSES: Final = ("ok", "error")
 
 
 class Span:
@@ -172,11 +173,27 @@ class Span:
         limits = tracer.limits
         text = tracer.suppressed(clean_text, name, limits.name_bytes)
         values = tracer.suppressed(clean_all, attributes, more, limits, tracer.secrets)
-        moment = now_ns()
-        keep_event(self, text, moment, values)
-        if state.dispatch is not None:
-            state.dispatch.call("on_event", self, text, values, moment)
+        self._add_event(text, values, now_ns())
         return self
+
+    def _add_event(self, name: str, values: dict[str, Any], moment: int) -> None:
+        keep_event(self, name, moment, values)
+        dispatch = self._state.dispatch
+        if dispatch is not None:
+            dispatch.call("on_event", self, name, values, moment)
+
+    def _add_log(
+        self, level: str, message: str, values: dict[str, Any], truncated: bool, moment: int
+    ) -> None:
+        if not self._end:
+            keep_event(self, "log", moment, self._log_event(level, message, values))
+        dispatch = self._state.dispatch
+        if dispatch is not None:
+            dispatch.call("on_log", self, level, message, values, truncated, moment)
+
+    def _log_event(self, level: str, message: str, values: dict[str, Any]) -> dict[str, Any]:
+        text = cut(message, self._state.tracer.limits.value_bytes)
+        return {"log.severity": level, "log.message": text, **values}
 
     def record_exception(
         self, exception: BaseException, /, **attributes: AttributeValue | None
@@ -185,8 +202,13 @@ class Span:
         tracer = self._state.tracer
         if not self._end and not tracer.is_suppressed:
             more = tracer.suppressed(clean_all, attributes, {}, tracer.limits, tracer.secrets)
-            record(self, exception, now_ns(), more)
+            self._record_exception(exception, now_ns(), more)
         return self
+
+    def _record_exception(
+        self, exception: BaseException, moment: int, attributes: dict[str, Any]
+    ) -> None:
+        record(self, exception, moment, attributes)
 
     def set_status(
         self, status: typing.Literal["ok", "error"], description: str = ""
@@ -205,7 +227,7 @@ class Span:
         if self._end:
             return self
         given: object = status  # whatever its type says
-        if type(given) is not str or given not in _STATUSES:
+        if type(given) is not str or given not in STATUSES:
             warn_misuse("set_status", given, "'ok' or 'error'")
             return self
         details = details_of(self)

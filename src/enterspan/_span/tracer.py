@@ -204,6 +204,10 @@ class Tracer(Current):
         """Return the parent of spans where none of ours is current; None without a bridge."""
         return None if self.bridge is None else self.bridge.upstream()
 
+    def foreign_span(self) -> Any:
+        """Return the current span if it is another tracer's that has none of ours for it."""
+        return None if self.bridge is None or self.is_suppressed else self.bridge.foreign_span()
+
     def current_entry(self) -> Any:
         """Return the current entry, or the root of the ambient invocation."""
         entry = self.entry()

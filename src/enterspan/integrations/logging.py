@@ -125,6 +125,7 @@ class _Attributes(dict[str, Any]):
     """
 
     __slots__ = ("ids",)
+    ids: tuple[str, ...]
 
     def __contains__(self, name: object) -> bool:
         return name not in self.ids and super().__contains__(name)

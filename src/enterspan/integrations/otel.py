@@ -17,20 +17,17 @@ import weakref
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn, warn_once
 from enterspan._model.failures import Failure
-from enterspan._model.ids import SpanContext
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.values import clean_all, clean_text
 from enterspan._pipeline.subscribers import prepare
 from enterspan._span.begin import begin
 from enterspan._span.context import SUPPRESSED, Boundary, first_attached, span_of
-from enterspan._span.details import Details, details_of, keep_event, put_attributes
+from enterspan._span.details import Details, details_of, keep_event, keep_link, put_attributes
 from enterspan._span.end import end_span
 from enterspan._span.invocation import DISABLED, ENDED, LIVE, UNSAMPLED, kind_of, start_root
 from enterspan._span.processor import Filter, SpanProcessor
-from enterspan._span.span import Span, StartedSpan
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 
@@ -42,13 +39,24 @@ except ImportError as error:
         "enterspan.integrations.otel needs OpenTelemetry: pip install 'enterspan[otel]'"
     ) from error
 
+from enterspan.integrations._foreign import (
+    ForeignDetails,
+    Shadow,
+    foreign_of,
+    foreign_span,
+    otel_context_of,
+    our_context_of,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from enterspan._model.ids import SpanContext
     from enterspan._span.invocation import InvocationState
+    from enterspan._span.span import Span
     from enterspan._span.tracer import Tracer
     from enterspan.events import Attribute, EventInfo
 
@@ -170,7 +178,12 @@ class Bridge:
     def upstream(self) -> SpanContext | None:  # internal
         """Return the context of OpenTelemetry's current span, as a parent."""
         found = otel_trace.get_current_span().get_span_context()
-        return _our_context(found) if found.is_valid else None
+        return our_context_of(found) if found.is_valid else None
+
+    def foreign_span(self) -> Span | None:  # internal
+        """Return OpenTelemetry's current span if it has neither a twin nor a shadow."""
+        span = self._current.foreign_in(otel_context.get_current())
+        return None if span is None else foreign_span(self._tracer, span)
 
     def processor_for(  # internal
         self,
@@ -185,7 +198,7 @@ class Bridge:
         tracer = self._tracer
         self._shadows.subscribe()
         above = _context_under(parent)
-        foreign = _foreign_of(root)
+        foreign = foreign_of(root)
         twin = self.start_twin(root, above, kind_of(info), link) if foreign is None else foreign
         own = twin.get_span_context()
         is_new = _is_new(own, above)
@@ -221,7 +234,7 @@ class Bridge:
                 context=otel_context.set_value(self._own, True, above),
                 kind=otel_trace.SpanKind[kind.upper()],
                 attributes=span._attributes,
-                links=None if link is None else (otel_trace.Link(_otel_context(link)),),
+                links=None if link is None else (otel_trace.Link(otel_context_of(link)),),
                 start_time=span._state.anchor + span._start,
             )
         except Exception as error:
@@ -299,6 +312,13 @@ class _BridgedCurrent:
         if attached is None or _trace_id(attached.twin) != _trace_id(span):
             return None  # another trace was begun, or continued, inside of ours
         return attached.entry
+
+    def foreign_in(self, context: Any) -> Any:
+        """Return the current span of a context of OpenTelemetry's if nothing of ours is for it."""
+        attached: Any = context.get(self._key)
+        span = otel_trace.get_current_span(context)
+        is_ours = attached is not None and attached.twin is span
+        return None if is_ours or self._shadows.shadow_of(span) is not None else span
 
     def heal(self) -> None:
         """Detach an ended span of ours to which OpenTelemetry has gone back.
@@ -379,8 +399,11 @@ class _BridgedCurrent:
 
 
 def _is_older(entry: Any) -> bool:
-    """Whether an entry belongs to an open invocation that began before the bridge."""
-    span = span_of(first_attached(entry))
+    """Whether an entry belongs to a capture, or an open invocation, from before the bridge."""
+    attached = first_attached(entry)
+    if type(attached) is Boundary:
+        return True
+    span = span_of(attached)
     return span is not None and span._state.phase == LIVE and _twins_of(span._state) is None
 
 
@@ -414,48 +437,11 @@ def _pass_through(state: InvocationState, root: Span, parent: SpanContext | None
         state.trace_flags = parent.trace_flags
 
 
-# --- contexts, ours and OpenTelemetry's -----------------------------------------------------------
-
-
-def _our_context(context: Any) -> SpanContext:
-    state = context.trace_state.to_header()
-    return SpanContext(
-        context.trace_id, context.span_id, int(context.trace_flags), state, context.is_remote
-    )
-
-
-def _otel_context(context: SpanContext) -> Any:
-    state = context.trace_state
-    return otel_trace.SpanContext(
-        context.trace_id,
-        context.span_id,
-        context.is_remote,
-        otel_trace.TraceFlags(context.trace_flags),
-        otel_trace.TraceState.from_header([state]) if state else None,
-    )
-
-
 def _unrecorded(context: SpanContext) -> Any:
-    return otel_trace.NonRecordingSpan(_otel_context(context))
+    return otel_trace.NonRecordingSpan(otel_context_of(context))
 
 
 # --- twins ----------------------------------------------------------------------------------------
-
-
-class ShadowDetails(Details):
-    """The details of a shadow: they know the foreign span."""
-
-    __slots__ = ("foreign",)
-
-    def __init__(self, foreign: Any) -> None:
-        super().__init__()
-        self.foreign = weakref.ref(foreign)  # it is freed, and its shadow, if it is dropped
-
-
-def _foreign_of(span: Span) -> Any:
-    """Return the foreign span whose shadow a span is, if it is one."""
-    details = span._details
-    return details.foreign() if type(details) is ShadowDetails else None
 
 
 def _twins_of(state: InvocationState) -> TwinProcessor | None:
@@ -465,7 +451,7 @@ def _twins_of(state: InvocationState) -> TwinProcessor | None:
 
 def twin_of(span: Span) -> Any:
     """Return the twin of a span, or the foreign span; one with its ids if there is none."""
-    foreign = _foreign_of(span)
+    foreign = foreign_of(span)
     if foreign is not None:
         return foreign
     processor = _twins_of(span._state)
@@ -493,7 +479,7 @@ class TwinProcessor(Filter):
 
     def on_open(self, span: Span, parent: Span) -> None:
         """Start the twin, and take over its id, before the inner processor is called."""
-        foreign = _foreign_of(span)
+        foreign = foreign_of(span)
         if foreign is not None:
             span._span_id = foreign.get_span_context().span_id
         else:
@@ -556,7 +542,7 @@ def _write_details(details: Details, twin: Any) -> None:
         twin.add_event(event.name, event.attributes, event.timestamp_ns)
     known = len(getattr(twin, "links", ()))
     for link in details.links[known:]:
-        twin.add_link(_otel_context(link.context), link.attributes)
+        twin.add_link(otel_context_of(link.context), link.attributes)
     if details.status == "error":
         twin.set_status(otel_trace.Status(otel_trace.StatusCode.ERROR, details.description or None))
     elif details.status == "ok":
@@ -578,13 +564,24 @@ def _recorded_on(span: Any, known: int = 0) -> tuple[dict[str, Any], tuple[Any, 
 
 
 def _take_over(span: Span, attributes: dict[str, Any], events: tuple[Any, ...]) -> None:
-    """Record on a span of ours what was recorded through OpenTelemetry."""
+    """Record on a span of ours what was recorded through OpenTelemetry.
+
+    On a shadow that is all, and on any other span what it does not know itself.
+    """
     known = span._attributes or {}
-    added = [(key, value) for key, value in attributes.items() if key not in known]
+    details = span._details
+    is_shadow = type(details) is ForeignDetails
+    added = [
+        (key, value)
+        for key, value in attributes.items()
+        if key not in known or (is_shadow and known[key] != value)
+    ]
     if added:
         put_attributes(span, added)
+    written = details.written if type(details) is ForeignDetails else ()
     for event in events:
-        _take_over_event(span, event)
+        if (event.name, event.timestamp) not in written:
+            _take_over_event(span, event)
 
 
 def _take_over_event(span: Span, event: Any) -> None:
@@ -651,6 +648,8 @@ class _Shadows:
         try:
             shadow = self._begin(span, context)
             if shadow is not None and not shadow._end:
+                if span.start_time is not None:  # it may be given by whoever starts the span
+                    shadow._start = span.start_time - shadow._state.anchor
                 own = span.get_span_context()
                 self._by_span[span] = self._by_ids[own.trace_id, own.span_id] = shadow
         except Exception as error:
@@ -658,10 +657,10 @@ class _Shadows:
 
     def _begin(self, span: Any, context: Any) -> Span | None:
         tracer = self._tracer
-        details = ShadowDetails(span)
+        details = ForeignDetails(span)
         details.kind = span.kind.name.lower()
         name = clean_text(span.name, tracer.limits.name_bytes)
-        above = None if span.parent is None else _our_context(span.parent)
+        above = None if span.parent is None else our_context_of(span.parent)
         parent = span_of(first_attached(self._bridge._current.entry_in(context)))
         late_since = 0
         if parent is not None:
@@ -671,12 +670,10 @@ class _Shadows:
             if state.phase == LIVE and state.open is not None:
                 if _twins_of(state) is None:
                     return None  # it began before the bridge did
-                return begin(tracer, name, None, details, False, parent, StartedSpan)
+                return begin(tracer, name, None, details, False, parent, Shadow)
             if state.phase == ENDED:
                 late_since = state.late_since
-        return start_root(
-            tracer, name, None, details, above, late_since=late_since, make=StartedSpan
-        )
+        return start_root(tracer, name, None, details, above, late_since=late_since, make=Shadow)
 
     def on_end(self, span: Any) -> None:
         """End the shadow of a span, with its attributes, its events and its status."""
@@ -696,7 +693,8 @@ class _Shadows:
         try:
             self._finish(shadow, span)
         finally:
-            end_span(shadow, None, False, now_ns())
+            moment = 0 if span.end_time is None else span.end_time - shadow._state.anchor
+            end_span(shadow, None, False, moment)
 
     def _finish(self, shadow: Span, span: Any) -> None:
         limits = self._tracer.limits
@@ -708,8 +706,11 @@ class _Shadows:
         if details.status == "error":
             details.outcome = "exception"
             details.description = clean_text(span.status.description or "", limits.value_bytes)
-        for link in span.links:
-            shadow.add_link(_our_context(link.context), link.attributes)
+        links = span.links
+        written = details.links_written if type(details) is ForeignDetails else 0
+        for link in links[: len(links) - written]:
+            values = clean_all(link.attributes, {}, limits)
+            keep_link(shadow, our_context_of(link.context), values)
         state = shadow._state
         if shadow._span_id == state.root_id:
             state.outcome = details.outcome

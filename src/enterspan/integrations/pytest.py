@@ -73,6 +73,7 @@ def _tree(recorded: Trace) -> str:
     lines = io.StringIO()
     console = ConsoleTail(lines, color=False)
     handlers: dict[str, Any] = {}
+    event: Any
     for event in recorded.events:
         draw = handlers.get(event.invocation_id)
         if draw is None:
