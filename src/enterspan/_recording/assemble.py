@@ -141,6 +141,14 @@ class Recording:
     problem_count: int = 0
     is_whole: bool = True
 
+    def spans(self) -> Iterator[RecordedSpan]:
+        """All of its spans, in the order of the trees."""
+        waiting = list(reversed(self.roots))
+        while waiting:
+            span = waiting.pop()
+            yield span
+            waiting += reversed(span.children)
+
 
 def read_recording(file: Lines, name: str) -> Recording:
     """Read a whole file, open for bytes.

@@ -110,7 +110,7 @@ class Inputs:
         try:
             file = _unpacked(raw) if is_compressed(raw) else raw
             if self._twice and not file.seekable():
-                file = _kept(file)
+                file = self._stack.enter_context(_kept(file))
         except OSError as error:
             raise ValueError(f"can't read {path!r}: {_reason(error)}") from None
         self._files.append((raw, file, Reader(name_of(path))))
@@ -197,7 +197,7 @@ def _size_of(file: BinaryIO) -> int:
 
 
 def _kept(file: BinaryIO) -> BinaryIO:
-    kept: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - garbage closes it
+    kept: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the caller closes it
     try:
         shutil.copyfileobj(file, kept)
     except _CutError:

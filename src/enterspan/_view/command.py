@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -320,11 +319,12 @@ class _View:
         from enterspan._view.report import write_html
 
         title = ", ".join(["stdin" if path == "-" else Path(path).name for path in self._paths])
-        recording = self._recording()
-        recording = replace(recording, problem_count=self._inputs.problem_count)
+        spans = self._spans() if self._wanted.takes_all else self._recording().spans()
         with self._written(target):
-            write_html(recording, target, title=title)
-        self._say_nothing_found(len(recording.roots))
+            count = write_html(
+                spans, target, title=title, unread=lambda: self._inputs.problem_count
+            )
+        self._say_nothing_found(count)
 
     def _show_trees(self) -> None:
         """Show the spans that are asked for with the spans around them."""
