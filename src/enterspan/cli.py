@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from enterspan._run import command as run
+from enterspan._terminal.say import say
 from enterspan._version import __version__
 from enterspan._view import command as view
 from enterspan.catalogue import command as catalogue_command
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return stubs.run(options)
         return view.run(options)
     except run.RefusedError as error:
-        run.say(str(error))
+        say(str(error))
         return 2
 
 
@@ -48,7 +49,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and exit with 2."""
-        self.exit(2, f"enterspan: {message} (see {self.prog} --help)\n")
+        say(f"{message} (see {self.prog} --help)")
+        self.exit(2)
 
 
 def _parser() -> _Parser:

@@ -325,12 +325,16 @@ class Attribute:
 
 @frozen
 class Onset:
-    """The invocation has begun; `span_id` is its root span's."""
+    """The invocation has begun; `span_id` is its root span's.
+
+    `resource` says which process it is in: what `configure(resource=...)` was given.
+    """
 
     span_id: str
     name: str
     info: EventInfo | None
     attributes: tuple[Attribute, ...]
+    resource: Mapping[str, AttributeValue] = MappingProxyType({})
 
     @property
     def type(self) -> typing.Literal["onset"]:
@@ -578,6 +582,8 @@ def _wire(value: Any) -> Any:
     wire: dict[str, Any] = {"type": value.type} if kind is not Attribute else {}
     for name in kind.__match_args__:
         field = getattr(value, name)
+        if name == "resource" and not field:
+            continue
         foreign = name == "info" and kind is not Attributes
         wire[_camel(name)] = _Foreign().wire(field, 0) if foreign else _wire(field)
     return wire

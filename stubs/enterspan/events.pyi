@@ -17,6 +17,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enterspan._model.values import AttributeValue
+from types import MappingProxyType
 from typing import Generic, TypeAlias
 from typing_extensions import TypeVar as DefaultTypeVar
 
@@ -202,12 +203,16 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Onset:
-    """The invocation has begun; `span_id` is its root span's."""
+    """The invocation has begun; `span_id` is its root span's.
+
+    `resource` says which process it is in: what `configure(resource=...)` was given.
+    """
 
     span_id: str
     name: str
     info: EventInfo | None
     attributes: tuple[Attribute, ...]
+    resource: Mapping[str, AttributeValue] = MappingProxyType({})
 
     @property
     def type(self) -> typing.Literal["onset"]:

@@ -66,7 +66,7 @@ def opened(browser, tmp_path):
         page.on("dialog", lambda dialog: (wrong.append("a dialog"), dialog.dismiss()))
         page.on("request", lambda request: _note(request.url, wrong))
         page.goto((tmp_path / "report.html").as_uri())
-        page.wait_for_selector(".row:not([hidden])", state="attached")
+        page.wait_for_selector(".row:not([hidden]), .line:not([hidden])", state="attached")
         return page
 
     yield show

@@ -68,7 +68,7 @@ def bar(page, name):
 def test_every_span_has_a_row_in_the_order_of_the_tree(opened):
     page = opened(shop())
     assert names(page) == ["shop", "order", "cart.total", "pay", "✗ order", "✗ pay"]
-    assert page.locator("#summary").text_content() == "6 spans in 100 ms · 2 failed"
+    assert page.locator("#summary").text_content() == "6 spans in 100 ms · 1 failed"
     levels = page.eval_on_selector_all(".row", "rows => rows.map(row => row.ariaLevel)")
     assert levels == ["1", "2", "3", "3", "2", "3"]
 
@@ -318,6 +318,10 @@ def test_hostile_texts_are_shown_and_never_run(opened):
         spans.append(span(text, number, None, 0, number, links=links, kind=text, **fields))
         spans[-1].update(outcome=text, invocationId=text)
     page = opened(spans)
+    press(page, "Home")
+    for _ in HOSTILE:
+        press(page, "ArrowDown")
+    press(page, "1")
     shown = names(page)
     assert shown[0] == HOSTILE[0]
     assert len(shown) == len(HOSTILE)
@@ -328,7 +332,7 @@ def test_hostile_texts_are_shown_and_never_run(opened):
         press(page, "ArrowDown", "ArrowRight", "Enter")
     page.wait_for_timeout(200)
     assert page.locator("img, iframe, svg").count() == 0
-    assert page.locator("script").count() == 2
+    assert page.locator("script").count() == 3
 
 
 def test_the_policy_stops_a_script_that_is_put_in(opened, browser, tmp_path):
@@ -392,13 +396,246 @@ def changes_of_scrolling(page):
 
 def test_fifty_thousand_spans_stay_fluid(opened):
     """Scrolling changes no more elements than with a few spans; every view and search works."""
-    few = changes_of_scrolling(opened(many(1_000)))
+    page = opened(many(1_000))
+    press(page, "1")
+    few = changes_of_scrolling(page)
     page = opened(many(50_000))
+    press(page, "1")
     assert page.locator(".row").count() < 100
     assert 90 < changes_of_scrolling(page) < 2 * few
     assert page.locator(".row").count() < 100
     page.locator("#rows").focus()
     press(page, "End", "z", "+", "-", "0")
     page.locator("#search").fill("route=/items/4242")
+    expect(page.locator("#matches")).to_have_text("1 match")
+    page.locator("#search").fill("/items/4242")
     expect(page.locator("#matches")).to_have_text("11 matches")
     press(page, "Escape", "2")
+
+
+# --- many invocations -----------------------------------------------------------------------------
+
+
+def trace_of(number):
+    return f"{number:08x}" + "ab" * 12
+
+
+def requests(count=40):
+    """Requests over an hour, of two services; the seventh fails, the ninth takes longest."""
+    failure = {
+        "name": "exception",
+        "timestampNs": 1_700_000_000_000_000_000,
+        "attributes": {
+            "exception.type": "shop.Declined",
+            "exception.message": "no money",
+            "exception.stacktrace": "at " + "a/very/long/path/" * 30,
+        },
+    }
+    spans = []
+    for n in range(count):
+        start, took = n * 90_000, 1_000 if n == 9 else 10 + n
+        ids = {"traceId": trace_of(n), "invocationId": f"{10 * n + 1:016x}"}
+        shop, stock = {"service.name": "shop"}, {"service.name": "stock"}
+        failed = {"outcome": "exception", "events": [failure]} if n == 7 else {}
+        name = "POST /checkout" if n % 4 == 3 else "GET /orders/{id}"
+        spans += [
+            span(name, 10 * n + 1, None, start, start + took, resource=shop, **ids,
+                 attributes={"order.id": n, "who": "Ann Lee" if n == 5 else "Bo"},
+                 **({"outcome": "exception"} if n == 7 else {})),
+            span("quick", 10 * n + 2, 10 * n + 1, start, start + took * 0.1, resource=shop, **ids),
+            span("reserve", 10 * n + 3, 10 * n + 1, start + took * 0.2, start + took * 0.9,
+                 resource=stock, **ids, **failed),
+        ]  # fmt: skip
+    return spans
+
+
+def lines_of(page, cell):
+    page.evaluate(NEXT_FRAME)
+    return page.evaluate(
+        """cell => [...document.querySelectorAll(".line:not([hidden])")].map(
+            line => [line.getBoundingClientRect().top, line.querySelector(cell).firstChild]
+        ).sort((one, other) => one[0] - other[0]).map(pair => pair[1]?.textContent ?? "")""",
+        cell,
+    )
+
+
+def test_the_first_screen_is_a_table_of_invocations_the_slowest_first(opened):
+    page = opened(requests())
+    assert lines_of(page, ".length")[:2] == ["1.00 s", "49.0 ms"]
+    assert page.locator("#summary").text_content() == (
+        "40 invocations · 120 spans in 58m 30s · 1 failed"
+    )
+    heads = page.locator("#heads button")
+    heads.filter(has_text="Failures").click()
+    assert lines_of(page, ".failed-count")[:2] == ["1", ""]
+    heads.filter(has_text="Name").click()
+    assert set(lines_of(page, ".what")[:20]) == {"GET /orders/{id}"}
+    heads.filter(has_text="Name").click()
+    assert lines_of(page, ".what")[0] == "POST /checkout"
+    heads.filter(has_text="Time").click()
+    assert lines_of(page, ".length")[:2] == ["10.0 ms", "11.0 ms"]
+
+
+def test_an_invocation_opens_on_its_own_axis_and_leads_back(opened):
+    page = opened(requests())
+    page.locator(".line:not([hidden])").first.click()
+    assert names(page) == ["GET /orders/{id}", "quick", "reserve"]
+    whole = page.locator("#ruler").bounding_box()["width"]
+    assert bar(page, "GET /orders")["width"] > 0.98 * whole
+    assert 0.68 * whole < bar(page, "reserve")["width"] < 0.72 * whole
+    page.locator("#out").click()
+    assert page.locator("#list").is_visible()
+    press(page, "ArrowDown", "Enter")
+    assert names(page) == ["POST /checkout", "quick", "reserve"]
+    press(page, "Backspace")
+    assert page.locator("#list").is_visible()
+
+
+def test_the_slowest_request_of_one_route_is_a_search_and_a_click(opened):
+    page = opened(requests())
+    page.locator("#search").fill('name="POST /checkout"')
+    expect(page.locator("#matches")).to_have_text("10 matches")
+    assert lines_of(page, ".what") == ["POST /checkout"] * 10
+    page.locator(".line:not([hidden])").first.click()
+    press(page, "c")
+    marked = page.locator(".row.critical .label").all_text_contents()
+    assert marked == ["POST /checkout", "quick", "reserve"]
+
+
+@pytest.mark.parametrize(
+    "query, matches",
+    [
+        ("order.id=3", "1 match"),
+        ("order.id=", "0 matches"),
+        ('who="ann lee"', "1 match"),
+        ("who=ann", "0 matches"),
+        ('"ann lee"', "1 match"),
+        ("who", "40 matches"),
+        ("service=stock", "40 matches"),
+        ("service.name=stock", "0 matches"),
+        ("outcome=exception", "2 matches"),
+        ('exception.message="no money"', "1 match"),
+        (trace_of(7)[:8], "3 matches"),
+    ],
+)
+def test_a_value_is_found_exactly_and_words_anywhere(opened, query, matches):
+    page = opened(requests())
+    page.locator("#search").fill(query)
+    expect(page.locator("#matches")).to_have_text(matches)
+
+
+def test_what_was_found_is_marked(opened):
+    page = opened(shop())
+    page.locator("#search").fill("ann cart")
+    page.locator("#search").fill("cart")
+    page.evaluate(NEXT_FRAME)
+    assert page.locator(".label mark").all_text_contents() == ["cart"]
+    page.locator("#search").fill("who")
+    page.evaluate(NEXT_FRAME)
+    assert page.locator(".hint mark").all_text_contents() == ["who"]
+
+
+def test_a_link_leads_to_a_trace_or_a_span(opened, browser, tmp_path):
+    page = opened(requests())
+    page.locator(".line:not([hidden])").first.click()
+    page.locator(".label", has_text="reserve").click()
+    link = page.evaluate("location.hash")
+    assert link == f"#trace={trace_of(9)}&span={93:016x}"
+    again = browser.new_page()
+    again.goto((tmp_path / "report.html").as_uri() + link)
+    assert again.locator("#details h2").text_content() == "reserve"
+    assert chosen(again) == "reserve"
+    again.goto("about:blank")
+    again.goto((tmp_path / "report.html").as_uri() + "#trace=00000009")
+    assert chosen(again) == "GET /orders/{id}"
+    again.goto("about:blank")
+    again.goto((tmp_path / "report.html").as_uri() + "#trace=ffff&span=zz")
+    assert again.locator("#list").is_visible()
+    again.close()
+
+
+def test_a_trace_of_many_spans_starts_collapsed(opened):
+    spans = [span("main", 1, None, 0, 9_000)]
+    spans += [
+        span("step", n + 2, 1 if n % 100 == 0 else n // 100 * 100 + 2, n, n + 1)
+        for n in range(3_000)
+    ]
+    page = opened(spans)
+    assert page.locator("#rows .row[aria-expanded=true]").count() <= 1
+    press(page, "ArrowRight")
+    assert len(names(page)) <= 40
+
+
+def test_a_row_says_its_name_times_and_values_where_the_pointer_rests(opened):
+    page = opened(shop())
+    title = page.locator(".row", has_text="number=1001").get_attribute("title")
+    for text in ("order", "40.0 ms", "of its own", "number=1001", "who=Ann"):
+        assert text in title
+
+
+def test_each_service_is_named_where_a_call_enters_it_and_has_a_colour(opened):
+    page = opened(requests(2))
+    page.locator(".line:not([hidden])").first.click()
+    page.evaluate(NEXT_FRAME)
+    hints = page.locator(".row .hint").all_text_contents()
+    assert sum("[shop]" in hint for hint in hints) == 1
+    assert sum("[stock]" in hint for hint in hints) == 1
+    page.locator("#legend button").click()
+    page.evaluate(NEXT_FRAME)
+    assert page.locator("#legend").inner_text().split() == [
+        "Colours", "by", "service", "shop", "stock",
+    ]  # fmt: skip
+    dots = page.evaluate("[...document.querySelectorAll('.row .dot')].map(dot => dot.className)")
+    assert dots[:2] == ["dot c0", "dot c0"]
+    assert dots[2] == "dot c1"
+
+
+def test_keys_work_after_a_click_on_a_button(opened):
+    page = opened(shop())
+    for button in ("#zoom-in", "#zoom-all", "#failures", "#failures", "#theme"):
+        page.locator(button).click(force=True)
+    press(page, "Home", "ArrowDown")
+    assert chosen(page) == "order"
+
+
+def test_values_and_ids_can_be_copied(opened, browser):
+    page = opened(shop(), permissions=["clipboard-read", "clipboard-write"])
+    page.locator(".label", has_text="✗ pay").click()
+    row = page.locator("#details tr", has_text="trace").last
+    row.hover()
+    row.locator(".copy").click()
+    assert page.evaluate("navigator.clipboard.readText()") == "ab" * 16
+
+
+# --- small screens --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_nothing_is_wider_than_the_screen(opened, width, scheme):
+    page = opened(
+        requests(), viewport={"width": width, "height": 800}, color_scheme=scheme, has_touch=True
+    )
+
+    def check():
+        page.evaluate(NEXT_FRAME)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for element in page.locator("header button, header input, #heads").all():
+            box = element.bounding_box()
+            assert box is None or box["x"] + box["width"] <= width + 1
+
+    check()
+    page.locator("#heads button").filter(has_text="Failures").tap()
+    page.locator(".line:not([hidden])").first.tap()
+    check()
+    page.locator(".row .label", has_text="reserve").first.tap()
+    check()
+    details = page.locator("#details").bounding_box()
+    assert details["y"] < 700
+    assert details["width"] >= min(width, 330) * 0.98
+    heading = page.locator("#details h2").bounding_box()
+    assert heading["y"] + heading["height"] < 800
+    stack = page.locator("#details pre").first
+    assert stack.evaluate("pre => pre.scrollWidth <= pre.clientWidth + 1")
+    press(page, "2")
+    check()

@@ -16,7 +16,7 @@ from enterspan._recording.assemble import (
     ids_with_lines,
     read_recording,
 )
-from enterspan._recording.select import Filter, read_filtered
+from enterspan._recording.select import Filter, filtered
 from enterspan._recording.wire import Reader
 
 TRACE = "ab" * 16
@@ -133,7 +133,9 @@ def test_a_filter_keeps_the_same_spans_in_a_tree(seed):
     """Also where the line of a span comes long after its events."""
     lines = MIXED[:6] + random.Random(seed).sample(MIXED[6:8] + MIXED[9:], 3) + [MIXED[8]]
     file = file_of(lines)
-    recording = read_filtered(file, file, "t", Filter(errors=True))
+    recording = filtered(
+        Stream(ids_with_lines(file)).spans(Reader("t").read(file)), Filter(errors=True)
+    )
     assert names_below(recording.roots) == {"line 1": {"line 3": {}}}
     assert recording.roots[0].cpu_ns == 1_000_000
 

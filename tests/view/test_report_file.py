@@ -9,6 +9,7 @@ import json
 import os
 import re
 import stat
+from array import array
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from enterspan import cli
 from enterspan._recording.assemble import Recording, read_recording
 from enterspan._view import report as _report
 from enterspan._view.output import replaced_file
-from enterspan._view.report import page_html, write_html
+from enterspan._view.report import write_html
+from enterspan._view.report.data import BLOCK, ReportData
+from enterspan._view.report.page import page_pieces
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 BASE = 1_700_000_000_000_000_000
@@ -62,11 +65,28 @@ class Elements(HTMLParser):
             self.contents.append((self.lasttag, data))
 
 
+def page_html(recording, title="trace"):
+    """The whole page, as a text."""
+    with ReportData() as data:
+        for span in recording.spans():
+            data.add(span)
+        return "".join(page_pieces(data.pieces(), title))
+
+
+COLUMNS = {"name": "I", "up": "i", "start": "d", "took": "d", "outcome": "H", "failed": "B"}
+
+
 def data_of(page):
-    (found,) = re.findall(
-        r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL
+    """What the page's script reads, with its columns as lists and all details in `more`."""
+    parts = re.findall(
+        r'<script type="application/json" id="[^"]+">(.*?)</script>', page, re.DOTALL
     )
-    return json.loads(found)
+    data, *blocks = map(json.loads, parts)
+    for name, kind in COLUMNS.items():
+        column = array(kind)
+        column.frombytes(base64.b64decode(data[name]))
+        data[name] = list(column)
+    return {**data, "more": {key: more for block in blocks for key, more in block.items()}}
 
 
 @pytest.fixture
@@ -177,13 +197,15 @@ def test_the_page_has_one_script_and_asks_for_nothing(tmp_path):
         "style",
         "script",
         "script",
+        "script",
     ]
     sources = [a.get("src") or a.get("href") for _, a in found.tags]
     assert [source for source in sources if source] == ["data:,"]
     assert not any(name.startswith("on") or name == "style" for _, a in found.tags for name in a)
     assert "http://" not in page
     assert "https://" not in page
-    assert write_html(traces(line()), tmp_path / "r.html") == (tmp_path / "r.html").stat().st_size
+    assert write_html(traces(line()), tmp_path / "r.html") == 1
+    assert (tmp_path / "r.html").read_text(encoding="utf-8") == page_html(traces(line()))
 
 
 def test_the_policy_allows_the_script_and_the_style_by_their_hashes_alone():
@@ -191,7 +213,7 @@ def test_the_policy_allows_the_script_and_the_style_by_their_hashes_alone():
     (policy,) = [
         a["content"] for _, a in found.tags if a.get("http-equiv") == "Content-Security-Policy"
     ]
-    style, _, script = found.contents
+    style, *_, script = found.contents
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules.pop("default-src") == "'none'"
     assert rules.pop("script-src") == hash_of(script[1])
@@ -204,7 +226,7 @@ def hash_of(text):
 
 
 def test_the_script_puts_texts_on_the_page_as_text_only():
-    script = Elements(page_html(traces(line()))).contents[2][1]
+    script = Elements(page_html(traces(line()))).contents[-1][1]
     for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch"):
         assert way not in script
 
@@ -237,8 +259,8 @@ def test_any_text_anywhere_stays_data(text):
     expected = json.loads(json.dumps(text))
     assert data["names"] == [expected]
     assert data["more"]["0"]["a"] == [expected, [expected]]
-    block = page[page.index('id="data">') + 10 :].split("</script>", 1)[0]
-    assert not re.search("[<\u2028\u2029\ud800-\udfff]", block)
+    for block in re.findall(r'json" id="[^"]+">(.*?)</script>', page, re.DOTALL):
+        assert not re.search("[<\u2028\u2029\ud800-\udfff]", block)
 
 
 def test_values_that_javascript_cannot_hold_go_as_text():
@@ -290,6 +312,38 @@ def test_a_trace_of_thousands_of_levels_is_reported():
 
 def test_no_span_at_all_is_a_page_too():
     assert data_of(page_html(Recording(())))["up"] == []
+
+
+def test_details_are_in_blocks_and_belong_to_their_spans():
+    """Whatever the order of the lines."""
+    count = BLOCK + 90
+    lines = [line(f"{n}", n, attributes={"n": n}) for n in range(count, 0, -1)]
+    data = data_of(page_html(traces(*lines)))
+    assert [data["names"][name] for name in data["name"]] == [f"{n}" for n in range(1, count + 1)]
+    assert [data["more"][str(at)]["a"] for at in range(count)] == [
+        ["n", n] for n in range(1, count + 1)
+    ]
+
+
+def test_equal_span_ids_of_different_traces_are_different_spans():
+    other = "cd" * 16
+    lines = [
+        line("a", 1),
+        line("b", 2, 1),
+        line("c", 1, traceId=other, startNs=BASE + 5),
+        line("d", 2, 1, traceId=other, startNs=BASE + 6),
+    ]
+    data = data_of(page_html(traces(*lines)))
+    assert [data["names"][name] for name in data["name"]] == ["a", "b", "c", "d"]
+    assert data["up"] == [-1, 0, -1, 2]
+
+
+@pytest.mark.parametrize("parents", [{1: 2, 2: 1}, {1: 1}, {1: 2, 2: 3, 3: 2, 4: 3}])
+def test_spans_that_are_each_others_parents_are_reported_once(parents):
+    lines = [line(f"s{n}", n, parents.get(n)) for n in range(1, 5)]
+    data = data_of(page_html(traces(*lines)))
+    assert sorted(data["name"]) == [0, 1, 2, 3]
+    assert all(up < span for span, up in enumerate(data["up"]))
 
 
 def test_the_package_gives_what_it_names():

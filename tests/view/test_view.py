@@ -78,7 +78,7 @@ def test_events_become_a_tree():
         outcome(time=12.5),
     ]
     assert drawn(*lines) == art("""
-        | 12.5 ms  shop  fetch GET /cart  ok  402  self 4.50 ms, 6 spans, 2 failed, cpu 1.50 ms  u=7
+        | 12.5 ms  shop  fetch GET /cart  ok  402  self 4.50 ms, 6 spans, 1 failed, cpu 1.50 ms  u=7
         | 4.00 ms  ├─ load  self 2.00 ms
         | 2.00 ms  │  ╰─ sqlite  rows=12
         | warning  │     slow
@@ -210,7 +210,7 @@ def test_a_failure_is_on_its_spans_line_only_if_it_ended_it():
         outcome("exception", time=4),
     ]
     assert drawn(*lines) == art("""
-        | 4.00 ms  ✗ main  exception  self 3.00 ms, 2 spans, 2 failed, cpu 1.50 ms
+        | 4.00 ms  ✗ main  exception  self 3.00 ms, 2 spans, 1 failed, cpu 1.50 ms
         |   error  │  Handled: early
         | 1.00 ms  ╰─ ✗ work  ValueError: bad
     """)

@@ -12,6 +12,7 @@ import pytest
 from trace_lines import at, event, hex_id, span
 
 from enterspan import cli
+from enterspan._terminal.text import clock_text
 from enterspan._view.table import Durations
 
 
@@ -111,7 +112,9 @@ def test_choices_add_up(view, lines):
 
 def test_a_status_that_says_error_is_a_failure(view):
     bad = span("pay", "a", status="error", statusDescription="no money")
-    assert view([bad, span("ok", "b")], "--errors")[1] == [" 1.00 ms  ✗ pay  no money"]
+    assert view([bad, span("ok", "b")], "--errors")[1] == [
+        f" 1.00 ms  ✗ pay  {clock_text(at(0))}  abababab  no money"
+    ]
 
 
 def test_a_task_that_outlived_the_span_it_was_started_in_is_shown_in_it(view):
@@ -133,10 +136,10 @@ def test_a_task_that_outlived_the_span_it_was_started_in_is_shown_in_it(view):
 def test_the_slowest_come_first_with_their_place(view, lines):
     code, out, err = view(lines, "--slowest", "4")
     assert out == [
-        " 20.0 ms  main",
-        " 8.00 ms  load  in main",
-        " 8.00 ms  store  in main",
-        " 2.00 ms  read  in main > load",
+        f" 20.0 ms  {clock_text(at(0))}  abababab  main",
+        f" 8.00 ms  {clock_text(at(1))}  abababab  load  in main",
+        f" 8.00 ms  {clock_text(at(10))}  abababab  store  in main",
+        f" 2.00 ms  {clock_text(at(2))}  abababab  read  in main > load",
     ]
     assert (code, err) == (0, [])
 
@@ -144,7 +147,7 @@ def test_the_slowest_come_first_with_their_place(view, lines):
 @FORMS
 def test_the_slowest_of_those_that_failed(view, lines):
     assert view(lines, "--slowest", "9", "--errors")[1] == [
-        " 2.00 ms  ✗ parse  ValueError: bad  in main > load"
+        f" 2.00 ms  {clock_text(at(5))}  abababab  ✗ parse  ValueError: bad  in main > load"
     ]
 
 
@@ -153,8 +156,8 @@ def test_of_many_spans_only_the_slowest_are_kept_and_each_knows_its_place(view):
     lines = [span(f"s{n}", f"c{n}", f"p{n}", 0, n + 1, "i") for n in range(3_000)]
     lines += [span(f"around {n}", f"p{n}", None, 0, 1, "i") for n in range(3_000)]
     assert view(lines, "--slowest", "2")[1] == [
-        " 3.00 s   s2999  in around 2999",
-        " 3.00 s   s2998  in around 2998",
+        f" 3.00 s   {clock_text(at(0))}  abababab  s2999  in around 2999",
+        f" 3.00 s   {clock_text(at(0))}  abababab  s2998  in around 2998",
     ]
 
 
@@ -202,7 +205,7 @@ def test_one_file_gives_one_answer_in_every_form(view):
     assert filtered == ["main", "╰─ load", "   ├─ read", "   ╰─ ✗ late  no"]
     assert words(view(MIXED, "--errors")[1]) == ["main", "╰─ load", "   ╰─ ✗ late  no"]
     slowest = view(MIXED, "--slowest", "9")[1]
-    assert [line[10:] for line in slowest] == [
+    assert [line.partition("abababab  ")[2] for line in slowest] == [
         "main",
         "load  in main",
         "read  in main > load",

@@ -549,7 +549,8 @@ class TailStream(SpanProcessor):
         self._cpu = process_time_ns()
         self._root_attributes: Attributes | None = None
         name = cut(root._name, subscribers.tracer.limits.name_bytes)
-        onset = Onset(f"{root._span_id:016x}", name, info, given)
+        resource = subscribers.tracer.resource
+        onset = Onset(f"{root._span_id:016x}", name, info, given, resource)
         above = f"{root._parent_id:016x}" if root._parent_id else None
         self._root_context = TailSpanContext(self._trace, onset.span_id, self._flags)
         root._memo = self._root_context

@@ -51,8 +51,9 @@ _KINDS: Final = {
 class RecordedSpan:
     """A span of a file. Times are nanoseconds since the epoch.
 
-    `outcome` is None where the file ends before the span does. `status_error` is the description,
-    which may be empty, of a span whose status is `error`; `trace_flags` are those of its events.
+    `resource` says which process it is of. `outcome` is None where the file ends before the span
+    does. `status_error` is the description, which may be empty, of a span whose status is `error`;
+    `trace_flags` are those of its events.
     The root of an invocation has `is_invocation`, and may have `info`, `status_code`, `cpu_ns` and
     `undelivered` (when, and how many events were dropped). Trees have `children`, streams `parent`,
     as far as it is known.
@@ -74,6 +75,7 @@ class RecordedSpan:
         "outcome",
         "parent",
         "parent_id",
+        "resource",
         "span_id",
         "start_ns",
         "status_code",
@@ -98,6 +100,7 @@ class RecordedSpan:
         self.links: Sequence[SpanLink] = ()
         self.children: Sequence[RecordedSpan] = ()
         self.kind = "internal"
+        self.resource: Mapping[str, Any] = _NO_ATTRIBUTES
         self.status_error: str | None = None
         self.trace_flags: int | None = None
         self.has_line = False
@@ -138,6 +141,14 @@ class Recording:
     problem_count: int = 0
     is_whole: bool = True
 
+    def spans(self) -> Iterator[RecordedSpan]:
+        """All of its spans, in the order of the trees."""
+        waiting = list(reversed(self.roots))
+        while waiting:
+            span = waiting.pop()
+            yield span
+            waiting += reversed(span.children)
+
 
 def read_recording(file: Lines, name: str) -> Recording:
     """Read a whole file, open for bytes.
@@ -145,11 +156,16 @@ def read_recording(file: Lines, name: str) -> Recording:
     Raises ValueError, with `name` in its text, for a file that is empty or holds no trace.
     """
     reader = Reader(name)
+    recording = recording_of(reader.read(file))
+    return Recording(recording.roots, tuple(reader.problems), reader.problem_count)
+
+
+def recording_of(parsed: Iterable[Parsed]) -> Recording:
+    """All spans of what was parsed, as trees."""
     assembler = Assembler(shared={})
-    for found in reader.read(file):
+    for found in parsed:
         assembler.add(found)
-    roots = roots_of(assembler.spans)
-    return Recording(roots, tuple(reader.problems), reader.problem_count)
+    return Recording(roots_of(assembler.spans))
 
 
 # --- merging --------------------------------------------------------------------------------------
@@ -166,6 +182,7 @@ class Assembler:
         self.spans: dict[Key, RecordedSpan] = {}
         self._share: Callable[[Any, Any], Any] = _first if shared is None else shared.setdefault
         self._events = events
+        self._resources: dict[str, Mapping[str, Any]] = {}  # of the invocations that are open
 
     def add(self, found: Parsed) -> RecordedSpan:
         """Merge an event or a line into the span that it is about, and return this one."""
@@ -201,6 +218,7 @@ class Assembler:
         span.attributes = self._attributes(line.attributes.items())
         span.events = line.events if self._events else ()
         span.links = line.links
+        span.resource = line.resource
         if line.status == "error":
             span.status_error = line.status_description
         span.is_invocation |= f"{key[1]:016x}" == line.invocation_id
@@ -227,7 +245,13 @@ class Assembler:
             span.start_ns = event.timestamp
             span.trace_flags = event.span_context.trace_flags
         if opening.type != "onset":
+            span.resource = span.resource or self._resources.get(span.invocation_id, span.resource)
             return
+        if opening.resource:
+            span.resource = span.resource or opening.resource
+            self._resources[span.invocation_id] = span.resource
+            if len(self._resources) > _SPANS_KEPT:  # of invocations whose outcome never came
+                del self._resources[next(iter(self._resources))]
         span.is_invocation = True
         span.info = opening.info
         if not span.has_line:
@@ -258,6 +282,7 @@ class Assembler:
 
     def ended(self, span: RecordedSpan, event: TailEvent[Any]) -> None:
         """The invocation is over."""
+        self._resources.pop(span.invocation_id, None)
         span.outcome = self._share(event.event.outcome, event.event.outcome)
         span.end_ns = max(event.timestamp, span.end_ns or 0)
         span.cpu_ns = event.event.cpu_time
@@ -385,31 +410,43 @@ class SpanIds:
         return part, bisect_left(part, number), number
 
 
-def ids_with_lines(file: BinaryIO) -> SpanIds:
-    """The ids of the finished spans of a file that has events as well.
+def ids_with_lines(*files: BinaryIO) -> SpanIds:
+    """The ids of the finished spans of files that have events as well.
 
-    A file of one form is only looked through. It is at its beginning afterwards.
+    Files of one form are only looked through. They are at their beginning afterwards.
     """
     ids = SpanIds()
-    if _is_mixed(file):
+    are_mixed = _are_mixed(files)
+    for file in files:
         file.seek(0)
+        if not are_mixed:
+            continue
         reader = Reader("")
-        for line in lines_of(file):
+        for line in _readable_lines(file):
             found = reader.take(line) if b'"span"' in line else None
             if isinstance(found, SpanData):
                 ids.add(key_of(found))
-    file.seek(0)
+        file.seek(0)
     return ids
 
 
-def _is_mixed(file: BinaryIO) -> bool:
+def _are_mixed(files: Iterable[BinaryIO]) -> bool:
     has_spans = has_events = False
-    for line in lines_of(file):
-        has_spans = has_spans or b'"span"' in line
-        has_events = has_events or b'"event"' in line
-        if has_spans and has_events:
-            return True
+    for file in files:
+        for line in _readable_lines(file):
+            has_spans = has_spans or b'"span"' in line
+            has_events = has_events or b'"event"' in line
+            if has_spans and has_events:
+                return True
     return False
+
+
+def _readable_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines up to an error, which is reported when the file is read for good."""
+    try:
+        yield from lines_of(file)
+    except OSError:
+        return
 
 
 class _Invocation:

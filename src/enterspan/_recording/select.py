@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from fnmatch import translate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._recording.assemble import Recording, Stream, ids_with_lines, roots_of
-from enterspan._recording.wire import Reader
+from enterspan._model.records import SpanData
+from enterspan._recording.assemble import Recording, roots_of
 from enterspan.instrument.config import seconds_of
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from collections.abc import Iterable, Iterator
 
     from enterspan._recording.assemble import Key, RecordedSpan
-    from enterspan._recording.wire import Lines
+    from enterspan._recording.wire import Parsed
 
 _SET: Final = re.compile(r"\[!?\]?[^\]]*\]")
 """A set of characters in a glob; a bracket that is left without these was not closed."""
+_TRACE_ID: Final = re.compile(r"[0-9a-f]{1,32}")
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_MISSING: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +30,19 @@ class Filter:
     """What a span must be like, all of it.
 
     `name` is a pattern that its whole name matches, `min_duration_ns` what it takes at least;
-    `errors` asks for spans that failed.
+    `errors` asks for spans that failed; `where` are pairs of a key and the text of its value.
     """
 
     name: re.Pattern[str] | None = None
     min_duration_ns: int = 0
     errors: bool = False
+    where: tuple[tuple[str, str], ...] = ()
 
     @property
     def takes_all(self) -> bool:
         """Whether nothing is left out."""
-        return self.name is None and not self.min_duration_ns and not self.errors
+        chooses = self.name is not None or self.min_duration_ns or self.errors or self.where
+        return not chooses
 
     def takes(self, span: RecordedSpan) -> bool:
         """Whether a span is asked for; one that has not ended has no duration yet."""
@@ -44,20 +50,73 @@ class Filter:
             return False
         if self.min_duration_ns and (span.duration_ns or 0) < self.min_duration_ns:
             return False
-        return self.name is None or self.name.match(span.name) is not None
+        if self.name is not None and self.name.match(span.name) is None:
+            return False
+        return not self.where or all(_has(span, key, text) for key, text in self.where)
 
 
-def read_filtered(file: BinaryIO, lines: Lines, name: str, wanted: Filter) -> Recording:
-    """Read the spans of a file that are asked for, with the spans around them.
+def _has(span: RecordedSpan, key: str, text: str) -> bool:
+    """Whether a span has a value: an attribute, one of an event or the resource, or a field."""
+    value = span.attributes.get(key, _MISSING)
+    if value is _MISSING:
+        value = span.resource.get(key, _MISSING)
+    if value is not _MISSING:
+        return _is(value, text)
+    if any(key in event.attributes and _is(event.attributes[key], text) for event in span.events):
+        return True
+    field = _FIELDS.get(key)
+    return field is not None and _is(field(span), text)
 
-    `lines` is the file as it is to be read. Kept are these spans, and those that are open. Raises
-    ValueError, with `name` in its text, for a file that is empty or holds no trace.
+
+def _is(value: Any, text: str) -> bool:
+    if isinstance(value, str):
+        return value == text
+    return text in (str(value), json.dumps(value), json.dumps(value, separators=(",", ":")))
+
+
+_FIELDS: Final[dict[str, Any]] = {
+    "name": lambda span: span.name,
+    "outcome": lambda span: span.outcome or "unfinished",
+    "kind": lambda span: span.kind,
+    "status": lambda span: span.status_code,
+    "service": lambda span: span.resource.get("service.name"),
+    "trace": lambda span: f"{span.trace_id:032x}",
+    "span": lambda span: f"{span.span_id:016x}",
+    "invocation": lambda span: span.invocation_id,
+}
+
+
+class OneTrace:
+    """Passes on what is of the traces whose id begins so; remembers which these are."""
+
+    def __init__(self, beginning: str) -> None:
+        self._beginning = beginning
+        self.found: set[int] = set()
+
+    def of(self, parsed: Iterable[Parsed]) -> Iterator[Parsed]:
+        """The events and lines of these traces."""
+        found, beginning = self.found, self._beginning
+        for each in parsed:
+            if isinstance(each, SpanData):
+                trace_id = each.context.trace_id
+                text = f"{trace_id:032x}"
+            else:
+                text = each.span_context.trace_id
+                trace_id = int(text, 16)
+            if text.startswith(beginning):
+                found.add(trace_id)
+                yield each
+
+
+def filtered(spans: Iterable[RecordedSpan], wanted: Filter) -> Recording:
+    """The spans that are asked for, with the spans around them, as trees.
+
+    Kept are these spans, and those that are open.
     """
-    reader, kept = Reader(name), _Kept()
-    for span in Stream(ids_with_lines(file)).spans(reader.read(lines)):
+    kept = _Kept()
+    for span in spans:
         kept.offer(span, asked_for=wanted.takes(span))
-    roots = roots_of(kept.spans)
-    return Recording(roots, tuple(reader.problems), reader.problem_count, is_whole=False)
+    return Recording(roots_of(kept.spans), is_whole=False)
 
 
 class _Kept:
@@ -107,3 +166,21 @@ def nanoseconds_of(text: str) -> int:
     if seconds > 1e9:
         raise ValueError(f"{text!r} is too long a duration: that is over 30 years")
     return round(seconds * 1e9)
+
+
+def pair_of(text: str) -> tuple[str, str]:
+    """Read `KEY=VALUE`. Raises ValueError for anything else."""
+    key, sign, value = text.partition("=")
+    if not (key and sign):
+        raise ValueError(f"--where {text!r} is not KEY=VALUE, such as order.id=1001")
+    return key, value
+
+
+def trace_id_of(text: str) -> str:
+    """Read a trace's id, the beginning of one, or a traceparent. Raises ValueError."""
+    given = text.strip().lower()
+    whole = _TRACEPARENT.fullmatch(given)
+    given = whole[1] if whole else given
+    if not _TRACE_ID.fullmatch(given):
+        raise ValueError(f"--trace {text!r} is not the beginning of a trace's id (hex digits)")
+    return given

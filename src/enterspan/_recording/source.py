@@ -1,47 +1,234 @@
-"""A trace file, opened for bytes: a path, or `-` for stdin."""
+"""The files of one command, open for bytes: paths, `-` for stdin, compressed with gzip or not.
+
+Several files are read as one, in order of time: a rotated file and its successors, or the files of
+several services. A file that can't be read is reported, and the rest is read.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import stat
 import sys
 import tempfile
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Final
+import zlib
+from contextlib import ExitStack
+from heapq import merge
+from typing import IO, TYPE_CHECKING, Any, Final, cast
+
+from enterspan._model.records import SpanData
+from enterspan._recording.assemble import ids_with_lines
+from enterspan._recording.wire import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
     from typing import BinaryIO
+
+    from typing_extensions import Self
+
+    from enterspan._recording.assemble import SpanIds
+    from enterspan._recording.wire import Parsed
 
 _IN_MEMORY: Final = 16 * 1024 * 1024
 """A pipe that is read twice is kept in memory up to here, and then in a temporary file."""
+_GZIP: Final = b"\x1f\x8b"
 
 
-@contextmanager
-def opened(path: str, *, twice: bool = False) -> Generator[BinaryIO]:
-    """Open a file, which may be read twice if that is asked for.
+class UnreadableError(ValueError):
+    """No file holds a trace; `complaints` has a line for each."""
 
-    Raises ValueError where it can't be opened or, in the block, read.
+    def __init__(self, complaints: Sequence[str]) -> None:
+        super().__init__("; ".join(complaints))
+        self.complaints = tuple(complaints)
+
+
+def name_of(path: str) -> str:
+    """What a file is called in a message."""
+    return "stdin" if path == "-" else path
+
+
+def open_file(path: str) -> BinaryIO:
+    """Open one file as it is. Raises ValueError."""
+    try:
+        if path == "-":
+            return open(sys.stdin.fileno(), "rb", closefd=False)
+        return open(path, "rb")  # noqa: PTH123 - the caller closes it
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        raise ValueError(f"can't read {path!r}: {_reason(error)}") from None
+
+
+def is_compressed(file: BinaryIO) -> bool:
+    """Whether a file begins as gzip does; nothing of it is consumed."""
+    return bool(cast("Any", file).peek(2)[:2] == _GZIP)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+class Inputs:
+    """The files of a command, read once or, with `twice`, possibly twice; a context manager.
+
+    `trace` is the beginning of a trace's id, in hex: lines without it are passed over.
     """
-    try:
-        with _file_of(path) as file:
-            yield _kept(file) if twice and not file.seekable() else file
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ValueError(f"can't read {path!r}: {error.strerror or error}") from None
+
+    def __init__(self, paths: Sequence[str], *, twice: bool = False, trace: str = "") -> None:
+        self._paths = _distinct(paths)
+        self._twice = twice
+        self._only = trace.encode()
+        self._stack = ExitStack()
+        self._files: list[tuple[BinaryIO, BinaryIO, Reader]] = []
+        self._failures: list[str] = []
+
+    def __enter__(self) -> Self:
+        """Open the files. Raises UnreadableError if none of them can be opened."""
+        try:
+            for path in self._paths:
+                try:
+                    self._open(path)
+                except ValueError as error:
+                    self._failures.append(str(error))
+            self._check()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close them."""
+        self._stack.close()
+
+    def _open(self, path: str) -> None:
+        raw = self._stack.enter_context(open_file(path))
+        try:
+            file = _unpacked(raw) if is_compressed(raw) else raw
+            if self._twice and not file.seekable():
+                file = self._stack.enter_context(_kept(file))
+        except OSError as error:
+            raise ValueError(f"can't read {path!r}: {_reason(error)}") from None
+        self._files.append((raw, file, Reader(name_of(path))))
+
+    def _check(self) -> None:
+        if not self._files and self._failures:
+            raise UnreadableError(self._failures)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def parsed(self) -> Iterator[Parsed]:
+        """What all files hold, in order of time where there are several.
+
+        Raises UnreadableError at the end if that is nothing.
+        """
+        parts = [self._parsed(file, reader) for _, file, reader in self._files]
+        yield from merge(*parts, key=_moment) if len(parts) > 1 else parts[0]
+        if not any(reader.parsed for _, _, reader in self._files):
+            raise UnreadableError(self._failures)
+
+    def _parsed(self, file: BinaryIO, reader: Reader) -> Iterator[Parsed]:
+        try:
+            yield from reader.read(file, self._only)
+        except ValueError as error:
+            self._failures.append(str(error))
+
+    def ids_with_lines(self) -> SpanIds:
+        """The ids of the finished spans, if there are events as well; the files are looked through.
+
+        They are at their beginning afterwards.
+        """
+        return ids_with_lines(*[file for _, file, _ in self._files])
+
+    @property
+    def first(self) -> tuple[BinaryIO, Reader]:
+        """The first file, and its reader."""
+        return self._files[0][1:]
+
+    # --- what is said of them -----------------------------------------------------------------
+
+    @property
+    def failures(self) -> Sequence[str]:
+        """What is reported of files that can't be read, or hold no trace."""
+        return self._failures
+
+    @property
+    def problem_count(self) -> int:
+        """How many lines could not be read."""
+        return sum(reader.problem_count for _, _, reader in self._files)
+
+    def complaints(self) -> Iterator[str]:
+        """What is reported of lines and files that could not be read."""
+        for _, _, reader in self._files:
+            if reader.parsed:
+                yield from reader.complaints()
+        yield from self._failures
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are to read, or 0 where that can't be known."""
+        return sum(_size_of(raw) for raw, _, _ in self._files)
+
+    @property
+    def position(self) -> int:
+        """How many of them were read."""
+        return sum(raw.tell() for raw, _, _ in self._files if _size_of(raw))
 
 
-def _file_of(path: str) -> BinaryIO:
-    if path == "-":
-        return open(sys.stdin.fileno(), "rb", closefd=False)
+def _moment(found: Parsed) -> int:
+    return found.end_ns if isinstance(found, SpanData) else found.timestamp
+
+
+def _distinct(paths: Sequence[str]) -> list[str]:
+    """The paths without those that are the same file once more."""
+    return list({path if path == "-" else os.path.realpath(path): path for path in paths}.values())
+
+
+def _size_of(file: BinaryIO) -> int:
     try:
-        return open(path, "rb")  # noqa: PTH123 - the caller's block closes it
-    except ValueError as error:
-        raise OSError(str(error)) from None  # a path with a null byte
+        found = os.fstat(file.fileno())
+    except OSError:
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
 def _kept(file: BinaryIO) -> BinaryIO:
-    kept: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - garbage closes it
-    shutil.copyfileobj(file, kept)
+    kept: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the caller closes it
+    try:
+        shutil.copyfileobj(file, kept)
+    except _CutError:
+        pass  # what came before is read
     kept.seek(0)
     return kept  # type: ignore[return-value]
+
+
+# --- gzip -----------------------------------------------------------------------------------------
+
+
+class _CutError(OSError):
+    """A compressed file that is damaged, or ends too early."""
+
+
+def _unpacked(raw: BinaryIO) -> BinaryIO:
+    import gzip
+    import io
+
+    class Unpacked(gzip.GzipFile):
+        """Reports damage as the OSError that it is."""
+
+        def read1(self, size: int = -1) -> bytes:
+            try:
+                return super().read1(size)
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                raise _CutError(errno.EIO, f"not whole: {error}") from None
+
+        def readinto(self, buffer: Any) -> int:
+            data = self.read1(len(buffer))
+            buffer[: len(data)] = data
+            return len(data)
+
+    return io.BufferedReader(Unpacked(fileobj=raw, mode="rb"), 1 << 16)

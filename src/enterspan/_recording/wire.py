@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from enterspan._model.frozen import twin
 from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData, SpanEvent, SpanLink
 from enterspan._model.values import INT_MAX
@@ -49,6 +50,7 @@ LINE_BYTES: Final = 16 * 1024 * 1024
 """A longer line was not written by this library: its events are limited to much less."""
 SHOWN_PROBLEMS: Final = 10
 """How many bad lines of a file are reported one by one."""
+_NO_RESOURCE: Final[Mapping[str, Any]] = {}
 _DEPTH: Final = 100
 """Values are recorded at most 12 levels deep; what is deeper could exhaust the stack."""
 _SHARED_RESOURCES: Final = 64
@@ -108,10 +110,16 @@ class Reader:
             self.problems.append(found)
         return None
 
-    def read(self, file: Lines) -> Iterator[Parsed]:
-        """Parse a whole file. Raises ValueError if it is empty, unreadable, or holds no trace."""
+    def read(self, file: Lines, only: bytes = b"") -> Iterator[Parsed]:
+        """Parse a whole file. Raises ValueError if it is empty, unreadable, or holds no trace.
+
+        Once it is known to hold a trace, lines without the text `only` are passed over.
+        """
         try:
             for line in lines_of(file):
+                if only and only not in line and self.parsed:
+                    self.number += 1
+                    continue
                 found = self.take(line)
                 if found is not None:
                     yield found
@@ -167,7 +175,7 @@ def _parsed(text: bytes, resources: list[Mapping[str, Any]]) -> Parsed:
         if is_span:
             return _span(wire, resources)
         if isinstance(wire.get("event"), dict):
-            return _event(wire)
+            return _event(wire, resources)
     except KeyError as error:
         what = "a span" if is_span else "an event"
         raise _LineError(f"{what} without a valid {error.args[0]!r}") from None
@@ -227,7 +235,10 @@ class _Fields:
 
     def of(self, wire: dict[str, Any]) -> tuple[Any, ...]:
         """The values in their order. Raises KeyError with the name of the first wrong one."""
-        values = self._pick({**self._defaults, **wire} if self._defaults else wire)
+        try:
+            values = self._pick(wire)
+        except KeyError:
+            values = self._pick({**self._defaults, **wire})
         if tuple(map(type, values)) != self._types:
             rows = zip(self._names, values, self._types, strict=True)
             raise KeyError(next(name for name, value, kind in rows if type(value) is not kind))
@@ -249,7 +260,8 @@ def _milliseconds(key: str, value: Any) -> int:
     """Nanoseconds of a time in milliseconds."""
     if type(value) not in (int, float) or not 0 <= value <= INT_MAX:  # also nan and infinity
         raise KeyError(key)
-    return int(value * 1_000_000)
+    nanoseconds: int = round(value * 1_000_000)
+    return nanoseconds
 
 
 def _hex(key: str, text: Any, is_hex: Callable[[str], object]) -> str:
@@ -287,43 +299,62 @@ _SPAN: Final = _Fields(
 )
 _SPAN_EVENT: Final = _Fields({"name": str, "timestampNs": int, "attributes": dict})
 
+# A file has a million of these: they are made by plain stores, see `frozen`.
+_new: Final[Any] = object.__new__
+_SpanData, _SpanContext = twin(SpanData), twin(SpanContext)
+_TailEvent, _TailSpanContext, _Attribute = twin(TailEvent), twin(TailSpanContext), twin(Attribute)
+
 
 def _span(wire: dict[str, Any], resources: list[Mapping[str, Any]]) -> SpanData:
-    name, start, end, attributes, events, outcome, invocation_id, links, *rest = _SPAN.of(wire)
-    status, description, kind, scope, resource, no_attributes, no_events, no_links = rest
+    made = _new(_SpanData)
+    (
+        made.name,
+        made.start_ns,
+        made.end_ns,
+        made.attributes,
+        events,
+        made.outcome,
+        made.invocation_id,
+        links,
+        made.status,
+        made.status_description,
+        made.kind,
+        made.scope,
+        resource,
+        made.dropped_attributes,
+        made.dropped_events,
+        made.dropped_links,
+    ) = _SPAN.of(wire)
+    made.context = _context(wire)
     parent = wire.get("parentSpanId")
-    return SpanData(
-        name,
-        _context(wire),
-        None if parent is None else int(_hex("parentSpanId", parent, _is_span_id), 16),
-        start,
-        end,
-        attributes,
-        tuple([SpanEvent(*_SPAN_EVENT.of(item)) for item in _objects("events", events)]),
-        tuple([_link(item) for item in _objects("links", links)]),
-        status,
-        description,
-        outcome,
-        invocation_id,
-        kind,
-        scope,
-        _shared(resource, resources),
-        no_attributes,
-        no_events,
-        no_links,
-        wire.get("parentIsRemote") is True,
+    made.parent_span_id = (
+        None if parent is None else int(_hex("parentSpanId", parent, _is_span_id), 16)
     )
+    made.events = made.links = ()
+    if events:
+        made.events = tuple([_span_event(item) for item in _objects("events", events)])
+    if links:
+        made.links = tuple([_link(item) for item in _objects("links", links)])
+    made.resource = _shared(resource, resources)
+    made.parent_is_remote = wire.get("parentIsRemote") is True
+    made.__class__ = SpanData
+    return cast("SpanData", made)
 
 
 def _context(wire: dict[str, Any]) -> SpanContext:
     trace_id, span_id, flags, state = _CONTEXT.of(wire)
-    return SpanContext(
-        int(_hex("traceId", trace_id, _is_trace_id), 16),
-        int(_hex("spanId", span_id, _is_span_id), 16),
-        flags & 0xFF,
-        state,
-        wire.get("isRemote") is True,
-    )
+    made = _new(_SpanContext)
+    made.trace_id = int(_hex("traceId", trace_id, _is_trace_id), 16)
+    made.span_id = int(_hex("spanId", span_id, _is_span_id), 16)
+    made.trace_flags = flags & 0xFF
+    made.trace_state = state
+    made.is_remote = wire.get("isRemote") is True
+    made.__class__ = SpanContext
+    return cast("SpanContext", made)
+
+
+def _span_event(wire: dict[str, Any]) -> SpanEvent:
+    return SpanEvent(*_SPAN_EVENT.of(wire))
 
 
 def _link(wire: dict[str, Any]) -> SpanLink:
@@ -331,17 +362,21 @@ def _link(wire: dict[str, Any]) -> SpanLink:
 
 
 def _objects(key: str, items: list[Any]) -> list[dict[str, Any]]:
-    if not all(type(item) is dict for item in items):
+    if any(type(item) is not dict for item in items):
         raise KeyError(key)
     return items
 
 
 def _shared(resource: dict[str, Any], known: list[Mapping[str, Any]]) -> Mapping[str, Any]:
-    for other in known:
+    if not resource:
+        return _NO_RESOURCE
+    for at, other in enumerate(known):
         if other == resource:
+            if at:  # the next line most probably has the same one
+                known.insert(0, known.pop(at))
             return other
-    if len(known) < _SHARED_RESOURCES:
-        known.append(resource)
+    known.insert(0, resource)
+    del known[_SHARED_RESOURCES:]
     return resource
 
 
@@ -350,15 +385,16 @@ def _shared(resource: dict[str, Any], known: list[Mapping[str, Any]]) -> Mapping
 _EVENT: Final = _Fields(
     {"spanContext": dict, "invocationId": str, "timestamp": int, "event": dict}, sequence=0
 )
-_ONSET: Final = _Fields({"spanId": str, "name": str, "attributes": list})
+_ONSET: Final = _Fields({"spanId": str, "name": str, "attributes": list}, resource={})
 _SPAN_OPEN: Final = _Fields({"spanId": str, "name": str})
 _LOG: Final = _Fields({"level": str, "message": str, "attributes": list}, truncated=False)
 _EXCEPTION: Final = _Fields({"name": str, "message": str}, stack="")
 _CHANNEL: Final = _Fields({"channel": str, "message": dict})
 
 
-def _event(wire: dict[str, Any]) -> TailEvent[Any]:
-    context, invocation_id, moment, event, sequence = _EVENT.of(wire)
+def _event(wire: dict[str, Any], resources: list[Mapping[str, Any]]) -> TailEvent[Any]:
+    made = _new(_TailEvent)
+    context, invocation_id, made.timestamp, event, made.sequence = _EVENT.of(wire)
     trace_id = _hex("traceId", context.get("traceId"), _is_trace_id)
     span_id, flags = context.get("spanId"), context.get("traceFlags")
     kind = _get(event, "type", str)
@@ -369,14 +405,26 @@ def _event(wire: dict[str, Any]) -> TailEvent[Any]:
         _hex("spanId", invocation_id if span_id is None else span_id, _is_span_id)
     if flags is not None:
         flags = _get(context, "traceFlags", int) & 0xFF
-    where = TailSpanContext(trace_id, span_id, flags)
-    return TailEvent(invocation_id, where, moment, sequence, make(event))
+    made.event = _onset(event, resources) if kind == "onset" else make(event)
+    made.invocation_id = invocation_id
+    where = _new(_TailSpanContext)
+    where.trace_id, where.span_id, where.trace_flags = trace_id, span_id, flags
+    where.__class__ = TailSpanContext
+    made.span_context = where
+    made.__class__ = TailEvent
+    return cast("TailEvent[Any]", made)
 
 
-def _onset(event: dict[str, Any]) -> Onset:
-    span_id, name, attributes = _ONSET.of(event)
+def _onset(event: dict[str, Any], resources: list[Mapping[str, Any]]) -> Onset:
+    span_id, name, attributes, resource = _ONSET.of(event)
     info = None if event.get("info") is None else _get(event, "info", dict)
-    return Onset(_hex("spanId", span_id, _is_span_id), name, info, _pairs("attributes", attributes))
+    return Onset(
+        _hex("spanId", span_id, _is_span_id),
+        name,
+        info,
+        _pairs("attributes", attributes),
+        _shared(resource, resources),
+    )
 
 
 def _span_open(event: dict[str, Any]) -> SpanOpen:
@@ -406,7 +454,7 @@ def _outcome(event: dict[str, Any]) -> Outcome:
 
 
 _EVENTS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
-    "onset": _onset,
+    "onset": lambda event: _onset(event, []),
     "spanOpen": _span_open,
     "attributes": lambda event: Attributes(_pairs("info", event.get("info"))),
     "log": _log,
@@ -422,5 +470,15 @@ _EVENTS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
 def _pairs(key: str, items: Any) -> tuple[Attribute, ...]:
     if type(items) is not list:
         raise KeyError(key)
-    pairs: list[Any] = _objects(key, items)
-    return tuple([Attribute(_get(pair, "name", str), pair.get("value")) for pair in pairs])
+    pairs: list[Any] = []
+    for item in items:
+        if type(item) is not dict:
+            raise KeyError(key)
+        pair = _new(_Attribute)
+        pair.name = name = item.get("name")
+        if type(name) is not str:
+            raise KeyError("name")
+        pair.value = item.get("value")
+        pair.__class__ = Attribute
+        pairs.append(pair)
+    return tuple(pairs)

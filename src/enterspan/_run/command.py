@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from enterspan._run.list import show, unmatched
 from enterspan._run.program import Program, ProgramError, hide_from_traceback, program_frames
+from enterspan._terminal.say import say
 from enterspan._tracing import tracing
 from enterspan.events import CustomEventInfo
 from enterspan.exporters.console import ConsoleTail
@@ -36,12 +37,6 @@ _NOTICEABLE: Final = 0.2
 
 class RefusedError(Exception):
     """The command can't be done; the text says why, in one line."""
-
-
-def say(text: str) -> None:
-    """Write a line to stderr."""
-    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
-        sys.stderr.write(f"enterspan: {text}\n")
 
 
 # --- the command line -----------------------------------------------------------------------------

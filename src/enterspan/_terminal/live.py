@@ -20,6 +20,7 @@ from enterspan._terminal.screen import (
     CYAN,
     DIM,
     GUTTER,
+    PALETTE,
     PLAIN,
     RED,
     YELLOW,
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
     from enterspan._terminal.screen import Glyphs, Piece
     from enterspan.events import Attribute, Onset, TailEvent
 
-_PALETTE: Final = (CYAN, "35", "34", "32", "96", "95", "94", "92")
-"""The colours of invocations that are open at once; red and yellow mean something else."""
 _MARGIN: Final = GUTTER + 4
 """Where the tree begins: after the duration and the invocation's number."""
 _RAIL_COLUMNS: Final = 2
@@ -427,7 +426,7 @@ class LiveInvocation:
 
     def _rail_style(self) -> str:
         number = self._number()
-        return _PALETTE[(number - 1) % len(_PALETTE)] if number else DIM
+        return PALETTE[(number - 1) % len(PALETTE)] if number else DIM
 
     def _rails(self, depth: int) -> list[Piece]:
         """One rail for each span around; what is too deep to be drawn is counted."""

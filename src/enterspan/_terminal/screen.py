@@ -7,11 +7,12 @@ that no name or value can move the cursor, and width is counted in columns, not 
 from __future__ import annotations
 
 import os
+import sys
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     Piece: TypeAlias = tuple[str, str]
@@ -24,6 +25,9 @@ BOLD_RED: Final = "1;31"
 GREEN: Final = "32"
 YELLOW: Final = "33"
 CYAN: Final = "36"
+
+PALETTE: Final = (CYAN, "35", "34", "32", "96", "95", "94", "92")
+"""Colours of things side by side; red and yellow mean something else."""
 
 GUTTER: Final = 8
 """Columns at the left of each line: a duration, or the level of a log. `critical` just fits."""
@@ -104,16 +108,53 @@ def columns_of(stream: Any, environ: Mapping[str, str]) -> int:
 # --- what characters take -------------------------------------------------------------------------
 
 _JOINERS: Final = "\u200c\u200d"
+_BLANKS: Final = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159")
+"""Characters that are printable, and of which nothing is seen."""
+_MARKS_MOST: Final = 6
+"""How many marks without a width one character may carry; more pile up over other lines."""
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(character: str) -> str:
-    """The character itself if it is printable, else an escape that shows which one it is."""
+    """The character itself if it can be seen, else an escape that shows which one it is."""
+    if character in _BLANKS:
+        return _escape(character)
     if character.isprintable() or character in _JOINERS:
         return character
     if unicodedata.category(character) == "Zs":
         return " "
-    return _SHORT.get(character) or character.encode("unicode_escape").decode("ascii")
+    return _SHORT.get(character) or _escape(character)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def visible_text(text: str) -> Iterator[str]:
+    """The characters of a text as they are shown.
+
+    Joiners are for scripts and emoji: after an ASCII character they are shown.
+    """
+    marks, before = 0, ""
+    for character in text:
+        shown = visible(character)
+        if character < "\u0300" or shown != character:
+            marks = 0
+        elif not _columns(character):
+            marks += 1
+            if marks > _MARKS_MOST or (character in _JOINERS and before < "\u0080"):
+                shown = _escape(character)
+        else:
+            marks = 0
+        before = character
+        yield shown
+
+
+def safe_text(text: str) -> str:
+    """A text of one line that can be written to a terminal, whoever has chosen it."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(visible_text(text))
 
 
 def columns_taken(text: str) -> int:
@@ -146,8 +187,7 @@ def _fill(
     cells: list[tuple[str, int, str]] = []
     used = 0
     for text, style in pieces:
-        for character in text:
-            shown = visible(character)
+        for shown in visible_text(text):
             taken = columns_taken(shown)
             if used + taken > width:
                 return _shorten(cells, used, width, ellipsis)
@@ -178,21 +218,23 @@ _NARROW: Final = frozenset([*map(chr, range(32, 127)), *_SIGNS])
 class Screen(NamedTuple):
     """What lines are written to: its columns, its glyphs, and whether it has colours.
 
-    `encoding` is None where every character can be written.
+    `encoding` is None where every character can be written. `whole` says that no line is cut.
     """
 
     width: int
     glyphs: Glyphs
     color: bool
     encoding: str | None
+    whole: bool = False
 
     def line(self, pieces: Sequence[Piece]) -> str:
         """Lay out one line, which is never wider than the screen."""
         if self.encoding is not None:
             pieces = [(_writable(text, self.encoding), style) for text, style in pieces]
         plain = "".join([text for text, _ in pieces])
-        if len(plain) > self.width or not _NARROW.issuperset(plain):
-            cells, _ = _fill(pieces, self.width, self.glyphs.ellipsis)
+        width = sys.maxsize if self.whole else self.width
+        if len(plain) > width or not _NARROW.issuperset(plain):
+            cells, _ = _fill(pieces, width, self.glyphs.ellipsis)
             pieces = [(text, style) for text, _, style in cells]
         if self.color:
             return "".join([painted(*piece) for piece in _merged(pieces)]).rstrip(" ")

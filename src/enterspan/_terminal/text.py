@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from enterspan._terminal.screen import (
@@ -91,24 +93,28 @@ def gutter(text: str, style: str, glyphs: Glyphs) -> list[Piece]:
     return [(" " * (GUTTER - columns_taken(shown)), PLAIN), (shown, style)]
 
 
-def attribute_pieces(attributes: Iterable[tuple[str, Any]], glyphs: Glyphs) -> list[Piece]:
-    """Write attributes as `key=value`, each after two spaces."""
+def attribute_pieces(
+    attributes: Iterable[tuple[str, Any]], glyphs: Glyphs, *, whole: bool = False
+) -> list[Piece]:
+    """Write attributes as `key=value`, each after two spaces; long ones are cut unless `whole`."""
     pieces: list[Piece] = []
+    most = sys.maxsize if whole else _VALUE_WIDTH
+    items = sys.maxsize if whole else _SHOWN_ITEMS
     for key, value in attributes:
         pieces.append(("  ", PLAIN))
-        pieces.append((clip(key, _VALUE_WIDTH, glyphs.ellipsis) + "=", DIM))
-        pieces.append((clip(value_text(value), _VALUE_WIDTH, glyphs.ellipsis), PLAIN))
+        pieces.append((clip(key, most, glyphs.ellipsis) + "=", DIM))
+        pieces.append((clip(value_text(value, items), most, glyphs.ellipsis), PLAIN))
     return pieces
 
 
-def value_text(value: Any) -> str:
+def value_text(value: Any, most: int = _SHOWN_ITEMS) -> str:
     """An attribute's value: text stands bare where that can't be misread, else in quotes."""
     if isinstance(value, str):
         return value if _is_bare(value) else '"' + value.replace('"', '\\"') + '"'
     if isinstance(value, (list, tuple)):
         items = cast("Sequence[Any]", value)
-        shown = [value_text(item) for item in items[:_SHOWN_ITEMS]]
-        more = ["..."] if len(items) > _SHOWN_ITEMS else []
+        shown = [value_text(item, most) for item in items[:most]]
+        more = ["..."] if len(items) > most else []
         return "[" + ", ".join(shown + more) + "]"
     return str(value)
 
@@ -143,6 +149,15 @@ def totals(spans: int, failed: int, cpu_ns: int | None, glyphs: Glyphs) -> list[
     if cpu_ns is not None:
         words.append("cpu " + duration_text(cpu_ns, glyphs).strip())
     return words
+
+
+def clock_text(moment_ns: int) -> str:
+    """A moment as the time of day, here: `14:03:09.250`."""
+    try:
+        moment = datetime.fromtimestamp(moment_ns // 1_000_000_000, timezone.utc).astimezone()
+    except (OverflowError, ValueError, OSError):  # centuries from now
+        return "?"
+    return f"{moment:%H:%M:%S}.{moment_ns // 1_000_000 % 1000:03}"
 
 
 def spaced(words: Iterable[Piece]) -> list[Piece]:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._recording.assemble import Stream, ids_with_lines, read_recording
-from enterspan._recording.select import Filter, glob_of, nanoseconds_of, read_filtered
-from enterspan._recording.source import opened
-from enterspan._recording.wire import Reader, complaints
-from enterspan._terminal.screen import screen_for
+from enterspan._recording.assemble import Recording, Stream, recording_of
+from enterspan._recording.select import (
+    Filter,
+    OneTrace,
+    filtered,
+    glob_of,
+    nanoseconds_of,
+    pair_of,
+    trace_id_of,
+)
+from enterspan._recording.source import Inputs, UnreadableError, is_compressed, name_of, open_file
+from enterspan._terminal.say import say
+from enterspan._terminal.screen import is_terminal, screen_for
 from enterspan._terminal.text import counted
 from enterspan._view.follow import follow
 from enterspan._view.output import replaced_file
@@ -21,21 +30,25 @@ from enterspan._view.terminal import (
     close_stdout,
     flush_stdout,
     reason_of,
-    say,
-    shown_progress,
     stdout,
+    watched,
     write_bytes,
     write_lines,
 )
-from enterspan._view.tree import tree_lines
+from enterspan._view.tree import Look, tree_count, tree_lines
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterator
 
-    from enterspan._recording.assemble import Recording
+    from enterspan._recording.assemble import RecordedSpan
+    from enterspan._recording.wire import Parsed
+    from enterspan._terminal.screen import Screen
 
 _FORMATS: Final = ("tree", "chrome", "otlp")
+_LINES_MOST: Final = 10_000
+"""A tree of more lines is not what somebody meant who did not ask for it."""
+_LINES_ON_A_TERMINAL: Final = 1_000
 
 
 def add_parser(commands: Any) -> None:
@@ -43,14 +56,16 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "view",
         help="look at a recorded trace",
-        description="Show the spans of a JSON lines file: as a tree, a list or a table.",
-        usage="enterspan view FILE [OPTION ...]",
+        description="Show the spans of JSON lines files: as a tree, a list or a table.",
+        usage="enterspan view FILE ... [OPTION ...]",
         epilog="GLOB is a name, with * for any rest and ? for any character. TIME is such as "
-        "250us, 1ms or 0.5s. --errors, --name and --min-duration combine, and go with every form "
-        "of output except --format.",
+        "250us, 1ms or 0.5s. --errors, --name, --min-duration and --where combine, and go with "
+        "every form of output except --format; --trace goes with all.",
         allow_abbrev=False,
     )
-    parser.add_argument("file", metavar="FILE", help="a recorded trace; - is stdin")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="a recorded trace, also .gz; - is stdin"
+    )
     parser.add_argument(
         "--follow", action="store_true", help="show also what is written from now on (Ctrl-C ends)"
     )
@@ -60,12 +75,28 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--summary", action="store_true", help="for each name: count, total, p50, p95, max"
     )
+    parser.add_argument("--trace", metavar="ID", help="only traces whose id begins so")
     parser.add_argument("--errors", action="store_true", help="only spans that failed")
     parser.add_argument("--name", metavar="GLOB", help="only spans of this name")
     parser.add_argument("--min-duration", metavar="TIME", help="only spans that took at least TIME")
     parser.add_argument(
+        "--where",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="only spans with this attribute (also: service, outcome, kind, status)",
+    )
+    parser.add_argument(
+        "--limit", metavar="N", type=_limit, help="at most N trees, or names of the summary"
+    )
+    parser.add_argument(
         "--unfold", action="store_true", help="show repeated spans one by one in the tree"
     )
+    parser.add_argument(
+        "--full", action="store_true", help="cut no value and no line, fold and leave out nothing"
+    )
+    parser.add_argument("--stacks", action="store_true", help="show the tracebacks of failures")
+    parser.add_argument("--ids", action="store_true", help="show the whole ids")
     parser.add_argument("--html", metavar="FILE", help="write a page to FILE, to be opened offline")
     parser.add_argument(
         "--format",
@@ -78,38 +109,60 @@ def add_parser(commands: Any) -> None:
     )
 
 
-def _count(text: str) -> int:
+def _count(text: str, what: str = "spans") -> int:
     import argparse
 
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of spans: write 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of {what}: write 1 or more")
     return int(text)
+
+
+def _limit(text: str) -> int:
+    return _count(text, "trees")
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what the options say, and return the exit code."""
+    with guarded() as outcome:
+        _check_together(options)
+        _View(options).show(outcome)
+    return outcome.code
+
+
+class Outcome:
+    """How a command ended."""
+
+    code = 0
+
+
+@contextmanager
+def guarded() -> Generator[Outcome]:
+    """A block that does what a command says: an error in it is reported, and is the exit code."""
     # What is read is kept, or freed at once: looking for cycles in it takes longer than reading it.
     collects = gc.isenabled()
     gc.disable()
+    outcome = Outcome()
     try:
-        _check_together(options)
-        _show(options, _filter(options))
+        yield outcome
         flush_stdout()
     except BrokenPipeError:
         close_stdout()  # the reader has seen enough
     except KeyboardInterrupt:
-        return 130  # as shells have it: 128 and the signal's number
+        outcome.code = 130  # as shells have it: 128 and the signal's number
     except UnwritableError as error:
         close_stdout()
         say(str(error))
-        return 2
+        outcome.code = 2
+    except UnreadableError as error:
+        for complaint in error.complaints:
+            say(complaint)
+        outcome.code = 2
     except ValueError as error:
         say(str(error))
-        return 2
+        outcome.code = 2
     finally:
         if collects:
             gc.enable()
-    return 0
 
 
 def _check_together(options: argparse.Namespace) -> None:
@@ -122,104 +175,199 @@ def _check_together(options: argparse.Namespace) -> None:
         raise ValueError(f"{asked[0]} and {asked[1]} are two forms of output: choose one")
     if options.output is not None and options.format == "tree":
         raise ValueError("--output needs --format chrome or --format otlp")
-    if options.follow and asked:
+    if options.limit is not None and asked and asked != ["--summary"]:
+        raise ValueError(f"--limit is for trees and --summary: it does not go with {asked[0]}")
+    if not options.follow:
+        return
+    if asked:
         raise ValueError(f"{asked[0]} needs the whole file: it does not go with --follow")
+    if options.limit is not None:
+        raise ValueError("--limit needs the whole file: it does not go with --follow")
+    if len(options.files) > 1:
+        raise ValueError("--follow shows one file: name one")
 
 
-def _filter(options: argparse.Namespace) -> Filter:
-    shortest = options.min_duration
-    return Filter(
-        None if options.name is None else glob_of(options.name),
-        0 if shortest is None else nanoseconds_of(shortest),
-        options.errors,
-    )
+class _View:
+    """One call of the command."""
 
-
-def _show(options: argparse.Namespace, wanted: Filter) -> None:
-    path = options.file
-    name = "stdin" if path == "-" else path
-    if options.follow:
-        with opened(path) as file:
-            follow(file, None if path == "-" else path, name, wanted, stdout())
-    elif options.summary:
-        _fold(path, name, wanted, Summary())
-    elif options.slowest is not None:
-        _fold(path, name, wanted, Slowest(options.slowest))
-    elif options.format != "tree":
-        _convert(path, name, options.format, options.output, wanted)
-    else:
-        _show_trees(path, name, wanted, options)
-
-
-def _fold(path: str, name: str, wanted: Filter, table: Summary | Slowest) -> None:
-    """Show what a table makes of the spans of a file, one after the other."""
-    reader, unfinished = Reader(name), 0
-    with opened(path, twice=True) as file, shown_progress(file) as lines:
-        stream = Stream(ids_with_lines(file), events=table.needs_events)
-        for span in stream.spans(reader.read(lines)):
-            unfinished += span.outcome is None
-            table.add(span, asked_for=wanted.takes(span))
-    write_lines(table.lines(screen_for(stdout())))
-    _complain(reader.complaints())
-    if unfinished:
-        say(f"{name}: {counted(unfinished, 'span')} had not ended, and can't be counted")
-
-
-def _convert(path: str, name: str, form: str, output: str | None, wanted: Filter) -> None:
-    """Write the spans of a file in another tool's format."""
-    from enterspan._view.convert import converted
-
-    if not wanted.takes_all:
-        raise ValueError(
-            f"--errors, --name and --min-duration don't go with --format {form}: it takes all spans"
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._paths: list[str] = options.files
+        shortest = options.min_duration
+        self._wanted = Filter(
+            None if options.name is None else glob_of(options.name),
+            0 if shortest is None else nanoseconds_of(shortest),
+            options.errors,
+            tuple([pair_of(text) for text in options.where]),
         )
-    reader = Reader(name)
-    with opened(path, twice=True) as file:
-        pieces = converted(file, reader, form)
+        self._trace = None if options.trace is None else OneTrace(trace_id_of(options.trace))
+        self._inputs = Inputs(
+            self._paths,
+            twice=self._reads_twice,
+            trace="" if self._trace is None else trace_id_of(options.trace),
+        )
+        self._found = 0
+
+    @property
+    def _reads_twice(self) -> bool:
+        options = self._options
+        return bool(
+            options.summary
+            or options.slowest is not None
+            or options.html is not None
+            or options.format != "tree"
+            or not self._wanted.takes_all
+        )
+
+    def show(self, outcome: Outcome) -> None:
+        """Do it."""
+        if self._options.follow:
+            self._follow()
+            return
+        with self._inputs:
+            self._show()
+        for complaint in self._inputs.complaints():
+            say(complaint)
+        if self._inputs.failures:
+            outcome.code = 2
+
+    def _show(self) -> None:
+        options = self._options
+        if options.summary:
+            self._fold(Summary(options.limit))
+        elif options.slowest is not None:
+            self._fold(Slowest(options.slowest, ids=options.ids))
+        elif options.format != "tree":
+            self._convert(options.format, options.output)
+        elif options.html is not None:
+            self._write_page(options.html)
+        else:
+            self._show_trees()
+
+    def _follow(self) -> None:
+        path = self._paths[0]
+        look = Look(self._options.unfold, self._options.stacks, self._options.ids)
+        with open_file(path) as file:
+            if path != "-" and is_compressed(file):
+                raise ValueError(f"--follow reads files as they grow: {path!r} is compressed")
+            trace = None if self._trace is None else self._trace.of
+            place = None if path == "-" else path
+            follow(file, place, name_of(path), self._wanted, stdout(), look, trace)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def _parsed(self) -> Iterator[Parsed]:
+        """What the files hold. Raises ValueError if no trace has the id that is asked for."""
+        parsed = watched(self._inputs.parsed(), self._inputs)
+        if self._trace is None:
+            yield from parsed
+            return
+        yield from self._trace.of(parsed)
+        found, beginning = len(self._trace.found), self._options.trace
+        if not found:
+            raise ValueError(f"--trace {beginning}: no trace has an id that begins so")
+        if found > 1:
+            say(f"--trace {beginning}: {found:,} traces have an id that begins so")
+
+    def _spans(self, *, events: bool = True) -> Iterator[RecordedSpan]:
+        """Each span once it has ended; counts those that are asked for."""
+        stream = Stream(self._inputs.ids_with_lines(), events=events)
+        return stream.spans(self._parsed())
+
+    # --- forms of output ----------------------------------------------------------------------
+
+    def _fold(self, table: Summary | Slowest) -> None:
+        """Show what a table makes of the spans, one after the other."""
+        unfinished = found = 0
+        takes = self._wanted.takes
+        for span in self._spans(events=table.needs_events or bool(self._wanted.where)):
+            asked_for = takes(span)
+            found += asked_for
+            unfinished += asked_for and span.outcome is None
+            table.add(span, asked_for=asked_for)
+        write_lines(table.lines(self._screen()))
+        self._say_nothing_found(found)
+        if unfinished:
+            names = ", ".join([name_of(path) for path in self._paths])
+            say(f"{names}: {counted(unfinished, 'span')} had not ended, and can't be counted")
+        if isinstance(table, Summary) and table.left_out:
+            say(f"{counted(table.left_out, 'more name')} left out by --limit")
+
+    def _convert(self, form: str, output: str | None) -> None:
+        """Write the spans in another tool's format."""
+        from enterspan._view.convert import converted
+
+        if not self._wanted.takes_all:
+            raise ValueError(
+                "--errors, --name, --min-duration and --where don't go with --format "
+                f"{form}: it takes all spans"
+            )
+        pieces = converted(self._parsed(), self._inputs.ids_with_lines(), form)
         if output is None:
             write_bytes(pieces)
         else:
-            with _written(path, output), replaced_file(output) as target:
+            with self._written(output), replaced_file(output) as target:
                 target.writelines(pieces)
-    _complain(reader.complaints())
 
+    def _recording(self) -> Recording:
+        if self._wanted.takes_all:
+            return recording_of(self._parsed())
+        return filtered(self._spans(), self._wanted)
 
-def _show_trees(path: str, name: str, wanted: Filter, options: argparse.Namespace) -> None:
-    """Show the spans of a file with the spans around them: on stdout, or as a page."""
-    recording = _read(path, name, wanted)
-    if options.html is None:
-        write_lines(tree_lines(recording, screen_for(stdout()), unfold=options.unfold))
-    else:
+    def _write_page(self, target: str) -> None:
+        """Write the spans as a page."""
         from enterspan._view.report import write_html
 
-        title = "stdin" if path == "-" else Path(path).name
-        with _written(path, options.html):
-            write_html(recording, options.html, title=title)
-    _complain(complaints(name, recording.problems, recording.problem_count))
+        title = ", ".join(["stdin" if path == "-" else Path(path).name for path in self._paths])
+        spans = self._spans() if self._wanted.takes_all else self._recording().spans()
+        with self._written(target):
+            count = write_html(
+                spans, target, title=title, unread=lambda: self._inputs.problem_count
+            )
+        self._say_nothing_found(count)
 
+    def _show_trees(self) -> None:
+        """Show the spans that are asked for with the spans around them."""
+        options, recording = self._options, self._recording()
+        look = Look(options.unfold or options.full, options.stacks, options.ids)
+        screen = self._screen()
+        lines = tree_lines(recording, screen, look, options.limit)
+        if options.limit is not None:
+            write_lines(lines)
+            more = tree_count(recording, look) - options.limit
+            if more > 0:
+                say(f"{counted(more, 'more tree')} left out by --limit")
+        elif look.unfold:
+            write_lines(lines)
+        else:
+            self._show_some(lines, _LINES_MOST if screen.whole else _LINES_ON_A_TERMINAL)
+        self._say_nothing_found(len(recording.roots))
 
-@contextmanager
-def _written(path: str, target: str) -> Generator[None]:
-    """A block that writes a file. Raises ValueError where that can't be done."""
-    if path != "-" and Path(target).exists() and Path(target).samefile(path):
-        raise ValueError(f"can't write {target!r}: it is the trace itself")
-    try:
-        yield
-    except OSError as error:
-        raise ValueError(f"can't write {target!r}: {reason_of(error)}") from None
+    def _show_some(self, lines: Iterator[str], most: int) -> None:
+        write_lines(islice(lines, most))
+        if next(lines, None) is not None:
+            say(
+                f"shown are the first {most:,} lines: --full shows all, --limit N whole trees, "
+                "--trace ID one trace, --slowest N a list"
+            )
 
+    def _screen(self) -> Screen:
+        """What stdout can show; in a pipe or a file nothing is cut."""
+        screen = screen_for(stdout())
+        return screen._replace(whole=self._options.full or not is_terminal(stdout()))
 
-def _complain(lines: Iterable[str]) -> None:
-    for line in lines:
-        say(line)
+    def _say_nothing_found(self, found: int) -> None:
+        if not found and not self._wanted.takes_all:
+            say("no span is like that")
 
-
-# --- reading --------------------------------------------------------------------------------------
-
-
-def _read(path: str, name: str, wanted: Filter) -> Recording:
-    if wanted.takes_all:
-        with opened(path) as file, shown_progress(file) as lines:
-            return read_recording(lines, name)
-    with opened(path, twice=True) as file, shown_progress(file) as lines:
-        return read_filtered(file, lines, name, wanted)
+    @contextmanager
+    def _written(self, target: str) -> Generator[None]:
+        """A block that writes a file. Raises ValueError where that can't be done."""
+        if Path(target).exists():
+            for path in self._paths:
+                if path != "-" and Path(target).samefile(path):
+                    raise ValueError(f"can't write {target!r}: it is the trace itself")
+        try:
+            yield
+        except OSError as error:
+            raise ValueError(f"can't write {target!r}: {reason_of(error)}") from None

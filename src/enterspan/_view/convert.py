@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData
-from enterspan._recording.assemble import Stream, ids_with_lines
+from enterspan._recording.assemble import Stream
 from enterspan._terminal.text import error_text
 from enterspan.exporters._files import utf8
 from enterspan.exporters.chrome import CLOSING, OPENING, ChromeEvents, origin_of
@@ -20,10 +20,9 @@ from enterspan.exporters.otlpjson import otlp_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import BinaryIO
 
-    from enterspan._recording.assemble import RecordedSpan
-    from enterspan._recording.wire import Parsed, Reader
+    from enterspan._recording.assemble import RecordedSpan, SpanIds
+    from enterspan._recording.wire import Parsed
 
 _CHROME_BATCH: Final = 65_536
 """Spans that are laid out together; children are below their parents where both are among them."""
@@ -33,14 +32,9 @@ _PROCESSES: Final = 1_000
 """Spans of further resources are drawn in one process."""
 
 
-def converted(file: BinaryIO, reader: Reader, form: str) -> Iterator[bytes]:
-    """The spans of a file, which is read twice, as `chrome` or `otlp`.
-
-    Raises ValueError for a file that is empty or holds no trace, before anything was given.
-    """
-    with_lines = ids_with_lines(file)
-    spans = _span_data(reader.read(file), Stream(with_lines))
-    return map(utf8, _FORMS[form](spans))
+def converted(parsed: Iterable[Parsed], with_lines: SpanIds, form: str) -> Iterator[bytes]:
+    """The spans of a file as `chrome` or `otlp`; `with_lines` are the ids of finished ones."""
+    return map(utf8, _FORMS[form](_span_data(parsed, Stream(with_lines))))
 
 
 def _span_data(parsed: Iterable[Parsed], stream: Stream) -> Iterator[SpanData]:
@@ -69,7 +63,7 @@ def _data_of(span: RecordedSpan) -> SpanData:
         invocation_id=span.invocation_id,
         kind=span.kind,
         scope="default",
-        resource={},
+        resource=span.resource,
         dropped_attributes=0,
         dropped_events=0,
         dropped_links=0,

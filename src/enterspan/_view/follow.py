@@ -15,22 +15,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._model.records import SpanData
 from enterspan._recording.assemble import Assembler, Recording, SpanIds, Stream, key_of, roots_of
+from enterspan._recording.origin import Origins
 from enterspan._recording.wire import LINE_BYTES, SHOWN_PROBLEMS, Reader
 from enterspan._terminal.live import LiveTree, Page
-from enterspan._terminal.screen import screen_for
+from enterspan._terminal.say import say
+from enterspan._terminal.screen import is_terminal, screen_for
 from enterspan._view.table import span_line
-from enterspan._view.terminal import say
-from enterspan._view.tree import tree_lines
+from enterspan._view.tree import Look, tree_lines
 from enterspan.events import Onset, TailEvent, TailSpanContext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import BinaryIO, TextIO
 
     from enterspan._recording.assemble import Key, RecordedSpan
     from enterspan._recording.select import Filter
     from enterspan._recording.wire import Parsed
-    from enterspan._terminal.live import LiveInvocation
+from enterspan._terminal.live import LiveInvocation
 
 _PAUSE: Final = 0.1
 """Seconds between two looks at a file that has not grown."""
@@ -38,20 +39,29 @@ _WAITING: Final = 100_000
 """How many finished spans wait for their invocation's root; then they are drawn without it."""
 
 
-def follow(file: BinaryIO, path: str | None, name: str, wanted: Filter, stream: TextIO) -> None:
+def follow(
+    file: BinaryIO,
+    path: str | None,
+    name: str,
+    wanted: Filter,
+    stream: TextIO,
+    look: Look,
+    chosen: Callable[[Iterable[Parsed]], Iterable[Parsed]] | None = None,
+) -> None:
     """Show what a file has, and what is written to it, until Ctrl-C.
 
-    Without a `path` it is a pipe, and is read to its end. Raises ValueError for what turns out not
-    to be a trace file.
+    Without a `path` it is a pipe, and is read to its end. `chosen` passes on what is to be shown.
+    Raises ValueError for what turns out not to be a trace file.
     """
-    shown = _Everything(stream) if wanted.takes_all else _Filtered(wanted, stream)
+    shown = _Everything(stream, look) if wanted.takes_all else _Filtered(wanted, stream, look)
     reader = Reader(name)
     reported = 0
     try:
         for line in _growing_lines(file, path):
             found = reader.take(line)
             if found is not None:
-                shown.take(found)
+                for each in (found,) if chosen is None else chosen((found,)):
+                    shown.take(each)
                 stream.flush()
             if reader.problem_count >= SHOWN_PROBLEMS:
                 reader.check()
@@ -151,8 +161,10 @@ class _Source:
 class _Filtered:
     """Shows the spans that are asked for, each as a line when it has ended."""
 
-    def __init__(self, wanted: Filter, stream: TextIO) -> None:
+    def __init__(self, wanted: Filter, stream: TextIO, look: Look) -> None:
         self._wanted = wanted
+        self._look = look
+        self._origins = Origins()
         self._output = stream
         self._spans = Stream()
 
@@ -160,7 +172,10 @@ class _Filtered:
         """Show the span that is complete with an event or a line, if it is asked for."""
         for span in self._spans.take(found):
             if span.outcome is not None and self._wanted.takes(span):
-                self._output.write(span_line(span, screen_for(self._output)) + "\n")
+                screen = screen_for(self._output)
+                screen = screen._replace(whole=not is_terminal(self._output))
+                line = span_line(span, screen, self._origins, ids=self._look.ids)
+                self._output.write(line + "\n")
 
     def finish(self) -> None:
         """Spans that have not ended are not shown."""
@@ -172,8 +187,9 @@ class _Everything:
     A finished span waits for the line of its invocation's root, which comes last.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, look: Look) -> None:
         self._stream = stream
+        self._look = look
         self._tree = LiveTree()
         self._live: dict[str, LiveInvocation] = {}
         self._begun = SpanIds()
@@ -197,6 +213,7 @@ class _Everything:
     def _happened(self, event: TailEvent[Any]) -> None:
         invocation = self._live.get(event.invocation_id)
         screen = screen_for(self._stream)
+        page = Page(screen, stacks=self._look.stacks, ids=self._look.ids)
         lines: list[str] = []
         if invocation is None:
             if not self._begun.add(event.invocation_id):
@@ -204,11 +221,11 @@ class _Everything:
             onset = _onset_for(event)
             invocation = self._live[event.invocation_id] = self._tree.begin(onset)
             self._opened.add(key_of(onset))
-            lines = invocation.lines(onset, Page(screen))
+            lines = invocation.lines(onset, page)
         if event.event.type == "spanOpen":
             self._opened.add(key_of(event))
         if event.event.type != "onset":
-            lines += invocation.lines(event, Page(screen))
+            lines += invocation.lines(event, page)
         if event.event.type == "outcome":
             del self._live[event.invocation_id]
         self._print(lines)
@@ -230,7 +247,9 @@ class _Everything:
             self.finish()
 
     def _draw(self, spans: Mapping[Key, RecordedSpan]) -> None:
-        self._print(tree_lines(Recording(roots_of(spans)), screen_for(self._stream)))
+        screen = screen_for(self._stream)
+        screen = screen._replace(whole=not is_terminal(self._stream))
+        self._print(tree_lines(Recording(roots_of(spans)), screen, self._look))
 
     def _print(self, lines: Iterable[str]) -> None:
         self._stream.write("".join([line + "\n" for line in lines]))

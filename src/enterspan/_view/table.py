@@ -6,9 +6,11 @@ from heapq import heappush, heappushpop
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from enterspan._terminal.screen import BOLD, BOLD_RED, DIM, PLAIN, RED, columns_taken
+from enterspan._recording.origin import Origins
+from enterspan._terminal.screen import BOLD, BOLD_RED, CYAN, DIM, PLAIN, RED, columns_taken
 from enterspan._terminal.text import (
     attribute_pieces,
+    clock_text,
     duration_style,
     duration_text,
     error_text,
@@ -32,25 +34,39 @@ _DEPTH: Final = 1_000
 """A span that is deeper than this is shown with the innermost of the spans around it."""
 _NAMES: Final = 10_000
 """With more names than this there are ids in them; the spans of all others share a line."""
+SHORT_ID: Final = 8
+"""As many digits of a trace's id as tell some ten thousand traces apart."""
 _HEADINGS: Final = ("count", "total", "p50", "p95", "max")
 
 
 # --- single spans ---------------------------------------------------------------------------------
 
 
-def span_line(span: RecordedSpan, screen: Screen) -> str:
-    """Draw a span as one line: how long it took, and in which spans it was."""
+def span_line(
+    span: RecordedSpan, screen: Screen, origins: Origins | None = None, *, ids: bool = False
+) -> str:
+    """Draw a span as one line: how long it took, when, in which trace, and in which spans it was.
+
+    `ids` shows the whole ids.
+    """
     glyphs, took = screen.glyphs, span.duration_ns
     text = "" if took is None else duration_text(took, glyphs)
     pieces: list[Piece] = [*gutter(text, duration_style(took or 0), glyphs), ("  ", PLAIN)]
+    pieces += [(clock_text(span.start_ns) + "  ", DIM), (_ids(span, ids), CYAN), ("  ", PLAIN)]
+    service = (origins or Origins()).label(span.resource)
+    pieces += [(service, CYAN), ("  ", PLAIN)] if service else []
     if span.failed:
         pieces.append((glyphs.failed + " ", BOLD_RED))
     pieces.append((span.name, BOLD_RED if span.failed else BOLD))
     outcome = "" if span.outcome in ("ok", "exception", None) else span.outcome
     words = [(outcome, outcome_style(outcome)), (_error(span), RED), (_path(span), DIM)]
-    return screen.line(
-        [*pieces, *spaced(words), *attribute_pieces(span.attributes.items(), glyphs)]
-    )
+    attributes = attribute_pieces(span.attributes.items(), glyphs, whole=screen.whole)
+    return screen.line([*pieces, *spaced(words), *attributes])
+
+
+def _ids(span: RecordedSpan, whole: bool) -> str:
+    trace_id = f"{span.trace_id:032x}"
+    return f"{trace_id} {span.span_id:016x}" if whole else trace_id[:SHORT_ID]
 
 
 def _around(span: RecordedSpan) -> Iterator[RecordedSpan]:
@@ -78,8 +94,9 @@ class Slowest:
 
     needs_events = True
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, ids: bool = False) -> None:
         self._most = most
+        self._ids = ids
         self._heap: list[tuple[int, int, RecordedSpan]] = []
         self._count = 0
         self._waiting: dict[Key, list[RecordedSpan]] = {}
@@ -101,8 +118,10 @@ class Slowest:
 
     def lines(self, screen: Screen) -> Iterator[str]:
         """The spans, the slowest first."""
-        for _, _, span in sorted(self._heap, reverse=True):
-            yield span_line(span, screen)
+        listed = [span for _, _, span in sorted(self._heap, reverse=True)]
+        origins = Origins([span.resource for span in listed])
+        for span in listed:
+            yield span_line(span, screen, origins, ids=self._ids)
 
     def _offer(self, span: RecordedSpan, took: int) -> None:
         self._count += 1
@@ -177,9 +196,11 @@ class Summary:
 
     needs_events = False
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
         self._names: dict[str, Durations] = {}
         self._others = Durations()
+        self.left_out = 0
 
     def add(self, span: RecordedSpan, *, asked_for: bool) -> None:
         """Count a span that is asked for, if it has ended."""
@@ -198,6 +219,8 @@ class Summary:
         if not self._names:
             return
         rows = sorted(self._names.items(), key=lambda row: (-row[1].total_ns, row[0]))
+        self.left_out = 0 if self._most is None else max(len(rows) - self._most, 0)
+        rows = rows[: self._most]
         counts = [f"{durations.count:,}" for _, durations in rows] + [f"{self._others.count:,}"]
         columns = max(map(len, [*counts, _HEADINGS[0]]))
         head = _HEADINGS[0].rjust(columns) + "".join([f"{word:>9}" for word in _HEADINGS[1:]])

@@ -1,4 +1,4 @@
-"""The command's own use of the terminal: output in chunks, complaints, a bar while it reads.
+"""The command's own use of the terminal: output in chunks, a bar while it reads.
 
 The bar is shown on stderr, only on a terminal, only where rich is installed (the extra
 `enterspan[view]`), and only once reading has taken a second.
@@ -6,9 +6,11 @@ The bar is shown on stderr, only on a terminal, only where rich is installed (th
 
 from __future__ import annotations
 
+import json
 import os
-import stat
+import re
 import sys
+import unicodedata
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import islice
@@ -18,10 +20,12 @@ from typing import TYPE_CHECKING, Any, Final
 from enterspan._terminal.screen import is_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-    from typing import BinaryIO, TextIO
+    from collections.abc import Generator, Iterable, Iterator
+    from typing import TextIO, TypeVar
 
-    from enterspan._recording.wire import Lines
+    from enterspan._recording.source import Inputs
+
+    _T = TypeVar("_T")
 
 _CHUNK: Final = 512
 """How many lines are written at once."""
@@ -38,12 +42,6 @@ class UnwritableError(Exception):
 def reason_of(error: Exception) -> str:
     """Why a file can't be read or written."""
     return getattr(error, "strerror", None) or str(error)
-
-
-def say(text: str) -> None:
-    """Write a line to stderr, if there is one."""
-    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
-        sys.stderr.write(f"enterspan: {text}\n")
 
 
 def stdout() -> TextIO:
@@ -65,7 +63,21 @@ def write_bytes(pieces: Iterable[bytes]) -> None:
     """Write bytes to stdout. Raises UnwritableError."""
     with writing_stdout():
         for piece in pieces:
-            stdout().buffer.write(piece)
+            if is_terminal(stdout()):
+                stdout().write(_JSON_UNSAFE.sub(_json_escape, piece.decode("utf-8", "replace")))
+            else:
+                stdout().buffer.write(piece)
+
+
+_JSON_UNSAFE: Final = re.compile("[^\n -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u057f]")
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    """A character of a JSON text as its escape, unless it is surely harmless."""
+    character = found[0]
+    if unicodedata.category(character)[0] in "LNPS":
+        return character
+    return json.dumps(character)[1:-1]
 
 
 @contextmanager
@@ -95,67 +107,49 @@ def close_stdout() -> None:
 # --- progress -------------------------------------------------------------------------------------
 
 
-@contextmanager
-def shown_progress(file: BinaryIO) -> Generator[Lines]:
-    """Wrap a file, so that it is shown how far it was read."""
-    size = _size_of(file)
+def watched(items: Iterable[_T], inputs: Inputs) -> Iterator[_T]:
+    """Pass on what is read, and show how far that is."""
+    size = inputs.size
     if not size or not is_terminal(sys.stderr):
-        yield file
+        yield from items
         return
-    watched = _Watched(file, size)
+    bar, begun, count = _Bar(size), monotonic(), 0
     try:
-        yield watched
+        for item in items:
+            yield item
+            count += 1
+            if count % _LINES == 0 and monotonic() - begun >= _PATIENCE:
+                bar.show(inputs.position)
     finally:
-        watched.stop()
+        bar.stop()
 
 
-def _size_of(file: BinaryIO) -> int:
-    """How many bytes there are to read, or 0 where that can't be known."""
-    try:
-        found = os.fstat(file.fileno())
-    except OSError:
-        return 0
-    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+class _Bar:
+    """A bar, once there is something to show; without rich there never is."""
 
-
-class _Watched:
-    """A file that is read line by line, and its bar once there is one."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file = file
+    def __init__(self, size: int) -> None:
         self._size = size
-        self._read = 0
-        self._lines = 0
-        self._begun = monotonic()
-        self._bar: Any = None
+        self._progress: Any = None
         self._task: Any = None
+        self._is_possible = True
 
-    def readline(self, size: int = -1, /) -> bytes:
-        """Read a line, as the file does."""
-        line = self._file.readline(size)
-        self._read += len(line)
-        self._lines += 1
-        if self._lines >= _LINES:
-            self._lines = 0
-            self._show()
-        return line
+    def show(self, position: int) -> None:
+        """Show how much was read."""
+        if self._progress is None and self._is_possible:
+            self._begin(position)
+        if self._progress is not None:
+            self._progress.update(self._task, completed=position)
 
     def stop(self) -> None:
         """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()
+        if self._progress is not None:
+            self._progress.stop()
 
-    def _show(self) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._read)
-        elif monotonic() - self._begun >= _PATIENCE:
-            self._begin()
-
-    def _begin(self) -> None:
+    def _begin(self, position: int) -> None:
         try:
             rich, console = import_module("rich.progress"), import_module("rich.console")
         except ImportError:
-            self._begun = float("inf")  # without rich there never will be a bar
+            self._is_possible = False
             return
         columns = (
             rich.TextColumn("reading"),
@@ -163,6 +157,8 @@ class _Watched:
             rich.DownloadColumn(),
             rich.TimeRemainingColumn(),
         )
-        self._bar = rich.Progress(*columns, console=console.Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("", total=self._size, completed=self._read)
-        self._bar.start()
+        self._progress = rich.Progress(
+            *columns, console=console.Console(stderr=True), transient=True
+        )
+        self._task = self._progress.add_task("", total=self._size, completed=position)
+        self._progress.start()

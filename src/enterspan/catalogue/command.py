@@ -6,6 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from enterspan._terminal.say import say
+from enterspan._terminal.screen import safe_text
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
@@ -54,10 +57,10 @@ def run(options: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        _say(f"can't write: {error.strerror or error}")
+        say(f"can't write: {error.strerror or error}")
         return 2
     except ValueError as error:
-        _say(str(error))
+        say(str(error))
         return 2
     return code
 
@@ -89,7 +92,7 @@ def _generate(options: argparse.Namespace) -> int:
     changed = generate(catalogue, options.output, check=options.check)
     if options.check and changed:
         output = output_of(read_catalogue(catalogue), options.output)
-        _say(f"{output} does not match {catalogue}: run `enterspan catalogue --generate`")
+        say(f"{output} does not match {catalogue}: run `enterspan catalogue --generate`")
         return 1
     return 0
 
@@ -103,7 +106,7 @@ def _draft(options: argparse.Namespace) -> int:
     sys.stdout.write(draft.text(ascii_only=not encoding.lower().startswith("utf")))
     _complain(reader)
     if draft.left_out:
-        _say(
+        say(
             f"{options.file}: {draft.left_out:,} spans have more than {MOST_NAMES:,} names, and are"
             " left out: are there ids in the names?"
         )
@@ -129,26 +132,21 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _go_through(path: str, take: Callable[[Iterator[Usage]], None]) -> Reader:
     """Give the spans of a file to *take*. Raises ValueError where it can't be read."""
-    from enterspan._recording.source import opened
-    from enterspan._recording.wire import Reader
+    from enterspan._recording.source import Inputs
     from enterspan.catalogue.recorded import usages
 
-    reader = Reader("stdin" if path == "-" else path)
-    with opened(path, twice=True) as file:
+    with Inputs([path], twice=True) as inputs:
+        file, reader = inputs.first
         take(usages(file, reader))
     return reader
 
 
 def _complain(reader: Reader) -> None:
     for complaint in reader.complaints():
-        _say(complaint)
+        say(complaint)
 
 
 def _print(text: str) -> None:
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-
-
-def _say(text: str) -> None:
-    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
-        sys.stderr.write(f"enterspan: {text}\n")
+    line = safe_text(text).encode(encoding, "backslashreplace").decode(encoding)
+    sys.stdout.write(line + "\n")

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from enterspan._terminal.say import say
+
 # The generator is imported by `run`: `enterspan run` does not need it.
 
 _OWN: Final = "enterspan"
@@ -117,9 +119,9 @@ def _render(package: str, output: str, check: bool) -> int:
 
 def _report(*lines: str) -> None:
     for line in lines[:_PROBLEMS_MOST]:
-        sys.stderr.write(f"enterspan: {line}\n")
+        say(line)
     if len(lines) > _PROBLEMS_MOST:
-        sys.stderr.write(f"enterspan: ... and {len(lines) - _PROBLEMS_MOST} more\n")
+        say(f"... and {len(lines) - _PROBLEMS_MOST} more")
 
 
 def _print(*lines: str) -> None:

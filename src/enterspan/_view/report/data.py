@@ -1,62 +1,235 @@
 """The spans of a report as JSON: columns of numbers, and beside them what few spans have.
 
 A span is identified by its index in the order of the tree, parents before their children. Texts
-that many spans have (names, traces, outcomes) are in lists of their own. Times are nanoseconds
-since the earliest of the file: a number of JavaScript holds 104 days of them exactly.
+that many spans have (names, outcomes, services) are in lists of their own. Columns are arrays,
+little-endian and in base64. Times are nanoseconds since the earliest of the file: a number of
+JavaScript holds 104 days of them exactly. Details are in blocks, each of which the page reads when
+it shows a span of it; here they wait in a temporary file.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
+import tempfile
+from array import array
+from base64 import b64encode
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Final
 
+from enterspan._recording.origin import Origins, process_of, service_of
 from enterspan._terminal.text import info_text
 from enterspan._view.notes import notes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from typing_extensions import Self
 
     from enterspan._model.records import SpanLink
-    from enterspan._recording.assemble import RecordedSpan, Recording
+    from enterspan._recording.assemble import RecordedSpan
     from enterspan._view.notes import Note
 
+BLOCK: Final = 512
+"""The details of so many spans are parsed together."""
 _SAFE_INT: Final = 2**53 - 1
 """JavaScript would round a larger one: it goes as text."""
 _DEPTH: Final = 12
 """Deeper than this a value is shown as its text."""
+_IN_MEMORY: Final = 8 * 1024 * 1024
+_NOWHERE: Final = 0xFFFFFFFF
 
-_Columns = dict[str, Any]
+
+class ReportData:
+    """Takes spans one by one, in any order, and gives what the page's script reads.
+
+    A context manager: the details are in a temporary file until its end.
+    """
+
+    def __init__(self) -> None:
+        self._names, self._outcomes = _Indexes(), _Indexes()
+        self._traces, self._origins = _Indexes(), _Indexes()
+        self._resources: list[Mapping[str, Any]] = []
+        self._name, self._trace = array("I"), array("I")
+        self._outcome, self._origin = array("H"), array("H")
+        self._failed = array("B")
+        self._start, self._took = array("q"), array("q")
+        self._id, self._parent = array("Q"), array("Q")
+        self._sizes = array("I")
+        self._details = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed at the end
+        self._base = 0
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the temporary file."""
+        self._details.close()
+
+    def add(self, span: RecordedSpan) -> None:
+        """Take a span."""
+        if not self._name:
+            self._base = span.start_ns
+        took = span.duration_ns
+        self._name.append(self._names.of(span.name))
+        self._trace.append(self._traces.of(span.trace_id))
+        self._outcome.append(min(self._outcomes.of(span.outcome or "unfinished"), 0xFFFF))
+        self._origin.append(self._origin_of(span.resource))
+        self._failed.append(span.failed)
+        self._start.append(span.start_ns)
+        self._took.append(-1 if took is None else max(took, 0))
+        self._id.append(span.span_id)
+        self._parent.append(span.parent_id or 0)
+        # Times in it are counted from the first span's; the page corrects that by the difference.
+        more = _more(span, self._base)
+        text = _escaped(_encode(more)).encode("utf-8", "replace") if more else b""
+        self._sizes.append(len(text))
+        self._details.write(text)
+
+    def _origin_of(self, resource: Mapping[str, Any]) -> int:
+        key = service_of(resource), process_of(resource)
+        index = self._origins.of(key)
+        if index == len(self._resources):
+            self._resources.append(resource)
+        return min(index, 0xFFFF)
+
+    @property
+    def count(self) -> int:
+        """How many spans there are."""
+        return len(self._name)
+
+    # --- what is written ----------------------------------------------------------------------
+
+    def pieces(self, unread: int = 0) -> Iterator[str]:
+        """The content of the page's data elements: the columns, and then each block of details."""
+        order, ups = self._in_order()
+        yield self._columns(order, ups, unread)
+        yield from self._blocks(order)
+
+    def _columns(self, order: Sequence[int], ups: array[int], unread: int) -> str:
+        base = min(self._start, default=0)
+        origins = Origins(self._resources)
+        labels = [origins.label(resource) for resource in self._resources]
+        ids = array("Q", [self._id[at] for at in order])
+        traces = b"".join([trace_id.to_bytes(16, "big") for trace_id in self._traces.items])
+        return _escaped(
+            _encode(
+                {
+                    "base": [base // 1_000_000, base % 1_000_000],
+                    "detailBase": self._base - base,
+                    "names": self._names.items,
+                    "outcomes": self._outcomes.items,
+                    "services": labels if origins.are_several else [],
+                    "count": len(order),
+                    "block": BLOCK,
+                    "unread": unread,
+                    "name": _base64(array("I", [self._name[at] for at in order])),
+                    "up": _base64(ups),
+                    "start": _base64(array("d", [self._start[at] - base for at in order])),
+                    "took": _base64(array("d", [self._took[at] for at in order])),
+                    "outcome": _base64(array("H", [self._outcome[at] for at in order])),
+                    "failed": _base64(array("B", [self._failed[at] for at in order])),
+                    "service": _base64(array("H", [self._origin[at] for at in order])),
+                    "trace": _base64(array("I", [self._trace[at] for at in order])),
+                    "id": _base64(ids),
+                    "traces": b64encode(traces).decode(),
+                }
+            )
+        )
+
+    def _blocks(self, order: Sequence[int]) -> Iterator[str]:
+        begins, at = array("q"), 0
+        for size in self._sizes:
+            begins.append(at)
+            at += size
+        for first in range(0, len(order), BLOCK):
+            parts: list[str] = []
+            for span, old in enumerate(order[first : first + BLOCK], first):
+                if self._sizes[old]:
+                    self._details.seek(begins[old])
+                    text = self._details.read(self._sizes[old]).decode()
+                    parts.append(f'"{span}":{text}')
+            yield "{" + ",".join(parts) + "}"
+
+    # --- trees --------------------------------------------------------------------------------
+
+    def _in_order(self) -> tuple[array[int], array[int]]:
+        """The spans in the order of their trees, and the place of each one's parent, or -1.
+
+        Spans that are each other's parents hang off the first of them, which is a root.
+        """
+        count = len(self._name)
+        parents = self._parents()
+        by_start = array("I", sorted(range(count), key=self._start.__getitem__))
+        first = array("I", [_NOWHERE]) * count
+        beside = array("I", [_NOWHERE]) * count
+        for span in reversed(by_start):
+            parent = parents[span]
+            if parent != _NOWHERE:
+                beside[span] = first[parent]
+                first[parent] = span
+        order, ups = array("I"), array("i")
+        is_placed = bytearray(count)
+        for only_roots in (True, False):
+            for root in by_start:
+                if is_placed[root] or (only_roots and parents[root] != _NOWHERE):
+                    continue
+                waiting = [(root, -1)]
+                while waiting:
+                    span, up = waiting.pop()
+                    if span != root and beside[span] != _NOWHERE:
+                        waiting.append((beside[span], up))
+                    if is_placed[span]:
+                        continue
+                    is_placed[span] = 1
+                    if first[span] != _NOWHERE:
+                        waiting.append((first[span], len(order)))
+                    order.append(span)
+                    ups.append(up)
+        return order, ups
+
+    def _parents(self) -> array[int]:
+        """The index of each span's parent."""
+        ids, traces = self._id, self._trace
+        by_id = array("I", sorted(range(len(ids)), key=ids.__getitem__))
+        in_order = array("Q", [ids[at] for at in by_id])
+        parents = array("I")
+        for span, parent_id in enumerate(self._parent):
+            found = _NOWHERE
+            at = bisect_left(in_order, parent_id) if parent_id else len(in_order)
+            while at < len(in_order) and in_order[at] == parent_id:
+                if traces[by_id[at]] == traces[span]:
+                    found = by_id[at]
+                    break
+                at += 1
+            parents.append(found)
+        return parents
 
 
-def report_json(recording: Recording) -> str:
-    """Everything that the report's script reads, safe inside of a `script` element."""
-    spans = list(_in_order(recording))
-    indexes = {id(span): index for index, (span, _) in enumerate(spans)}
-    base = min((span.start_ns for span, _ in spans), default=0)
-    names, outcomes, trace_ids = _Texts(), _Texts(), _Texts()
-    columns: _Columns = {
-        "base": [base // 1_000_000, base % 1_000_000],
-        "name": [names.index(span.name) for span, _ in spans],
-        "up": [-1 if above is None else indexes[id(above)] for _, above in spans],
-        "start": [span.start_ns - base for span, _ in spans],
-        "took": [-1 if span.duration_ns is None else span.duration_ns for span, _ in spans],
-        "outcome": [outcomes.index(span.outcome or "unfinished") for span, _ in spans],
-        "trace": [trace_ids.index(f"{span.trace_id:032x}") for span, _ in spans],
-        "id": [f"{span.span_id:016x}" for span, _ in spans],
-        "unread": recording.problem_count,
-    }
-    columns.update(names=names.texts, outcomes=outcomes.texts, traces=trace_ids.texts)
-    # One by one: the objects of all spans at once would take too much memory.
-    rest = ",".join(
-        f'"{index}":{_encode(more)}'
-        for index, (span, _) in enumerate(spans)
-        if (more := _more(span, base))
-    )
-    return _escaped(f'{_encode(columns)[:-1]},"more":{{{rest}}}}}')
+class _Indexes:
+    """Things, each of which has an index."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+        self._indexes: dict[Any, int] = {}
+
+    def of(self, item: Any) -> int:
+        """The index of a thing; a new one is added at the end."""
+        index = self._indexes.setdefault(item, len(self.items))
+        if index == len(self.items):
+            self.items.append(item)
+        return index
 
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _base64(column: array[Any]) -> str:
+    if sys.byteorder == "big":
+        column.byteswap()
+    return b64encode(column.tobytes()).decode()
 
 
 _DANGEROUS: Final = re.compile("[<\u2028\u2029\ud800-\udfff]")
@@ -65,31 +238,6 @@ _DANGEROUS: Final = re.compile("[<\u2028\u2029\ud800-\udfff]")
 def _escaped(text: str) -> str:
     r"""JSON in which no `<` could end the element, and no lone surrogate fails to be written."""
     return _DANGEROUS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-class _Texts:
-    """Texts, each of which has an index."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self._indexes: dict[str, int] = {}
-
-    def index(self, text: str) -> int:
-        """The index of a text; a new one is added at the end."""
-        index = self._indexes.setdefault(text, len(self.texts))
-        if index == len(self.texts):
-            self.texts.append(text)
-        return index
-
-
-def _in_order(recording: Recording) -> Iterator[tuple[RecordedSpan, RecordedSpan | None]]:
-    """Each span with its parent, in the order of the tree; without recursion, for deep trees."""
-    waiting: list[tuple[RecordedSpan, RecordedSpan | None]]
-    waiting = [(span, None) for span in recording.roots[::-1]]
-    while waiting:
-        span, above = waiting.pop()
-        yield span, above
-        waiting += [(child, span) for child in reversed(span.children)]
 
 
 def _more(span: RecordedSpan, base: int) -> dict[str, Any]:
@@ -104,6 +252,7 @@ def _more(span: RecordedSpan, base: int) -> dict[str, Any]:
         "s": span.status_code,
         "c": span.cpu_ns,
         "r": span.invocation_id if span.is_invocation else "",
+        "o": _pairs(span.resource) if span.is_invocation else [],
     }
     return {
         letter: value

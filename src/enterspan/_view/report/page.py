@@ -14,41 +14,61 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Final
 
+from enterspan._recording.assemble import Recording
 from enterspan._view.output import replaced_file
-from enterspan._view.report.data import report_json
+from enterspan._view.report.data import ReportData
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Iterable, Iterator
 
-    from enterspan._recording.assemble import Recording
+    from enterspan._recording.assemble import RecordedSpan
 
-_SCRIPTS: Final = ("text", "model", "search", "axis", "waterfall", "flame", "details", "app")
+_SCRIPTS: Final = (
+    "text", "model", "search", "axis", "list", "waterfall", "flame", "details", "app",
+)  # fmt: skip
 """In the order in which they need one another; together they are the page's one script."""
 
 
 def write_html(
-    recording: Recording, target: str | os.PathLike[str], *, title: str = "trace"
+    spans: Iterable[RecordedSpan] | Recording,
+    target: str | os.PathLike[str],
+    *,
+    title: str = "trace",
+    unread: Callable[[], int] = int,
 ) -> int:
-    """Write a report to a file, as a whole or not at all, and return its size in bytes.
+    """Write a report to a file, as a whole or not at all, and return how many spans it has.
 
-    Raises OSError where that can't be done.
+    `unread` is asked in the end how many lines could not be read. Raises OSError where the file
+    can't be written.
     """
-    data = page_html(recording, title).encode("utf-8", "replace")
-    with replaced_file(target) as file:
-        file.write(data)
-    return len(data)
+    if isinstance(spans, Recording):
+        count = spans.problem_count
+        return write_html(spans.spans(), target, title=title, unread=lambda: count)
+    with ReportData() as data:
+        for span in spans:
+            data.add(span)
+        with replaced_file(target) as file:
+            for piece in page_pieces(data.pieces(unread()), title):
+                file.write(piece.encode("utf-8", "replace"))
+        return data.count
 
 
-def page_html(recording: Recording, title: str = "trace") -> str:
-    """The whole page; `title` is shown on it, and in the browser's tab."""
+def page_pieces(data: Iterator[str], title: str) -> Iterator[str]:
+    """The page, in pieces; `title` is shown on it, and in the browser's tab."""
     style, script = _part("page.css"), _script()
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    return Template(_part("page.html")).substitute(
-        policy=policy, title=escape(title), style=style, data=report_json(recording), script=script
-    )
+    parts = {"policy": policy, "title": escape(title), "style": style, "script": script}
+    head, tail = _part("page.html").split("$data")
+    yield Template(head).substitute(parts)
+    for number, piece in enumerate(data):
+        yield f'<script type="application/json" id="{f"more-{number - 1}" if number else "data"}">'
+        yield piece
+        yield "</script>\n"
+    yield Template(tail).substitute(parts)
 
 
 def _script() -> str:

@@ -4,8 +4,9 @@ const SHORTEST = 100;
 
 class Axis {
   constructor(total, changed) {
-    this.total = total;
     this._changed = changed;
+    this.first = 0;
+    this.total = total;
     this.from = 0;
     this.to = total;
   }
@@ -14,19 +15,30 @@ class Axis {
     return this.to - this.from;
   }
 
+  get last() {
+    return this.first + this.total;
+  }
+
   get isAll() {
-    return this.from <= 0 && this.to >= this.total;
+    return this.from <= this.first && this.to >= this.last;
+  }
+
+  /** Have a beginning and an end, and show all between them. */
+  limit(first, last) {
+    this.first = first;
+    this.total = Math.max(last - first, 1);
+    this.showAll();
   }
 
   show(from, to) {
     const length = between(to - from, Math.min(SHORTEST, this.total), this.total);
-    this.from = between((from + to - length) / 2, 0, this.total - length);
+    this.from = between((from + to - length) / 2, this.first, this.last - length);
     this.to = this.from + length;
     this._changed();
   }
 
   showAll() {
-    this.show(0, this.total);
+    this.show(this.first, this.last);
   }
 
   /** Show a span, with some room at its sides. */
@@ -43,17 +55,18 @@ class Axis {
   }
 
   pan(fraction) {
-    const from = between(this.from + this.length * fraction, 0, this.total - this.length);
+    const from = between(this.from + this.length * fraction, this.first, this.last - this.length);
     this.show(from, from + this.length);
   }
 
-  /** Round points, as many as fit. */
+  /** Round points, as many as fit; counted from where the axis begins. */
   ticks(width) {
     const wanted = this.length / Math.max(width / 95, 1);
     const power = 10 ** Math.floor(Math.log10(wanted));
     const step = Math.max([1, 2, 5, 10].find((times) => times * power >= wanted) * power, 1);
     const found = [];
-    for (let at = Math.ceil(this.from / step) * step; at < this.to && found.length < 60; at += step) found.push(at);
+    const first = Math.ceil((this.from - this.first) / step) * step + this.first;
+    for (let at = first; at < this.to && found.length < 60; at += step) found.push(at);
     return { step, at: found };
   }
 }

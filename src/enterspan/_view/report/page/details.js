@@ -3,8 +3,9 @@
 const SHOWN = 200; // of many events, or spans, the first ones
 
 class Details {
-  constructor(model, { go, close, searchFor }) {
+  constructor(model, { go, close, searchFor, words }) {
     this.model = model;
+    this._words = words;
     this._go = go;
     this._close = close;
     this._searchFor = searchFor;
@@ -77,8 +78,8 @@ class Details {
     const share = model.up[span] < 0 ? "" : part(model.end[span] - model.start[span], model.end[model.up[span]] - model.start[model.up[span]]);
     return facts([
       ["Duration", whole],
-      ["Own time", own],
-      ["Began after", duration(model.start[span])],
+      ["Self time", own],
+      ["Began after", duration(model.start[span] - model.start[model.rootOf(span)])],
       ["Of its parent", share],
       ["CPU", more.c === undefined ? "" : duration(more.c)],
       ["Spans below", model.last[span] - span - 1 || ""],
@@ -106,6 +107,7 @@ class Details {
       word ? badge(word, tone) : "",
       element("p", {}, said),
       stack ? element("pre", { tabIndex: 0, ariaLabel: "Stack" }, stack) : "",
+      stack ? copyButton(stack) : "",
       attributes.length ? this._table(attributes, false) : "",
     );
   }
@@ -120,7 +122,7 @@ class Details {
       const head = searched
         ? element("button", { className: "linkish", title: "Search for this", onclick: () => this._searchFor(key, text) }, key)
         : key;
-      return element("tr", {}, element("th", { scope: "row" }, head), element("td", { className: "value" }, text));
+      return element("tr", {}, element("th", { scope: "row" }, head), element("td", { className: "value" }, ...marked(text, this._words()), copyButton(text)));
     });
     return element("table", {}, element("tbody", {}, ...rows));
   }
@@ -139,8 +141,9 @@ class Details {
 
   _identity(span, more) {
     const { model } = this;
-    const ids = ["began", dateText(model.base, model.start[span]), "span", model.ids[span], "trace", model.traces[model.trace[span]]];
+    const ids = ["began", dateText(model.base, model.start[span]), "span", model.idOf(span), "trace", model.traceOf(span)];
     if (more.r) ids.push("invocation", more.r);
+    ids.push(...(more.o ?? []));
     return section("Identity", [element("div", { className: "mono" }, this._table(ids, false))]);
   }
 
@@ -160,10 +163,10 @@ class Details {
       facts([
         ["Spans", frame.spans.length.toLocaleString("en")],
         ["Total", duration(frame.total)],
-        ["Own time", duration(frame.self)],
+        ["Self time", duration(frame.self)],
         ["Failed", frame.failed || ""],
-        ["Median", duration(quantile(times, 0.5))],
-        ["95 in 100", duration(quantile(times, 0.95))],
+        ["p50", duration(quantile(times, 0.5))],
+        ["p95", duration(quantile(times, 0.95))],
         ["Longest", duration(times.at(-1))],
       ]),
       ...section("The slowest", [table(["Span", "Began after", "Duration"], slowest.map((span) => [
@@ -185,7 +188,7 @@ class Details {
     const rows = [...byName].sort(([, one], [, other]) => other.self - one.self);
     this._show(
       element("h2", {}, "All spans, by name"),
-      table(["Name", "Spans", "Total", "Own time"], rows.slice(0, SHOWN).map(([name, row]) => [
+      table(["Name", "Spans", "Total", "Self time"], rows.slice(0, SHOWN).map(([name, row]) => [
         model.names[name], row.count.toLocaleString("en"), duration(row.total), duration(row.self),
       ])),
       rows.length > SHOWN ? element("p", {}, `and ${counted(rows.length - SHOWN, "name")} more`) : null,
@@ -197,6 +200,18 @@ function lineageOf(frame) {
   const names = [];
   for (let above = frame.above; above?.above; above = above.above) names.unshift(above.name);
   return names.length ? `below ${names.slice(-6).join(" › ")}` : "roots";
+}
+
+/** A button that copies a text, and says so. */
+function copyButton(text) {
+  return element("button", {
+    className: "copy", title: "Copy", ariaLabel: "Copy",
+    onclick: async (event) => {
+      await copyText(text);
+      event.target.textContent = "copied";
+      setTimeout(() => (event.target.textContent = "copy"), 900);
+    },
+  }, "copy");
 }
 
 function badge(text, tone = "") {

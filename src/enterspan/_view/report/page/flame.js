@@ -97,9 +97,9 @@ class Flame {
     if (above) classes.push("above");
     if (frame.failed) classes.push("failed");
     if (this.search.isFound && !frame.spans.some((span) => this.search.isFound[span])) classes.push("dim");
-    const label = `${duration(frame.total)}, ${counted(frame.spans.length || this.model.count, "span")}`;
+    const label = `${duration(frame.value)}, ${counted(frame.spans.length || this.model.count, "span")}`;
     const made = element("div", {
-      className: classes.join(" "), role: "treeitem", title: `${frame.name}\n${label}`,
+      className: classes.join(" "), role: "treeitem", title: `${frame.name}\n${label}\n${duration(frame.self)} of its own`,
       ariaLabel: `${frame.name}, ${label}`, tabIndex: frame === this.selected ? 0 : -1,
     }, wide > 30 ? frame.name : "", wide > 120 ? element("small", {}, label) : "");
     made.setAttribute("aria-level", frame.depth + 1);

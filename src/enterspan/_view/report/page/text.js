@@ -37,8 +37,30 @@ function valueText(value) {
 }
 
 /** The pairs of a flat list of keys and values. */
-function* pairs(flat) {
-  for (let at = 0; at < (flat?.length ?? 0); at += 2) yield [flat[at], flat[at + 1]];
+function pairs(flat) {
+  const found = [];
+  for (let at = 0; at < (flat?.length ?? 0); at += 2) found.push([flat[at], flat[at + 1]]);
+  return found;
+}
+
+/** A moment as the time of day, here. */
+function clockText([milliseconds, rest], ns) {
+  const date = new Date(milliseconds + Math.floor((rest + ns) / 1e6));
+  if (Number.isNaN(date.getTime())) return "?";
+  const two = (number) => String(number).padStart(2, "0");
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+}
+
+/** Copy a text; pages that were opened from a file may have to do it the old way. */
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = document.body.appendChild(element("textarea", { value: text }));
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
 }
 
 /** A new element with properties and children; a text that is a child stays text. */

@@ -6,12 +6,16 @@ const DEEPEST = 16;
 const HIGHEST = 8_000_000; // browsers draw no element that is much higher
 const MARKS = 40;
 const OVERVIEW_LEVELS = 14;
+const MANY = 2000; // spans that are shown expanded at first
 
 class Waterfall {
   constructor(model, search, { chosen, opened }) {
     this.model = model;
     this.search = search;
     this.axis = new Axis(model.total, () => this.draw());
+    this.scope = -1;
+    this.critical = null;
+    this.isCritical = false;
     this.collapsed = new Uint8Array(model.count);
     this.filter = null;
     this.selected = -1;
@@ -29,10 +33,11 @@ class Waterfall {
 
   /** Work out which spans are in sight of an infinitely high window. */
   arrange() {
-    const { count, last } = this.model;
-    const shown = new Int32Array(count);
+    const { last } = this.model;
+    const [first, count] = this.bounds;
+    const shown = new Int32Array(count - first);
     let length = 0;
-    for (let span = 0; span < count; ) {
+    for (let span = first; span < count; ) {
       if (this.filter && !this.filter[span]) {
         span = last[span];
         continue;
@@ -44,6 +49,45 @@ class Waterfall {
     byId("spacer").style.height = `${Math.min(length * ROW, HIGHEST)}px`;
     byId("nothing").hidden = length > 0;
     this.draw();
+  }
+
+  /** The first span that is shown, and the one after the last. */
+  get bounds() {
+    return this.scope < 0 ? [0, this.model.count] : [this.scope, this.model.last[this.scope]];
+  }
+
+  /** Show one invocation, on its own axis, or with -1 all of them. */
+  enter(root) {
+    const { model } = this;
+    this.scope = root;
+    const [first, last] = this.bounds;
+    if (!this.filter) this._collapse(first, last);
+    this._markCritical();
+    this.arrange();
+    this._rows.scrollTop = 0;
+    if (root < 0) this.axis.limit(0, model.total);
+    else this.axis.limit(model.start[root], model.until[root]);
+    this.drawOverview();
+  }
+
+  /** What has many spans starts collapsed: roots and their children are seen. */
+  _collapse(first, last) {
+    if (last - first <= MANY) return;
+    const seen = this.scope < 0 ? 0 : 1;
+    for (let span = first; span < last; span++) {
+      this.collapsed[span] = this.model.depth[span] >= seen && this.model.hasChildren(span) ? 1 : 0;
+    }
+  }
+
+  toggleCritical() {
+    this.isCritical = !this.isCritical;
+    this._markCritical();
+    this.draw();
+  }
+
+  _markCritical() {
+    const roots = this.scope >= 0 ? [this.scope] : this.model.roots.slice(0, 1000);
+    this.critical = this.isCritical ? new Set(roots.flatMap((root) => [...this.model.criticalPath(root)])) : null;
   }
 
   show(filter) {
@@ -165,10 +209,11 @@ class Waterfall {
       dot: element("span", { ariaHidden: "true" }),
       label: element("span", { className: "label" }),
       hint: element("span"),
+      length: element("span", { className: "length" }),
       bar: element("div"),
       took: element("span"),
     };
-    parts.name = element("div", { className: "name" }, parts.toggle, parts.dot, parts.label, parts.hint);
+    parts.name = element("div", { className: "name" }, parts.toggle, parts.dot, parts.label, parts.hint, parts.length);
     parts.track = element("div", { className: "track" }, parts.bar, parts.took);
     const row = element("div", { role: "treeitem", id: `row-${this._pool.length}` }, parts.name, parts.track);
     row.parts = parts;
@@ -189,10 +234,12 @@ class Waterfall {
     else if (outcome === "unfinished") classes.push("unfinished");
     else if (outcome !== "ok") classes.push("odd");
     if (search.isFound) classes.push(search.isFound[span] ? "match" : "dim");
+    if (this.critical) classes.push(this.critical.has(span) ? "critical" : "beside");
     row.className = classes.join(" ");
     const parent = model.hasChildren(span), collapsed = this.collapsed[span];
-    if (row.span !== span || row.collapsed !== collapsed) {
+    if (row.span !== span || row.collapsed !== collapsed || row.words !== search.words) {
       row.span = span;
+      row.words = search.words;
       row.collapsed = collapsed;
       row.setAttribute("aria-level", model.depth[span] + 1);
       row.setAttribute("aria-posinset", place + 1);
@@ -201,11 +248,27 @@ class Waterfall {
       else row.removeAttribute("aria-expanded");
       name.style.paddingLeft = `${6 + Math.min(model.depth[span], DEEPEST) * INDENT}px`;
       toggle.textContent = parent ? (collapsed ? "▶" : "▼") : "";
-      dot.className = `dot c${model.colour(span)}`;
-      label.textContent = (model.failed[span] ? "✗ " : "") + model.nameOf(span);
+      label.replaceChildren(model.failed[span] ? "✗ " : "", ...marked(model.nameOf(span), search.words));
       this._hint(hint, span, outcome, collapsed);
+      row.parts.length.textContent = model.took[span] < 0 ? "" : duration(model.took[span]);
+      row.title = this._tooltip(span);
     }
+    dot.className = `dot c${model.colour(span)}`;
     this._fillTrack(row, span);
+  }
+
+  /** What is shown where the pointer rests: name, times and values. */
+  _tooltip(span) {
+    const { model } = this, more = model.more(span);
+    const root = model.rootOf(span);
+    const lines = [
+      model.nameOf(span),
+      `${model.took[span] < 0 ? "unfinished" : duration(model.took[span])}, ${duration(model.self[span])} of its own`,
+      `${clockText(model.base, model.start[span])}, after ${duration(model.start[span] - model.start[root])}`,
+    ];
+    if (model.serviceOf(span)) lines.push(model.serviceOf(span));
+    for (const [key, value] of pairs(more.a).slice(0, 20)) lines.push(`${key}=${valueText(value).slice(0, 200)}`);
+    return lines.join("\n");
   }
 
   /** What is said beside the name, as far as there is room. */
@@ -213,6 +276,8 @@ class Waterfall {
     const more = this.model.more(span);
     const failure = outcome === "exception" && more.n?.findLast(([kind]) => kind === "exception");
     const words = [];
+    const { model } = this, above = model.up[span];
+    if (model.serviceOf(span) && (above < 0 || model.service[above] !== model.service[span])) words.push(`[${model.serviceOf(span)}]`);
     if (collapsed) words.push(`+${this.model.last[span] - span - 1}`);
     if (this.model.depth[span] > DEEPEST) words.push(`level ${this.model.depth[span]}`);
     if (outcome !== "ok" && outcome !== "exception") words.push(outcome);
@@ -225,7 +290,7 @@ class Waterfall {
       words.push(`${key}=${valueText(value).slice(0, 80)}`);
     }
     hint.className = failure || more.e ? "hint bad" : "hint";
-    hint.textContent = words.join("  ").slice(0, 300);
+    hint.replaceChildren(...marked(words.join("  ").slice(0, 300), this.search.words));
   }
 
   _x(time) {
@@ -272,7 +337,7 @@ class Waterfall {
   _drawRuler() {
     const { step, at } = this.axis.ticks(this._width);
     const labels = at.map((time) => {
-      const label = element("span", {}, moment(time, step));
+      const label = element("span", {}, moment(time - this.axis.first, step));
       label.style.left = `${this._x(time)}px`;
       return label;
     });
@@ -287,9 +352,9 @@ class Waterfall {
   _drawLens() {
     const lens = byId("lens"), { axis } = this;
     lens.hidden = axis.isAll;
-    byId("range").textContent = axis.isAll ? "" : `${duration(axis.length)}, from ${duration(axis.from)} on`;
+    byId("range").textContent = axis.isAll ? "" : `${duration(axis.length)}, from ${duration(axis.from - axis.first)} on`;
     byId("zoom-out").disabled = byId("zoom-all").disabled = axis.isAll;
-    lens.style.left = `${(axis.from / axis.total) * 100}%`;
+    lens.style.left = `${((axis.from - axis.first) / axis.total) * 100}%`;
     lens.style.width = `${(axis.length / axis.total) * 100}%`;
   }
 
@@ -306,15 +371,23 @@ class Waterfall {
     const style = getComputedStyle(document.documentElement);
     const colours = Array.from({ length: COLOURS }, (_, n) => style.getPropertyValue(`--c${n}`));
     const bad = style.getPropertyValue("--bad");
-    const { model } = this;
-    const levels = Math.min(OVERVIEW_LEVELS, model.depth.reduce((most, depth) => Math.max(most, depth), 0) + 1);
+    const { model, axis } = this;
+    const [first, last] = this.bounds;
+    let deepest = 0;
+    for (let span = first; span < last; span++) deepest = Math.max(deepest, model.depth[span]);
+    const levels = Math.min(OVERVIEW_LEVELS, deepest + 1);
     const step = Math.min((height - 8) / levels, 9);
-    for (const failed of [false, true]) {
-      for (let span = 0; span < model.count; span++) {
+    const painted = new Map(); // by level and colour, up to which point: what is narrower than that is there already
+    for (const failed of [0, 1]) {
+      painted.clear();
+      for (let span = first; span < last; span++) {
         if (model.depth[span] >= levels || model.failed[span] !== failed) continue;
+        const spot = model.depth[span] * COLOURS + model.colour(span), end = model.end[span];
+        if (end <= (painted.get(spot) ?? -1)) continue;
+        painted.set(spot, Math.max(end, model.start[span] + axis.total / width));
         pen.fillStyle = failed ? bad : colours[model.colour(span)];
-        const x = (model.start[span] / model.total) * width;
-        const wide = Math.max(((model.end[span] - model.start[span]) / model.total) * width, 1);
+        const x = ((model.start[span] - axis.first) / axis.total) * width;
+        const wide = Math.max(((model.end[span] - model.start[span]) / axis.total) * width, 1);
         pen.fillRect(x, 4 + model.depth[span] * step, wide, Math.max(step - 1, 1));
       }
     }
@@ -333,7 +406,7 @@ class Waterfall {
     });
     byId("waterfall").addEventListener("wheel", (event) => this._wheel(event), { passive: false });
     rows.addEventListener("pointerdown", (event) => this._grab(event));
-    for (const [id, range] of [["ruler", this.axis], ["overview", { from: 0, length: this.axis.total }]]) {
+    for (const [id, range] of [["ruler", this.axis], ["overview", { axis: this.axis, get from() { return this.axis.first; }, get length() { return this.axis.total; } }]]) {
       byId(id).addEventListener("pointerdown", (event) => this._brush(event, range));
       byId(id).addEventListener("dblclick", () => this.axis.showAll());
     }
@@ -376,7 +449,7 @@ class Waterfall {
     const from = this.axis.from, length = this.axis.length, x = event.clientX;
     follow((moved) => {
       if (Math.abs(moved.clientX - x) > 3) this._dragged = true;
-      const start = between(from - ((moved.clientX - x) / this._width) * length, 0, this.axis.total - length);
+      const start = between(from - ((moved.clientX - x) / this._width) * length, this.axis.first, this.axis.last - length);
       if (this._dragged) this.axis.show(start, start + length);
     });
   }
