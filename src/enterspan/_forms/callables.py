@@ -187,15 +187,18 @@ for _kind in (TracedCallable, TracedObject, TracedFunction):
 class Wrapping:
     """What the wrappers of one instrumentation have in common."""
 
-    __slots__ = ("_enabled", "_options", "_settle", "tracer")
+    __slots__ = ("_enabled", "_known", "_options", "_settle", "tracer")
 
     def __init__(self, tracer: Tracer, options: Options, settle: Any = None) -> None:
         """Take the options; names to capture that a function does not have are left out."""
         self.tracer = tracer
-        self._options = options
+        self._options = options = replaced(options, name=None)
         self._settle = settle or _settle_own
-        # wrapt asks at each call whether there is a subscriber. All of it is C: there is no frame.
-        self._enabled: Any = tracer.recording.__len__
+        # wrapt asks at each call whether this list is empty, which it is without a subscriber.
+        self._enabled: Any = tracer.recording
+        recorder = recorder_for(tracer, options, "")
+        recorded = recorder.starts or options.capture_args or options.capture_return
+        self._known = None if recorded else (recorder.begin, recorder.end)
 
     def wrap(self, target: Any, name: str, path: str) -> TracedCallable | TracedObject:
         """Return a callable with a span around each call, in whose place it is to be put.
@@ -217,22 +220,24 @@ class Wrapping:
 
     def _call_of(self, function: Any, name: str, path: str) -> FunctionType:
         """What wrapt calls in place of a callable that has run when it returns."""
-        options = self._options
-        recorder = recorder_for(self.tracer, replaced(options, name=None), name)
-        record = _captured(options, function, recorder) if options.capture_args else None
+        start = record = returned = None
+        if self._known is not None:  # a span has a name and no more
+            begin, end = self._known
+        else:
+            options = self._options
+            recorder = recorder_for(self.tracer, options, name)
+            begin, end, start = recorder.begin, recorder.end, _start(recorder)
+            record = _captured(options, function, recorder) if options.capture_args else None
+            returned = recorder.result if options.capture_return else None
+        fewest, most = _arity(function, always=record is not None)
+        scope, bind = (globals(), _as_given) if function is None else (
+            function.__globals__, _Binding()
+        )
         return call_with(
             path,
-            globals() if function is None else function.__globals__,
-            self.tracer,
-            name,
-            recorder.begin,
-            _start(recorder),
-            _as_given if function is None else _Binding(),
-            *_arity(function, always=record is not None),
-            record,
-            recorder.result if options.capture_return else None,
-            recorder.end,
-            self._settle,
+            scope,
+            (self.tracer, name, begin, start, bind, fewest, most)
+            + (record, returned, end, self._settle),
         )
 
 
@@ -400,12 +405,12 @@ class _Binding:
 
     __slots__ = ("_binder",)
 
-    def __init__(self) -> None:
-        self._binder: Any = None
-
     def __call__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The arguments by name; None where the call is a TypeError."""
-        binder = self._binder = self._binder or _binder(function)
+        try:
+            binder: Any = self._binder
+        except AttributeError:
+            binder = self._binder = _binder(function)
         binder.__defaults__ = function.__defaults__
         binder.__kwdefaults__ = function.__kwdefaults__
         try:

@@ -102,9 +102,9 @@ def call(  # the hot path: what it needs are defaults, which cost less than a cl
 _CONSTANTS: Final[Any] = call.__defaults__
 
 
-def call_with(path: str, scope: dict[str, Any], *known: Any) -> FunctionType:
+def call_with(path: str, scope: dict[str, Any], known: tuple[Any, ...]) -> FunctionType:
     """`call` with what it knows of one callable, under a path and in a module's globals."""
-    return FunctionType(code_at(path), scope, "call", (*known, *_CONSTANTS))
+    return FunctionType(code_at(path), scope, "call", known + _CONSTANTS)
 
 
 @cache

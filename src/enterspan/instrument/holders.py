@@ -11,10 +11,16 @@ import functools
 import gc
 import sys
 from collections import Counter
+from itertools import compress
 from types import CellType, FrameType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from enterspan._forms.callables import TracedCallable, TracedFunction, is_ours, original_of
+from enterspan._forms.callables import (
+    TracedCallable,
+    TracedFunction,
+    is_ours,
+    original_of,
+)
 from enterspan.instrument.targets import (
     accessors_of,
     inner,
@@ -24,7 +30,7 @@ from enterspan.instrument.targets import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
 _KINDS: Final[dict[type, str]] = {
     functools.partial: "a functools.partial",
@@ -40,11 +46,8 @@ _HOLDERS: Final = (
     functools.cached_property,
     functools.partialmethod,
     functools.singledispatchmethod,
-    dict,
-    list,
-    type,
 )
-"""The types of what may hold a function."""
+"""The types of what may hold a function, but for dicts, lists and classes."""
 
 _SINGLE_DISPATCH: Final = cast("Any", functools.singledispatch(print)).__code__
 
@@ -60,14 +63,39 @@ class Move(NamedTuple):
     name: str
 
 
+_CLASS: Final = "class"
+_TABLE: Final = "table"
+_DESCRIPTOR: Final = "descriptor"
+
+
+class _Kinds(dict[type, str]):
+    """What things of a type may hold functions as; nothing for most."""
+
+    def __missing__(self, kind: type) -> str:
+        if kind is dict or kind is list:
+            found = _TABLE
+        elif issubclass(kind, type):
+            found = _CLASS
+        else:
+            found = _DESCRIPTOR if issubclass(kind, _HOLDERS) else ""
+        self[kind] = found
+        return found
+
+
+_FUNCTIONS: Final = frozenset({FunctionType, TracedFunction})
+
+_LARGE: Final = 256
+"""A table of more entries than this is one of data if it begins and ends with data."""
+_DATA: Final = frozenset({str, bytes, int, float, bool, tuple, type(None)})
+
+
 class Moves:
     """What is to be held in place of what; carried out all at once."""
 
-    __slots__ = ("_kept", "_moves", "_new")
+    __slots__ = ("_kept", "_moves")
 
     def __init__(self) -> None:
-        self._moves: list[Move] = []
-        self._new: dict[int, Any] = {}
+        self._moves: dict[int, Move] = {}  # by the ids of what is to be held no more
         self._kept: Counter[int] = Counter()
 
     def __bool__(self) -> bool:
@@ -75,70 +103,81 @@ class Moves:
 
     def add(self, move: Move) -> None:
         """Have `new` held wherever `old` is."""
-        self._moves.append(move)
-        self._new[id(move.old)] = move.new
+        self._moves[id(move.old)] = move
 
     def extend(self, moves: Moves) -> None:
         """Add others, which have been carried out in part."""
-        for move in moves._moves:
-            self.add(move)
-        self._kept += moves._kept
+        self._moves.update(moves._moves)
+        if moves._kept:
+            self._kept += moves._kept
 
-    def carry_out(  # noqa: C901 - all names of a program pass here
-        self, owners: Iterable[Any], *, everywhere: bool = False
+    def carry_out(
+        self, owners: Iterable[Any], *, everywhere: bool = False, known: Container[int] = ()
     ) -> None:
         """Change every name of some modules and classes, and what is in dicts and lists there.
 
-        Everywhere: in the classes that lie in them as well, each once.
+        Args:
+            owners: the modules and classes.
+            everywhere: also the classes that lie in them, each once.
+            known: the ids of modules that are older than what is to be changed: only their names
+                and tables can have been given it, no descriptor of their classes.
         """
-        new = self._new
-        waiting, seen = list(owners) if new else [], set()
-        passive: set[type] = set()
+        moves = self._moves
+        wanted = frozenset([type(move.old) for move in moves.values()])
+        kind_of = _Kinds().__getitem__
+        seen: set[int] = set()
+        waiting = [(owner, id(owner) not in known) for owner in owners] if moves else []
         while waiting:
-            owner = waiting.pop()
+            owner, is_new = waiting.pop()
             if id(owner) in seen:
                 continue
             seen.add(id(owner))
-            in_module = is_module(owner)
-            for key, value in names_of(owner).items():
-                kind = type(value)
-                if id(value) in new:
-                    put(owner, key, new[id(value)])
-                if kind in passive:
-                    continue
-                if kind is FunctionType or kind is TracedFunction:
-                    if in_module and value.__code__ is _SINGLE_DISPATCH:
-                        self._change_registry(original_of(value))
-                elif not issubclass(kind, _HOLDERS):
-                    passive.add(kind)
-                elif issubclass(kind, type):
+            names = names_of(owner)
+            kinds = [*map(type, names.values())]
+            for key, value in compress(names.items(), map(wanted.__contains__, kinds)):
+                if id(value) in moves:
+                    put(owner, key, moves[id(value)].new)
+            for key, value in compress(names.items(), map(kind_of, kinds)):
+                what = kind_of(type(value))
+                if what is _TABLE:
+                    self._change_inside(value)
+                elif what is _CLASS:
                     if everywhere:
-                        waiting.append(value)
-                else:
-                    changed = self._changed(value, kind)
-                    if changed is not value:
-                        put(owner, key, changed)
+                        waiting.append((value, is_new))
+                elif is_new:
+                    self.change(owner, key, value)
+            if is_new and is_module(owner):
+                for value in compress(names.values(), map(_FUNCTIONS.__contains__, kinds)):
+                    if value.__code__ is _SINGLE_DISPATCH:
+                        self._change_registry(original_of(value))
 
-    def carry_out_everywhere(self) -> None:
+    def carry_out_everywhere(self, known: Container[int] = ()) -> None:
         """Change every name in all loaded modules but our own, and in their classes."""
         modules = [
             module
             for name, module in list(sys.modules.items())
             if is_module(module) and name.partition(".")[0] != "enterspan"
         ]
-        self.carry_out(modules, everywhere=True)
+        # The new ones come last, and first out: a class that lies in both is looked into.
+        modules.sort(key=lambda module: id(module) not in known)
+        self.carry_out(modules, everywhere=True, known=known)
+
+    def change(self, owner: Any, key: str, value: Any) -> None:
+        """Change what lies in one place."""
+        changed = self._changed(value)
+        if changed is not value:
+            put(owner, key, changed)
 
     def cancel(self, new: Any) -> None:
         """Forget what was to have `new` in its place."""
-        self._moves = [move for move in self._moves if move.new is not new]
-        self._new = {id(move.old): move.new for move in self._moves}
+        self._moves = {key: move for key, move in self._moves.items() if move.new is not new}
 
     def held(self) -> Moves:
         """Those whose old things are held by more than what is known."""
-        moves = [Move(object(), None, ""), *self._moves]
-        least, *counts = [sys.getrefcount(move.old) for move in moves]
         held = Moves()
-        for move, count in zip(self._moves, counts, strict=True):
+        moves = [Move(object(), None, ""), *self._moves.values()]
+        least, *counts = [sys.getrefcount(move.old) for move in moves]
+        for move, count in zip(moves[1:], counts, strict=True):
             known = 0 if is_ours(move.old) else _KNOWN_REFERENCES + self._kept[id(move.old)]
             if count > least + known:
                 held.add(move)
@@ -147,9 +186,9 @@ class Moves:
 
     def holders(self) -> dict[str, list[str]]:
         """What kinds of holders hold the old things, by the things' names."""
-        names = {id(move.old): move.name for move in self._moves}
+        names = {key: move.name for key, move in self._moves.items()}
         mine = {id(original) for _, original in _originals.values()}
-        for move in self._moves:
+        for move in self._moves.values():
             if is_ours(move.new):
                 mine.update(map(id, move.new.holders()))
         kinds: dict[str, list[str]] = {}
@@ -166,14 +205,19 @@ class Moves:
 
     # --- one value ---
 
-    def _changed(self, value: Any, kind: type) -> Any:
+    def _new(self, value: Any) -> Any:
+        move = self._moves.get(id(value))
+        return value if move is None else move.new
+
+    def _changed(self, value: Any) -> Any:
         """What is to lie in place of a value, which may have been changed inside."""
-        if kind is dict or kind is list:
-            self._change_inside(value)
-        elif issubclass(kind, (functools.cached_property, functools.partialmethod)):
-            new = self._new.get(id(inner(value, "func")))
-            if new is not None:
-                object.__setattr__(value, "func", new)
+        if id(value) in self._moves:
+            return self._new(value)
+        kind = type(value)
+        if issubclass(kind, (functools.cached_property, functools.partialmethod)):
+            function = inner(value, "func")
+            if id(function) in self._moves:
+                object.__setattr__(value, "func", self._new(function))
         elif issubclass(kind, functools.singledispatchmethod):
             self._change_registry(inner(value, "dispatcher"))
         elif issubclass(kind, _CALLED) or issubclass(kind, property):
@@ -181,23 +225,26 @@ class Moves:
         return value
 
     def _change_inside(self, found: Any) -> None:
-        if self._new.keys().isdisjoint(map(id, found.values() if type(found) is dict else found)):
+        items = [*found.values()] if type(found) is dict else found
+        if len(items) > _LARGE and _DATA.issuperset(map(type, (*items[:8], *items[-8:]))):
+            return
+        if self._moves.keys().isdisjoint(map(id, items)):
             return
         for place, item in list(found.items() if type(found) is dict else enumerate(found)):
-            if id(item) in self._new:
-                found[place] = self._new[id(item)]
+            if id(item) in self._moves:
+                found[place] = self._new(item)
 
     def _change_registry(self, dispatcher: Any) -> None:
         for kind, function in list(getattr(dispatcher, "registry", {}).items()):
-            if id(function) in self._new:
-                dispatcher.register(kind, self._new[id(function)])
+            if id(function) in self._moves:
+                dispatcher.register(kind, self._new(function))
 
     def _rebuilt(self, value: Any) -> Any:
         """A descriptor with the new functions: the original one, if it has had these before."""
         parts = _parts(value)
-        if not any(id(part) in self._new for part in parts):
+        if self._moves.keys().isdisjoint(map(id, parts)):
             return value
-        wanted = [self._new.get(id(part), part) for part in parts]
+        wanted = [self._new(part) for part in parts]
         original = _originals.pop(id(value), (value, value))[1]
         if all(has is want for has, want in zip(_parts(original), wanted, strict=True)):
             return original

@@ -21,6 +21,7 @@ from enterspan.instrument.patches import (
 from enterspan.instrument.patterns import ALL_NAMES, GRAMMAR, Asked, Names, Pattern
 from enterspan.instrument.targets import (
     Location,
+    functions_at,
     home_of_callable,
     is_class,
     is_compiled,
@@ -100,7 +101,7 @@ class Given:
         thing = self.thing
         if is_module(thing):
             name = module_name(thing)
-            return _picked(name, thing, ALL_NAMES, list(locations_in(name, thing)))
+            return _picked(name, thing, ALL_NAMES, locations_in(name, thing))
         if is_class(thing):
             return _methods(thing, Asked.BY_MODULE)
         return [(home_of_callable(thing), Asked.BY_NAME)]
@@ -165,6 +166,8 @@ class Instrumentation:
         self._met: set[int] = set()  # the targets that picked something, by their places
         self._held = Moves()  # what is held elsewhere: looked for when an import has ended
         self._unseen = Moves()  # what can't be changed holds it
+        self._changes: dict[Package, int] = {}  # those that have been dealt with
+        self._known_modules: set[int] = set()  # in which that has been looked for
         self._seconds = 0.0
         self._removed = False
 
@@ -279,7 +282,8 @@ class Instrumentation:
             if self._removed or not held:
                 return
             begun = perf_counter()
-            held.carry_out_everywhere()
+            held.carry_out_everywhere(self._known_modules)
+            self._known_modules.update(map(id, list(sys.modules.values())))
             self._unseen.extend(held.held())
             self._seconds += perf_counter() - begun
 
@@ -299,49 +303,40 @@ class Instrumentation:
             if self._removed:
                 return
             begun = perf_counter()
-            every = list(locations_in(name, module))
+            every = locations_in(name, module)
             self._learn(name, module, every)
-            picked: list[tuple[int, list[tuple[Location, Asked]]]] = [
-                (at, _picked(name, module, names, every)) for at, names in wanted
-            ]
             if only:
-                picked = [
-                    (at, [pick for pick in some if pick[0].name.partition(".")[0] == only])
-                    for at, some in picked
-                ]
-            self._take_all(picked)
+                every = [at for at in every if at.name.partition(".")[0] == only]
+            moves = self._take_all(
+                [(at, _picked(name, module, names, every)) for at, names in wanted]
+            )
+            del every  # it holds the functions too
+            held = moves.held()
+            if held:
+                held.carry_out([module], everywhere=True)
+                self._held.extend(held)
             self._seconds += perf_counter() - begun
-
-    def _take_all(self, picked: list[tuple[int, list[tuple[Location, Asked]]]]) -> None:
-        """Wrap what lies at some locations, and put that in place in their modules."""
-        moves = Moves()
-        owners: dict[int, Any] = {}
-        for at, locations in picked:
-            for location, asked in locations:
-                if self._take(at, location, moves, asked):
-                    for owner in (sys.modules.get(location.module), location.owner):
-                        owners[id(owner)] = owner
-        moves.carry_out([owner for owner in owners.values() if is_module(owner) or is_class(owner)])
-        self._held.extend(moves)
 
     def _take_given(self, at: int, locations: list[tuple[Location, Asked]]) -> None:
         for name in {location.module for location, _ in locations}:
             module: Any = sys.modules.get(name)
             if is_module(module):
-                self._learn(name, module, list(locations_in(name, module)))
-        self._take_all([(at, locations)])
+                self._learn(name, module, locations_in(name, module))
+        self._held.extend(self._take_all([(at, locations)]))
 
     def _learn(self, name: str, module: ModuleType, locations: list[Location]) -> None:
         """Look at a module from which something may be picked."""
         package = package_of(name)
-        if package.learn(module, locations):
+        package.learn(module, functions_at(locations))
+        if package.changes != self._changes.get(package, 0):
+            self._changes[package] = package.changes
             self._reconsider(package)
 
     def _reconsider(self, package: Package) -> None:
         """Put back what turns out to be unsupported, by a function that was loaded later."""
         late: list[Patch] = []
         for patch in self._patches.values():
-            if patch.module.partition(".")[0] != package.name:
+            if package_of(patch.module) is not package:
                 continue
             patch.move(package.path)
             function = original_of(patch.current)
@@ -355,6 +350,33 @@ class Instrumentation:
         for patch in late:
             del self._patches[id(patch)]
 
+    def _take_all(self, picked: list[tuple[int, list[tuple[Location, Asked]]]]) -> Moves:
+        """Wrap what lies at some locations, and put that in its place there."""
+        moves = Moves()
+        for at, locations in picked:
+            for location, asked in locations:
+                reason = refused_module(location.module)
+                if reason is None and self._exclude:
+                    reason = self._excluded(location)
+                if reason is None:
+                    try:
+                        reason = self._wrap(location, moves, asked)
+                    except ValueError as error:
+                        reason = str(error)
+                    except Exception as error:
+                        reason = f"it raises {type(error).__name__} when it is looked at"
+                if reason == "":
+                    continue
+                self._met.add(at)
+                name = location.full_name
+                if reason is None:
+                    moves.change(location.owner, location.key, location.value)
+                    self._wrapped[name] = None
+                    self._skipped.pop(name, None)
+                elif name not in self._wrapped:
+                    self._skipped[name] = reason
+        return moves
+
     def _names_in(self, module: str) -> Iterator[tuple[int, Names]]:
         if not module.endswith(".__main__"):  # that is executed under another name
             yield from self._targets_in(module)
@@ -364,33 +386,13 @@ class Instrumentation:
             for names in target.names_in(module):
                 yield at, names
 
-    def _take(self, at: int, location: Location, moves: Moves, asked: Asked) -> bool:
-        """Wrap what lies at a location, or note why not; whether it was done."""
-        reason = refused_module(location.module)
-        if reason is None and self._exclude:
-            reason = self._excluded(location)
-        if reason is None:
-            try:
-                reason = self._wrap(location, moves, asked)
-            except ValueError as error:
-                reason = str(error)
-            except Exception as error:
-                reason = f"it raises {type(error).__name__} when it is looked at"
-        if reason == "":
-            return False
-        self._met.add(at)
-        if reason is None:
-            self._wrapped[location.full_name] = None
-            self._skipped.pop(location.full_name, None)
-        elif location.full_name not in self._wrapped:
-            self._skipped[location.full_name] = reason
-        return reason is None
-
     def _wrap(self, location: Location, moves: Moves, asked: Asked) -> str | None:
         """Wrap what lies at a location: None if that was done, else why not ("": no function)."""
-        value: Any = replaced_inside(location.value)
-        if issubclass(type(value), MethodType) and asked is not Asked.BY_NAME:
-            return ""
+        value: Any = location.value
+        if not is_function(value):
+            value = replaced_inside(value)
+            if issubclass(type(value), MethodType) and asked is not Asked.BY_NAME:
+                return ""
         reason = unchangeable(location.owner)
         if reason is not None:
             return reason
@@ -399,9 +401,7 @@ class Instrumentation:
             return "it is traced already"
         if pieces is None:
             return self._wrap_object(location, value, moves, asked)
-        reasons = [
-            self._wrap_function(location, piece.function, piece.suffix, moves) for piece in pieces
-        ]
+        reasons = [self._wrap_function(location, f, suffix, moves) for f, suffix in pieces]
         return None if None in reasons else reasons[0]
 
     def _wrap_function(

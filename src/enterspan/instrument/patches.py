@@ -42,34 +42,32 @@ class Patch:
 
     def add(self, claim: Claim, moves: Moves, path: str) -> None:
         """Add a claim, unless its owner has one already."""
-        if all(known.owner is not claim.owner for known in self._claims):
-            before = self._claims
-            self._claims = (*before, claim)
-            try:
-                self._update(before, moves, path)
-            except BaseException:
-                self._claims = before
-                raise
+        for known in self._claims:
+            if known.owner is claim.owner:
+                return
+        self._change((*self._claims, claim), moves, path)
 
     def drop(self, owner: object, moves: Moves, path: str) -> None:
         """Give up the claim of an owner."""
-        before = self._claims
-        self._claims = tuple([claim for claim in before if claim.owner is not owner])
-        self._update(before, moves, path)
+        self._change(tuple([c for c in self._claims if c.owner is not owner]), moves, path)
 
-    def _update(self, claims: tuple[Claim, ...], moves: Moves, path: str) -> None:
+    def _change(self, claims: tuple[Claim, ...], moves: Moves, path: str) -> None:
         """Make what the claims ask for, to be put there, if other ones count than before."""
-        counting = _counting(self._claims)
-        if claims and counting == _counting(claims):
-            return
+        counting = _counting(claims)
         before = self.current
         made = self._original
-        for claim in counting.values():
-            made = claim.wrapping.wrap(made, claim.name, path)
+        if self._claims and counting == _counting(self._claims):
+            made = before
+        else:
+            for claim in counting:
+                made = claim.wrapping.wrap(made, claim.name, path)
+        self._claims = claims
+        if made is before:
+            return
         self.current = made
         moves.add(Move(before, made, self.name))
         _patches.pop(id(before), None)
-        if self._claims:
+        if claims:
             _patches[id(self._original)] = _patches[id(made)] = self
         else:
             _patches.pop(id(self._original), None)
@@ -119,12 +117,14 @@ def patch_of(value: Any, location: Location) -> Patch:
     return _patches.get(id(value)) or Patch(value, location)
 
 
-def _counting(claims: tuple[Claim, ...]) -> dict[Tracer, Claim]:
+def _counting(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
     """The first claim of each Tracing, which counts."""
+    if len(claims) < 2:
+        return claims
     counting: dict[Tracer, Claim] = {}
     for claim in claims:
         counting.setdefault(claim.wrapping.tracer, claim)
-    return counting
+    return tuple(counting.values())
 
 
 def traces_itself(value: Any, tracer: Tracer) -> bool:

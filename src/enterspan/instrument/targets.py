@@ -12,19 +12,17 @@ import functools
 import sys
 from types import (
     BuiltinFunctionType,
+    FunctionType,
     GetSetDescriptorType,
     MemberDescriptorType,
     MethodType,
     ModuleType,
 )
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from wrapt import FunctionWrapper
 
 from enterspan._forms.callables import is_function, original_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _module_dict: Final[Any] = vars(ModuleType)["__dict__"].__get__
 _class_dict: Final[Any] = type.__dict__["__dict__"].__get__
@@ -94,38 +92,45 @@ def mro_of(cls: Any) -> tuple[Any, ...]:
 
 def names_of(owner: Any) -> dict[str, Any]:
     """A copy of a module's or a class's dictionary; nothing is looked up."""
-    found = live_names_of(owner)
-    while True:
-        try:
-            return dict(found)
-        except RuntimeError:  # another thread has just added a name
-            continue
+    found: dict[str, Any] = live_names_of(owner).copy()
+    return found
 
 
-def locations_in(name: str, module: ModuleType) -> Iterator[Location]:
+def locations_in(name: str, module: ModuleType) -> list[Location]:
     """Everything that a module itself defines, and what its classes do."""
-    yield from _locations(name, "", module, (name, module_name(module)), set())
+    found: list[Location] = []
+    _add_locations(found, name, "", module, (name, module_name(module)), set())
+    return found
 
 
-def locations_of_class(cls: type) -> Iterator[Location]:
+def locations_of_class(cls: type) -> list[Location]:
     """Everything that a class itself defines."""
     module, name = home_of(cls)
-    yield from _locations(module, name + ".", cls, (module,), set())
+    found: list[Location] = []
+    _add_locations(found, module, name + ".", cls, (module,), set())
+    return found
 
 
-def _locations(
-    module: str, prefix: str, owner: Any, own: tuple[str, ...], seen: set[int]
-) -> Iterator[Location]:
+def _add_locations(
+    found: list[Location],
+    module: str,
+    prefix: str,
+    owner: Any,
+    own: tuple[str, ...],
+    seen: set[int],
+) -> None:
     seen.add(id(owner))
     for key, value in names_of(owner).items():
-        if type(value) in _DATA or type(key) is not str:
+        kind = type(value)
+        if kind in _DATA or type(key) is not str:
             continue
-        name = prefix + key
-        if is_class(value):
+        if kind is FunctionType and value.__module__ in own:
+            found.append(Location(module, prefix + key, owner, value))
+        elif issubclass(kind, type):
             if id(value) not in seen and _class_dict(value).get("__module__") in own:
-                yield from _locations(module, name + ".", value, own, seen)
+                _add_locations(found, module, f"{prefix}{key}.", value, own, seen)
         elif _is_own(value, own, in_class=bool(prefix)):
-            yield Location(module, name, owner, value)
+            found.append(Location(module, prefix + key, owner, value))
 
 
 def module_name(module: Any) -> str:
@@ -233,6 +238,18 @@ def pieces_of(value: Any) -> list[Piece] | None:
         every = [inner(value, "func"), *dispatch.registry.values()]
         return [Piece(f, "") for f in dict.fromkeys(every) if is_function(f)] or None
     return None
+
+
+def functions_at(locations: list[Location]) -> list[FunctionType]:
+    """The plain functions themselves that are called through what lies at some locations."""
+    found: list[Any] = []
+    for location in locations:
+        value = location.value
+        if type(value) is FunctionType:
+            found.append(value)
+        else:
+            found += [original_of(piece.function) for piece in pieces_of(value) or ()]
+    return [function for function in found if type(function) is FunctionType]
 
 
 def accessors_of(value: Any) -> tuple[Any, Any, Any]:

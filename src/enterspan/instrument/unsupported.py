@@ -2,8 +2,8 @@
 
 Above all functions that look at their callers' frames: with a wrapper in between, they would find
 its frame. Which do is read from the names in their code. They look at the frame next to theirs, or
-further by a depth; where it is further, the functions that call them are left alone as well. That
-is worked out once for each package, module by module as they are loaded.
+further by a depth; where it is further, the functions that call them are left alone as well. Each
+function is looked at once, when its module has been loaded, and what is found is kept by package.
 """
 
 from __future__ import annotations
@@ -14,22 +14,19 @@ import os
 import sys
 import traceback
 from functools import cache
+from itertools import pairwise
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._forms.callables import original_of
 from enterspan._forms.frame_bootstrap import path_from
-from enterspan.instrument.targets import (
-    home_of,
-    is_class,
-    names_of,
-    pieces_of,
-)
+from enterspan.instrument.targets import home_of, is_class, module_name, names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable
+    from typing import TypeAlias
 
-    from enterspan.instrument.targets import Location
+    Seen: TypeAlias = tuple[str, CodeType, tuple[str, ...]]
+    """A function's name, its code, and the names in that."""
 
 _OURS: Final = frozenset({"enterspan", "wrapt", "typing_extensions"})
 
@@ -82,11 +79,12 @@ _LOOKERS: Final[tuple[Any, ...]] = (
     traceback.extract_stack,
     traceback.walk_stack,
 )
+_LOOKER_IDS: Final = frozenset([id(looker) for looker in _LOOKERS if looker is not None])
 _LOOKER_NAMES: Final = frozenset(
-    {f.__name__ for f in _LOOKERS if f is not None and f is not inspect.stack}
-    | {"f_back", "findCaller"}
-)
+    [f.__name__ for f in _LOOKERS if f is not None and f is not inspect.stack]
+) | {"f_back", "findCaller"}
 _COUNTS: Final = "getrefcount"
+_STACK_LEVEL: Final = frozenset({"stacklevel"})
 
 _DEPTHS: Final = ("depth", "level", "offset", "frame", "skip", "back", "stack")
 """A parameter with one of these in its name says how far a function looks at frames."""
@@ -100,107 +98,106 @@ _LOOKS: Final = "it looks at the frame that called it"
 class Package:
     """What is known of the frames that the functions of one package look at."""
 
-    __slots__ = (
-        "_called",
-        "_folder",
-        "_handing",
-        "_known",
-        "_looking",
-        "deep",
-        "is_counted",
-        "name",
-    )
-
     def __init__(self, name: str) -> None:
-        self.name = name
-        self._folder = _folder_of(name)
-        self._looking: set[str] = set()
-        self.deep: set[str] = set()
-        """The names of functions that look further than at the frame next to theirs."""
-        self._called: set[str] = set()
-        self._handing: list[tuple[str, tuple[str, ...]]] = []
-        """Functions that take a depth, with the names in their code."""
-        self._known: dict[int, CodeType] = {}  # by their ids, which are quicker than hashes
         self.is_counted = False
         """Whether it counts frames up to the first that is not its own, for a `stacklevel`."""
+        self.changes = 0
+        """How often something was found of functions that had been looked at before."""
+        self._folder = _folder_of(name)
+        self._codes: dict[int, CodeType] = {}  # by their ids, which are quicker than hashes
+        self._reasons: dict[int, str] = {}
+        self._looking: set[str] = set()
+        self._deep: set[str] = set()  # the names of functions that look beyond the next frame
+        self._unlisted: list[Seen] = []  # not in `_callers` yet: most packages have nothing deep
+        self._callers: dict[str, list[Seen]] = {}  # the functions in which there is a name
+        self._leveled: list[Seen] = []  # those in which there is a stacklevel
+        self._levels: set[str] = set()  # the names of those, and in those
 
     @property
     def path(self) -> str:
         """The path of the frames of its wrappers."""
         return path_from(self._folder, counted=self.is_counted)
 
-    def learn(self, module: ModuleType, locations: Iterable[Location]) -> bool:
-        """Look at a module that has been loaded; whether that changes what was said of others."""
-        before = self.is_counted
-        aliases = _aliases_in(module)
-        functions = list(_functions_at(locations))
-        found = [_names_in(function.__code__) for function in functions]
-        fresh: set[str] = set()
-        for function, names in zip(functions, found, strict=True):
-            if self._looks(names, aliases):
-                self._known[id(function.__code__)] = function.__code__
-                self._looking.add(function.__name__)
-                if _looks_far(function, aliases):
-                    fresh.add(function.__name__)
-        fresh |= {k for k, v in names_of(module).items() if _is_deep_elsewhere(v, self.name)}
-        handing = [
-            (function.__name__, names)
-            for function, names in zip(functions, found, strict=True)
-            if _takes(function, _HANDED_ON)
-        ]
-        self._handing += handing
-        self._spread(fresh, self._handing if fresh else handing)
-        self.is_counted = before or any(
-            "stacklevel" in names and not self._looking.isdisjoint((*names, function.__name__))
-            for function, names in zip(functions, found, strict=True)
-        )
-        changed = self.is_counted != before or not self._called.isdisjoint(fresh - self.deep)
-        self.deep |= fresh
-        for names in found:
-            self._called.update(names)
-        return changed
-
-    def _looks(self, names: tuple[str, ...], aliases: frozenset[str]) -> bool:
-        return not aliases.isdisjoint(names) or ("stack" in names and "inspect" in names)
-
-    def _spread(self, fresh: set[str], handing: list[tuple[str, tuple[str, ...]]]) -> None:
-        """Add the functions that hand a depth on to one that is known."""
-        while True:
-            known = fresh | self.deep
-            more = {name for name, names in handing if not known.isdisjoint(names)} - known
-            if not more:
-                return
-            fresh |= more
-            handing = self._handing
-
     def reason(self, function: FunctionType) -> str | None:
         """Why a function is not wrapped; None where it may be."""
-        code = function.__code__
-        if id(code) in self._known:
-            return _LOOKS
-        if _COUNTS in code.co_names:
-            return "it counts the references to its arguments"
-        if not (self.deep or self.is_counted):
-            return None
-        names = _names_in(code)
-        if not self.deep.isdisjoint(names):
-            called = min(self.deep.intersection(names))
-            return f"it calls {called}, which looks at its callers' frames by a depth"
-        if self.is_counted and "stacklevel" in names and self._looking.isdisjoint(names):
-            return "it gives a fixed stacklevel, in a package that counts its own frames"
-        return None
+        return self._reasons.get(id(function.__code__))
 
+    def learn(self, module: ModuleType, functions: Iterable[FunctionType]) -> None:
+        """Look at the functions of a module that has been loaded."""
+        known, reasons = self._codes, self._reasons
+        codes = [(f.__name__, f.__code__) for f in functions if id(f.__code__) not in known]
+        fresh = [(name, code, _names_in(code)) for name, code in codes]
+        lookers, inspects, deep = _names_to_look_with(module)
+        looking = []
+        for seen in fresh:
+            name, code, names = seen
+            if not lookers.isdisjoint(names) or (
+                "stack" in names and not inspects.isdisjoint(names)
+            ):
+                reasons[id(code)] = _LOOKS
+                looking.append(name)
+                if _looks_far(code, lookers):
+                    deep.add(name)
+            elif _COUNTS in names:
+                reasons[id(code)] = "it counts the references to its arguments"
+        self._looking.update(looking)
+        self._learn_depths(fresh, deep)
+        self._learn_levels(fresh, looking)
+        known.update([(id(code), code) for _, code in codes])
 
-@cache
-def package_named(name: str) -> Package:
-    """What is known of a package."""
-    return Package(name)
+    def _learn_depths(self, fresh: list[Seen], deep: set[str]) -> None:
+        """Leave alone what calls a function that looks far; what hands a depth on does so too."""
+        self._unlisted += fresh
+        if not (deep or self._deep):
+            return
+        for seen in self._unlisted:
+            for name in seen[2]:
+                self._callers.setdefault(name, []).append(seen)
+        self._unlisted.clear()
+        waiting = [(seen, name) for seen in fresh for name in self._deep.intersection(seen[2])]
+        while waiting or deep:
+            for (name, code, _), called in waiting:
+                self._refuse(
+                    code, f"it calls {called}, which looks at its callers' frames by a depth"
+                )
+                if name not in self._deep and _takes(code, _HANDED_ON):
+                    deep.add(name)
+            deep -= self._deep
+            self._deep |= deep
+            waiting = [(seen, name) for name in deep for seen in self._callers.get(name, ())]
+            deep = set()
+
+    def _learn_levels(self, fresh: list[Seen], looking: list[str]) -> None:
+        """See whether frames are counted for a `stacklevel`: then a fixed one would be wrong."""
+        leveled = [seen for seen in fresh if not _STACK_LEVEL.isdisjoint(seen[2])]
+        self._leveled += leveled
+        for name, _, names in leveled:
+            self._levels.update(names, (name,))
+        if not (leveled or looking) or self._levels.isdisjoint(self._looking):
+            return
+        if not self.is_counted:
+            self.is_counted = True
+            self.changes += 1
+            leveled = self._leveled
+        for _, code, names in leveled:
+            if self._looking.isdisjoint(names):
+                self._refuse(
+                    code, "it gives a fixed stacklevel, in a package that counts its own frames"
+                )
+
+    def _refuse(self, code: CodeType, reason: str) -> None:
+        if id(code) not in self._reasons:
+            self._reasons[id(code)] = reason
+            self.changes += id(code) in self._codes
 
 
 @cache
 def package_of(module: str) -> Package:
     """What is known of the package that a module belongs to."""
-    return package_named(module.partition(".")[0])
+    return _package_named(module.partition(".")[0])
+
+
+_package_named: Final = cache(Package)
 
 
 def unsupported(function: FunctionType, package: Package) -> str | None:
@@ -221,60 +218,58 @@ def _folder_of(package: str) -> str | None:
     return os.path.dirname(os.path.abspath(file)) if type(file) is str else None  # noqa: PTH100, PTH120
 
 
-def _functions_at(locations: Iterable[Location]) -> Iterator[FunctionType]:
-    for location in locations:
-        for piece in pieces_of(location.value) or ():
-            original = original_of(piece.function)
-            if type(original) is FunctionType:
-                yield original
+def _names_to_look_with(module: ModuleType) -> tuple[set[str], set[str], set[str]]:
+    """The names by which a module's code looks at frames, those of `inspect`, and of what is deep.
 
-
-def _aliases_in(module: ModuleType) -> frozenset[str]:
-    """The names under which the code of a module may look at frames."""
-    lookers = {id(looker) for looker in _LOOKERS}
-    return _LOOKER_NAMES.union(
-        [key for key, value in names_of(module).items() if id(value) in lookers]
-    )
+    A function that the module has imported looks far from there as well.
+    """
+    own = module_name(module)
+    lookers, inspects = set(_LOOKER_NAMES), {"inspect"}
+    deep: set[str] = set()
+    for key, value in names_of(module).items():
+        if id(value) in _LOOKER_IDS:
+            lookers.add(key)
+        elif value is inspect:
+            inspects.add(key)
+        elif type(value) is FunctionType and value.__module__ != own:
+            code = value.__code__
+            if not _LOOKER_NAMES.isdisjoint(code.co_names) and _looks_far(code, _LOOKER_NAMES):
+                deep.add(key)
+    return lookers, inspects, deep
 
 
 def _names_in(code: CodeType) -> tuple[str, ...]:
-    """The names in a function's code, its comprehensions and lambdas, and its calls' keywords."""
+    """The names in a function's code and in what it defines; `stacklevel` wherever it stands."""
     names = code.co_names
     for const in code.co_consts:
         if type(const) is CodeType:
-            if const.co_name.startswith("<"):
-                names += _names_in(const)
-        elif type(const) is tuple and "stacklevel" in const:
+            names += _names_in(const)
+        elif type(const) is tuple and not _STACK_LEVEL.isdisjoint(const):
             names += ("stacklevel",)
-    return (*names, "stacklevel") if "stacklevel" in code.co_varnames else names
+    return names if _STACK_LEVEL.isdisjoint(code.co_varnames) else (*names, "stacklevel")
 
 
-def _takes(function: FunctionType, words: tuple[str, ...]) -> bool:
-    code = function.__code__
+def _takes(code: CodeType, words: tuple[str, ...]) -> bool:
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return any(word in name for name in names for word in words)
 
 
-def _looks_far(function: FunctionType, aliases: frozenset[str]) -> bool:
+def _looks_far(code: CodeType, lookers: Container[str]) -> bool:
     """Whether a function that looks at frames looks further than at the one next to its own."""
-    if _takes(function, _DEPTHS):
+    if _takes(code, _DEPTHS):
         return True
-    backs, asked = 0, False
-    for step in dis.get_instructions(function.__code__):
-        if step.argval == "f_back":
-            backs += 1
-        elif step.argval in aliases or step.argval == "stack":
-            asked = True
-        elif asked and type(step.argval) is int and step.opname.startswith("LOAD_"):
-            if step.argval > 1:
-                return True
-            asked = False
-    return backs > 1
-
-
-def _is_deep_elsewhere(value: Any, package: str) -> bool:
-    """Whether a name stands for a function of another package that looks far."""
-    if type(value) is not FunctionType or str(value.__module__).partition(".")[0] == package:
-        return False
-    looks = not _LOOKER_NAMES.isdisjoint(value.__code__.co_names)
-    return looks and _looks_far(value, _LOOKER_NAMES)
+    reach, asked = 0, ""
+    for step, after in pairwise(dis.get_instructions(code)):
+        value = step.argval
+        if type(value) is str:
+            if value == "f_back":
+                reach += 1
+            elif value in lookers or value == "stack":
+                reach, asked = 0, value
+        elif asked and type(value) is int and step.opname.startswith("LOAD_"):
+            reach += abs(value) - (asked == "extract_stack")  # that counts from the function's own
+            if asked != "stack" or value or "SUBSCR" in after.opname or after.argrepr == "[]":
+                asked = ""  # else it was an argument: how much source is to be read
+        if reach > 1:
+            return True
+    return any(type(c) is CodeType and _looks_far(c, lookers) for c in code.co_consts)
