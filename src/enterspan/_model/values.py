@@ -263,12 +263,8 @@ def _clean_sequence(values: Sequence[Any], limits: Limits) -> tuple[tuple[Any, .
         return (), 0
     if len(kinds) != 1 or not kinds <= {str, bool, int, float}:
         return None
-    most = limits.value_bytes // _NUMBER_BYTES
     if kinds <= _NUMBERS:
-        numbers = tuple(values[:most])
-        if kinds == {int} and numbers and not (INT_MIN <= min(numbers) <= max(numbers) <= INT_MAX):
-            return None  # an integer that OTLP can't hold makes the whole a text
-        return numbers, _NUMBER_BYTES * len(numbers)
+        return _clean_numbers(values, kinds == {int}, limits)
     cleaned: list[Any] = []
     left = limits.value_bytes
     for item in values:
@@ -280,6 +276,15 @@ def _clean_sequence(values: Sequence[Any], limits: Limits) -> tuple[tuple[Any, .
         cleaned.append(value)
         left -= max(size, 1)
     return tuple(cleaned), limits.value_bytes - left
+
+
+def _clean_numbers(
+    values: Sequence[Any], are_ints: bool, limits: Limits
+) -> tuple[tuple[Any, ...], int] | None:
+    numbers = tuple(values[: limits.value_bytes // _NUMBER_BYTES])
+    if are_ints and numbers and not INT_MIN <= min(numbers) <= max(numbers) <= INT_MAX:
+        return None  # an integer that OTLP can't hold makes the whole a text
+    return numbers, _NUMBER_BYTES * len(numbers)
 
 
 def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
