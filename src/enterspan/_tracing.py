@@ -6,7 +6,7 @@ Each method is a line or two over the parts that do it.
 from __future__ import annotations
 
 import weakref
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 
 from enterspan._forms import enter as _enter
 from enterspan._forms.arity import by_arity
@@ -856,7 +856,7 @@ class Tracing:
         *,
         sampler: protocols.Sampler | None = _UNSET,
         limits: Limits | None = _UNSET,
-        id_generator: protocols.IdGenerator | None = _UNSET,
+        id_generator: protocols.IdGenerator | typing.Literal["urandom"] | None = _UNSET,
         resource: _Attributes | None = _UNSET,
         propagate_threads: bool | None = None,
         enabled: bool | None = None,
@@ -872,8 +872,13 @@ class Tracing:
             sampler: Decides which traces exporters get; None: the default, which follows the
                 parent and samples every trace of its own.
             limits: How much is recorded; None: the default.
-            id_generator: Makes ids; None: the default.
-            resource: Attributes of the process; None: none.
+            id_generator: Makes ids; None: the default, a generator of this process's own, which is
+                seeded anew in a forked child and after a Lambda snapshot is restored. `"urandom"`
+                asks the operating system for each id, so that other images of a process that are
+                restored (CRIU) don't repeat them; it costs a system call.
+            resource: Attributes of the process, beside `service.name` and others from the variables
+                OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, `process.pid` and
+                `service.instance.id`; None: none beside these.
             propagate_threads: Whether new threads and pool jobs begin with the current span.
             enabled: Whether anything is recorded; None leaves it.
             expected: Exception types that are control flow everywhere: no failure of any span.
@@ -906,7 +911,7 @@ class Tracing:
         if id_generator is not _UNSET:
             tracer.use_generator(id_generator)
         if resource is not _UNSET:
-            tracer.resource = MappingProxyType(clean_all(resource, {}, tracer.limits))
+            tracer.use_resource(clean_all(resource, {}, tracer.limits))
         if propagate_threads is not None:
             from enterspan._forms.threads import propagate_threads as propagate
 
@@ -1059,15 +1064,20 @@ def _check_settings(
         raise wrong("sampler", "an object with should_sample()", sampler)
     if limits is not _UNSET and limits is not None and not isinstance(limits, Limits):
         raise wrong("limits", "a Limits", limits)
-    if id_generator is not _UNSET and id_generator is not None:
-        for method in ("generate_trace_id", "generate_span_id"):
-            if not _has(id_generator, method):
-                raise wrong("id_generator", f"an object with {method}()", id_generator)
+    if id_generator is not _UNSET and not _makes_ids(id_generator):
+        methods = "generate_trace_id() and generate_span_id()"
+        raise wrong("id_generator", f"'urandom' or an object with {methods}", id_generator)
     if resource is not _UNSET and resource is not None and not isinstance(resource, Mapping):
         raise wrong("resource", "a mapping of attributes", resource)
     for name, value in (("propagate_threads", threads), ("enabled", enabled)):
         if value is not None and type(value) is not bool:
             raise wrong(name, "True or False", value)
+
+
+def _makes_ids(given: Any) -> bool:
+    if given is None or (type(given) is str and given == "urandom"):
+        return True
+    return _has(given, "generate_trace_id") and _has(given, "generate_span_id")
 
 
 def _has(thing: object, method: str) -> bool:

@@ -375,8 +375,8 @@ class TailSampling:
                 if self._is_reason(waiting, asked=False):
                     ready += self._release(invocation_id, kept=True)
         for invocation_id in touched:
-            waiting = self._over.get(invocation_id)
-            if waiting is not None and self._is_reason(waiting, asked=True):
+            late = self._over.get(invocation_id)
+            if late is not None and self._is_reason(late, asked=True):
                 ready += self._release(invocation_id, kept=True)
         return ready
 

@@ -525,6 +525,7 @@ class Tracing:
         max_queue: int = 65_536,
         max_batch: int = 512,
         delay: float = 1.0,
+        max_bytes: int = ...,
     ) -> subscription.Subscription:
         """Subscribe an exporter of finished spans, which it gets in batches on a worker thread.
 
@@ -533,6 +534,8 @@ class Tracing:
             max_queue: Spans that may wait; what exceeds it is counted as dropped.
             max_batch: Spans in a batch, at most.
             delay: Seconds that a batch waits, at most.
+            max_bytes: Bytes of memory that spans may take while they wait and while they are being
+                exported; likewise.
 
         Raises:
             TypeError: It can't be an exporter, or a size is of the wrong type.
@@ -544,7 +547,7 @@ class Tracing:
         *,
         sampler: protocols.Sampler | None = ...,
         limits: Limits | None = ...,
-        id_generator: protocols.IdGenerator | None = ...,
+        id_generator: protocols.IdGenerator | typing.Literal["urandom"] | None = ...,
         resource: _Attributes | None = ...,
         propagate_threads: bool | None = None,
         enabled: bool | None = None,
@@ -558,8 +561,13 @@ class Tracing:
             sampler: Decides which traces exporters get; None: the default, which follows the
                 parent and samples every trace of its own.
             limits: How much is recorded; None: the default.
-            id_generator: Makes ids; None: the default.
-            resource: Attributes of the process; None: none.
+            id_generator: Makes ids; None: the default, a generator of this process's own, which is
+                seeded anew in a forked child and after a Lambda snapshot is restored. `"urandom"`
+                asks the operating system for each id, so that other images of a process that are
+                restored (CRIU) don't repeat them; it costs a system call.
+            resource: Attributes of the process, beside `service.name` and others from the variables
+                OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, `process.pid` and
+                `service.instance.id`; None: none beside these.
             propagate_threads: Whether new threads and pool jobs begin with the current span.
             enabled: Whether anything is recorded; None leaves it.
             expected: Exception types that are control flow everywhere: no failure of any span.

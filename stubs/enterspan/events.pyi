@@ -56,7 +56,11 @@ _E = DefaultTypeVar("_E", covariant=True, bound="Event", default="Event")
 
 @dataclass(frozen=True)
 class FetchEventInfo:
-    """An HTTP request: its method, its URL and its headers as pairs of name and value."""
+    """An HTTP request: its method, its URL and its headers as pairs of name and value.
+
+    As in every info, a text of more than 16 KiB is cut where the info is made; so are headers after
+    the first 128, or after 64 KiB.
+    """
 
     method: str
     url: str

@@ -42,13 +42,16 @@ class Trace:
         """Show how much there is."""
 
 class capture(Block[Trace]):
-    """A block that records everything done in it, inline, and gives the `Trace`.
+    """A block that records what begins in it, inline, and gives the `Trace`.
 
     What is current outside is out of sight inside, so that a test sees its own spans and no others
-    as roots.
+    as roots. What begins in the context of the block is recorded: there, in the tasks that are
+    started in it, and in what is propagated from it to threads. Other threads and other tests that
+    run at the same time are not. Blocks may overlap, and end in any order.
 
     Args:
         tracing: The instance whose spans are recorded; the default one unless given.
+        everything: Record whatever begins while the block is open, in whatever context.
 
     >>> from enterspan import tracing
     >>> with capture() as trace:
@@ -58,7 +61,7 @@ class capture(Block[Trace]):
     7
     """
 
-    def __init__(self, tracing: Tracing | None = None) -> None: ...
+    def __init__(self, tracing: Tracing | None = None, *, everything: bool = False) -> None: ...
 
     def __enter__(self) -> Trace:
         """Begin to record."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pickle
 import time
+import uuid
 
 import pytest
 
@@ -34,7 +36,7 @@ def test_a_finished_span_says_who_it_is_and_where_it_belongs(mine):
         invocation_id=invocation.id,
         kind="internal",
         scope="mine",
-        resource={},
+        resource=data.resource,
         dropped_attributes=0,
         dropped_events=0,
         dropped_links=0,
@@ -178,7 +180,10 @@ def test_a_resource_and_a_scope_are_on_every_span(mine):
     mine.configure(resource={"service.name": "shop", "n": 1, "none": None})
     with capture(mine) as trace, mine.span("s"):
         pass
-    assert trace.spans[0].resource == {"service.name": "shop", "n": 1}
+    resource = dict(trace.spans[0].resource)
+    assert resource.pop("process.pid") == os.getpid()
+    assert uuid.UUID(resource.pop("service.instance.id")).version == 4
+    assert resource == {"service.name": "shop", "n": 1}
     assert trace.spans[0].scope == "mine"
 
 

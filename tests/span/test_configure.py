@@ -32,9 +32,13 @@ class Ids:
         return self.count if self.span_ids is None else self.span_ids
 
 
+OF_PROCESS = ("service.instance.id", "process.pid")
+
+
 def settings(tracing):
     board = tracing._tracer
-    return (board.sampler, board.limits, board.bits, dict(board.resource), board.enabled)
+    given = {name: value for name, value in board.resource.items() if name not in OF_PROCESS}
+    return (board.sampler, board.limits, board.bits, given, board.enabled)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +46,10 @@ def settings(tracing):
     [
         ("sampler", [1, "x", object(), Sampler, lambda: True]),
         ("limits", [1, {"name_bytes": 1}, Limits]),
-        ("id_generator", [1, Ids, object(), type("Half", (), {"generate_span_id": print})()]),
+        (
+            "id_generator",
+            [1, "random", Ids, object(), type("Half", (), {"generate_span_id": print})()],
+        ),
         ("resource", [1, "x", [("a", 1)]]),
         ("propagate_threads", [1, "yes"]),
         ("enabled", [1, "no"]),
@@ -162,7 +169,8 @@ def test_a_resource_is_cleaned_as_attributes_are(mine):
     mine.configure(resource={"k": Hostile(), 3: ["a"], "\ud800": "\ud800"})
     with capture(mine) as trace, mine.span("s"):
         pass
-    assert trace.spans[0].resource == {
+    resource = trace.spans[0].resource
+    assert {name: value for name, value in resource.items() if name not in OF_PROCESS} == {
         "k": "<Hostile that can't be shown>",
         "3": ("a",),
         "\ufffd": "\ufffd",

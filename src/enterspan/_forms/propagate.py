@@ -72,7 +72,7 @@ class Bound(FunctionWrapper[Any, Any]):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Send the callable and the span's identity."""
-        span = self._self_span
+        span: Any = self._self_span
         if type(span) is Boundary or span is NOOP_SPAN or span._state.phase is DISABLED:
             return _unbound, (self.__wrapped__,)
         return _arrive, (self._self_tracer, span.context, self.__wrapped__)

@@ -1,4 +1,4 @@
-"""Time: the wall clock is read once for each invocation, and a monotonic counter goes on from there.
+"""Time: one reading of the wall clock for each invocation, and a monotonic counter from there.
 
 What happens in an invocation is in order and never runs backwards, whatever happens to the wall
 clock meanwhile; and an invocation that begins after the machine has slept, or after its clock was

@@ -100,6 +100,11 @@ def make_context(trace_id: int, span_id: int, flags: int, state: str, remote: bo
     return made  # type: ignore[no-any-return]
 
 
+def system_bits(size: int) -> int:
+    """The operating system's source of ids, for images of a process that are restored."""
+    return int.from_bytes(os.urandom(size // 8), "big") or 1
+
+
 NO_CONTEXT: Final = make_context(0, 0, 0, "", False)
 
 

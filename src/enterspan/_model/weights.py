@@ -106,7 +106,7 @@ def weight_of_opening(payload: Any) -> int:
     return OPENING + getsizeof(payload.name)
 
 
-def weight_of_closing(payload: Any) -> int:
+def weight_of_closing(_payload: Any) -> int:
     """Weigh a `SpanClose` in a tail's queue."""
     return CLOSING
 

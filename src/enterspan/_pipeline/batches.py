@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from enterspan._pipeline.subscribers import Subscribers
 
 _UNWEIGHED_PART: Final = 4
-"""What part of its bytes a queue holds unweighed at most: short spans, each taken for a long one."""
+"""What part of its bytes a queue holds unweighed: short spans, each taken for a long one."""
 _LAST_WORD: Final = 1.0
 """Seconds that an exporter has to return once it has been told to give up."""
 
@@ -80,24 +80,10 @@ class ExporterSubscription(Subscription):
         if self.removed or self.tracer.is_finalizing():
             self._drop([item])
             return
-        if isinstance(item, Span) and item._details is None:
-            queue.intake.append(item)
-            waiting = len(queue.intake)
-            if waiting < self.mark and waiting + queue.weighed <= self.max_queue:
-                if worker.is_running:
-                    if self.tracer.queue is queue.intake and self.tracer.queue_mark < self.mark:
-                        self.tracer.queue_mark = self.mark  # it was full
-                    return
-            elif waiting >= self._unweighed or waiting + queue.weighed > self.max_queue:
-                self._drop(queue.admit(weight_of_span, self.max_bytes, self.max_queue))
-        else:
-            self._drop(queue.admit(weight_of_span, self.max_bytes, self.max_queue))
-            weigh: Any = weight_of_span if isinstance(item, Span) else weight_of_record
-            fits = queue.weighed < self.max_queue
-            if not fits or not queue.put(item, weigh(item), self.max_bytes):
-                self._drop([item])
-            if len(queue) < self.mark and worker.is_running:
-                return
+        is_bare = isinstance(item, Span) and item._details is None
+        is_quiet = self._take_in(item) if is_bare else self._weigh_in(item)
+        if is_quiet and worker.is_running:
+            return
         worker.wake()
         # It is awake until it rests again: meanwhile, the hot path appends by itself.
         if self.tracer.queue is queue.intake:
@@ -106,6 +92,29 @@ class ExporterSubscription(Subscription):
             # Thousands of spans wait. If the worker does not get the interpreter, this gives it a
             # turn; if it waits for something else, this takes no time.
             sleep(0)
+
+    def _take_in(self, span: Any) -> bool:
+        """Queue a span that is known to be small; return whether the worker may sleep on."""
+        queue = self.worker.queue
+        queue.intake.append(span)
+        waiting = len(queue.intake)
+        fits = waiting + queue.weighed <= self.max_queue
+        if waiting >= self._unweighed or not fits:
+            self._drop(queue.admit(weight_of_span, self.max_bytes, self.max_queue))
+        elif self.tracer.queue is queue.intake and self.tracer.queue_mark < self.mark:
+            self.tracer.queue_mark = self.mark  # it was full
+        return fits and waiting < self.mark
+
+    def _weigh_in(self, item: Any) -> bool:
+        """Queue a span of any size; return whether the worker may sleep on."""
+        queue = self.worker.queue
+        self._drop(queue.admit(weight_of_span, self.max_bytes, self.max_queue))
+        weigh = weight_of_span if isinstance(item, Span) else weight_of_record
+        fits = queue.weighed < self.max_queue
+        if not fits or not queue.put(item, weigh(item), self.max_bytes):
+            self._drop([item])
+            return False
+        return len(queue) < self.mark
 
     def _drop(self, items: list[Any]) -> None:
         if items:

@@ -11,7 +11,9 @@ import atexit
 import os
 import sys
 import weakref
+from importlib import import_module
 
+from enterspan._model import resource
 from enterspan._model.clock import now_ns
 from enterspan._model.ids import reseed
 from enterspan._span import timers
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 _before: Final[list[Callable[[], None]]] = []
 _in_parent: Final[list[Callable[[], None]]] = []
-_in_child: Final[list[Callable[[], None]]] = [reseed, timers.after_fork]
+_in_child: Final[list[Callable[[], None]]] = [reseed, resource.renew, timers.after_fork]
 _tracked: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _registered: Final[set[str]] = set()
 
@@ -61,10 +63,23 @@ def register_end() -> None:
     if "atexit" not in _registered:
         _registered.add("atexit")
         atexit.register(_end_process)
+    _register_restore()
     util: Any = sys.modules.get("multiprocessing.util")
     if util is not None and "multiprocessing" not in _registered:
         _registered.add("multiprocessing")
         util.register_after_fork(register_end, _in_multiprocessing_child)
+
+
+def _register_restore() -> None:
+    """Begin anew in each copy of an AWS Lambda that is restored from a snapshot (SnapStart)."""
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start" or "restore" in _registered:
+        return
+    try:
+        hooks: Any = import_module("snapshot_restore_py")
+    except ImportError:
+        return  # a runtime that has no such hook
+    _registered.add("restore")
+    hooks.register_after_restore(begin_anew)
 
 
 def _in_multiprocessing_child(_: object) -> None:
@@ -91,7 +106,11 @@ def _after_fork_in_parent() -> None:
         hook()
 
 
-def _after_fork_in_child() -> None:
+def begin_anew() -> None:
+    """Be a new process: a forked child, or a copy of a process that was restored from a snapshot.
+
+    Ids, queues and counts begin anew; what is open belongs to the process that it was copied from.
+    """
     for hook in _in_child:
         hook()
     moment = now_ns()
@@ -103,5 +122,5 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_before_fork,
         after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
+        after_in_child=begin_anew,
     )

@@ -118,6 +118,8 @@ class Subscribers:
         from threading import main_thread
 
         with self.tracer.wiring:
+            if not self.tracer.resource:
+                self.tracer.use_resource()
             change()
             self._closed = self._closed or not main_thread().is_alive()
             self.update()

@@ -92,11 +92,13 @@ class Worker:
         self._batch = batch
         self._bare = bare
         self._prompt = prompt
+        self._wake = Bell()
         self.begin_anew()
         _workers.add(self)
 
     def begin_anew(self) -> None:
         """Begin with an empty queue and no thread, as in a forked child."""
+        self._wake.ring()  # in a copy that was restored, a thread is there, and ends
         self.queue = BoundedQueue()
         self._wake = Bell()
         self._turn = threading.Lock()

@@ -1,8 +1,9 @@
 """What is current: one context variable for each Tracing, and everything that changes it.
 
 The variable holds an *entry*: a span, an `Attachment` (a span that was opened elsewhere), a
-`Boundary` (nothing), or `SUPPRESSED`. An entry that is detached out of order, or in another context, may still be what some
-context holds. It remembers what was current before it, and `Current.entry` finds that instead.
+`Boundary` (nothing), or `SUPPRESSED`. An entry that is detached out of order, or in another
+context, may still be what some context holds. It remembers what was current before it, and
+`Current.entry` finds that instead.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Boundary(Attachment):
     """
 
     __slots__ = ("captures",)
-    _end = 0  # type: ignore[assignment]
+    _end = 0
 
     def __init__(self, captures: tuple[object, ...]) -> None:
         super().__init__(None)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import sys
 import weakref
 from _thread import RLock
+from types import MappingProxyType
 
 from enterspan._model.budget import Budget
 from enterspan._model.diagnostics import warn_once
-from enterspan._model.ids import bits_from, random_bits
+from enterspan._model.ids import bits_from, random_bits, system_bits
 from enterspan._model.interrupts import is_interrupt
+from enterspan._model.resource import default_resource
 from enterspan._model.secrets import DEFAULT_SECRETS
 from enterspan._model.values import DEFAULT_LIMITS, Limits
 from enterspan._span.context import Current
@@ -22,12 +24,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Mapping
-    from typing import Any, Final
+    from typing import Any, Final, Literal
 
     from enterspan._model.failures import ExceptionTypes
     from enterspan._model.ids import SpanContext
     from enterspan._model.protocols import IdGenerator, Sampler
 
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 DEFAULT_LATE: Final = 60.0
 """Seconds after the end of an invocation for which late spans stay in its trace."""
 
@@ -63,6 +66,7 @@ class Tracer(Current):
         "exporting",
         "garbage",
         "generation",
+        "given_resource",
         "hand_over",
         "held_back",
         "invocations",
@@ -92,7 +96,8 @@ class Tracer(Current):
         self.enabled = True
         self.sampler: Sampler | None = None
         self.bits: Callable[[int], int] = random_bits
-        self.resource: Mapping[str, Any] = {}
+        self.resource: Mapping[str, Any] = _NOTHING
+        self.given_resource: Mapping[str, Any] = _NOTHING
         self.expected: ExceptionTypes = ()
         self.canceled: ExceptionTypes = ()
         self.exceptions_by_type = False
@@ -137,9 +142,20 @@ class Tracer(Current):
         self.easy_text = limits.easy_text
         self.easy_count = limits.easy_count
 
-    def use_generator(self, generator: IdGenerator | None) -> None:
+    def use_resource(self, given: Mapping[str, Any] | None = None) -> None:
+        """Set the attributes of this process: the default ones, and those that the program gave."""
+        if given is not None:
+            self.given_resource = given
+        self.resource = MappingProxyType({**default_resource(), **self.given_resource})
+
+    def use_generator(self, generator: IdGenerator | Literal["urandom"] | None) -> None:
         """Set the source of ids."""
-        self.bits = random_bits if generator is None else bits_from(generator, self.suppressed)
+        if generator is None:
+            self.bits = random_bits
+        elif generator == "urandom":
+            self.bits = system_bits
+        else:
+            self.bits = bits_from(generator, self.suppressed)
 
     def update(self) -> None:
         """Work out the flags that the hot path asks for, after any change."""
@@ -158,7 +174,7 @@ class Tracer(Current):
         self.update()
 
     def add_ambient(self, owner: object, root: Any = None) -> None:
-        """Have contexts that carry nothing fall back to a root, or, where it is None, to nothing."""
+        """Have contexts that carry nothing fall back to a root; None hides those before it."""
         with self.wiring:
             captures = () if root is None else root._state.captures
             self.ambient = (*self.ambient, Ambient(owner, root, captures))
@@ -284,6 +300,8 @@ class Tracer(Current):
         self.generation += 1
         self.garbage = []
         self.held_back = Budget()
+        if self.resource is not _NOTHING:
+            self.use_resource()
         self.deferred = []
         self.invocations = weakref.WeakSet()
 

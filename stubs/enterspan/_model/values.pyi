@@ -23,12 +23,16 @@ AttributeValue: TypeAlias = (
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is recorded, in bytes of UTF-8. What goes over is cut or counted, never raised.
+    """How much is recorded. What goes over is cut or counted, never raised.
 
-    `name_bytes`: a span's, an event's or an attribute's name. `value_bytes`: one attribute value.
-    `span_bytes`: all attributes, events and links of one span; what follows is left out.
-    `event_bytes`: one log message or one stack. `queue_bytes`: what a background tail may have
-    waiting; what follows is dropped and counted.
+    In bytes of UTF-8: `name_bytes`, a span's, an event's or an attribute's name; `value_bytes`, one
+    attribute value; `span_bytes`, all attributes, events and links of one span, of which what
+    follows is left out; `event_bytes`, one log message or one stack.
+
+    In bytes of memory: `queue_bytes`, what may wait for one tail, or for decisions about spans with
+    a `min_duration`.
+
+    In number: `attributes` of one span, event or link, `events` and `links` of one span.
     """
 
     name_bytes: int = 256
@@ -36,3 +40,6 @@ class Limits:
     span_bytes: int = 65_536
     event_bytes: int = 262_144
     queue_bytes: int = 2_097_152
+    attributes: int = 128
+    events: int = 128
+    links: int = 128

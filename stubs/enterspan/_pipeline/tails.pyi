@@ -4,7 +4,8 @@
 `TailStream` is the span processor that turns what happens in an invocation into events, and puts
 each on the `Stream` of every tail that accepted the invocation. The thread that puts an event on an
 inline stream delivers what waits there, unless another one is delivering, which then delivers this
-event, too: events stay in order, and no thread waits for a tail that another one has called.
+event, too: events stay in order, and no thread waits for a tail that another one has called. What
+waits is bounded in bytes, and so is how much one thread delivers for others.
 """
 
 from enterspan.events import (
