@@ -270,11 +270,11 @@ _SPAN: Final = _Fields(
         "name": str,
         "startNs": int,
         "endNs": int,
-        "attributes": dict,
-        "events": list,
         "outcome": str,
         "invocationId": str,
     },
+    attributes={},
+    events=[],
     links=[],
     status="unset",
     statusDescription="",
@@ -285,11 +285,11 @@ _SPAN: Final = _Fields(
     droppedEvents=0,
     droppedLinks=0,
 )
-_SPAN_EVENT: Final = _Fields({"name": str, "timestampNs": int, "attributes": dict})
+_SPAN_EVENT: Final = _Fields({"name": str, "timestampNs": int}, attributes={})
 
 
 def _span(wire: dict[str, Any], resources: list[Mapping[str, Any]]) -> SpanData:
-    name, start, end, attributes, events, outcome, invocation_id, links, *rest = _SPAN.of(wire)
+    name, start, end, outcome, invocation_id, attributes, events, links, *rest = _SPAN.of(wire)
     status, description, kind, scope, resource, no_attributes, no_events, no_links = rest
     parent = wire.get("parentSpanId")
     return SpanData(
