@@ -28,6 +28,7 @@ from enterspan._model.protocols import Exporter, Sampler
 from enterspan._model.records import SpanData, SpanEvent, SpanLink
 from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE, AttributeValue, size_of
 from enterspan._pipeline.batches import check_exporter
+from enterspan._pipeline.subscription import key_of
 
 __all__ = [
     "ALWAYS",
@@ -284,6 +285,11 @@ class TailSampling:
         self._max_spans = max_spans
         self._max_bytes = max_bytes
         self._begin()
+
+    @property
+    def subscription_target(self) -> object:
+        """That of the other exporter."""
+        return key_of(self._exporter, None)
 
     def _begin(self) -> None:
         self._pid = os.getpid()

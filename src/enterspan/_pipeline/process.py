@@ -1,8 +1,17 @@
 """When the process forks or ends: the only hooks of this package for both.
 
-Whatever has a lock, a thread or a file registers here what is to be done before a fork, and after
-it in the parent and in the child. At the end of the process, what is open is ended and what is
-finished is delivered.
+What has a lock, a thread or a file registers here what is done before a fork, and after it in the
+parent and in the child. The end of a process has three steps:
+
+1. The main thread has ended, others may run: what is finished is delivered. `concurrent.futures`
+   closes its pools afterwards, so exporters can still use theirs.
+2. No thread but daemons runs: what is open is ended, what is finished is delivered, and what ends
+   from here on is delivered at once.
+3. The exporters are shut down. That is registered when this module is imported, because
+   handlers of `atexit` run in reverse order: those that were registered later are recorded, too.
+
+Children of multiprocessing that were forked end without atexit before Python 3.13, and forget its
+handlers when they begin from then on.
 """
 
 from __future__ import annotations
@@ -11,6 +20,7 @@ import atexit
 import os
 import sys
 import weakref
+from time import monotonic
 
 from enterspan._model.clock import now_ns
 from enterspan._model.ids import reseed
@@ -24,16 +34,29 @@ if TYPE_CHECKING:
     class Ends(Protocol):
         """What is ended with the process, and begins anew in a forked child."""
 
-        def end_process(self) -> None: ...
+        def flush_at_exit(self, timeout: float) -> None: ...
+        def end_process(self, timeout: float) -> None: ...
+        def shut_down_at_exit(self, timeout: float) -> None: ...
         def after_fork_in_parent(self) -> None: ...
         def after_fork_in_child(self, moment: int) -> None: ...
 
+
+EXIT_TIMEOUT: Final = 5.0
+"""Seconds for which a subscriber may hold up each step of the end of the process, if it did not
+hold up one before."""
 
 _before: Final[list[Callable[[], None]]] = []
 _in_parent: Final[list[Callable[[], None]]] = []
 _in_child: Final[list[Callable[[], None]]] = [reseed, timers.after_fork]
 _tracked: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
-_registered: Final[set[str]] = set()
+
+
+class _State:
+    """What this process has registered, and where it comes from."""
+
+    is_registered = False
+    is_known_to_multiprocessing = False
+    is_forked = False
 
 
 def at_fork(
@@ -42,7 +65,10 @@ def at_fork(
     in_parent: Callable[[], None] | None = None,
     in_child: Callable[[], None] | None = None,
 ) -> None:
-    """Have something called before each fork, or after it in the parent or in the child."""
+    """Have something called before each fork, or after it in the parent or in the child.
+
+    It must not block: a fork of the program takes no longer because of it.
+    """
     for hook, hooks in ((before, _before), (in_parent, _in_parent), (in_child, _in_child)):
         if hook is not None:
             hooks.append(hook)
@@ -53,32 +79,82 @@ def track(subscribers: Ends) -> None:
     _tracked.add(subscribers)
 
 
-def register_end() -> None:
-    """Deliver what is finished when the process ends; called when a subscriber is added.
+# --- the end --------------------------------------------------------------------------------------
 
-    multiprocessing's children end without atexit: they have finalizers of their own.
-    """
-    if "atexit" not in _registered:
-        _registered.add("atexit")
+
+def register_end() -> None:
+    """Deliver what is finished when the process ends; called when a subscriber is added."""
+    if not _State.is_registered:
+        _State.is_registered = True
+        try:
+            import concurrent.futures.thread  # noqa: F401 - registers its hook before ours
+            import threading
+
+            # The hook of `concurrent.futures`, which has no public equivalent either.
+            threading._register_atexit(_main_thread_ended)  # type: ignore[attr-defined]
+        except (AttributeError, RuntimeError):
+            pass  # it is ending already
         atexit.register(_end_process)
     util: Any = sys.modules.get("multiprocessing.util")
-    if util is not None and "multiprocessing" not in _registered:
-        _registered.add("multiprocessing")
+    if util is not None and not _State.is_known_to_multiprocessing:
+        _State.is_known_to_multiprocessing = True
         util.register_after_fork(register_end, _in_multiprocessing_child)
 
 
 def _in_multiprocessing_child(_: object) -> None:
-    util: Any = sys.modules["multiprocessing.util"]
-    util.Finalize(None, _end_process, exitpriority=0)
+    """Register with atexit again: from Python 3.13 on, a forked child begins without handlers."""
+    for handler in (_shut_down, _end_process):
+        atexit.unregister(handler)
+        atexit.register(handler)
+
+
+def _main_thread_ended() -> None:
+    for subscribers in list(_tracked):
+        subscribers.flush_at_exit(EXIT_TIMEOUT)
+    if _ends_without_atexit():
+        _end_process()
+        import threading
+
+        own = threading.current_thread()
+        if all(thread.daemon or thread is own for thread in threading.enumerate()):
+            _shut_down()
+
+
+def _ends_without_atexit() -> bool:
+    """Whether this is a forked child of multiprocessing, before Python 3.13."""
+    process: Any = sys.modules.get("multiprocessing.process")
+    if sys.version_info >= (3, 13) or process is None or process.parent_process() is None:
+        return False
+    return _State.is_forked or "--multiprocessing-fork" not in sys.orig_argv  # of those spawned
+
+
+def end_now(timeout: float) -> None:
+    """Do all of it within a time: the process is about to be killed."""
+    deadline = monotonic() + timeout
+    for subscribers in list(_tracked):
+        subscribers.end_process(max(0.0, deadline - monotonic()))
+    for subscribers in list(_tracked):
+        subscribers.shut_down_at_exit(max(0.0, deadline - monotonic()))
 
 
 def _end_process() -> None:
     for subscribers in list(_tracked):
-        subscribers.end_process()
+        subscribers.end_process(EXIT_TIMEOUT)
+
+
+def _shut_down() -> None:
+    for subscribers in list(_tracked):
+        subscribers.shut_down_at_exit(EXIT_TIMEOUT)
+
+
+atexit.register(_shut_down)
+
+
+# --- forks ----------------------------------------------------------------------------------------
 
 
 def _before_fork() -> None:
-    if _registered:
+    if _State.is_registered:
         register_end()
     for hook in _before:
         hook()
@@ -92,6 +168,7 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
+    _State.is_forked = True
     for hook in _in_child:
         hook()
     moment = now_ns()
