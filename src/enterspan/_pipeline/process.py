@@ -7,8 +7,7 @@ parent and in the child. The end of a process has three steps:
    closes its pools afterwards, so exporters can still use theirs.
 2. No thread but daemons runs: what is open is ended, what is finished is delivered, and what ends
    from here on is delivered at once.
-3. The exporters are shut down. That is registered when this module is imported, because
-   handlers of `atexit` run in reverse order: those that were registered later are recorded, too.
+3. The last handler of `atexit` has run: the exporters are shut down.
 
 Children of multiprocessing that were forked end without atexit before Python 3.13, and forget its
 handlers when they begin from then on.
@@ -57,6 +56,7 @@ class _State:
     is_registered = False
     is_known_to_multiprocessing = False
     is_forked = False
+    is_ending = False
 
 
 def at_fork(
@@ -94,7 +94,7 @@ def register_end() -> None:
             threading._register_atexit(_main_thread_ended)  # type: ignore[attr-defined]
         except (AttributeError, RuntimeError):
             pass  # it is ending already
-        atexit.register(_end_process)
+        _register_with_atexit()
     util: Any = sys.modules.get("multiprocessing.util")
     if util is not None and not _State.is_known_to_multiprocessing:
         _State.is_known_to_multiprocessing = True
@@ -103,9 +103,30 @@ def register_end() -> None:
 
 def _in_multiprocessing_child(_: object) -> None:
     """Register with atexit again: from Python 3.13 on, a forked child begins without handlers."""
-    for handler in (_shut_down, _end_process):
+    for handler in (_end_process, _hold):
         atexit.unregister(handler)
-        atexit.register(handler)
+    _register_with_atexit()
+
+
+def _register_with_atexit() -> None:
+    atexit.register(_hold, _AfterTheLast())
+    atexit.register(_end_process)
+
+
+class _AfterTheLast:
+    """Held by atexit alone, which lets go of its handlers after the last of them has run.
+
+    Handlers run in reverse order: those that were registered before ours are still recorded.
+    """
+
+    def __del__(self) -> None:
+        """Shut the exporters down."""
+        if _State.is_ending:
+            _shut_down()
+
+
+def _hold(_: _AfterTheLast) -> None:
+    pass
 
 
 def _main_thread_ended() -> None:
@@ -138,6 +159,7 @@ def end_now(timeout: float) -> None:
 
 
 def _end_process() -> None:
+    _State.is_ending = True
     for subscribers in list(_tracked):
         subscribers.end_process(EXIT_TIMEOUT)
 
@@ -145,9 +167,6 @@ def _end_process() -> None:
 def _shut_down() -> None:
     for subscribers in list(_tracked):
         subscribers.shut_down_at_exit(EXIT_TIMEOUT)
-
-
-atexit.register(_shut_down)
 
 
 # --- forks ----------------------------------------------------------------------------------------
@@ -168,7 +187,7 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    _State.is_forked = True
+    _State.is_forked, _State.is_ending = True, False
     for hook in _in_child:
         hook()
     moment = now_ns()

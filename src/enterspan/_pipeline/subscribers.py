@@ -11,9 +11,10 @@ from time import monotonic
 from enterspan._model import diagnostics, failures
 from enterspan._pipeline import process
 from enterspan._span import collector, timers
-from enterspan._span.context import SUPPRESSED
+from enterspan._span.context import SUPPRESSED, span_of
 from enterspan._span.end import run_deferred
 from enterspan._span.finished import record_of
+from enterspan._span.invocation import LIVE
 from enterspan._span.processor import Tee
 
 TYPE_CHECKING = False
@@ -73,8 +74,6 @@ class Subscribers:
         "__weakref__",
         "_born",
         "_closed",
-        "_has_warned",
-        "_is_shut_down",
         "exporters",
         "make_stream",
         "retired",
@@ -91,8 +90,6 @@ class Subscribers:
         self.retired: tuple[Any, ...] = ()  # tails that were replaced, until their streams end
         self.make_stream: Callable[..., Any] | None = None
         self._closed = False  # the process is ending: nothing waits in a queue any more
-        self._has_warned = False
-        self._is_shut_down = False  # and the exporters are shut down
         self._born = 0  # when this process was forked
         tracer.hand_over = self.hand_over
         tracer.deliver = self.flush_patiently_once
@@ -224,21 +221,8 @@ class Subscribers:
         tracer = self.tracer
         if not self._closed or tracer.is_suppressed or tracer.is_finalizing():
             return
-        if self._is_shut_down and subscription in self.exporters:
-            self._warn_once_if_handler()
-        elif not subscription.is_late:
+        if not subscription.is_late:
             subscription.is_late = not subscription.flush(monotonic() + process.EXIT_TIMEOUT)
-
-    def _warn_once_if_handler(self) -> None:
-        """Report spans of the last exit handlers; daemon threads are cut off anywhere."""
-        from threading import current_thread, main_thread
-
-        if not self._has_warned and current_thread() is main_thread():
-            self._has_warned = True
-            diagnostics.warn(
-                "spans are dropped that end in an exit handler registered before enterspan was"
-                " imported: the exporters are shut down"
-            )
 
     def on_garbage(self) -> None:
         """Wake the workers, which end what has become garbage; inline tails have none."""
@@ -301,18 +285,20 @@ class Subscribers:
 
     def end_process(self, timeout: float) -> None:
         """End what is open, deliver what is finished, and from here on deliver at once."""
+        current = span_of(self.tracer.get())  # in a signal handler, that of the interrupted code
         invocations = getattr(self.tracer.invocations, "data", ())
         for reference in list(invocations):  # at once: other threads may add some
             state = reference()
             if state is not None:
                 state.finish()
+        if current is not None and current._state.phase is LIVE:
+            current._state.finish()
         self._closed = True
         self.tracer.queue = None
         self.flush_patiently_once(timeout)
 
     def shut_down_at_exit(self, timeout: float) -> None:
         """Shut the exporters down; they stay subscribed, so that what comes later is counted."""
-        self._is_shut_down = True
         deadline = monotonic() + timeout
         for exporter in self.exporters:
             late = exporter.is_late and not exporter.is_done
@@ -329,7 +315,7 @@ class Subscribers:
         self.tracer.after_fork()
         self.tracer.queue = None
         self._born = moment
-        self._closed = self._is_shut_down = False
+        self._closed = False
         self.retired = ()  # their streams are the parent's
         for subscription in self._all:
             subscription.after_fork()
