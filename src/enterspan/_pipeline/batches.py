@@ -80,11 +80,8 @@ class ExporterSubscription(Subscription):
         """Queue a finished span, or count it as dropped."""
         worker = self.worker
         queue = worker.queue
-        if self.removed and self._successor is not None:
-            self._successor.offer(item)
-            return
         if self.removed or self.tracer.is_finalizing():
-            self._drop([item])
+            self._refuse(item)
             return
         if isinstance(item, Span) and item._details is None:
             queue.intake.append(item)
@@ -112,6 +109,12 @@ class ExporterSubscription(Subscription):
             # Thousands of spans wait. If the worker does not get the interpreter, this gives it a
             # turn; if it waits for something else, this takes no time.
             sleep(0)
+
+    def _refuse(self, item: Span | SpanData) -> None:
+        if self._successor is not None:
+            self._successor.offer(item)
+        else:
+            self._drop([item])
 
     def _drop(self, items: list[Any]) -> None:
         if items:

@@ -230,7 +230,7 @@ class Worker:
             self._wake.ring()
             while not waiter.passed.wait(max(0.0, min(deadline - monotonic(), 0.5))):
                 if monotonic() >= deadline:
-                    return False
+                    return not self.waiting  # another one may have taken all of the time
                 if not self.is_running:
                     return self._drain_here(deadline)
             return True

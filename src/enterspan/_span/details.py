@@ -130,9 +130,7 @@ def _warn_limit(attributes: dict[str, Any], details: Details, limit: str) -> Non
     if not details.warned:
         details.warned = True
         attributes[WARNING_TYPE] = "span_data_limit_exceeded"
-        attributes[WARNING_MESSAGE] = (
-            f"the span's data exceeded {limit}; what followed was dropped"
-        )
+        attributes[WARNING_MESSAGE] = f"the span's data exceeded {limit}; what followed was dropped"
 
 
 def _over(span: Any, details: Details, size: int, count: int, most: int, what: str) -> str:

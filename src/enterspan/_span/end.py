@@ -109,9 +109,7 @@ def mark(span: Any, error: BaseException, moment: int, *, keep: bool = True) -> 
     if span._span_id == state.root_id:
         state.outcome = outcome
     if outcome == "exception":
-        description = (
-            record(span, error, moment, keep=keep) if seen is None else seen.description
-        )
+        description = record(span, error, moment, keep=keep) if seen is None else seen.description
         if not details.status_is_final:
             details.status = "error"
             details.description = description

@@ -31,6 +31,9 @@ _Mode: TypeAlias = Literal["w", "a"]
 
 _LOCK_TIMEOUT: Final = 0.5
 """Seconds to wait for another process that writes to the same file; one that stopped holds it."""
+_LINE_TIMEOUT: Final = 0.05
+"""Seconds to wait for the end of a line that another process may be writing: the first processes of
+a file do not know of each other, and take no lock."""
 _ROOM_TIMEOUT: Final = 2.0
 """Seconds to wait until a pipe that is full has room."""
 _READER_TIMEOUT: Final = 1.0
@@ -63,7 +66,7 @@ class File:
         backups: How many of those are kept.
     """
 
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     _fd: int | None = None
 
     def __init__(
@@ -118,7 +121,7 @@ class File:
             try:
                 size = _size_of(os.fstat(fd))
                 if self._max_bytes is None or size <= 0 or size + len(data) <= self._max_bytes:
-                    self._append(fd, data if self._is_whole(size) else b"\n" + data, size)
+                    self._append(fd, data if self._is_whole(fd, size) else b"\n" + data, size)
                     return
                 self._rotate(fd)
             finally:
@@ -175,11 +178,18 @@ class File:
         elif self._is_pipe():
             self._fd = fd = self._opened_pipe()
         else:
-            self._fd = fd = os.open(self._path, self.flags | getattr(os, "O_BINARY", 0), 0o600)
+            self._fd = fd = self._opened_file()
         found = os.fstat(fd)
         self._identity = found.st_dev, found.st_ino
         self._end = -2
         return fd
+
+    def _opened_file(self) -> int:
+        flags = self.flags | getattr(os, "O_BINARY", 0)
+        try:
+            return os.open(self._path, flags, 0o600)
+        except PermissionError:  # it may be written to, and not be read
+            return os.open(self._path, flags & ~os.O_RDWR | os.O_WRONLY, 0o600)
 
     def _is_pipe(self) -> bool:
         try:
@@ -250,19 +260,19 @@ class File:
     def _is_packed(self) -> bool:
         return self._pack is not bytes
 
-    def _is_whole(self, size: int) -> bool:
+    def _is_whole(self, fd: int, size: int) -> bool:
         """Whether the file ends with a line: a process may have been killed while it wrote one.
 
         A member of a gzip file can't be mended.
         """
         if size <= 0 or size == self._end or self._is_packed or self._descriptor is not None:
             return True
-        try:
-            with self._path.open("rb") as file:
-                file.seek(-1, os.SEEK_END)
-                return file.read(1) == b"\n"
-        except OSError:
-            return True
+        deadline = monotonic() + _LINE_TIMEOUT
+        while not _ends_with_a_line(fd):
+            if monotonic() >= deadline:
+                return False
+            sleep(_POLL)
+        return True
 
     def _rotate(self, fd: int) -> None:
         """Rename the file, and the older ones before it; the lock is held."""
@@ -302,6 +312,15 @@ def _packer(name: str) -> Callable[[bytes], bytes]:
     import gzip
 
     return lambda data: gzip.compress(data, compresslevel=6)
+
+
+def _ends_with_a_line(fd: int) -> bool:
+    """Look at the last byte, through the own descriptor: to close another one gives up the lock."""
+    try:
+        os.lseek(fd, -1, os.SEEK_END)
+        return os.read(fd, 1) == b"\n"
+    except OSError:
+        return True
 
 
 def _write(fd: int, data: bytes) -> int:
