@@ -592,7 +592,9 @@ class Tracing:
             new_trace: Whether it begins a trace of its own.
             attributes: As in `traced`.
             expected: As in `traced`.
-            flush: Deliver what is finished before the call returns.
+            flush: Deliver what is finished before the call returns, for at most 5 seconds; for
+                hosts that freeze or end the process after it, such as AWS Lambda. A coroutine
+                holds up its event loop meanwhile.
             kind: As in `traced`.
             capture_args: As in `traced`.
             capture_return: As in `traced`.
@@ -619,7 +621,7 @@ class Tracing:
             min_duration,
             exception_types("expected", expected),
             labels_of(capture_args),
-            Entry(self, info, parent, linger, ambient, new_trace, self.flush if flush else None),
+            Entry(self, info, parent, linger, ambient, new_trace, flush),
         )
         if target is not None:
             return trace(target, self._tracer, options)
@@ -788,6 +790,7 @@ class Tracing:
         tail: handlers._Tail,
         *,
         delivery: typing.Literal["background", "inline"] = "background",
+        key: object = None,
     ) -> subscription.Subscription:
         """Subscribe a live tail, from the next onset on.
 
@@ -796,6 +799,9 @@ class Tracing:
                 or None to decline.
             delivery: `"inline"` calls it on the thread on which things happen, `"background"` on
                 one of its own.
+            key: A tail that is subscribed with an equal key is replaced, with a warning: it gets
+                the rest of the invocations that it has accepted. By default the class and target
+                (a path, a stream) of this package's tails; others have none.
 
         Raises:
             TypeError: It can't be a tail.
@@ -809,7 +815,7 @@ class Tracing:
         _enter.prepare()
         if delivery not in ("background", "inline"):
             raise ValueError(f"delivery must be 'background' or 'inline', not {delivery!r}")
-        made = TailSubscription(self._subscribers, tail, inline=delivery == "inline")
+        made = TailSubscription(self._subscribers, tail, inline=delivery == "inline", key=key)
         self._subscribers.add_tail(made, TailStream)
         return made
 
@@ -817,6 +823,7 @@ class Tracing:
         self,
         exporter: protocols.Exporter,
         *,
+        key: object = None,
         max_queue: int = _MAX_QUEUE,
         max_batch: int = _MAX_BATCH,
         delay: float = _DELAY,
@@ -826,6 +833,10 @@ class Tracing:
 
         Args:
             exporter: An object with `export(spans)` and `shutdown()`.
+            key: An exporter that is subscribed with an equal key is replaced, with a warning: it
+                delivers what waits and is shut down. By default the class and target (a path, an
+                endpoint) of this package's exporters; others have none. So set-up that runs twice,
+                in a cell or in each thread, is one.
             max_queue: Spans that may wait; what exceeds it is counted as dropped.
             max_batch: Spans in a batch, at most.
             delay: Seconds that a batch waits, at most.
@@ -846,7 +857,7 @@ class Tracing:
         _enter.prepare()
         check_batching(max_queue, max_batch, delay, max_bytes)
         made = ExporterSubscription(
-            self._subscribers, exporter, max_queue, max_batch, delay, max_bytes
+            self._subscribers, exporter, max_queue, max_batch, delay, max_bytes, key
         )
         self._subscribers.add_exporter(made)
         return made
@@ -954,11 +965,16 @@ class Tracing:
         text = cut(text, limits.event_bytes)
         span._add_log(kind, text, values, truncated, now_ns())
 
-    def propagate(self, fn: _F) -> _F:
+    def propagate(self, fn: _F, *, flush: bool = True) -> _F:
         """Bind the current span to a callable, for a thread or callback with an empty context.
+
+        It may be pickled: a call in another process belongs to the span, too.
 
         Args:
             fn: Any callable.
+            flush: Whether a call in another process delivers what is finished there before it
+                returns, for at most a second: a pool that has the result may end the process. An
+                exporter that was not done in time is not waited for again until it is.
 
         Returns:
             The same to everything that asks, in which the span is current.
@@ -970,7 +986,7 @@ class Tracing:
             raise TypeError(f"propagate takes a callable, not {fn!r}")
         from enterspan._forms.propagate import bind
 
-        return bind(self._tracer, fn)  # type: ignore[return-value]
+        return bind(self._tracer, fn, flush=flush)  # type: ignore[return-value]
 
     def inject(self, carrier: MutableMapping[str, str]) -> None:
         """Write the current span's `traceparent` and `tracestate` into a carrier of headers.
@@ -1027,6 +1043,29 @@ class Tracing:
         """
         check_seconds("timeout", timeout)
         return self._subscribers.flush(_TIMEOUT if timeout is None else timeout)
+
+    def flush_on_signal(self, *signals: int, timeout: float = 5.0) -> None:
+        """Deliver all that is finished when a signal arrives, then do what was done without this.
+
+        A handler that is there is called afterwards. Where there is none, what is open is ended as
+        `abandoned`, the exporters are shut down, and the process ends by the signal. An ignored
+        signal stays ignored. It must be called again if a handler is set later.
+
+        Args:
+            signals: Their numbers; by default `signal.SIGTERM`.
+            timeout: Seconds that it may take.
+
+        Raises:
+            TypeError: A signal is no int.
+            ValueError: This is not the main thread, or a signal can't be handled.
+
+        >>> from enterspan import tracing
+        >>> tracing.flush_on_signal()
+        """
+        check_seconds("timeout", timeout)
+        from enterspan._pipeline.signals import flush_on
+
+        flush_on(self._subscribers, signals, timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Flush, then end every subscription.

@@ -29,6 +29,7 @@ from enterspan._model.records import SpanData
 from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE, AttributeValue
 from enterspan._model.weights import weight_of_record
 from enterspan._pipeline.batches import check_exporter
+from enterspan._pipeline.subscription import key_of
 
 __all__ = [
     "ALWAYS",
@@ -301,6 +302,11 @@ class TailSampling:
         self._max_spans = max_spans
         self._max_bytes = max_bytes
         self._begin()
+
+    @property
+    def subscription_target(self) -> object:
+        """That of the other exporter."""
+        return key_of(self._exporter, None)
 
     def _begin(self) -> None:
         self._pid = os.getpid()

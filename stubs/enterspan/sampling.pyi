@@ -193,6 +193,10 @@ class TailSampling:
     ) -> None: ...
 
     @property
+    def subscription_target(self) -> object:
+        """That of the other exporter."""
+
+    @property
     def stats(self) -> TailSamplingStats:
         """The counts, in spans."""
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import gc
 import io
 import os
@@ -769,7 +770,7 @@ class Broken(io.StringIO):
 
 @pytest.mark.parametrize(
     "error",
-    [BrokenPipeError(), OSError(28, "No space left"), ValueError("closed"), RuntimeError("again")],
+    [BrokenPipeError(), OSError(5, "I/O error"), ValueError("closed"), RuntimeError("again")],
 )
 def test_a_stream_that_breaks_is_left_alone(error, clock):
     """The program never learns of it, and there is no second try."""
@@ -779,6 +780,31 @@ def test_a_stream_that_breaks_is_left_alone(error, clock):
     main.end()
     Stream(ConsoleTail(broken), clock)
     assert broken.tries == 2
+
+
+def test_a_full_disk_is_counted_and_written_to_again(mine):
+    """Each event that it did not take is counted as failed, and the others are there."""
+    full = Broken(OSError(errno.ENOSPC, "No space left"))
+    room = io.StringIO()
+
+    class Disk(io.StringIO):
+        place = full
+
+        def write(self, text):
+            return self.place.write(text)
+
+    disk = Disk()
+    tail = mine.add_tail(ConsoleTail(disk, color=False), delivery="inline")
+    with mine.invocation("main"):
+        with mine.span("lost"):
+            pass
+        disk.place = room
+        with mine.span("kept"):
+            pass
+    assert "kept" in room.getvalue()
+    assert "lost" not in room.getvalue()
+    assert tail.stats.failed == full.tries > 0
+    assert tail.stats.received == tail.stats.exported + tail.stats.failed
 
 
 def test_a_closed_stream_is_no_error(clock):

@@ -30,8 +30,8 @@ from enterspan import (
     TailSpanContext,
 )
 from enterspan._model.values import clean_all
-from enterspan.exporters._files import open_all
-from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail
+from enterspan._recording.wire import parse
+from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail, span_line
 
 RESOURCE = MappingProxyType({"service.name": "shop"})
 
@@ -149,9 +149,37 @@ def test_a_span_is_one_object_with_all_of_its_fields():
     ]
 
 
-def test_a_root_has_no_parent():
-    """null, not zeros."""
-    assert exported(span())[0]["parentSpanId"] is None
+def test_fields_that_are_empty_are_left_out():
+    """They are a third of the bytes; what reads the file gives them their defaults."""
+    made = span(
+        events=(SpanEvent("e", 7, MappingProxyType({})),),
+        links=(SpanLink(SpanContext(1, 2, 0, ""), MappingProxyType({})),),
+    )
+    bare = span(resource=MappingProxyType({}))
+    assert exported(bare) == [
+        {
+            "type": "span",
+            "name": "work",
+            "traceId": "000000000000000000000000000000ab",
+            "spanId": "00000000000000cd",
+            "traceFlags": 1,
+            "traceState": "a=b",
+            "startNs": 1_700_000_000_000_000_000,
+            "endNs": 1_700_000_000_000_000_005,
+            "kind": "internal",
+            "status": "unset",
+            "outcome": "ok",
+            "invocationId": "00000000000000cd",
+            "scope": "default",
+        }
+    ]
+    (line,) = exported(made)
+    assert line["events"] == [{"name": "e", "timestampNs": 7}]
+    assert line["links"] == [
+        {"traceId": f"{1:032x}", "spanId": f"{2:016x}", "traceFlags": 0},
+    ]
+    for each in (made, bare):
+        assert parse(span_line(each).encode()) == each
 
 
 def test_resources_are_not_mixed_up():
@@ -258,24 +286,30 @@ def lines_of(path):
     return [strict(line)["name"] for line in path.read_bytes().splitlines()]
 
 
-def test_a_file_is_replaced_when_there_is_something_to_write(tmp_path):
-    """Not before: an exporter that never gets a span destroys nothing."""
+def test_a_file_is_emptied_once_by_mode_w(tmp_path):
+    """When it is configured, whether or not there will be something to write."""
     path = tmp_path / "t.jsonl"
     path.write_text("old\n")
-    exporter = JsonLinesExporter(path)
-    exporter.export([])
-    assert path.read_text() == "old\n"
+    exporter = JsonLinesExporter(path, mode="w")
+    assert path.read_text() == ""
     exporter.export([span("a"), span("b")])
     exporter.export([span("c")])
     exporter.shutdown()
     assert lines_of(path) == ["a", "b", "c"]
 
 
-def test_a_file_is_continued_in_append_mode(tmp_path):
+def test_a_file_is_made_when_there_is_something_to_write(tmp_path):
+    """An exporter that never gets a span leaves nothing behind."""
+    for mode in ("a", "w"):
+        JsonLinesExporter(tmp_path / "t.jsonl", mode=mode).export([])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_appended_to(tmp_path):
     """A line that another process left unfinished stays a line of its own."""
     path = tmp_path / "t.jsonl"
     for name in ("a", "b"):
-        exporter = JsonLinesExporter(str(path), mode="a")
+        exporter = JsonLinesExporter(str(path))
         exporter.export([span(name)])
         exporter.shutdown()
         with path.open("a") as file:
@@ -393,12 +427,27 @@ def full(after):
     return write
 
 
-def test_a_full_disk_raises_and_the_next_line_stands_alone(tmp_path, monkeypatch):
-    """The core counts the failure; what follows does not continue the line that was cut."""
+def test_of_a_batch_that_a_full_disk_cuts_the_whole_lines_stay(tmp_path, monkeypatch):
+    """The others are counted as lost, and what follows begins a new line."""
+    exporter = JsonLinesExporter(tmp_path / "t.jsonl")
+    exporter.export([span("a")])
+    size = (tmp_path / "t.jsonl").stat().st_size
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full(size + 30))
+        with pytest.raises(OSError, match=r"No space left.*t.jsonl") as caught:
+            exporter.export([span("b"), span("c"), span("d")])
+    assert caught.value.lost == 2
+    exporter.export([span("e")])
+    assert lines_of(tmp_path / "t.jsonl") == ["a", "b", "e"]
+
+
+def test_a_line_that_can_not_be_cut_off_is_ended(tmp_path, monkeypatch):
+    """Another process may have written behind it."""
     exporter = JsonLinesExporter(tmp_path / "t.jsonl")
     exporter.export([span("a")])
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full(30))
+        patch.setattr(os, "ftruncate", full(0))
         with pytest.raises(OSError, match="No space left"):
             exporter.export([span("b")])
     exporter.export([span("c")])
@@ -414,28 +463,50 @@ def test_a_write_may_take_several_goes(tmp_path, monkeypatch):
     assert lines_of(tmp_path / "t.jsonl") == ["a", "b"]
 
 
-def test_a_tail_that_can_not_write_says_so_once(tmp_path, monkeypatch, caplog):
-    """It declines what follows; the program goes on."""
-    tail = JsonLinesTail(tmp_path / "t.jsonl")
+@pytest.mark.parametrize("delivery", ["inline", "background"])
+def test_a_tail_counts_what_a_full_disk_does_not_take_and_goes_on(
+    tmp_path, monkeypatch, caplog, mine, delivery
+):
+    """It is logged once; the onset is written with the first event for which there is room."""
+    path = tmp_path / "t.jsonl"
+    tail = mine.add_tail(JsonLinesTail(path), delivery=delivery)
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full(0))
         with caplog.at_level(logging.WARNING, "enterspan"):
-            assert tail(onset()) is None
-    assert tail(onset()) is None
+            with mine.invocation("lost"):
+                mine.log("info", "lost")
+            outer = mine.invocation("kept")
+            outer.__enter__()
+            mine.log("info", "lost")
+            assert mine.flush(10)
+    mine.log("info", "there is room")
+    outer.__exit__(None, None, None)
+    assert mine.flush(10)
+    events = [strict(line)["event"] for line in path.read_bytes().splitlines()]
+    assert [e.get("name") or e.get("message") or e["type"] for e in events] == [
+        "kept",
+        "there is room",
+        "return",
+        "outcome",
+    ]
+    assert tail.stats.failed == 5  # onset, log, return, outcome; log
+    assert tail.stats.exported == 4
+    assert tail.stats.received == 9
     assert len(caplog.records) == 1
-    assert "writing events to" in caplog.text
     assert "No space left" in caplog.text
 
 
-def test_a_tail_can_be_closed(tmp_path, caplog):
-    """It writes no more, and that is no failure."""
+def test_a_tail_can_be_closed(tmp_path):
+    """It declines the next invocation; an event that comes all the same is lost."""
     tail = JsonLinesTail(tmp_path / "t.jsonl")
     handler = tail(onset())
     assert handler is not None
     tail.close()
-    handler(END)
+    assert tail(onset()) is None
+    with pytest.raises(OSError, match="was closed") as caught:
+        handler(END)
+    assert caught.value.lost == 1
     assert len((tmp_path / "t.jsonl").read_bytes().splitlines()) == 1
-    assert not caplog.records
 
 
 def test_threads_do_not_tear_each_others_lines(tmp_path):
@@ -478,7 +549,8 @@ def test_a_descriptor_that_the_program_took_is_not_written_to(tmp_path):
 FORKING = """
 import os, sys
 from enterspan import tracing
-from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail
+from enterspan._recording.wire import parse
+from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail, span_line
 
 target = sys.argv[1]
 if sys.argv[2] == "stream":
@@ -515,16 +587,17 @@ def test_forked_children_add_their_lines_and_repeat_none(kind, opened, tmp_path)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
 def test_a_fork_is_not_disturbed_by_a_file_that_can_not_be_opened(tmp_path):
-    """It is opened before a fork; where that fails, whoever writes first learns of it."""
+    """Its first write fails; when the folder is there again, it is opened."""
     (tmp_path / "folder").mkdir()
     exporter = JsonLinesExporter(tmp_path / "folder" / "t.jsonl")
     (tmp_path / "folder").rmdir()
-    open_all()
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
     with pytest.raises(FileNotFoundError):
         exporter.export([span("a")])
     (tmp_path / "folder").mkdir()
-    open_all()
-    assert (tmp_path / "folder" / "t.jsonl").read_bytes() == b""
     exporter.export([span("b")])
     assert lines_of(tmp_path / "folder" / "t.jsonl") == ["b"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,47 @@ def test_a_link_stays_a_link(tmp_path):
     assert content(tmp_path / "real") == {"a": b"new"}
 
 
+def test_no_temporary_file_can_be_read_by_more_than_its_target(tmp_path, monkeypatch):
+    """Looked at when its content is written, and before it is renamed."""
+    seen = []
+    rename = Path.replace
+    before = os.umask(0o022)
+
+    def look(path, *args):
+        seen.extend(stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir())
+        return rename(path, *args)
+
+    try:
+        (tmp_path / "a").write_bytes(b"old")
+        (tmp_path / "a").chmod(0o600)
+        monkeypatch.setattr(Path, "replace", look)
+        replace_file(tmp_path / "a", b"new")
+        monkeypatch.setattr(Path, "chmod", lambda path, mode: look(path, path))
+        replace_file(tmp_path / "a", b"newer")
+    finally:
+        os.umask(before)
+    assert set(seen) == {0o600}
+    assert content(tmp_path) == {"a": b"newer"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors")
+def test_standard_output_goes_on_after_what_was_written(script):
+    """It may be a file: that is neither replaced nor emptied."""
+    done = script(
+        """
+        import os, subprocess, sys
+        code = (
+            "import sys; from enterspan.exporters._files import replace_file;"
+            "print('before', flush=True); replace_file('/dev/stdout', b'data\\\\n'); print('after')"
+        )
+        with open("out", "w") as out:
+            subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
+        print(open("out").read(), end="")
+        """
+    )
+    assert (done.stdout, done.stderr) == ("before\ndata\nafter\n", "")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
 def test_a_pipe_is_written_to(tmp_path):
     os.mkfifo(tmp_path / "pipe")
@@ -52,18 +94,19 @@ def test_a_pipe_is_written_to(tmp_path):
 def test_all_files_are_as_they_were_if_one_can_not_be_written(tmp_path, monkeypatch, step):
     for name in "abc":
         (tmp_path / name).write_bytes(b"old")
-    whole = getattr(type(tmp_path), step)
+    owner = os if step == "open" else type(tmp_path)
+    whole = getattr(owner, step)
     calls = []
 
     def full(path, *args, **kwargs):
-        if path.parent == tmp_path:
+        if Path(path).parent == tmp_path:
             calls.append(path)
         # The first rename would be the first change: a later one is not undone.
         if len(calls) > (0 if step == "replace" else 1):
             raise OSError(28, "No space left on device", str(path))
         return whole(path, *args, **kwargs)
 
-    monkeypatch.setattr(type(tmp_path), step, full)
+    monkeypatch.setattr(owner, step, full)
     with pytest.raises(OSError, match="No space"):
         replace_files({tmp_path / name: b"new" for name in "abc"})
     monkeypatch.undo()

@@ -192,9 +192,9 @@ def test_another_tracing_finds_its_like_by_name():
     mine = Tracing("of the pool")
     with capture(mine), mine.span("outer") as outer:
         bound = there_and_back(mine.propagate(report))
-        named = bound._self_tracer.name
+        named = bound._self_bound.tracer.name
     assert named == "of the pool"
-    assert outer.context.span_id == bound._self_span.context.span_id
+    assert outer.context.span_id == bound._self_bound.span.context.span_id
 
 
 def test_it_looks_like_the_function_and_binds_like_one():

@@ -22,11 +22,15 @@ from enterspan.events import EVENT_INFOS, make_attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Final
 
     from enterspan._forms.options import Options
     from enterspan._span.invocation import Facade
     from enterspan._span.tracer import Tracer
+
+
+_FLUSH_TIMEOUT: Final = 5.0
+"""Seconds for which the end of a call waits for its delivery."""
 
 
 @frozen
@@ -39,7 +43,7 @@ class Entry:
     linger: float | None = 0.0
     ambient: bool = False
     new_trace: bool = False
-    flush: Any = None  # called at the end of each call, if it is to be delivered there
+    flush: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what can't be used, now that there is a caller to tell."""
@@ -88,13 +92,13 @@ class EntryRecorder(Recorder):
     @property
     def end(self) -> Any:  # type: ignore[override]
         """What ends the invocation, when the body has run to its end."""
-        flush = self._entry.flush
-        if flush is None:
+        if not self._entry.flush:
             return exit_root
+        flush = self._entry.facade.flush
 
         def end(root: Span, error: BaseException | None = None) -> None:
             exit_root(root, error)
-            flush()
+            flush(_FLUSH_TIMEOUT)
 
         return end
 

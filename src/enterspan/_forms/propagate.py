@@ -5,8 +5,9 @@ This module imports wrapt, and is imported when a span is propagated first.
 
 from __future__ import annotations
 
+import os
 from copy import copy, deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wrapt import BaseObjectProxy, FunctionWrapper
 
@@ -25,11 +26,28 @@ if TYPE_CHECKING:
     from enterspan._span.tracer import Tracer
 
 
-def bind(tracer: Tracer, fn: Callable[..., Any]) -> Callable[..., Any]:
+_ARRIVAL_TIMEOUT: Final = 1.0
+"""Seconds for which a call that came from another process waits for its spans' delivery."""
+_here: Final = os.urandom(8)
+"""With the process id, it tells this process from others, also from those of other machines."""
+
+
+class Binding(NamedTuple):
+    """What a callable is bound to."""
+
+    tracer: Tracer
+    span: Span | Boundary
+    flush: bool
+    """Whether calls that came from another process deliver what is finished."""
+    arrived: bool = False
+    """Whether it came from another process."""
+
+
+def bind(tracer: Tracer, fn: Callable[..., Any], *, flush: bool = True) -> Callable[..., Any]:
     """Return a callable in which the span that is current now is current."""
     entry = tracer.attached()
     span = entry if type(entry) is Boundary else span_of(entry)
-    return fn if span is None else _bound(fn, tracer, span)
+    return fn if span is None else _bound(fn, Binding(tracer, span, flush))
 
 
 def _entry_of(span: Span | Boundary) -> Attachment:
@@ -37,45 +55,57 @@ def _entry_of(span: Span | Boundary) -> Attachment:
     return Boundary(span.captures) if type(span) is Boundary else Attachment(span)
 
 
-def _bound(fn: Any, tracer: Tracer, span: Span | Boundary) -> Any:
+def _bound(fn: Any, binding: Binding) -> Any:
     if issubclass(type(fn), type):
-        return BoundClass(fn, tracer, span)
-    return (BoundObject if is_plain_object(fn) else Bound)(fn, tracer, span)
+        return BoundClass(fn, binding)
+    return (BoundObject if is_plain_object(fn) else Bound)(fn, binding)
 
 
 class Bound(FunctionWrapper[Any, Any]):
     """A callable with a span that is current in it; in all else the callable itself.
 
     In another process, to which it travels by pickle, the span's identity is all that arrives: what
-    is opened there belongs to that span.
+    is opened there belongs to that span. A call delivers what is finished there before it returns:
+    a pool that has its result may end the process.
     """
 
-    def __init__(self, wrapped: Any, tracer: Tracer, span: Span | Boundary) -> None:
+    def __init__(self, wrapped: Any, binding: Binding) -> None:
+        tracer, span, flush, arrived = binding
+        end = no_end
+        if flush and arrived:
+
+            def end(_span: Any, _error: BaseException | None = None) -> None:
+                tracer.deliver(_ARRIVAL_TIMEOUT)
+
         def call(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
             if tracer.is_suppressed:
                 return wrapped(*args, **kwargs)  # a subscriber calls it
             attachment = _entry_of(span)
             tracer.attach(attachment)
+            result = body = None
             try:
                 result = wrapped(*args, **kwargs)
+                body = carry(tracer, _entry_of(span), result, end)
             finally:
                 tracer.detach(attachment)
-            return carry(tracer, _entry_of(span), result, no_end)
+                if body is result:  # a body that has begun delivers when it ends
+                    end(span)
+            return body
 
         super().__init__(wrapped, call)
-        self._self_tracer = tracer
-        self._self_span = span
+        self._self_bound = binding
 
     def __repr__(self) -> str:
         """Show the callable and the span."""
-        return f"<{self.__wrapped__!r} under {self._self_span!r}>"
+        return f"<{self.__wrapped__!r} under {self._self_bound.span!r}>"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Send the callable and the span's identity."""
-        span: Any = self._self_span
+        tracer, span, flush, _ = self._self_bound
         if type(span) is Boundary or span is NOOP_SPAN or span._state.phase is DISABLED:
             return _unbound, (self.__wrapped__,)
-        return _arrive, (self._self_tracer, span.context, self.__wrapped__)
+        sender = (os.getpid(), _here)
+        return _arrive, (tracer, span.context, self.__wrapped__, flush, sender)
 
     def __reduce__(self) -> Any:
         """Send the callable and the span's identity."""
@@ -91,7 +121,7 @@ class Bound(FunctionWrapper[Any, Any]):
 
     def _around(self, copied: Any) -> Any:
         same = copied is self.__wrapped__
-        return self if same else _bound(copied, self._self_tracer, self._self_span)
+        return self if same else _bound(copied, self._self_bound)
 
 
 class BoundClass(Bound):
@@ -109,15 +139,14 @@ class BoundObject(BaseObjectProxy[Any]):
     Frameworks ask its `__call__` whether it is a coroutine function.
     """
 
-    def __init__(self, wrapped: Any, tracer: Tracer, span: Span | Boundary) -> None:
+    def __init__(self, wrapped: Any, binding: Binding) -> None:
         super().__init__(wrapped)
-        self._self_tracer = tracer
-        self._self_span = span
+        self._self_bound = binding
 
     @property
     def __call__(self) -> Any:
         """The method that is called, with the span current in it."""
-        return Bound(call_of(self.__wrapped__), self._self_tracer, self._self_span)
+        return Bound(call_of(self.__wrapped__), self._self_bound)
 
     _around = Bound._around
     __signature__ = BoundClass.__signature__
@@ -132,8 +161,15 @@ for _kind in (Bound, BoundClass, BoundObject):
     without_annotations(_kind)
 
 
-def _arrive(tracer: Tracer, context: SpanContext, fn: Callable[..., Any]) -> Any:
-    return _bound(fn, tracer, remote_span(tracer, context))
+def _arrive(
+    tracer: Tracer,
+    context: SpanContext,
+    fn: Callable[..., Any],
+    flush: bool,
+    sender: tuple[int, bytes],
+) -> Any:
+    arrived = sender != (os.getpid(), _here)
+    return _bound(fn, Binding(tracer, remote_span(tracer, context), flush, arrived))
 
 
 def _unbound(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,8 +8,8 @@ from time import sleep
 
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.weights import BARE, weight_of_record, weight_of_span
-from enterspan._pipeline.subscribers import EXIT_TIMEOUT
-from enterspan._pipeline.subscription import Stats, Subscription
+from enterspan._pipeline.process import EXIT_TIMEOUT
+from enterspan._pipeline.subscription import Stats, Subscription, key_of
 from enterspan._pipeline.worker import Worker
 from enterspan._span.finished import record_of
 from enterspan._span.span import Span
@@ -41,6 +41,7 @@ class ExporterSubscription(Subscription):
         max_batch: int,
         delay: float,
         max_bytes: int,
+        key: object = None,
     ) -> None:
         self.tracer = tracer = subscribers.tracer
         self.exporter = exporter
@@ -54,6 +55,8 @@ class ExporterSubscription(Subscription):
         self._dropped = 0
         self._failed = 0
         self._is_shut_down = False
+        self._is_used = False
+        self._successor: ExporterSubscription | None = None
         worker = Worker(
             tracer.suppressed,
             self._export,
@@ -64,7 +67,7 @@ class ExporterSubscription(Subscription):
             rest=self._rest,
             finish=self._shut_down,
         )
-        super().__init__(subscribers, worker)
+        super().__init__(subscribers, worker, key_of(exporter, key))
 
     @property
     def stats(self) -> Stats:
@@ -78,7 +81,7 @@ class ExporterSubscription(Subscription):
         worker = self.worker
         queue = worker.queue
         if self.removed or self.tracer.is_finalizing():
-            self._drop([item])
+            self._refuse(item)
             return
         is_bare = isinstance(item, Span) and item._details is None
         is_quiet = self._take_in(item) if is_bare else self._weigh_in(item)
@@ -115,6 +118,11 @@ class ExporterSubscription(Subscription):
             self._drop([item])
             return False
         return len(queue) < self.mark
+    def _refuse(self, item: Span | SpanData) -> None:
+        if self._successor is not None:
+            self._successor.offer(item)
+        else:
+            self._drop([item])
 
     def _drop(self, items: list[Any]) -> None:
         if items:
@@ -125,6 +133,7 @@ class ExporterSubscription(Subscription):
 
     def _rest(self) -> None:
         """The worker has nothing to do: from the next batch on it is woken again."""
+        self.is_late = False
         self.tracer.sweep()
         if self.tracer.queue is self.worker.queue.intake:
             self.tracer.queue_mark = self.mark
@@ -146,6 +155,7 @@ class ExporterSubscription(Subscription):
             _let_go(item)
         if not records:
             return
+        self._is_used = True
         try:
             self.exporter.export(records)
         except BaseException as error:
@@ -160,6 +170,8 @@ class ExporterSubscription(Subscription):
                 self._exported += len(records)
 
     def _shut_down(self) -> None:
+        if self.is_inherited and not self._is_used:
+            return  # a connection that it has open is still the parent's
         with self._count_lock:
             if self._is_shut_down:
                 return
@@ -181,17 +193,33 @@ class ExporterSubscription(Subscription):
 
     def after_fork(self) -> None:
         """The parent's counts are the parent's."""
+        super().after_fork()
+        self._is_used = False
         self._count_lock = threading.RLock()
         self._exported = self._dropped = self._failed = 0
 
     def remove(self, timeout: float | None = None) -> None:
         """Deliver what waits, shut the exporter down and let it go; a second time does nothing."""
+        if not self.removed:
+            self.subscribers.remove(self)
+            self.end(EXIT_TIMEOUT if timeout is None else timeout)
+
+    def retire(self, successor: ExporterSubscription) -> None:
+        """Deliver what waits; the exporter is shut down unless it is the successor's, too."""
+        if successor.exporter is self.exporter:
+            self._is_shut_down = True
+        self._successor = successor
+        self.end(EXIT_TIMEOUT)
+
+    def end(self, timeout: float) -> None:
+        """Deliver what waits and shut the exporter down; what is offered later is dropped."""
         if self.removed:
             return
         self.removed = True
-        self.subscribers.remove(self)
-        if not self.worker.stop(EXIT_TIMEOUT if timeout is None else timeout):
+        if not self.worker.stop(timeout):
             self._give_up()
+        if self._successor is not None:
+            self.worker.hand_on(self._successor.offer)
         left = self.worker.queue.clear()
         with self._count_lock:
             self._dropped += left

@@ -11,15 +11,16 @@ from time import monotonic
 from enterspan._model import diagnostics, failures
 from enterspan._pipeline import process
 from enterspan._span import collector, timers
-from enterspan._span.context import SUPPRESSED
+from enterspan._span.context import SUPPRESSED, span_of
 from enterspan._span.end import run_deferred
 from enterspan._span.finished import record_of
+from enterspan._span.invocation import LIVE
 from enterspan._span.processor import Tee
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Final, Protocol
+    from collections.abc import Callable, Sequence
+    from typing import Any, Protocol
 
     from enterspan._model.ids import SpanContext
     from enterspan._model.records import SpanData
@@ -33,13 +34,16 @@ if TYPE_CHECKING:
         """A subscription, as this module uses it."""
 
         worker: Any
+        key: object
         is_late: bool
+        is_inherited: bool
 
         @property
         def is_done(self) -> bool: ...
         def hurry(self) -> None: ...
         def flush(self, deadline: float) -> bool: ...
         def remove(self, timeout: float | None = None) -> None: ...
+        def retire(self, successor: Any) -> None: ...
         def after_fork(self) -> None: ...
 
     class ExporterSubscribed(Subscribed, Protocol):
@@ -48,10 +52,7 @@ if TYPE_CHECKING:
         mark: int
 
         def offer(self, item: Span | SpanData) -> None: ...
-
-
-EXIT_TIMEOUT: Final = 5.0
-"""Seconds for which a subscriber may hold up the end of the process."""
+        def end(self, timeout: float) -> None: ...
 
 
 def prepare() -> None:
@@ -75,6 +76,7 @@ class Subscribers:
         "_closed",
         "exporters",
         "make_stream",
+        "retired",
         "sources",
         "tails",
         "tracer",
@@ -85,10 +87,12 @@ class Subscribers:
         self.tails: tuple[Any, ...] = ()
         self.sources: tuple[ProcessorSource, ...] = ()
         self.exporters: tuple[ExporterSubscribed, ...] = ()
+        self.retired: tuple[Any, ...] = ()  # tails that were replaced, until their streams end
         self.make_stream: Callable[..., Any] | None = None
         self._closed = False  # the process is ending: nothing waits in a queue any more
         self._born = 0  # when this process was forked
         tracer.hand_over = self.hand_over
+        tracer.deliver = self.flush_patiently_once
         tracer.processor_for = self.processor_for
         tracer.on_garbage = self.on_garbage
         process.track(self)
@@ -103,7 +107,7 @@ class Subscribers:
     def add_tail(self, tail: Any, make_stream: Callable[..., Any]) -> None:
         """Subscribe a tail; `make_stream` makes the processor that serves all tails."""
         self.make_stream = make_stream
-        self._change(lambda: setattr(self, "tails", (*self.tails, tail)))
+        self._add("tails", tail)
 
     def add_source(self, source: ProcessorSource) -> None:
         """Subscribe a source of processors, which is asked at each invocation."""
@@ -111,7 +115,26 @@ class Subscribers:
 
     def add_exporter(self, exporter: ExporterSubscribed) -> None:
         """Subscribe an exporter."""
-        self._change(lambda: setattr(self, "exporters", (*self.exporters, exporter)))
+        self._add("exporters", exporter)
+
+    def _add(self, kind: str, new: Subscribed) -> None:
+        """Subscribe in place of those with the same key, which end what they have begun."""
+        replaced: list[Subscribed] = []
+
+        def add() -> None:
+            present = getattr(self, kind)
+            if new.key is not None:
+                replaced.extend([old for old in present if old.key == new.key])
+            setattr(self, kind, (*[old for old in present if old not in replaced], new))
+
+        self._change(add)
+        for old in replaced:
+            if not old.is_inherited:  # the set-up of a forked worker is no second one
+                diagnostics.warn(
+                    f"{kind[:-1]} {new.key!r} was added again and replaces the first one;"
+                    " to have both, give them different values of key="
+                )
+            old.retire(new)
 
     def _change(self, change: Callable[[], None]) -> None:
         prepare()
@@ -130,7 +153,13 @@ class Subscribers:
             self.tails = tuple([s for s in self.tails if s is not subscriber])
             self.sources = tuple([s for s in self.sources if s is not subscriber])
             self.exporters = tuple([s for s in self.exporters if s is not subscriber])
+            self.retired = tuple([s for s in self.retired if s is not subscriber])
             self.update()
+
+    def keep_until_done(self, tail: Any) -> None:
+        """Flush a tail that was replaced, too, until its last stream has ended."""
+        with self.tracer.wiring:
+            self.retired = (*self.retired, tail)
 
     def update(self) -> None:
         """Tell the tracer what the hot path has to know."""
@@ -192,10 +221,10 @@ class Subscribers:
     def see_off(self, subscription: Subscribed) -> None:
         """Deliver at once, while the process ends; a subscriber that hangs is waited for once."""
         tracer = self.tracer
-        if self._closed and not (
-            subscription.is_late or tracer.is_suppressed or tracer.is_finalizing()
-        ):
-            subscription.is_late = not subscription.flush(monotonic() + EXIT_TIMEOUT)
+        if not self._closed or tracer.is_suppressed or tracer.is_finalizing():
+            return
+        if not subscription.is_late:
+            subscription.is_late = not subscription.flush(monotonic() + process.EXIT_TIMEOUT)
 
     def on_garbage(self) -> None:
         """Wake the workers, which end what has become garbage; inline tails have none."""
@@ -215,12 +244,27 @@ class Subscribers:
 
     # --- the end ---
 
+    @property
+    def _all(self) -> tuple[Subscribed, ...]:
+        return (*self.tails, *self.retired, *self.exporters)
+
     def flush(self, timeout: float) -> bool:
         """Deliver everything that is finished; False if it took longer."""
+        self._end_what_is_over()
+        return self._flush(self._all, timeout)
+
+    def flush_patiently_once(self, timeout: float) -> bool:
+        """The same, but a subscriber that was not done in time is not waited for again."""
+        self._end_what_is_over()
+        return self._flush([each for each in self._all if not each.is_late], timeout)
+
+    def _end_what_is_over(self) -> None:
         run_deferred(self.tracer)
         self.tracer.sweep()
+
+    @staticmethod
+    def _flush(subscriptions: Sequence[Subscribed], timeout: float) -> bool:
         deadline = monotonic() + timeout
-        subscriptions = (*self.tails, *self.exporters)
         for subscription in subscriptions:
             subscription.hurry()  # so that one that hangs takes no other's time
         for subscription in subscriptions:
@@ -231,21 +275,36 @@ class Subscribers:
         """Deliver everything that is finished and end all subscriptions."""
         deadline = monotonic() + timeout
         done = self.flush(timeout)
-        for subscription in (*self.tails, *self.exporters):
+        for subscription in self._all:
             subscription.remove(max(0.0, deadline - monotonic()))
             done = done and subscription.is_done
         return done
 
-    def end_process(self) -> None:
+    def flush_at_exit(self, timeout: float) -> None:
+        """Deliver what is finished; threads that run may still finish more."""
+        if not self._closed:
+            self.flush_patiently_once(timeout)
+
+    def end_process(self, timeout: float) -> None:
         """End what is open, deliver what is finished, and from here on deliver at once."""
+        current = span_of(self.tracer.get())  # in a signal handler, that of the interrupted code
         invocations = getattr(self.tracer.invocations, "data", ())
         for reference in list(invocations):  # at once: other threads may add some
             state = reference()
             if state is not None:
                 state.finish()
+        if current is not None and current._state.phase is LIVE:
+            current._state.finish()
         self._closed = True
         self.tracer.queue = None
-        self.flush(EXIT_TIMEOUT)
+        self.flush_patiently_once(timeout)
+
+    def shut_down_at_exit(self, timeout: float) -> None:
+        """Shut the exporters down; they stay subscribed, so that what comes later is counted."""
+        deadline = monotonic() + timeout
+        for exporter in self.exporters:
+            late = exporter.is_late and not exporter.is_done
+            exporter.end(0.0 if late else max(0.0, deadline - monotonic()))
 
     # --- forks ---
 
@@ -259,5 +318,6 @@ class Subscribers:
         self.tracer.queue = None
         self._born = moment
         self._closed = False
-        for subscription in (*self.tails, *self.exporters):
+        self.retired = ()  # their streams are the parent's
+        for subscription in self._all:
             subscription.after_fork()

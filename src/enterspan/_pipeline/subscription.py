@@ -11,6 +11,7 @@ if not TYPE_CHECKING:
     typing_extensions = Late("typing_extensions")
 if TYPE_CHECKING:
     import types
+    from typing import Any
 
     import typing_extensions
 
@@ -36,9 +37,14 @@ class Subscription:
 
     is_late = False  # internal
     """Whether it was not done in time when it was last waited for."""
+    is_inherited = False  # internal
+    """Whether it was made before this process was forked."""
 
-    def __init__(self, subscribers: Subscribers, worker: Worker | None) -> None:  # internal
+    def __init__(  # internal
+        self, subscribers: Subscribers, worker: Worker | None, key: object = None
+    ) -> None:
         self.subscribers = subscribers  # internal
+        self.key = key  # internal
         self.worker = worker  # internal
         self.removed = False  # internal
         if worker is not None:
@@ -51,6 +57,8 @@ class Subscription:
 
     def after_fork(self) -> None:  # internal
         """Begin anew in a forked child."""
+        self.is_inherited = True
+        self.is_late = False
 
     def remove(self, timeout: float | None = None) -> None:
         """End the subscription; a second time does nothing.
@@ -58,6 +66,10 @@ class Subscription:
         Args:
             timeout: Seconds to wait for what is being delivered.
         """
+        raise NotImplementedError
+
+    def retire(self, successor: Any) -> None:  # internal
+        """End what was begun, and nothing more: *successor* has replaced it."""
         raise NotImplementedError
 
     @property
@@ -86,3 +98,14 @@ class Subscription:
     ) -> None:
         """Remove it."""
         self.remove()
+
+
+def key_of(subscriber: object, key: object) -> object:
+    """The key that was given; by default the class and target of a subscriber that has one."""
+    if key is not None:
+        return key
+    kind = type(subscriber)
+    if getattr(kind, "subscription_target", None) is None:
+        return None
+    target: object = subscriber.subscription_target  # type: ignore[attr-defined]
+    return None if target is None else (kind.__qualname__, target)

@@ -31,7 +31,7 @@ from enterspan._model.weights import (
     weight_of_onset,
     weight_of_opening,
 )
-from enterspan._pipeline.subscription import Stats, Subscription
+from enterspan._pipeline.subscription import Stats, Subscription, key_of
 from enterspan._pipeline.worker import Worker
 from enterspan._span.context import SUPPRESSED
 from enterspan._span.processor import SpanProcessor
@@ -147,7 +147,12 @@ class TailSubscription(Subscription):
     """One tail that is subscribed."""
 
     def __init__(
-        self, subscribers: Subscribers, tail: Callable[[TailEvent[Onset]], Any], *, inline: bool
+        self,
+        subscribers: Subscribers,
+        tail: Callable[[TailEvent[Onset]], Any],
+        *,
+        inline: bool,
+        key: object = None,
     ) -> None:
         self.tracer = subscribers.tracer
         self.tail = tail
@@ -158,18 +163,19 @@ class TailSubscription(Subscription):
         self._unreported = 0
         self.aside = Budget()  # what waits for an inline tail
         self.left: dict[Stream, None] = {}  # streams of an inline tail in which events wait
+        self.streams: set[Stream] = set()  # of invocations that were accepted and go on
+        self.is_retired = False
         worker = None
         if not inline:
-            tracer = self.tracer
             worker = Worker(
-                tracer.suppressed,
+                self.tracer.suppressed,
                 self._deliver_batch,
                 "tail",
                 _TAIL_DELAY,
-                rest=tracer.sweep,
+                rest=self._rest,
                 prompt=True,
             )
-        super().__init__(subscribers, worker)
+        super().__init__(subscribers, worker, key_of(tail, key))
 
     @property
     def stats(self) -> Stats:
@@ -210,6 +216,19 @@ class TailSubscription(Subscription):
         self._failed += 1
         warn_once(self.tail, "tail", error, "and is stopped for this invocation")
 
+    def has_lost(self, error: BaseException) -> bool:
+        """Whether a handler says that events are lost (`error.lost`), and goes on itself.
+
+        An event that was counted as delivered may turn out to be lost later.
+        """
+        lost = getattr(error, "lost", None)
+        if type(lost) is not int or lost < 1 or not isinstance(error, Exception):
+            return False
+        self._failed += lost
+        self.delivered -= lost - 1
+        warn_once(self.tail, "tail", error, "and goes on; what is lost is counted as failed")
+        return True
+
     def has_to_await(self, result: object) -> bool:
         """Whether a handler returned an awaitable, which is never awaited."""
         if not _close_if_awaitable(result):
@@ -243,11 +262,19 @@ class TailSubscription(Subscription):
             stream.work_off()
         return super().flush(deadline)
 
+    def _rest(self) -> None:
+        self.is_late = False
+        self.tracer.sweep()
+        if self.is_retired:
+            self.end_if_done()
+
     def after_fork(self) -> None:
         """Forget what the parent process has queued, and counted: it delivers that itself."""
+        super().after_fork()
         self._lock = RLock()
         self.aside = Budget()
         self.left = {}
+        self.streams.clear()
         self.delivered = self._dropped = self._failed = self._unreported = 0
 
     def remove(self, timeout: float | None = None) -> None:
@@ -257,6 +284,18 @@ class TailSubscription(Subscription):
         if self.worker is not None:
             self.worker.stop(0.0 if timeout is None else timeout)
             self.drop(self.worker.queue.clear())
+
+    def retire(self, successor: Any) -> None:  # noqa: ARG002
+        """Get the rest of the invocations that were accepted, and no other."""
+        self.subscribers.keep_until_done(self)
+        self.is_retired = True
+        self.end_if_done()
+
+    def end_if_done(self) -> None:
+        """End the subscription of a tail that was replaced, after its last stream."""
+        waits = self.left if self.worker is None else self.worker.waiting
+        if not waits and not self.streams and not self.removed:
+            self.remove()
 
 
 def _method(handler: object, name: str) -> Callable[[Any], Any] | None:
@@ -396,8 +435,9 @@ class Stream:
             self._sequence -= 1
             self._queue.appendleft((context, moment, payload, 0))
             return False
-        self.to.has_raised(error)  # raises what interrupts the program
-        self.stop()
+        if not self.to.has_lost(error):
+            self.to.has_raised(error)  # raises what interrupts the program
+            self.stop()
         return True
 
     def _put_aside(self, context: TailSpanContext, moment: int, payload: Any) -> None:
@@ -507,7 +547,10 @@ class Stream:
         self._last = moment
         event: Any = TailEvent(self._id, context, self._anchor + moment, 0, onset)
         self._handlers = handlers = self.to.accept(event)
-        self._over = handlers is None
+        if handlers is None:
+            self.stop()
+            return
+        self.to.streams.add(self)
         if self.to.worker is None:
             self._inline = handlers
 
@@ -515,6 +558,10 @@ class Stream:
         """Deliver nothing more."""
         self._over = True
         self._handlers = self._inline = None
+        to = self.to
+        to.streams.discard(self)
+        if to.is_retired:
+            to.end_if_done()
 
 
 class TailStream(SpanProcessor):

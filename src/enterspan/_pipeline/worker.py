@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _PAUSE_TIMEOUT: Final = 0.2
-"""Seconds for which a subscriber may hold up a fork."""
+"""Seconds for which subscribers may hold up a fork."""
 _THREAD_END: Final = 0.001
 """Seconds after which a thread that was joined is gone for the system too, which 3.12 counts."""
 
@@ -104,7 +104,7 @@ class Worker:
         self._turn = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._pausing = False
+        self._pausing = self._is_stuck = False
         self._at_work = 0
         self._done = 0
         self._hurried = False
@@ -119,6 +119,13 @@ class Worker:
     def is_running(self) -> bool:
         """Whether its thread is there."""
         return self._thread is not None and self._thread.is_alive()
+
+    def hand_on(self, take: Callable[[Any], None]) -> None:
+        """Give what is in the queue to another one."""
+        while batch := self.queue.take(self._batch):
+            self.queue.release()
+            for item in batch:
+                take(item)
 
     def start(self) -> None:
         """Start the thread; where that can't be (the interpreter is ending), items just wait."""
@@ -179,6 +186,7 @@ class Worker:
                 self._deliver_all()
             finally:
                 self._at_work = 0
+                self._is_stuck = False
 
     def _deliver_all(self) -> None:
         queue = self.queue
@@ -224,7 +232,7 @@ class Worker:
             self._wake.ring()
             while not waiter.passed.wait(max(0.0, min(deadline - monotonic(), 0.5))):
                 if monotonic() >= deadline:
-                    return False
+                    return not self.waiting  # another one may have taken all of the time
                 if not self.is_running:
                     return self._drain_here(deadline)
             return True
@@ -246,7 +254,7 @@ class Worker:
         if thread is None:
             self._drain_here(monotonic() + timeout)
             if self._finish is not None:
-                self._finish()
+                self._suppressed(self._finish)
             return True
         if thread is threading.current_thread():
             return True
@@ -254,17 +262,21 @@ class Worker:
         return not thread.is_alive()
 
     def pause(self) -> None:
-        """End the thread for a moment, so that the process can be forked.
+        """Ask the thread to end for a moment, so that the process can be forked.
 
         A process that forks with threads is warned by Python from 3.12 on, and with reason: its
-        child gets their locks as they are. A worker in a subscriber is not waited for long.
+        child gets their locks as they are.
         """
-        thread = self._thread
-        if thread is None or not thread.is_alive() or thread is threading.current_thread():
-            return
         self._pausing = True
         self._wake.ring()
-        thread.join(_PAUSE_TIMEOUT)
+
+    def wait_for_pause(self, deadline: float) -> None:
+        """Wait until the thread has ended, but not long for one that is busy in a subscriber."""
+        thread = self._thread
+        if thread is None or thread is threading.current_thread() or self._is_stuck:
+            return
+        thread.join(max(0.0, deadline - monotonic()))
+        self._is_stuck = thread.is_alive()  # not waited for at the next fork, if it still is
 
     def resume(self) -> None:
         """Go on after a pause; the thread starts again with the next item.
@@ -294,6 +306,9 @@ def _before_fork() -> None:
     running = [worker for worker in list(_workers) if worker.is_running]
     for worker in running:
         worker.pause()
+    deadline = monotonic() + _PAUSE_TIMEOUT
+    for worker in running:
+        worker.wait_for_pause(deadline)
     if running and sys.version_info[:2] == (3, 12):
         sleep(_THREAD_END)
 

@@ -282,11 +282,11 @@ _SPAN: Final = _Fields(
         "name": str,
         "startNs": int,
         "endNs": int,
-        "attributes": dict,
-        "events": list,
         "outcome": str,
         "invocationId": str,
     },
+    attributes={},
+    events=[],
     links=[],
     status="unset",
     statusDescription="",
@@ -297,7 +297,7 @@ _SPAN: Final = _Fields(
     droppedEvents=0,
     droppedLinks=0,
 )
-_SPAN_EVENT: Final = _Fields({"name": str, "timestampNs": int, "attributes": dict})
+_SPAN_EVENT: Final = _Fields({"name": str, "timestampNs": int}, attributes={})
 
 # A file has a million of these: they are made by plain stores, see `frozen`.
 _new: Final[Any] = object.__new__
@@ -311,10 +311,10 @@ def _span(wire: dict[str, Any], resources: list[Mapping[str, Any]]) -> SpanData:
         made.name,
         made.start_ns,
         made.end_ns,
-        made.attributes,
-        events,
         made.outcome,
         made.invocation_id,
+        made.attributes,
+        events,
         links,
         made.status,
         made.status_description,

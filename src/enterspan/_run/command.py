@@ -206,15 +206,20 @@ def _found(words: list[str]) -> Program:
         raise RefusedError(str(error)) from None
 
 
+_OWN: Final = "enterspan run"
+"""The key of the outputs: the program may add others for the same files and streams."""
+
+
 def _subscribe(options: argparse.Namespace) -> None:
     """Add the outputs: inline, so that what has happened has been written."""
     if options.output is not None:
         try:
-            tracing.add_tail(JsonLinesTail(options.output), delivery="inline")
+            tail = JsonLinesTail(options.output, mode="w")
+            tracing.add_tail(tail, delivery="inline", key=(_OWN, "file"))
         except OSError as error:
             raise RefusedError(f"can't write {options.output!r}: {error.strerror}") from None
     if not options.quiet:
-        tracing.add_tail(ConsoleTail(), delivery="inline")
+        tracing.add_tail(ConsoleTail(), delivery="inline", key=(_OWN, "console"))
 
 
 class _Ending:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         """The `Tracing` that makes the invocations that users hold."""
 
         def _hold(self, name: str, info: EventInfo | None, root: Span) -> Any: ...
+        def flush(self, timeout: float | None = None) -> bool: ...
 
 
 LIVE: Final = "live"

@@ -57,6 +57,7 @@ class Tracer(Current):
         "bridge",
         "canceled",
         "deferred",
+        "deliver",
         "easy_count",
         "easy_key",
         "easy_text",
@@ -113,6 +114,7 @@ class Tracer(Current):
         self.queue: deque[Any] | None = None
         self.queue_mark = 0
         self.hand_over: Callable[[Any], None] = _let_go
+        self.deliver: Callable[[float], object] = _let_go
         self.processor_for: Callable[..., Any] = _decline
         self.on_garbage: Callable[[], None] = _nothing
         self.bridge: Any = None

@@ -1,71 +1,141 @@
 """Files that exporters and commands write.
 
 `File` is opened late and appended to, each write in one piece and unbuffered: nothing is lost when
-the process is killed, nothing is written twice after a fork, and parent and child write their
-lines side by side. `replace_files` writes whole files.
+the process is killed, nothing is written twice after a fork, and processes that share a file write
+their lines side by side. `replace_files` writes whole files.
 """
+
+from __future__ import annotations
 
 import errno
 import os
+import re
+import select
 import stat
+import sys
 import threading
 import weakref
-from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from enterspan._pipeline import process
 
+if sys.platform != "win32":
+    import fcntl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 _Mode: TypeAlias = Literal["w", "a"]
+
+_LOCK_TIMEOUT: Final = 0.5
+"""Seconds to wait for another process that writes to the same file; one that stopped holds it."""
+_LINE_TIMEOUT: Final = 0.05
+"""Seconds to wait for the end of a line that another process may be writing: the first processes of
+a file do not know of each other, and take no lock."""
+_ROOM_TIMEOUT: Final = 2.0
+"""Seconds to wait until a pipe that is full has room."""
+_READER_TIMEOUT: Final = 1.0
+"""Seconds to wait for the first reader of a named pipe."""
+_POLL: Final = 0.005
+_PIPE_BYTES: Final = getattr(select, "PIPE_BUF", 512)
+"""What a pipe takes in one piece, whoever else writes to it."""
+_OPENINGS: Final = 3
+"""How often a file is opened anew for one write, if it is moved away each time."""
+
+
+class NotWrittenError(OSError):
+    """Lines could not be written; `lost` is their number."""
+
+    lost = 0
 
 
 class File:
-    """A file that lines are appended to, each write in one piece."""
+    """A file that lines are appended to, each write in one piece.
 
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    Before each write it is looked at under its name: where it was renamed, removed or replaced, as
+    by log rotation, it is opened anew. What was recorded may be confidential: a new file belongs to
+    its owner alone. `/dev/stdout` and the like are duplicated, for they share their position with
+    the program's own output, and are never emptied.
+
+    Args:
+        path: Where it is. A name that ends in `.gz` makes each write a member of a gzip file.
+        mode: `"w"` empties the file at once.
+        max_bytes: The size above which it is renamed to `NAME.1`, and begun anew.
+        backups: How many of those are kept.
+    """
+
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     _fd: int | None = None
 
-    def __init__(self, path: str | os.PathLike[str], mode: _Mode) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        mode: _Mode,
+        *,
+        max_bytes: int | None = None,
+        backups: int = 3,
+    ) -> None:
+        self.name = os.fspath(path)
         self._path = Path(path).absolute()  # the program may change its working directory
-        self.name = str(path)
-        self._mode = mode
+        self._descriptor = _descriptor_of(self._path)
+        self._max_bytes = max_bytes
+        self._backups = backups
         self._identity: tuple[int, int] | None = None
-        self._opening = threading.RLock()
-        self._torn = False
+        self._where = str(self._path)
+        self._end = -2  # the size after the last write of this process; -1: it has none
         self._closed = False
-        _check_writable(self._path, self.name)
-        _unopened.add(self)
+        self._wait_for_reader = True
+        self._pack = _packer(self.name)
+        self.renew_lock()
+        if self._descriptor is None:
+            _check_writable(self._path, self.name)
+            if mode == "w" and self._path.is_file():
+                os.truncate(self._path, 0)
+        else:
+            self._opened()
+        _places.add(self)
+
+    @property
+    def target(self) -> tuple[str, object]:
+        """What tells it from other files."""
+        if self._descriptor is not None:
+            return ("descriptor", self._descriptor)
+        return ("file", os.path.realpath(self._path))
+
+    def renew_lock(self) -> None:
+        """Begin with a new lock, as in a forked child."""
+        self.writing = threading.RLock()  # a signal handler may come back to it
 
     def write(self, text: str) -> None:
-        """Append text. Raises OSError, and ValueError after `close`."""
-        data = utf8(text)
-        fd = self.open()
-        if self._torn:  # a full disk has cut the last line: begin a new one
-            data = b"\n" + data
-        at = 0
-        try:
-            while at < len(data):
-                at += os.write(fd, data[at:] if at else data)
-        finally:
-            if at:
-                self._torn = data[at - 1] != _NEWLINE
+        """Append text. Raises NotWrittenError, OSError if not opened, ValueError after `close`."""
+        data = self._pack(utf8(text))
+        with self.writing:
+            fd, size = self._current()
+            is_alone = size == self._end and (size >= 0 or len(data) <= _PIPE_BYTES)
+            if is_alone and self._max_bytes is None:  # no other process has written
+                self._append(fd, data, size)
+                return
+            fd = self.opened_and_locked()
+            try:
+                size = _size_of(os.fstat(fd))
+                if self._max_bytes is None or size <= 0 or size + len(data) <= self._max_bytes:
+                    self._append(fd, data if self._is_whole(fd, size) else b"\n" + data, size)
+                    return
+                self._rotate(fd)
+            finally:
+                unlock(fd)
+            self.write(text)
 
-    def open(self) -> int:
-        """Open the file unless it is open; return its descriptor.
-
-        A descriptor that the program has closed, or reused for another file, is replaced.
-        """
-        fd = self._fd
-        if fd is not None and self._is_ours(fd):
-            return fd
-        with self._opening:
-            if self._closed:
-                raise ValueError(f"{self.name} was closed")
-            if self._fd is None or self._fd == fd:
-                self._fd = self._opened(os.O_TRUNC if self._mode == "w" else 0)
-                self._mode = "a"
-            return self._fd
+    def opened_and_locked(self) -> int:
+        """Open the file unless it is open, and lock it; meanwhile it may have been moved away."""
+        for _ in range(_OPENINGS):
+            fd, _size = self._current()
+            if not _lock(fd) or self._current()[0] == fd:
+                break
+            unlock(fd)
+        return fd
 
     def close(self) -> None:
         """Close the file for good."""
@@ -76,14 +146,70 @@ class File:
 
     __del__ = close
 
-    def _opened(self, how: int) -> int:
-        flags = self.flags | how | getattr(os, "O_BINARY", 0)
-        self._torn = not how and _ends_inside_a_line(self._path)
-        fd = os.open(self._path, flags, 0o666)
+    # --- opening ---
+
+    def _current(self) -> tuple[int, int]:
+        """The descriptor of what is under the name now, and its size; -1 if it has none.
+
+        A descriptor that the program has closed, or reused for another file, is replaced.
+        """
+        if self._closed:
+            raise ValueError(f"{self.name} was closed")
+        fd = self._fd
+        if fd is not None:
+            try:
+                found = os.fstat(fd)
+            except OSError:
+                self._fd = None
+            else:
+                if (found.st_dev, found.st_ino) != self._identity:
+                    self._fd = None
+                elif not self._has_moved():
+                    return fd, _size_of(found)
+                else:
+                    self._fd = None
+                    os.close(fd)
+        fd = self._opened()
+        return fd, _size_of(os.fstat(fd))
+
+    def _opened(self) -> int:
+        if self._descriptor is not None:
+            self._fd = fd = os.dup(self._descriptor)
+        elif self._is_pipe():
+            self._fd = fd = self._opened_pipe()
+        else:
+            self._fd = fd = self._opened_file()
         found = os.fstat(fd)
         self._identity = found.st_dev, found.st_ino
-        _unopened.discard(self)
+        self._end = -2
         return fd
+
+    def _opened_file(self) -> int:
+        flags = self.flags | getattr(os, "O_BINARY", 0)
+        try:
+            return os.open(self._path, flags, 0o600)
+        except PermissionError:  # it may be written to, and not be read
+            return os.open(self._path, flags & ~os.O_RDWR | os.O_WRONLY, 0o600)
+
+    def _is_pipe(self) -> bool:
+        try:
+            return stat.S_ISFIFO(self._path.stat().st_mode)
+        except OSError:
+            return False
+
+    def _opened_pipe(self) -> int:
+        """Open a named pipe, which needs a reader: the first one is waited for, for a moment."""
+        deadline = monotonic() + (_READER_TIMEOUT if self._wait_for_reader else 0.0)
+        self._wait_for_reader = False
+        while True:
+            try:
+                return os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                if monotonic() >= deadline:
+                    raise OSError(error.errno, "no process reads this pipe", self.name) from None
+            sleep(_POLL)
 
     def _is_ours(self, fd: int) -> bool:
         """Whether the descriptor still is this file: a program may close all and reuse them."""
@@ -93,19 +219,168 @@ class File:
             return False
         return (found.st_dev, found.st_ino) == self._identity
 
+    def _has_moved(self) -> bool:
+        """Whether another file, or none, is under the name now."""
+        if self._descriptor is not None:
+            return False
+        try:
+            found = os.stat(self._where)  # noqa: PTH116 - once for each event
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) != self._identity
 
-_NEWLINE: Final = ord("\n")
-_unopened: weakref.WeakSet[File] = weakref.WeakSet()
+    # --- writing ---
+
+    def _append(self, fd: int, data: bytes, size: int) -> None:
+        at = 0
+        try:
+            while at < len(data):
+                at += _write(fd, data[at:] if at else data)
+        except OSError as error:
+            raise self._failure(error, fd, data, at, size) from error
+        self._end = size + len(data) if size >= 0 else -1
+
+    def _failure(self, error: OSError, fd: int, data: bytes, at: int, size: int) -> NotWrittenError:
+        """Cut off a line of which a part was written, on a full disk; count those that are lost."""
+        whole = 0 if self._is_packed else data.rfind(b"\n", 0, at) + 1
+        self._end = -2
+        if at > whole and size >= 0:
+            try:
+                if os.fstat(fd).st_size == size + at:
+                    os.ftruncate(fd, size + whole)
+            except OSError:
+                pass  # the next write begins a new line
+        failure = NotWrittenError(error.errno, error.strerror, self.name)
+        failure.lost = 0 if self._is_packed else data.count(b"\n", whole)
+        return failure
+
+    @property
+    def _is_packed(self) -> bool:
+        return self._pack is not bytes
+
+    def _is_whole(self, fd: int, size: int) -> bool:
+        """Whether the file ends with a line: a process may have been killed while it wrote one.
+
+        A member of a gzip file can't be mended.
+        """
+        if size <= 0 or size == self._end or self._is_packed or self._descriptor is not None:
+            return True
+        deadline = monotonic() + _LINE_TIMEOUT
+        while not _ends_with_a_line(fd):
+            if monotonic() >= deadline:
+                return False
+            sleep(_POLL)
+        return True
+
+    def _rotate(self, fd: int) -> None:
+        """Rename the file, and the older ones before it; the lock is held."""
+        mode = stat.S_IMODE(os.fstat(fd).st_mode)
+        names = [self._path, *[Path(f"{self._path}.{n + 1}") for n in range(self._backups)]]
+        if not self._backups:
+            self._path.unlink()
+        for at in range(self._backups, 0, -1):
+            if names[at - 1].exists():
+                names[at - 1].replace(names[at])
+        made = os.open(self._path, self.flags, mode)
+        if sys.platform != "win32":
+            os.fchmod(made, mode)
+        os.close(made)  # it is opened by the next write, as by every process
 
 
-def open_all() -> None:
-    """Open all files before a fork, or parent and child would each empty the file."""
-    for file in list(_unopened):
-        with suppress(OSError, ValueError):  # which the first write raises
-            file.open()
+def _size_of(found: os.stat_result) -> int:
+    return found.st_size if stat.S_ISREG(found.st_mode) else -1
 
 
-process.at_fork(before=open_all)
+_places: weakref.WeakSet[File | Stream] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for place in list(_places):
+        place.renew_lock()
+
+
+process.at_fork(in_child=_after_fork_in_child)
+
+
+def _packer(name: str) -> Callable[[bytes], bytes]:
+    """What turns text in UTF-8 into what is written."""
+    "".encode("utf-16")  # imports the codec, which texts with surrogates need
+    if not name.endswith(".gz"):
+        return bytes
+    import gzip
+
+    return lambda data: gzip.compress(data, compresslevel=6)
+
+
+def _ends_with_a_line(fd: int) -> bool:
+    """Look at the last byte, through the own descriptor: to close another one gives up the lock."""
+    try:
+        os.lseek(fd, -1, os.SEEK_END)
+        return os.read(fd, 1) == b"\n"
+    except OSError:
+        return True
+
+
+def _write(fd: int, data: bytes) -> int:
+    """Write what a file takes; a pipe that is full is waited for."""
+    try:
+        return os.write(fd, data)
+    except BlockingIOError:
+        room = select.poll()
+        room.register(fd, select.POLLOUT)
+        if not room.poll(_ROOM_TIMEOUT * 1000):
+            raise
+        return os.write(fd, data)
+
+
+def _lock(fd: int) -> bool:
+    """Lock a file for this process, so that lines stay whole; False if that can't be."""
+    if sys.platform == "win32":
+        return False
+    deadline = monotonic() + _LOCK_TIMEOUT
+    while True:
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            if monotonic() >= deadline:
+                return False
+            sleep(_POLL)
+        except OSError:
+            return False  # some network disks have no locks, and not every device has
+        else:
+            return True
+
+
+def unlock(fd: int) -> None:
+    """Let other processes write."""
+    if sys.platform != "win32":
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_UN)
+        except OSError:
+            pass  # it was closed, or there was no lock
+
+
+_is_descriptor: Final = re.compile(r"/(?:dev|proc/(?:self|\d+))/fd/(\d+)").fullmatch
+_LINKS: Final = 40
+"""How many links are followed, as by Linux."""
+_STANDARD: Final = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+
+
+def _descriptor_of(path: str | os.PathLike[str]) -> int | None:
+    """The descriptor of this process that a path stands for, also through links."""
+    name = Path(path)
+    for _ in range(_LINKS):
+        if str(name) in _STANDARD:
+            return _STANDARD[str(name)]
+        found = _is_descriptor(str(name))
+        if found is not None:
+            return int(found[1])
+        if not name.is_symlink():
+            return None
+        name = name.parent / name.readlink()
+    return None
 
 
 class Stream:
@@ -114,7 +389,7 @@ class Stream:
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self._closed = False
-        self._writing = threading.RLock()
+        self.renew_lock()
         self.name = str(getattr(stream, "name", None) or "a stream")
         try:
             stream.write(b"")
@@ -122,12 +397,23 @@ class Stream:
         except TypeError:
             self._takes_text = True
 
+        _places.add(self)
+
+    @property
+    def target(self) -> tuple[str, object]:
+        """What tells it from other streams."""
+        return ("stream", id(self._stream))
+
+    def renew_lock(self) -> None:
+        """Begin with a new lock, as in a forked child."""
+        self.writing = threading.RLock()
+
     def write(self, text: str) -> None:
         """Write text and flush it: a fork would copy what a buffer holds."""
         if self._closed:
             raise ValueError(f"{self.name} was closed")
         data: Any = ascii_text(text) if self._takes_text else utf8(text)
-        with self._writing:
+        with self.writing:
             written = self._stream.write(data)
             while type(written) is int and 0 < written < len(data):  # unbuffered: may be short
                 data = data[written:]
@@ -139,13 +425,20 @@ class Stream:
         self._closed = True
 
 
-def place_of(path: Any, mode: str) -> File | Stream:
+def place_of(path: Any, mode: str, max_bytes: int | None = None, backups: int = 3) -> File | Stream:
     """The file at a path, or an open stream. Raises ValueError or TypeError for anything else."""
+    for name, value, least in (("max_bytes", max_bytes, 1), ("backups", backups, 0)):
+        if value is not None and type(value) is not int:
+            raise TypeError(f"{name} must be an int, not {value!r}")
+        if value is not None and value < least:
+            raise ValueError(f"{name} must be at least {least}, not {value}")
     if mode not in ("w", "a"):
         raise ValueError(f"mode must be 'w' or 'a', not {mode!r}")
     if isinstance(path, (str, os.PathLike)):
-        return File(path, mode)  # type: ignore[arg-type]
+        return File(path, mode, max_bytes=max_bytes, backups=backups)  # type: ignore[arg-type]
     if callable(getattr(path, "write", None)):
+        if max_bytes is not None:
+            raise ValueError("max_bytes needs a path: an open stream is not renamed")
         return Stream(path)
     raise TypeError(f"path must be a path or an open stream, not {path!r:.100}")
 
@@ -164,18 +457,21 @@ def replace_files(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
     made: dict[Path, Path] = {}
     try:
         for target, data in contents.items():
-            if _is_stream(target):
-                with open(target, "wb") as stream:  # noqa: PTH123 - /dev/stdout is no path
-                    stream.write(data)
+            stream = _opened_stream(target)
+            if stream is not None:
+                with open(stream, "wb") as file:  # noqa: PTH123 - a descriptor is no path
+                    file.write(data)
                 continue
             path = Path(os.path.realpath(target)) if os.fspath(target) else Path()
             _check_writable(path, os.fspath(target))
             new = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}")
+            mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+            fd = os.open(new, _NEW, 0o666 if mode is None else mode & 0o600)
             made[new] = path
-            with new.open("xb") as file:
+            with open(fd, "wb") as file:  # noqa: PTH123 - a descriptor is no path
                 file.write(data)
-            if path.exists():
-                new.chmod(stat.S_IMODE(path.stat().st_mode))
+            if mode is not None:
+                new.chmod(mode)
         for new, path in made.items():
             new.replace(path)
     finally:
@@ -183,10 +479,18 @@ def replace_files(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
             new.unlink(missing_ok=True)
 
 
-def _is_stream(target: str | os.PathLike[str]) -> bool:
-    """Whether a path is a pipe, a terminal or another device."""
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def _opened_stream(target: str | os.PathLike[str]) -> int | None:
+    """The descriptor of a pipe, a terminal or another device; None for a file."""
+    descriptor = _descriptor_of(target)
+    if descriptor is not None:
+        return os.dup(descriptor)
     path = Path(target)
-    return path.exists() and not path.is_file() and not path.is_dir()
+    if not path.exists() or path.is_file() or path.is_dir():
+        return None
+    return os.open(path, os.O_WRONLY)
 
 
 def _check_writable(path: Path, name: str) -> None:
@@ -199,18 +503,6 @@ def _check_writable(path: Path, name: str) -> None:
             raise PermissionError(errno.EACCES, "the file is not writable", name)
     elif not os.access(path.parent, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "its folder is not writable", name)
-
-
-def _ends_inside_a_line(path: Path) -> bool:
-    """Whether a process was stopped while it wrote the last line."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return False
-        with path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) != b"\n"
-    except OSError:
-        return False
 
 
 def utf8(text: str) -> bytes:

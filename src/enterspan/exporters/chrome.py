@@ -11,13 +11,11 @@ each other.
 from __future__ import annotations
 
 import os
-import sys
-import threading
 from datetime import datetime, timezone
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan.exporters._files import File, utf8
+from enterspan.exporters._files import File, unlock, utf8
 from enterspan.exporters._json import json_object, json_text
 from enterspan.exporters._tracks import Tracks
 
@@ -41,9 +39,9 @@ _CLOSING: Final = CLOSING.encode()
 class ChromeTraceExporter:
     """An exporter that writes finished spans as Chrome Trace Event JSON.
 
-    `path` is a file. It is opened when there is something to write, and then replaced. After every
-    batch it is complete, so it can be opened while the program runs, or after it was killed.
-    Parent and forked child write to the same one, each as a process of its own.
+    `path` is a file, which is emptied at once. After every batch it is complete: it can be opened
+    while the program runs, or after it was killed. Processes may share it: each is drawn as a
+    process of its own.
 
     Spans that come in one batch are drawn below their parents. A span whose parent comes in a later
     one is drawn below it too, unless spans that overlap it are there: then it is drawn on a
@@ -60,6 +58,11 @@ class ChromeTraceExporter:
         self._origin = origin_of(time_ns())
         self._events = ChromeEvents(self._process, self._origin)
 
+    @property
+    def subscription_target(self) -> object:
+        """The file: a second exporter for it replaces the first one."""
+        return self._file.target
+
     def export(self, spans: Sequence[SpanData]) -> None:
         """Write spans. Raises OSError where that fails, and ValueError after `shutdown`."""
         if not spans:
@@ -68,7 +71,6 @@ class ChromeTraceExporter:
         if process != self._process:  # a forked child has tracks of its own
             self._process = process
             self._events = ChromeEvents(process, self._origin)
-            self._file.after_fork()
         self._file.write(",\n".join(self._events.of(spans)))
 
     def shutdown(self) -> None:
@@ -90,24 +92,25 @@ class _ArrayFile(File):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__(path, "w")
-        self.after_fork()
-
-    def after_fork(self) -> None:
-        """A thread of the parent may have held the lock."""
-        self._writing = threading.Lock()
 
     def write(self, text: str) -> None:
         """Append elements, which have commas between them already."""
         data = utf8(text) + _CLOSING
-        fd = self.open()
-        with self._writing, _Turn(fd):
-            end = _end_of_elements(fd)
-            head = b",\n" if end > len(_OPENING) else b"" if end else _OPENING
+        with self.writing:
+            fd = self.opened_and_locked()
             try:
-                _write_at(fd, end, head + data)
-            except OSError:
-                _mend(fd, end)
-                raise
+                self._add(fd, data)
+            finally:
+                unlock(fd)
+
+    def _add(self, fd: int, data: bytes) -> None:
+        end = _end_of_elements(fd)
+        head = b",\n" if end > len(_OPENING) else b"" if end else _OPENING
+        try:
+            _write_at(fd, end, head + data)
+        except OSError:
+            _mend(fd, end)
+            raise
 
 
 def _end_of_elements(fd: int) -> int:
@@ -146,29 +149,6 @@ def _mend(fd: int, end: int) -> None:
             os.ftruncate(fd, 0)
     except OSError:
         return
-
-
-class _Turn:
-    """A block in which no other process writes to a file; without fork, none does."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def __enter__(self) -> None:
-        self._lock(wanted=True)
-
-    def __exit__(self, *exc: object) -> None:
-        self._lock(wanted=False)
-
-    def _lock(self, *, wanted: bool) -> None:
-        if sys.platform == "win32":
-            return
-        import fcntl
-
-        try:
-            fcntl.lockf(self._fd, fcntl.LOCK_EX if wanted else fcntl.LOCK_UN)
-        except OSError:
-            return  # some network disks have no locks; a file of one process needs none
 
 
 # --- events ---------------------------------------------------------------------------------------

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
 import weakref
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from enterspan._pipeline import process
 from enterspan._terminal.live import LiveTree, Page
 from enterspan._terminal.screen import MIN_WIDTH, columns_of, screen_for
 
@@ -19,6 +21,19 @@ if TYPE_CHECKING:
 
     from enterspan._terminal.live import LiveInvocation
     from enterspan.events import Onset, TailEvent
+
+
+_PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EAGAIN})
+"""There may be room again: on a disk, in a pipe."""
+
+
+class _NotDrawnError(Exception):
+    """Events could not be written; `lost` is their number."""
+
+    def __init__(self, lost: int, why: OSError) -> None:
+        super().__init__(str(why))
+        self.lost = lost
+        self.why = why
 
 
 class ConsoleTail:
@@ -33,7 +48,9 @@ class ConsoleTail:
         stacks: Show the whole traceback of a failure.
         ids: Show the ids of traces and spans.
 
-    A stream that raises is not written to any more; the program is not affected.
+    Events that a full disk does not take are counted (`Subscription.stats.failed`), and the next
+    ones are tried. A stream that is closed or broken is not written to any more. The program is not
+    affected.
 
     Raises:
         TypeError: `width` is not an int.
@@ -57,6 +74,7 @@ class ConsoleTail:
         self._ids = ids
         self._tree = LiveTree()
         self._broken: object = None
+        self._unreported: _NotDrawnError | None = None
         self._seen: object = None
         self._page: Page | None = None
         self._waiting: deque[tuple[LiveInvocation, TailEvent[Any]]] = deque()
@@ -66,8 +84,17 @@ class ConsoleTail:
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None]:
         """Begin to draw an invocation; what is returned draws the rest of it."""
         handler = partial(self._take, self._tree.begin(event))
-        handler(event)
+        try:
+            handler(event)
+        except _NotDrawnError as error:  # raised from here, it would decline the invocation
+            self._unreported = error
         return handler
+
+    @property
+    def subscription_target(self) -> object:
+        """The stream: a second tail for it replaces the first one."""
+        stream = self._stream
+        return "sys.stderr" if stream is None or stream is sys.stderr else id(stream)
 
     def _take(self, invocation: LiveInvocation, event: TailEvent[Any]) -> None:
         """Draw an event, or leave it to the thread that is drawing at this moment.
@@ -76,25 +103,37 @@ class ConsoleTail:
         finalizer traces something while a line is being written.
         """
         self._waiting.append((invocation, event))
+        unreported, self._unreported = self._unreported, None
+        lost, why = (0, None) if unreported is None else (unreported.lost, unreported.why)
         while self._waiting and self._writing.acquire(blocking=False):
             try:
                 while self._waiting:
-                    self._draw(*self._waiting.popleft())
+                    error = self._draw(*self._waiting.popleft())
+                    if error is not None:
+                        lost, why = lost + 1, error
             finally:
                 self._writing.release()
+        if why is not None:
+            raise _NotDrawnError(lost, why) from why
 
-    def _draw(self, invocation: LiveInvocation, event: TailEvent[Any]) -> None:
+    def _draw(self, invocation: LiveInvocation, event: TailEvent[Any]) -> OSError | None:
+        """Draw an event; return why its lines are lost, where the next ones may not be."""
         stream = sys.stderr if self._stream is None else self._stream
         if stream is None or stream is self._broken:
-            return
+            return None
         lines = invocation.lines(event, self._page_for(stream))
         if not lines:
-            return
+            return None
         try:
             stream.write("".join([line + "\n" for line in lines]))
             stream.flush()
-        except Exception:  # closed, broken, full, or not a text stream
+        except OSError as error:
+            if error.errno in _PASSING:
+                return error
             self._broken = stream
+        except Exception:  # closed, or not a text stream
+            self._broken = stream
+        return None
 
     def _page_for(self, stream: TextIO) -> Page:
         """Look at a stream once, except for its width: windows are resized."""
@@ -129,5 +168,4 @@ def _after_fork() -> None:
         tail._after_fork()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+process.at_fork(in_child=_after_fork)

@@ -1,18 +1,18 @@
 """JSON lines: one JSON object a line, in UTF-8, for live events and for finished spans.
 
 Every line is appended to the file in one unbuffered write: nothing is lost when the process is
-killed, nothing is written twice after a fork, and parent and child write their lines side by side.
-One file may have lines of both kinds.
+killed, nothing is written twice after a fork, and processes that share a file write their lines
+side by side. One file may have lines of both kinds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import IO, Any, Final, TypeAlias
 
-from enterspan._model.diagnostics import warn
+from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData, SpanEvent, SpanLink
-from enterspan.events import Onset, TailEvent
-from enterspan.exporters._files import _Mode, place_of
+from enterspan.events import Onset, Outcome, TailEvent
+from enterspan.exporters._files import File, NotWrittenError, Stream, _Mode, place_of
 from enterspan.exporters._json import encode, json_object, json_text, json_value
 
 _Target: TypeAlias = str | PathLike[str] | IO[str] | IO[bytes]
@@ -23,52 +23,110 @@ __all__ = ["JsonLinesExporter", "JsonLinesTail"]
 class JsonLinesTail:
     """A tail that writes each event as a line: `TailEvent.to_dict()` as JSON.
 
-    `path` is a path, or a stream open for text or bytes. The file is opened at the first write, and
-    then emptied (`mode="w"`) or appended to (`mode="a"`). If a write fails, that is logged once and
-    nothing more is written.
+    The file is appended to, also by several processes. It is opened at the first write, and anew
+    when it was renamed or removed; a new file can be read by its owner alone. If a write fails,
+    that is logged once and counted (`Subscription.stats.failed`), and the next event is tried; the
+    onset of an invocation is written as soon as there is room.
+
+    Args:
+        path: A path, or a stream open for text or bytes. A path that ends in `.gz` is written
+            compressed, each event by itself; finished spans take less room.
+        mode: `"a"` appends to the file, `"w"` empties it first, at once.
+        max_bytes: The size at which the file is renamed to `PATH.1` and begun anew.
+        backups: How many renamed files are kept.
 
     Raises:
         OSError: if the file can't be written.
-        ValueError, TypeError: for an unknown mode or an invalid path.
+        ValueError, TypeError: for an unknown mode or an invalid path or size.
     """
 
-    def __init__(self, path: _Target, *, mode: _Mode = "w") -> None:
-        self._place = place_of(path, mode)
-        self._failed = False
+    def __init__(
+        self,
+        path: _Target,
+        *,
+        mode: _Mode = "a",
+        max_bytes: int | None = None,
+        backups: int = 3,
+    ) -> None:
+        self._place = place_of(path, mode, max_bytes, backups)
+        self._closed = False
+
+    @property
+    def subscription_target(self) -> object:
+        """What it writes to: a second tail for it replaces the first one."""
+        return self._place.target
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None] | None:
         """Write an onset, and return what writes the other events of the invocation."""
-        self._write(event)
-        return None if self._failed else self._write
+        if self._closed:
+            return None
+        line = event_line(event)
+        try:
+            self._place.write(line)
+        except (OSError, ValueError):
+            return _Lines(self._place, line)
+        return _Lines(self._place)
 
     def close(self) -> None:
         """Close the file; a stream stays open."""
-        self._failed = True
+        self._closed = True
         self._place.close()
 
-    def _write(self, event: TailEvent) -> None:
-        if self._failed:
-            return
+
+class _Lines:
+    """Writes the events of one invocation, and before them an onset that is still missing."""
+
+    __slots__ = ("_missing", "_place")
+
+    def __init__(self, place: File | Stream, missing: str = "") -> None:
+        self._place = place
+        self._missing = missing
+
+    def __call__(self, event: TailEvent) -> None:
+        """Write an event. Raises NotWrittenError, which says how many are lost."""
+        missing = self._missing
         try:
-            self._place.write(event_line(event))
+            self._place.write(missing + event_line(event))
         except (OSError, ValueError) as error:
-            self._failed = True
-            warn(f"writing events to {self._place.name} failed and was stopped", error)
+            failure = NotWrittenError(f"{self._place.name}: {error}")
+            failure.lost = 2 if missing and type(event.event) is Outcome else 1
+            raise failure from error
+        self._missing = ""
 
 
 class JsonLinesExporter:
     """An exporter that writes each finished span as a line, and a batch in one write.
 
-    `path` is a path, or a stream open for text or bytes. The file is opened at the first write, and
-    then emptied (`mode="w"`) or appended to (`mode="a"`).
+    The file is appended to, also by several processes. It is opened at the first write, and anew
+    when it was renamed or removed; a new file can be read by its owner alone. Spans that a full
+    disk does not take count as failed, and the next batch is tried.
+
+    Args:
+        path: A path, or a stream open for text or bytes. A path that ends in `.gz` is written
+            compressed, each batch by itself.
+        mode: `"a"` appends to the file, `"w"` empties it first, at once.
+        max_bytes: The size at which the file is renamed to `PATH.1` and begun anew.
+        backups: How many renamed files are kept.
 
     Raises:
         OSError: if the file can't be written.
-        ValueError, TypeError: for an unknown mode or an invalid path.
+        ValueError, TypeError: for an unknown mode or an invalid path or size.
     """
 
-    def __init__(self, path: _Target, *, mode: _Mode = "w") -> None:
-        self._place = place_of(path, mode)
+    def __init__(
+        self,
+        path: _Target,
+        *,
+        mode: _Mode = "a",
+        max_bytes: int | None = None,
+        backups: int = 3,
+    ) -> None:
+        self._place = place_of(path, mode, max_bytes, backups)
+
+    @property
+    def subscription_target(self) -> object:
+        """What it writes to: a second exporter for it replaces the first one."""
+        return self._place.target
 
     def export(self, spans: Sequence[SpanData]) -> None:
         """Write spans. Raises OSError if that fails, and ValueError after `shutdown`."""
@@ -97,43 +155,80 @@ def event_line(event: TailEvent) -> str:
 
 
 def span_line(span: SpanData) -> str:
-    """One finished span as a line."""
+    """One finished span as a line; fields that are empty are left out."""
     context = span.context
     parent = span.parent_span_id
-    attributes, events, links = span.attributes, span.events, span.links
+    attributes = span.attributes
+    kind = (span.kind, span.status, span.outcome, span.scope)
     # One expression without an intermediate dict: this runs once for each span.
     return (
         f'{{"type":"span","name":{json_text(span.name)}'
         f',"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"'
-        f',"parentSpanId":{"null" if parent is None else f"{chr(34)}{parent:016x}{chr(34)}"}'
-        f"{_REMOTE_PARENT if span.parent_is_remote else ''}"
-        f',"traceFlags":{context.trace_flags},"traceState":{json_text(context.trace_state)}'
-        f',"startNs":{span.start_ns},"endNs":{span.end_ns},"kind":{json_text(span.kind)}'
-        f',"attributes":{json_object(attributes) if attributes else "{}"}'
-        f',"events":{_array(_event, events) if events else "[]"}'
-        f',"links":{_array(_link, links) if links else "[]"}'
-        f',"status":{json_text(span.status)},"statusDescription":{json_text(span.status_description)}'
-        f',"outcome":{json_text(span.outcome)},"invocationId":{json_text(span.invocation_id)}'
-        f',"scope":{json_text(span.scope)},"resource":{_resource(span.resource)}'
-        f',"droppedAttributes":{span.dropped_attributes},"droppedEvents":{span.dropped_events}'
-        f',"droppedLinks":{span.dropped_links}}}\n'
+        f"{_parent(parent, span.parent_is_remote) if parent is not None else ''}"
+        f',"traceFlags":{context.trace_flags},"startNs":{span.start_ns},"endNs":{span.end_ns}'
+        f"{_kinds.get(kind) or _kind(*kind)}"
+        f"{_ATTRIBUTES + json_object(attributes) if attributes else ''}"
+        f"{_rare(span, context)}"
+        f',"invocationId":{json_text(span.invocation_id)}{_resource(span.resource)}}}\n'
     )
+
+
+_ATTRIBUTES: Final = ',"attributes":'
+_kinds: Final[dict[tuple[str, ...], str]] = {}
+_MOST_KINDS: Final = 256
+"""Kinds, statuses, outcomes and scopes are few, unless a program makes up outcomes without end."""
+
+
+def _kind(kind: str, status: str, outcome: str, scope: str) -> str:
+    text = (
+        f',"kind":{json_text(kind)},"status":{json_text(status)}'
+        f',"outcome":{json_text(outcome)},"scope":{json_text(scope)}'
+    )
+    if len(_kinds) >= _MOST_KINDS:
+        _kinds.clear()
+    _kinds[kind, status, outcome, scope] = text
+    return text
+
+
+def _parent(parent: int, is_remote: bool) -> str:
+    return f',"parentSpanId":"{parent:016x}"{_REMOTE_PARENT if is_remote else ""}'
+
+
+def _rare(span: SpanData, context: SpanContext) -> str:
+    """The fields that few spans have."""
+    text = _text("traceState", context.trace_state) if context.trace_state else ""
+    if span.events:
+        text += f',"events":{_array(_event, span.events)}'
+    if span.links:
+        text += f',"links":{_array(_link, span.links)}'
+    if span.status_description:
+        text += _text("statusDescription", span.status_description)
+    if span.dropped_attributes:
+        text += f',"droppedAttributes":{span.dropped_attributes}'
+    if span.dropped_events:
+        text += f',"droppedEvents":{span.dropped_events}'
+    if span.dropped_links:
+        text += f',"droppedLinks":{span.dropped_links}'
+    return text
+
+
+def _text(name: str, text: object) -> str:
+    return f',"{name}":{json_text(text)}'
 
 
 def _event(event: SpanEvent) -> str:
-    return (
-        f'{{"name":{json_text(event.name)},"timestampNs":{event.timestamp_ns}'
-        f',"attributes":{json_object(event.attributes)}}}'
-    )
+    more = f"{_ATTRIBUTES}{json_object(event.attributes)}" if event.attributes else ""
+    return f'{{"name":{json_text(event.name)},"timestampNs":{event.timestamp_ns}{more}}}'
 
 
 def _link(link: SpanLink) -> str:
     context = link.context
+    more = f"{_ATTRIBUTES}{json_object(link.attributes)}" if link.attributes else ""
     return (
         f'{{"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"'
-        f',"traceFlags":{context.trace_flags},"traceState":{json_text(context.trace_state)}'
-        f"{_REMOTE if context.is_remote else ''}"
-        f',"attributes":{json_object(link.attributes)}}}'
+        f',"traceFlags":{context.trace_flags}'
+        f"{_text('traceState', context.trace_state) if context.trace_state else ''}"
+        f"{_REMOTE if context.is_remote else ''}{more}}}"
     )
 
 
@@ -141,14 +236,14 @@ def _array(write: Callable[[Any], str], items: Sequence[Any]) -> str:
     return "[" + ",".join([write(item) for item in items]) + "]"
 
 
-_last_resource: tuple[Mapping[str, Any] | None, str] = (None, "{}")
+_last_resource: tuple[Mapping[str, Any] | None, str] = (None, "")
 
 
 def _resource(resource: Mapping[str, Any]) -> str:
-    """A resource as JSON; the last one is cached, as all spans of a Tracing share one."""
+    """A resource as a field; the last one is cached, as all spans of a Tracing share one."""
     global _last_resource  # noqa: PLW0603 - a pair, replaced at once: threads may race
     known, text = _last_resource
     if resource is not known:
-        text = json_object(resource)
+        text = f',"resource":{json_object(resource)}' if resource else ""
         _last_resource = (resource, text)
     return text

@@ -48,6 +48,11 @@ class OTelExporter:
         self._detected = Resource.create()
         self._resource: tuple[Mapping[str, Any] | None, Resource] = None, self._detected
 
+    @property
+    def subscription_target(self) -> object:
+        """The `SpanExporter`."""
+        return id(self._exporter)
+
     def export(self, spans: Sequence[SpanData]) -> None:
         """Export a batch. Raises ExportError if that fails, and what the SpanExporter raises."""
         batch = [readable(span, self._resource_of(span)) for span in spans]

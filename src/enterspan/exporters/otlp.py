@@ -143,6 +143,11 @@ class OTLPExporter:
         """Show the receiver."""
         return f"<OTLPExporter to {self._where}>"
 
+    @property
+    def subscription_target(self) -> object:
+        """The receiver: a second exporter to it replaces the first one."""
+        return self._where
+
     def _connect(self) -> None:
         """Prepare the connection; a forked child has its own."""
         self._process = os.getpid()

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData, SpanEvent, SpanLink
 from enterspan._model.values import INT_MAX, INT_MIN
-from enterspan.exporters._files import File
+from enterspan.exporters._files import _Mode, place_of
 from enterspan.exporters._json import DEPTH, encode, plain_text
 from enterspan.exporters._protobuf import KINDS, STATUSES, count_of, flags_of, nanos
 
@@ -26,16 +26,26 @@ __all__ = ["OTLPJsonExporter"]
 class OTLPJsonExporter:
     """An exporter that writes each batch of finished spans as a line of OTLP JSON.
 
-    `path` is a file. It is opened when there is something to write, and then replaced. Parent and
-    forked child write to the same one, each batch in one piece.
+    The file is appended to, also by several processes, each batch in one piece.
 
-    Raises OSError where the file can't be written, and TypeError for what is not a path.
+    Args:
+        path: The file. One whose name ends in `.gz` is written compressed.
+        mode: `"a"` appends to the file, `"w"` empties it first, at once.
+
+    Raises:
+        OSError: if the file can't be written.
+        ValueError, TypeError: for an unknown mode, or what is not a path.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, mode: _Mode = "a") -> None:
         if not isinstance(path, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"path must be a path, not {path!r:.100}")
-        self._file = File(path, "w")
+        self._file = place_of(path, mode)
+
+    @property
+    def subscription_target(self) -> object:
+        """The file: a second exporter for it replaces the first one."""
+        return self._file.target
 
     def export(self, spans: Sequence[SpanData]) -> None:
         """Write spans. Raises OSError where that fails, and ValueError after `shutdown`."""

@@ -7,12 +7,12 @@ none is left, what was there before is put back.
 
 from __future__ import annotations
 
-import os
 import threading
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from enterspan._forms.callables import Wrapping, inside, is_ours, is_traced_by
+from enterspan._pipeline import process
 from enterspan.instrument.holders import Move, Moves
 
 if TYPE_CHECKING:
@@ -92,8 +92,7 @@ class _Lock:
 
     def __init__(self) -> None:
         self.renew()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self.renew)
+        process.at_fork(in_child=self.renew)
 
     def renew(self) -> None:
         """Begin anew."""

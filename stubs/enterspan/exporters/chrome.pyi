@@ -18,9 +18,9 @@ __all__ = ["ChromeTraceExporter"]
 class ChromeTraceExporter:
     """An exporter that writes finished spans as Chrome Trace Event JSON.
 
-    `path` is a file. It is opened when there is something to write, and then replaced. After every
-    batch it is complete, so it can be opened while the program runs, or after it was killed.
-    Parent and forked child write to the same one, each as a process of its own.
+    `path` is a file, which is emptied at once. After every batch it is complete: it can be opened
+    while the program runs, or after it was killed. Processes may share it: each is drawn as a
+    process of its own.
 
     Spans that come in one batch are drawn below their parents. A span whose parent comes in a later
     one is drawn below it too, unless spans that overlap it are there: then it is drawn on a
@@ -30,6 +30,10 @@ class ChromeTraceExporter:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None: ...
+
+    @property
+    def subscription_target(self) -> object:
+        """The file: a second exporter for it replaces the first one."""
 
     def export(self, spans: Sequence[SpanData]) -> None:
         """Write spans. Raises OSError where that fails, and ValueError after `shutdown`."""

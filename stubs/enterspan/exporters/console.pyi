@@ -17,7 +17,9 @@ class ConsoleTail:
         stacks: Show the whole traceback of a failure.
         ids: Show the ids of traces and spans.
 
-    A stream that raises is not written to any more; the program is not affected.
+    Events that a full disk does not take are counted (`Subscription.stats.failed`), and the next
+    ones are tried. A stream that is closed or broken is not written to any more. The program is not
+    affected.
 
     Raises:
         TypeError: `width` is not an int.
@@ -36,3 +38,7 @@ class ConsoleTail:
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None]:
         """Begin to draw an invocation; what is returned draws the rest of it."""
+
+    @property
+    def subscription_target(self) -> object:
+        """The stream: a second tail for it replaces the first one."""

@@ -21,6 +21,10 @@ class OTelExporter:
 
     def __init__(self, span_exporter: object) -> None: ...
 
+    @property
+    def subscription_target(self) -> object:
+        """The `SpanExporter`."""
+
     def export(self, spans: Sequence[SpanData]) -> None:
         """Export a batch. Raises ExportError if that fails, and what the SpanExporter raises."""
 

@@ -67,6 +67,10 @@ class OTLPExporter:
     def __repr__(self) -> str:
         """Show the receiver."""
 
+    @property
+    def subscription_target(self) -> object:
+        """The receiver: a second exporter to it replaces the first one."""
+
     def export(self, spans: Sequence[SpanData]) -> None:
         """Send a batch. Raises ExportError if the receiver rejects it or time is up."""
 

@@ -10,19 +10,29 @@ are texts, enums are numbers, names are camelCase.
 import os
 from collections.abc import Sequence
 from enterspan._model.records import SpanData
+from enterspan.exporters._files import _Mode
 
 __all__ = ["OTLPJsonExporter"]
 
 class OTLPJsonExporter:
     """An exporter that writes each batch of finished spans as a line of OTLP JSON.
 
-    `path` is a file. It is opened when there is something to write, and then replaced. Parent and
-    forked child write to the same one, each batch in one piece.
+    The file is appended to, also by several processes, each batch in one piece.
 
-    Raises OSError where the file can't be written, and TypeError for what is not a path.
+    Args:
+        path: The file. One whose name ends in `.gz` is written compressed.
+        mode: `"a"` appends to the file, `"w"` empties it first, at once.
+
+    Raises:
+        OSError: if the file can't be written.
+        ValueError, TypeError: for an unknown mode, or what is not a path.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None: ...
+    def __init__(self, path: str | os.PathLike[str], *, mode: _Mode = "a") -> None: ...
+
+    @property
+    def subscription_target(self) -> object:
+        """The file: a second exporter for it replaces the first one."""
 
     def export(self, spans: Sequence[SpanData]) -> None:
         """Write spans. Raises OSError where that fails, and ValueError after `shutdown`."""
