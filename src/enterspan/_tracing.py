@@ -541,6 +541,7 @@ class Tracing:
             attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
             expected: _Expected = (),
             flush: bool = False,
+            incoming: protocols.Incoming | Callable[..., protocols.Incoming] = "parent",
             kind: protocols.Kind | None = None,
             capture_args: bool | Sequence[str] = False,
             capture_return: bool = False,
@@ -560,6 +561,7 @@ class Tracing:
         attributes: typing.Any = None,
         expected: typing.Any = (),
         flush: bool = False,
+        incoming: typing.Any = "parent",
         kind: typing.Any = None,
         capture_args: bool | Sequence[str] = False,
         capture_return: bool = False,
@@ -581,6 +583,9 @@ class Tracing:
             attributes: As in `traced`.
             expected: As in `traced`.
             flush: Deliver what is finished before the call returns.
+            incoming: What the context in `parent` is worth: "parent"; "link", for callers that are
+                not trusted: a trace and a sampling decision of our own, linked to theirs;
+                "ignore"; or a function of the call's arguments that returns one of these.
             kind: As in `traced`.
             capture_args: As in `traced`.
             capture_return: As in `traced`.
@@ -606,7 +611,16 @@ class Tracing:
             redacted_names(redact),
             min_duration,
             exception_types("expected", expected),
-            Entry(self, info, parent, linger, ambient, new_trace, self.flush if flush else None),
+            Entry(
+                self,
+                info,
+                parent,
+                linger,
+                ambient,
+                new_trace,
+                incoming,
+                self.flush if flush else None,
+            ),
         )
         if target is not None:
             return trace(target, self._tracer, options)

@@ -11,9 +11,12 @@ from concurrent.futures import CancelledError
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from enterspan._forms.incoming import check_incoming, placed
 from enterspan._forms.options import check_seconds
+from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.routes import routed_name
+from enterspan._span.details import keep_event
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 from enterspan.events import FetchEventInfo, FetchResponseInfo
@@ -21,6 +24,8 @@ from enterspan.events import FetchEventInfo, FetchResponseInfo
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from enterspan._model.protocols import Incoming
+    from enterspan._span.scope import SpanScope
     from enterspan._tracing import Invocation, InvocationScope
 
 _METHODS: Final = frozenset(
@@ -28,9 +33,11 @@ _METHODS: Final = frozenset(
 )
 """What a method may be in a name: a client can make up any number of others."""
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-_TRACED_BY: Final = "enterspan.traced_by"
+TRACED_BY: Final = "enterspan.traced_by"
 """The key of a scope or an environment for the Tracings that have the request already: a mounted
 application may have the middleware as well."""
+RESPONSE_END: Final = "http.response.end"
+"""The event of an answer that is complete; what comes after it is work in the background."""
 _SEPARATOR: Final = re.compile("([?&;])")
 _SECRET: Final = re.compile(
     r"(?i)token|secret|passw|signature|credential|api_?key|accesskey|auth|^(?:sig|code|key)$"
@@ -57,12 +64,14 @@ class Middleware:
         exclude: Sequence[str] = (),
         capture_headers: Sequence[str] = (),
         linger: float | None = 0.0,
+        incoming: Incoming | Callable[[Any], Incoming] = "parent",
     ) -> None:
         if not callable(app):
             raise TypeError(f"an application is callable; {app!r} is not")
         if tracing is not None and not isinstance(tracing, Tracing):
             raise TypeError(f"tracing must be a Tracing, not {tracing!r}")
         check_seconds("linger", linger)
+        check_incoming(incoming)
         self.app = app
         self._tracing = default_tracing if tracing is None else tracing
         self._tracer = self._tracing._tracer
@@ -70,10 +79,11 @@ class Middleware:
         headers = _texts("capture_headers", capture_headers, "header names, such as ['x-shop-id']")
         self._headers = frozenset([name.lower() for name in headers])
         self._linger = linger
+        self._incoming = incoming
 
     def _request(self, build: Callable[[Any], Request], given: Any) -> Request | None:
         """The request that a server describes; None if it is not to be traced here."""
-        if self._tracer.off or self._tracing in given.get(_TRACED_BY, ()):
+        if self._tracer.off or self._tracing in given.get(TRACED_BY, ()):
             return None
         try:
             return build(given)
@@ -83,7 +93,7 @@ class Middleware:
 
     def _mark(self, given: Any) -> dict[str, Any]:
         """What says that this Tracing has the request."""
-        return {_TRACED_BY: (*given.get(_TRACED_BY, ()), self._tracing)}
+        return {TRACED_BY: (*given.get(TRACED_BY, ()), self._tracing)}
 
     def _excludes(self, path: str) -> bool:
         return any(fnmatchcase(path, pattern) for pattern in self._exclude)
@@ -177,14 +187,16 @@ class Exchange:
     """One request and its answer, as an invocation that is open until `end`."""
 
     def __init__(
-        self, middleware: Middleware, request: Request, carrier: Any, prefix: str = ""
+        self, middleware: Middleware, request: Request, given: Any, carrier: Any, prefix: str = ""
     ) -> None:
         self._prefix = prefix or request.known_method
         self._routed = False
+        parent, new_trace = placed(middleware._tracer, middleware._incoming, carrier, given)
         self._block: InvocationScope = middleware._tracing.invocation(
             self._prefix,
             info=request.info(middleware),
-            parent=carrier,
+            parent=parent,
+            new_trace=new_trace,
             linger=middleware._linger,
             attributes=request.attributes(middleware),
         )
@@ -206,6 +218,12 @@ class Exchange:
         if status >= 500:
             span.set_status("error").set_attribute("error.type", str(status))
 
+    def answered(self) -> None:
+        """The answer is complete."""
+        span = self.invocation._root
+        if not span._end:
+            keep_event(span, RESPONSE_END, now_ns(), {})
+
     def end(self, error: BaseException | None) -> None:
         """End the invocation, which an exception may have left."""
         if isinstance(error, Exception) and not isinstance(error, CancelledError):
@@ -215,7 +233,7 @@ class Exchange:
         leave(self._block, error)
 
 
-def leave(block: InvocationScope, error: BaseException | None) -> None:
+def leave(block: InvocationScope | SpanScope, error: BaseException | None) -> None:
     """Leave a block, with the exception if there is one."""
     if error is None:
         block.__exit__(None, None, None)

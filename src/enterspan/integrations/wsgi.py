@@ -1,4 +1,4 @@
-"""WSGI: each request is an invocation, from the call to the `close()` of the body (PEP 3333).
+"""WSGI: each request is an invocation, from the call to the end of the body (PEP 3333).
 
 The body stays lazy, and the span is current only while the application's own code runs: whatever
 the server does between two pieces of a body, on whichever thread, is not part of the request.
@@ -15,7 +15,14 @@ from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_once
 from enterspan._span.context import SUPPRESSED
 from enterspan._span.end import mark
-from enterspan.integrations._http import DisconnectedError, Exchange, Middleware, Request
+from enterspan.integrations._http import (
+    TRACED_BY,
+    DisconnectedError,
+    Exchange,
+    Middleware,
+    Request,
+    leave,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,13 +39,17 @@ _PATH_SAFE: Final = "/!$&'()*+,;=:@%~"
 class TracingMiddleware(Middleware):
     """A WSGI application around another one, that makes its requests invocations.
 
-    It lasts until the server closes the body; `set_return` comes with the first piece of it. Its
-    name is the method and, as soon as Flask knows it, the route. A body that is closed before its
-    end, because the client has gone, makes the outcome `canceled`.
+    It lasts until the body has given its last piece or the server closes it, whichever comes first;
+    `set_return` comes with the first piece. Its name is the method and, as soon as Flask knows it,
+    the route. A body that is closed before its end, because the client has gone, makes the outcome
+    `canceled`.
 
     `tracing` is the default instance if it is None. Of paths that match one of the `exclude`
     patterns (`/health`, `/static/*`) nothing is recorded. `capture_headers` are recorded as well.
     `linger` is how many seconds an invocation waits for spans that are still open at its end.
+    `incoming` says what the trace context of a caller is worth: `"parent"`; `"link"`, for callers
+    that are not trusted: a trace and a sampling decision of our own, linked to theirs; `"ignore"`;
+    or a function of the environment that returns one of these.
 
     TypeError or ValueError for options that make no sense.
     """
@@ -56,8 +67,9 @@ class TracingMiddleware(Middleware):
         if self._excludes(_path_of(environ)):
             answer = _Silence(self._tracer, start_response)
         else:
+            known = environ.get(TRACED_BY)
             environ.update(self._mark(environ))
-            answer = _Answer(self, request, environ, start_response)
+            answer = _Answer(self, request, environ, start_response, known)
         try:
             body = answer.run(self.app, environ, answer.start_response)
         except BaseException as error:
@@ -70,17 +82,24 @@ class _Answer:
     """A request that is being answered: what is current in it, and how far it has come."""
 
     def __init__(
-        self, by: Middleware, request: Request, environ: dict[str, Any], start_response: Any
+        self,
+        by: Middleware,
+        request: Request,
+        environ: dict[str, Any],
+        start_response: Any,
+        known: Any,
     ) -> None:
         tracer = by._tracer
+        self._by = by
         self._environ = environ
+        self._known = known  # the mark before ours, which goes with the request
         self._head = request.method == "HEAD"
         self._start_response = start_response
         self._status: int | None = None
         self._length: int | None = None
         self._sent = 0
         self._over = False
-        self._exchange = Exchange(by, request, environ)
+        self._exchange = Exchange(by, request, environ, environ)
         self._root = self._exchange.invocation._root
         # Calls into the application, with what was current there when it was last left.
         self.run = Body(tracer, None, no_end, tracer.get()).run
@@ -134,11 +153,24 @@ class _Answer:
             mark(self._root, error, now_ns())
 
     def end(self, error: BaseException | None) -> None:
-        """The server is done with the request."""
-        if not self._over:
+        """The answer is complete, or the server is done with it; the second time is a `close()`."""
+        if self._over:
+            if error is not None:
+                self.run(self._fail_late, error)
+        else:
             self._over = True
+            if self._known is None:  # a server may use the environment again
+                self._environ.pop(TRACED_BY, None)
+            else:
+                self._environ[TRACED_BY] = self._known
             self._exchange.respond(self._status)
             self._exchange.end(error)
+
+    def _fail_late(self, error: BaseException) -> None:
+        """The `close()` of a body that had ended has raised: recorded as a span of its own."""
+        block = self._by._tracing.span("close")
+        block.__enter__()
+        leave(block, error)
 
 
 class _Silence:
@@ -209,6 +241,7 @@ class _Body:
             piece: bytes = answer.run(next, self._pieces)
         except StopIteration:
             self._left = 0
+            answer.end(None)  # a server need not close it any more
             raise
         except BaseException as error:
             self._error = error
