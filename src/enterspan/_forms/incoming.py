@@ -6,7 +6,7 @@ that it does not trust.
 
 from __future__ import annotations
 
-from enterspan._model.diagnostics import warn_misuse, warn_once
+from enterspan._model.diagnostics import warn_once
 from enterspan._model.interrupts import is_interrupt
 
 TYPE_CHECKING = False
@@ -47,13 +47,12 @@ def placed(
     if callable(way):
         try:
             way = tracer.suppressed(lambda: incoming(*about, **more))  # type: ignore[operator]
+            if not (type(way) is str and way in WAYS):
+                raise TypeError(f"a {type(way).__name__} is none of {', '.join(map(repr, WAYS))}")
         except BaseException as error:
             if is_interrupt(error) or not isinstance(error, Exception):
                 raise
             warn_once(incoming, "incoming", error, "and its caller is linked")
-            way = "link"
-        if not (type(way) is str and way in WAYS):
-            warn_misuse("incoming", way, "'parent', 'link' or 'ignore'")
             way = "link"
     if way == "ignore":
         return _NOTHING, False
