@@ -40,6 +40,7 @@ class Tracer(Current):
         "born",
         "bridge",
         "canceled",
+        "control_flow",
         "deferred",
         "easy_count",
         "easy_key",
@@ -79,6 +80,7 @@ class Tracer(Current):
         self.resource: Mapping[str, Any] = {}
         self.expected: ExceptionTypes = ()
         self.canceled: ExceptionTypes = ()
+        self.control_flow: tuple[Callable[[BaseException], bool], ...] = ()  # by integrations
         self.late_ns = DEFAULT_LATE * 1e9
         self.use_limits(DEFAULT_LIMITS)
         # what the hot path needs to know of the subscribers
@@ -121,6 +123,11 @@ class Tracer(Current):
     def use_generator(self, generator: IdGenerator | None) -> None:
         """Set the source of ids."""
         self.bits = random_bits if generator is None else bits_from(generator, self.suppressed)
+
+    def expect(self, is_control_flow: Callable[[BaseException], bool]) -> None:
+        """Have an integration say which exceptions of its framework are no failures."""
+        if is_control_flow not in self.control_flow:
+            self.control_flow = (*self.control_flow, is_control_flow)
 
     def update(self) -> None:
         """Work out the flags that the hot path asks for, after any change."""

@@ -20,6 +20,7 @@ from enterspan._span.details import keep_event
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 from enterspan.events import FetchEventInfo, FetchResponseInfo
+from enterspan.integrations._expected import is_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +37,10 @@ _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 TRACED_BY: Final = "enterspan.traced_by"
 """The key of a scope or an environment for the Tracings that have the request already: a mounted
 application may have the middleware as well."""
+ROUTE: Final = "enterspan.route"
+"""The key of a scope or an environment under which a framework's integration gives the route."""
+FAILURE: Final = "enterspan.failure"
+"""The key for the exception that a framework answers with a status of 500 or more."""
 RESPONSE_END: Final = "http.response.end"
 """The event of an answer that is complete; what comes after it is work in the background."""
 _SEPARATOR: Final = re.compile("([?&;])")
@@ -75,15 +80,22 @@ class Middleware:
         self.app = app
         self._tracing = default_tracing if tracing is None else tracing
         self._tracer = self._tracing._tracer
+        self._tracer.expect(is_answer)
         self._exclude = _texts("exclude", exclude, "path patterns, such as ['/health', '/img/*']")
         headers = _texts("capture_headers", capture_headers, "header names, such as ['x-shop-id']")
         self._headers = frozenset([name.lower() for name in headers])
         self._linger = linger
         self._incoming = incoming
 
-    def _request(self, build: Callable[[Any], Request], given: Any) -> Request | None:
-        """The request that a server describes; None if it is not to be traced here."""
-        if self._tracer.off or self._tracing in given.get(TRACED_BY, ()):
+    def _request(
+        self, build: Callable[[Any], Request], given: Any, carrier: Any = None
+    ) -> Request | None:
+        """The request that a server describes; None if it is not to be traced here.
+
+        *carrier* is where middlewares leave their mark; by default it is the description itself.
+        """
+        marks = given if carrier is None else carrier
+        if self._tracer.off or self._tracing in marks.get(TRACED_BY, ()):
             return None
         try:
             return build(given)
@@ -191,6 +203,7 @@ class Exchange:
     ) -> None:
         self._prefix = prefix or request.known_method
         self._routed = False
+        self._status: int | None = None
         parent, new_trace = placed(middleware._tracer, middleware._incoming, carrier, given)
         self._block: InvocationScope = middleware._tracing.invocation(
             self._prefix,
@@ -213,6 +226,7 @@ class Exchange:
         """The answer begins; what is no status is the server's to complain of."""
         if not isinstance(status, int):
             return
+        self._status = status
         self.invocation.set_return(FetchResponseInfo(status))
         span = self.invocation.span.set_attribute("http.response.status_code", status)
         if status >= 500:
@@ -224,8 +238,13 @@ class Exchange:
         if not span._end:
             keep_event(span, RESPONSE_END, now_ns(), {})
 
-    def end(self, error: BaseException | None) -> None:
-        """End the invocation, which an exception may have left."""
+    def end(self, error: BaseException | None, failure: BaseException | None = None) -> None:
+        """End the invocation, which an exception may have left.
+
+        *failure* is one that the framework has answered: it is why the status is what it is.
+        """
+        if error is None and failure is not None and (self._status or 0) >= 500:
+            error = failure
         if isinstance(error, Exception) and not isinstance(error, CancelledError):
             kind = type(error)
             module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."

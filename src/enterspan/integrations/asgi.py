@@ -13,7 +13,15 @@ from enterspan._forms.enter import carry
 from enterspan._span.context import SUPPRESSED
 from enterspan._span.span import NOOP_SPAN
 from enterspan.events import WebSocketEventInfo
-from enterspan.integrations._http import DisconnectedError, Exchange, Middleware, Request, leave
+from enterspan.integrations._http import (
+    FAILURE,
+    ROUTE,
+    DisconnectedError,
+    Exchange,
+    Middleware,
+    Request,
+    leave,
+)
 from enterspan.integrations._lifespan import Lifespan
 
 if TYPE_CHECKING:
@@ -150,7 +158,7 @@ class _Connection:
         return NOOP_SPAN if self._exchange is None else self._exchange.invocation.span
 
     def _template(self) -> str | None:
-        """The route as Starlette or FastAPI has it (`/users/{id}`); None if there is none."""
+        """The route as the framework has it (`/users/{id}`); None if there is none."""
         try:
             return _template_of(self._scope, self._root_path)
         except Exception:
@@ -219,7 +227,7 @@ class _Connection:
             self._exchange.route(self._template())
             if self._closed and (error is None or _is_disconnect(error)):
                 error = None if self._code in _CLEAN_CODES else DisconnectedError()
-            self._exchange.end(error)
+            self._exchange.end(error, self._scope.pop(FAILURE, None))
 
 
 class _Messages(_Connection):
@@ -317,6 +325,9 @@ def _request_of(scope: _Message) -> Request:
 
 def _template_of(scope: _Message, root_path: str) -> str | None:
     """The route. `root_path` is where the server has the application mounted."""
+    given = scope.get(ROUTE, scope.get("path_template"))  # of an integration, or of Litestar
+    if isinstance(given, str):
+        return f"{root_path}{given}" or None
     route = scope.get("route")
     if route is None:
         return None

@@ -16,6 +16,8 @@ from enterspan._model.diagnostics import warn_once
 from enterspan._span.context import SUPPRESSED
 from enterspan._span.end import mark
 from enterspan.integrations._http import (
+    FAILURE,
+    ROUTE,
     TRACED_BY,
     DisconnectedError,
     Exchange,
@@ -137,6 +139,7 @@ class _Answer:
     def _find_route(self) -> None:
         request = self._environ.get("werkzeug.request")  # Flask takes it away when it returns
         rule = getattr(getattr(request, "url_rule", None), "rule", None)
+        rule = self._environ.get(ROUTE, rule)
         if isinstance(rule, str):
             self._exchange.route(str(self._environ.get("SCRIPT_NAME") or "").rstrip("/") + rule)
 
@@ -163,8 +166,9 @@ class _Answer:
                 self._environ.pop(TRACED_BY, None)
             else:
                 self._environ[TRACED_BY] = self._known
+            self._environ.pop(ROUTE, None)
             self._exchange.respond(self._status)
-            self._exchange.end(error)
+            self._exchange.end(error, self._environ.pop(FAILURE, None))
 
     def _fail_late(self, error: BaseException) -> None:
         """The `close()` of a body that had ended has raised: recorded as a span of its own."""
