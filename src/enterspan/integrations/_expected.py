@@ -6,9 +6,10 @@ know that it isn't in use.
 
 from __future__ import annotations
 
+from os import sep
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._model.classes import full_name_of, mro_of
+from enterspan._model.classes import full_name_of, module_of, mro_of, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +51,24 @@ def is_answer(error: BaseException) -> bool:
                 status = getattr(error, status, None)
             return not isinstance(status, int) or status < 500
     return False
+
+
+_ABORT_FILE: Final = f"grpc{sep}_server.py"
+"""The file in which gRPC's `abort` raises a bare Exception."""
+
+
+def is_abort(error: BaseException) -> bool:
+    """Whether an exception is what `abort` of gRPC raises: it ends a call with a status."""
+    kind = type(error)
+    if kind is not Exception:
+        return name_of(kind) == "AbortError" and str(module_of(kind)).startswith("grpc.")
+    traceback = error.__traceback__
+    if error.args or traceback is None:
+        return False
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    code = traceback.tb_frame.f_code
+    return code.co_name == "abort" and code.co_filename.endswith(_ABORT_FILE)
 
 
 def is_task_control(error: BaseException) -> bool:

@@ -16,7 +16,7 @@ from enterspan._forms.options import check_seconds
 from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.routes import routed_name
-from enterspan._span.details import keep_event
+from enterspan._span.details import details_of, keep_event
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 from enterspan.events import FetchEventInfo, FetchResponseInfo
@@ -135,7 +135,7 @@ class Request(NamedTuple):
     @property
     def known_method(self) -> str:
         """The method as a name has it."""
-        return self.method if self.method in _METHODS else "HTTP"
+        return known_method(self.method)
 
     def header(self, name: str) -> str | None:
         """The first value of a header; names are in lower case."""
@@ -185,6 +185,11 @@ class Request(NamedTuple):
         return found
 
 
+def known_method(method: str) -> str:
+    """A method as a name has it."""
+    return method if method in _METHODS else "HTTP"
+
+
 def scrub(query: str) -> str:
     """A query without the values of what looks like a secret."""
     return "".join(map(_scrub_parameter, _SEPARATOR.split(query)))
@@ -229,8 +234,11 @@ class Exchange:
         self._status = status
         self.invocation.set_return(FetchResponseInfo(status))
         span = self.invocation.span.set_attribute("http.response.status_code", status)
-        if status >= 500:
-            span.set_status("error").set_attribute("error.type", str(status))
+        if status >= 500 and not span._end:
+            span.set_attribute("error.type", str(status))
+            details = details_of(span)
+            if not details.status_is_final:  # an exception may yet say why
+                details.status = "error"
 
     def answered(self) -> None:
         """The answer is complete."""

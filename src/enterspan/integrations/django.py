@@ -17,9 +17,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from enterspan._forms.driver import no_end
+from enterspan._forms.driver import Body, no_end
 from enterspan._forms.enter import carry
-from enterspan._span.context import SUPPRESSED, Attachment
+from enterspan._span.context import SUPPRESSED
 from enterspan.integrations._http import (
     FAILURE,
     ROUTE,
@@ -130,6 +130,7 @@ class _Answer:
         self._tracer = by._tracer
         self.exchange = Exchange(by, made, request, request.headers)
         self.failure: BaseException | None = None
+        self._is_over = False
 
     def respond(self, response: Any) -> None:
         """End with the response, or with the last piece of it."""
@@ -139,25 +140,73 @@ class _Answer:
             exchange.end(None, self.failure)
             return
         root = exchange.invocation._root
-        pieces = _pieces_async if response.is_async else _pieces
+        body = Body(self._tracer, None, no_end, self._tracer.get())
         self._tracer.detach(root)
-        response.streaming_content = carry(
-            self._tracer, Attachment(root), pieces(response.streaming_content), self._end
-        )
+        made = _PiecesAsync if response.is_async else _Pieces
+        response.streaming_content = made(response.streaming_content, body, self)
 
-    def _end(self, _span: object, error: BaseException | None = None) -> None:
+    def end(self, error: BaseException | None) -> None:
         """The pieces of a streamed answer are at their end, or closed before."""
-        gone = isinstance(error, GeneratorExit)
-        self.exchange.end(DisconnectedError() if gone else error, self.failure)
+        if not self._is_over:
+            self._is_over = True
+            self.exchange.end(error, self.failure)
 
 
-def _pieces(content: Iterable[bytes]) -> Iterator[bytes]:
-    yield from content
+class _Pieces:
+    """The pieces of a streamed answer, each made in the request's context."""
+
+    def __init__(self, content: Iterable[bytes], body: Body, answer: _Answer) -> None:
+        self._pieces = iter(content)
+        self._body = body
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Return itself: an answer is sent once."""
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next piece."""
+        try:
+            return self._body.run(next, self._pieces)  # type: ignore[no-any-return]
+        except StopIteration:
+            self._answer.end(None)
+            raise
+        except BaseException as error:
+            self._answer.end(error)
+            raise
+
+    def close(self) -> None:
+        """Django is done with the answer; before its end, the client has gone."""
+        self._answer.end(DisconnectedError())
 
 
-async def _pieces_async(content: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    async for piece in content:
-        yield piece
+class _PiecesAsync:
+    """The same of an answer that is streamed asynchronously."""
+
+    def __init__(self, content: AsyncIterable[bytes], body: Body, answer: _Answer) -> None:
+        self._made = carry(body.tracer, body.entry, _drive(content, answer), no_end)
+        self._answer = answer
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return the pieces: an answer is sent once."""
+        return self._made  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Django is done with the answer; before its end, the client has gone."""
+        self._answer.end(DisconnectedError())
+
+
+async def _drive(content: AsyncIterable[bytes], answer: _Answer) -> AsyncIterator[bytes]:
+    try:
+        async for piece in content:
+            yield piece
+    except GeneratorExit:
+        answer.end(DisconnectedError())
+        raise
+    except BaseException as error:
+        answer.end(error)
+        raise
+    answer.end(None)
 
 
 def _note_failure(request: Any = None, **_: object) -> None:
