@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan.integrations._http import FAILURE
+from enterspan.integrations._http import FAILURE, ROUTE
 from enterspan.integrations.wsgi import TracingMiddleware
 
 if TYPE_CHECKING:
@@ -65,12 +65,14 @@ def install(
         setattr(app, name, _noting(getattr(app, name)))
 
 
-def _noting(handle: Callable[[Exception], Any]) -> Callable[[Exception], Any]:
+def _noting(handle: Callable[..., Any]) -> Callable[..., Any]:
     """One of Flask's methods that answer an exception, which the middleware learns of as well."""
     from flask import request
 
-    def handle_noted(e: Exception) -> Any:
-        request.environ[FAILURE] = e
-        return handle(e)
+    def handle_noted(*args: Any) -> Any:  # the last one is the exception
+        request.environ[FAILURE] = args[-1]
+        if request.url_rule is not None:  # the exception may pass on without an answer
+            request.environ[ROUTE] = request.url_rule.rule
+        return handle(*args)
 
     return handle_noted

@@ -145,7 +145,8 @@ class _Call:
         span = self._invocation.span.set_attribute("rpc.grpc.status_code", code.value[0])
         if code in _FAILURES:
             span.set_attribute("error.type", code.name)
-            span.set_status("error", _details_of(self._context))
+            if error is None or aborted:  # else the exception says why
+                span.set_status("error", _details_of(self._context))
         leave(self._block, None if aborted else error)
 
     def end_stream(self, _span: object, error: BaseException | None = None) -> None:

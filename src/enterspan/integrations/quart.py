@@ -52,13 +52,13 @@ async def _note_route() -> None:
         connection.scope[ROUTE] = connection.url_rule.rule
 
 
-def _noting(handle: Callable[[Exception], Awaitable[Any]]) -> Callable[[Exception], Awaitable[Any]]:
+def _noting(handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """One of Quart's methods that answer an exception, which the middleware learns of as well."""
     from quart import has_request_context, request
 
-    async def handle_noted(error: Exception) -> Any:
+    async def handle_noted(*args: Any) -> Any:  # the last one is the exception
         if has_request_context():
-            request.scope[FAILURE] = error
-        return await handle(error)
+            request.scope[FAILURE] = args[-1]
+        return await handle(*args)
 
     return handle_noted

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from enterspan._forms.driver import Body, no_end
-from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_once
 from enterspan._span.context import SUPPRESSED
-from enterspan._span.end import mark
 from enterspan.integrations._http import (
     FAILURE,
     ROUTE,
@@ -150,11 +148,6 @@ class _Answer:
             return True
         return self._length is not None and self._sent >= self._length
 
-    def failed(self, error: BaseException) -> None:
-        """The body has raised: said at once, for a server need not close it any more."""
-        if not self._root._end:
-            mark(self._root, error, now_ns())
-
     def end(self, error: BaseException | None) -> None:
         """The answer is complete, or the server is done with it; the second time is a `close()`."""
         if self._over:
@@ -166,6 +159,7 @@ class _Answer:
                 self._environ.pop(TRACED_BY, None)
             else:
                 self._environ[TRACED_BY] = self._known
+            self._find_route()
             self._environ.pop(ROUTE, None)
             self._exchange.respond(self._status)
             self._exchange.end(error, self._environ.pop(FAILURE, None))
@@ -189,7 +183,7 @@ class _Silence:
     def passed(self, data: Any) -> None:
         """Do nothing, as for all events of this request."""
 
-    failed = end = passed
+    end = passed
 
 
 def _wrap(body: Any, answer: _Answer | _Silence, file_wrapper: Any) -> Iterable[bytes]:
@@ -198,7 +192,7 @@ def _wrap(body: Any, answer: _Answer | _Silence, file_wrapper: Any) -> Iterable[
     if not is_file:
         return _SizedBody(body, answer) if hasattr(body, "__len__") else _Body(body, answer)
     try:  # the server may send a file in its own way: it stays what it is
-        body.close = partial(_end, answer, getattr(body, "close", None), None, None)
+        body.close = partial(_end, answer, getattr(body, "close", None), None)
     except Exception:
         answer.end(None)  # its end can't be seen: the request ends with the call
     file: Iterable[bytes] = body
@@ -208,7 +202,6 @@ def _wrap(body: Any, answer: _Answer | _Silence, file_wrapper: Any) -> Iterable[
 def _end(
     answer: _Answer | _Silence,
     close: Callable[[], object] | None,
-    error: BaseException | None,
     cut_off: BaseException | None,
 ) -> None:
     """Close the application's body, and end the request."""
@@ -216,9 +209,9 @@ def _end(
         if close is not None:
             answer.run(close)
     except BaseException as raised:
-        answer.end(error or raised)
+        answer.end(raised)
         raise
-    answer.end(error or cut_off)
+    answer.end(cut_off)
 
 
 class _Body:
@@ -228,7 +221,6 @@ class _Body:
         self._body = body
         self._answer = answer
         self._pieces: Iterator[bytes] | None = None
-        self._error: BaseException | None = None
         self._left = len(body) if hasattr(body, "__len__") else -1
         """How many pieces are left; negative if that is unknown."""
 
@@ -248,8 +240,8 @@ class _Body:
             answer.end(None)  # a server need not close it any more
             raise
         except BaseException as error:
-            self._error = error
-            answer.failed(error)
+            self._left = 0
+            answer.end(error)
             raise
         self._left -= 1
         answer.passed(piece)
@@ -257,10 +249,9 @@ class _Body:
 
     def close(self) -> None:
         """Close the application's body, and end the request."""
-        error, self._error = self._error, None
         is_whole = self._left == 0 or self._answer.is_whole
         cut_off = None if is_whole else DisconnectedError()
-        _end(self._answer, getattr(self._body, "close", None), error, cut_off)
+        _end(self._answer, getattr(self._body, "close", None), cut_off)
 
 
 class _SizedBody(_Body):
