@@ -553,6 +553,7 @@ class Tracing:
             attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
             expected: _Expected = (),
             flush: bool = False,
+            incoming: protocols.Incoming | Callable[..., protocols.Incoming] = "parent",
             kind: protocols.Kind | None = None,
             capture_args: bool | Sequence[str] | Mapping[str, str] = False,
             capture_return: bool | str | Callable[[Any], object] = False,
@@ -572,6 +573,7 @@ class Tracing:
         attributes: typing.Any = None,
         expected: typing.Any = (),
         flush: bool = False,
+        incoming: typing.Any = "parent",
         kind: typing.Any = None,
         capture_args: bool | Sequence[str] | Mapping[str, str] = False,
         capture_return: bool | str | Callable[[Any], object] = False,
@@ -595,6 +597,9 @@ class Tracing:
             flush: Deliver what is finished before the call returns, for at most 5 seconds; for
                 hosts that freeze or end the process after it, such as AWS Lambda. A coroutine
                 holds up its event loop meanwhile.
+            incoming: What the context in `parent` is worth: "parent"; "link", for callers that are
+                not trusted: a trace and a sampling decision of our own, linked to theirs;
+                "ignore"; or a function of the call's arguments that returns one of these.
             kind: As in `traced`.
             capture_args: As in `traced`.
             capture_return: As in `traced`.
@@ -621,7 +626,7 @@ class Tracing:
             min_duration,
             exception_types("expected", expected),
             labels_of(capture_args),
-            Entry(self, info, parent, linger, ambient, new_trace, flush),
+            Entry(self, info, parent, linger, ambient, new_trace, incoming, flush),
         )
         if target is not None:
             return trace(target, self._tracer, options)

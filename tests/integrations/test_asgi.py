@@ -709,3 +709,105 @@ def test_a_query_takes_no_more_time_than_its_length(mine, around, query):
     with capture(mine) as trace:
         call(around(hello), scope_of(query_string=query * 250_000))
     assert outcomes(trace) == ["ok"]
+
+
+# --- the end of an answer -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        {"type": "http.response.early_hint", "links": [b"</a.css>; rel=preload"]},
+        {"type": "http.response.push", "path": "/a.css", "headers": []},
+        {"type": "http.response.debug", "info": {}},
+        {"type": "http.response.of_a_later_version"},
+    ],
+)
+def test_a_hint_is_no_answer(mine, around, hint):
+    async def app(scope, receive, send):
+        await send(hint)
+        assert await receive() == GONE
+
+    with capture(mine) as trace:
+        assert call(around(app), None, GONE) == [hint]
+    assert outcomes(trace) == ["canceled"]
+
+
+@pytest.mark.parametrize(
+    "body", ["http.response.body", "http.response.pathsend", "http.response.zerocopysend"]
+)
+def test_the_end_of_the_answer_is_an_event_of_the_root(mine, around, body):
+    """So that a back-end tells work in the background from a slow answer."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": body, "more_body": True} if body.endswith("body") else {"type": body})
+        mine.current_span().add_event("between")
+        if body.endswith("body"):
+            await send({"type": body})
+        mine.current_span().add_event("after")
+        assert await receive() == GONE
+
+    with capture(mine) as trace:
+        call(around(app), None, GONE)
+    (root,) = trace.spans
+    order = ["between", "http.response.end", "after"]
+    if not body.endswith("body"):
+        order = ["http.response.end", "between", "after"]
+    assert [event.name for event in root.events] == order
+    assert outcomes(trace) == ["ok"]
+
+
+def test_with_trailers_the_answer_ends_with_the_last_of_them(mine, around):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [], "trailers": True})
+        await send({"type": "http.response.body", "body": b"x"})
+        mine.current_span().add_event("between")
+        await send({"type": "http.response.trailers", "headers": []})
+
+    with capture(mine) as trace:
+        call(around(app))
+    (root,) = trace.spans
+    assert [event.name for event in root.events] == ["between", "http.response.end"]
+
+
+def test_an_answer_that_is_not_sent_has_no_end(mine, around):
+    with capture(mine) as trace, pytest.raises(OSError, match="gone"):
+        call(around(hello), fails_at=1)
+    (root,) = trace.spans
+    assert "http.response.end" not in [event.name for event in root.events]
+
+
+@pytest.mark.parametrize(
+    "code,status,error",
+    [
+        (1000, "unset", None),
+        (1001, "unset", None),
+        (1008, "unset", "1008"),
+        (1011, "error", "1011"),
+        (1013, "error", "1013"),
+        (4001, "unset", "4001"),
+    ],
+)
+@pytest.mark.parametrize("websocket", ["connection", "message"])
+def test_a_web_socket_that_the_application_closes_says_with_what_code(
+    mine, around, websocket, code, status, error
+):
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+        await send({"type": "websocket.close", "code": code, "reason": "because"})
+        await receive()
+
+    connect, text = {"type": "websocket.connect"}, {"type": "websocket.receive", "text": "x"}
+    gone = {"type": "websocket.disconnect", "code": 1006}
+    with capture(mine) as trace:
+        call(around(app, websocket=websocket), scope_of(kind="websocket"), connect, text, gone)
+    name = "websocket" if websocket == "connection" else "websocket.receive"
+    span = trace.find(name)
+    assert span.attributes["websocket.close_code"] == code
+    assert span.attributes.get("error.type") == error
+    assert span.status == status
+    assert span.status_description == ("because" if status == "error" else "")
+    assert set(outcomes(trace)) == {"ok"}

@@ -142,8 +142,9 @@ def test_the_body_is_lazy_and_inside_and_the_server_is_not(mine, around):
             assert mine.current_invocation() is None
             with mine.span("server"):
                 pass
-        assert next(pieces, None) is None
         assert outcomes(trace) == ["ok"] * 3  # the server's own
+        assert next(pieces, None) is None
+        assert outcomes(trace) == ["ok"] * 4, "a server need not close it any more"
         body.close()
     assert outcomes(trace) == ["ok"] * 4
     assert trace.tree() == (
@@ -166,17 +167,43 @@ def test_the_close_of_the_body_is_inside(mine, around):
         Server().run(around(lambda environ, start: (start("200 OK", []), Body())[1]))
     assert closed == [True]
     assert trace.tree() == "GET\n  iter\n  close"
-    assert outcomes(trace) == ["ok"]
+    assert outcomes(trace) == ["ok", "ok"], "the request has ended with the last piece"
 
 
-def test_a_close_that_raises_is_a_failure(mine, around):
+def test_a_close_that_raises_is_a_failure_of_its_own(mine, around):
     class Body(list):
         def close(self):
             raise KeyError("x")
 
     with capture(mine) as trace, pytest.raises(KeyError):
         Server().run(around(lambda environ, start: Body([b"a"])))
-    assert outcomes(trace) == ["exception"]
+    assert trace.tree() == "GET\n  close"
+    assert [(span.name, span.outcome) for span in trace.spans] == [
+        ("GET", "ok"),
+        ("close", "exception"),
+    ]
+
+
+def test_a_close_before_the_end_that_raises_is_the_requests_failure(mine, around):
+    class Body(list):
+        def close(self):
+            raise KeyError("x")
+
+    with capture(mine) as trace:
+        body = around(lambda environ, start: Body([b"a"]))(environ_of(), lambda *start: None)
+        with pytest.raises(KeyError):
+            body.close()
+    assert [(span.name, span.outcome) for span in trace.spans] == [("GET", "exception")]
+
+
+def test_an_environment_that_is_used_again_is_traced_again(mine, around):
+    environ = environ_of()
+    before = dict(environ)
+    with capture(mine) as trace:
+        for _ in range(3):
+            list(around(hello)(environ, lambda *start: None))
+            assert environ == before
+    assert outcomes(trace) == ["ok"] * 3
 
 
 def test_a_second_close_does_nothing(mine, around):
@@ -245,11 +272,10 @@ def test_an_exception_of_the_body_is_recorded_once_and_at_once(mine, around, clo
         with pytest.raises(ValueError, match="x"):
             next(body)
         assert [e.event.message for e in trace.events if e.event.type == "exception"] == ["x"]
+        assert outcomes(trace) == ["exception"], "a server need not close it any more"
         if closes:
             body.close()
-        del body
-        gc.collect()
-    assert outcomes(trace) == ["exception" if closes else "abandoned"]
+    assert outcomes(trace) == ["exception"]
     assert [e.name for e in trace.spans[0].events] == ["exception"]
     assert trace.spans[0].status == "error"
 
@@ -349,10 +375,17 @@ def test_a_file_that_cannot_be_watched_ends_the_request_with_the_call(mine, arou
     assert outcomes(trace) == ["ok"]
 
 
-def test_a_body_that_is_never_closed_ends_with_its_garbage(mine, around):
+def test_a_body_that_is_never_closed_ends_with_its_last_piece(mine, around):
     with capture(mine) as trace:
         body = around(hello)(environ_of(), lambda *start: None)
         list(body)
+        assert outcomes(trace) == ["ok"]
+
+
+def test_a_body_that_is_neither_read_nor_closed_ends_with_its_garbage(mine, around):
+    with capture(mine) as trace:
+        body = around(hello)(environ_of(), lambda *start: None)
+        next(iter(body))
         del body
         gc.collect()
     assert outcomes(trace) == ["abandoned"]

@@ -241,6 +241,7 @@ class GrpcSink:
         self.requests: list[Any] = []
         self.metadata: list[dict[str, Any]] = []
         self.codes: list[Any] = []
+        self.said = "told to"
         self.trailing: tuple[tuple[str, Any], ...] = ()
         sink = self
 
@@ -248,7 +249,7 @@ class GrpcSink:
             def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
                 context.set_trailing_metadata(sink.trailing)
                 if sink.codes:
-                    context.abort(sink.codes.pop(0), "told to")
+                    context.abort(sink.codes.pop(0), sink.said)
                 sink.requests.append(request)
                 sink.metadata.append(dict(context.invocation_metadata()))
                 return messages.ExportTraceServiceResponse()

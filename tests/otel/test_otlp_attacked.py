@@ -18,7 +18,7 @@ pytest.importorskip(
     "opentelemetry.exporter.otlp.proto.http", reason="opentelemetry is not installed: nox -s otel"
 )
 
-from conftest import GrpcSink, Sink, free_port  # type: ignore[attr-defined]
+from conftest import GrpcSink, Sink, free_port, spans_of  # type: ignore[attr-defined]
 
 from enterspan import SpanContext, SpanData
 from enterspan.exporters.otlp import ExportError, OTLPExporter
@@ -207,15 +207,146 @@ def test_a_redirection_is_no_success_and_is_not_followed(status: str, mine: Trac
     assert (subscription.stats.exported, subscription.stats.failed) == (0, 1)
 
 
-@pytest.mark.parametrize("body", [b"<html>fine</html>", b"\n\x05hello", b"\n\x03\n\x01x", b"\x0a"])
-def test_a_success_with_any_body_is_a_success(body: bytes, mine: Tracing) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Please log in</html>",
+        b"\n\x05hello",  # an ExportTracePartialSuccess that is cut off
+        b"\n\x03\n\x01x",  # a number of rejected spans that is a text
+        b"\x0a",
+        b"\xff" * 100_000,
+        b"[]",
+        b'{"partialSuccess": 7}',
+    ],
+)
+def test_a_success_with_a_body_that_can_not_be_read_is_none(body: bytes, mine: Tracing) -> None:
+    """A proxy's page of log-in has the status 200; the receiver has not got the spans."""
     with rude(reply("200 OK", body)) as receiver:
+        subscription = mine.add_exporter(OTLPExporter(receiver.url), delay=30)
+        with mine.span("span"):
+            pass
+        assert mine.flush(10)
+        assert receiver.asked == 1
+        subscription.remove(1)
+    assert (subscription.stats.exported, subscription.stats.failed) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "status,body",
+    [
+        ("200 OK", b""),
+        ("202 Accepted", b""),
+        ("204 No Content", b""),
+        ("200 OK", b"{}"),
+        ("200 OK", b' {"partialSuccess": {}}'),
+        ("200 OK", b"\n\x00"),
+        ("200 OK", b"\n\x0b\x08" + b"\xff" * 9 + b"\x01"),  # -1 rejected spans
+        ("200 OK", b"\x7a\x01x"),  # a field of a later version
+    ],
+)
+def test_a_success_with_an_empty_or_readable_body_is_one(
+    status: str, body: bytes, mine: Tracing, caplog: Any
+) -> None:
+    with rude(reply(status, body)) as receiver:
         subscription = mine.add_exporter(OTLPExporter(receiver.url), delay=30)
         with mine.span("span"):
             pass
         assert mine.flush(10)
         subscription.remove(1)
     assert subscription.stats.exported == 1
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "body,exported,said",
+    [
+        (
+            b'{"partialSuccess": {"rejectedSpans": "2", "errorMessage": "old"}}',
+            1,
+            "2 of 3 spans: old",
+        ),
+        (b'{"partialSuccess": {"rejectedSpans": 7}}', 0, "3 of 3 spans: rejected"),
+        (b"\n\x07\x12\x05tired", 3, "which says: tired"),
+    ],
+)
+def test_a_partial_success_is_counted_and_its_words_are_logged(
+    body: bytes, exported: int, said: str, mine: Tracing, caplog: Any
+) -> None:
+    """With no spans rejected, the words are a warning of the receiver's."""
+    with rude(reply("200 OK", body)) as receiver:
+        subscription = mine.add_exporter(OTLPExporter(receiver.url), delay=30)
+        for _ in range(2):
+            for _ in range(3):
+                with mine.span("span"):
+                    pass
+            assert mine.flush(10)
+        subscription.remove(1)
+    stats = subscription.stats
+    assert (stats.exported, stats.failed) == (2 * exported, 6 - 2 * exported)
+    assert len(caplog.records) == 1
+    assert said in caplog.text
+
+
+@pytest.mark.parametrize(
+    "body,said",
+    [
+        (b"\x08\x10\x12\x07no key!", "HTTP 403 No: no key!"),
+        (b"quota\r\nreached", "HTTP 403 No: quota reached"),
+        (b"<html>", "HTTP 403 No"),
+        (b"\x00\x01", "HTTP 403 No"),
+        (b"x" * 100_000, "HTTP 403 No: " + "x" * 300 + "..."),
+    ],
+)
+def test_the_receivers_words_are_part_of_the_error(body: bytes, said: str) -> None:
+    with rude(reply("403 No", body)) as receiver:
+        exporter = OTLPExporter(receiver.url)
+        with pytest.raises(ExportError) as caught:
+            exporter.export([])
+        exporter.shutdown()
+    assert str(caught.value).endswith(f": {said}")
+
+
+def test_one_span_that_can_not_be_encoded_costs_one_span(
+    mine: Tracing, sink: Sink, caplog: Any
+) -> None:
+    good = SpanData(
+        "good", SpanContext(1, 2), None, 1, 2, {}, (), (),
+        "unset", "", "ok", "", "internal", "mine", {}, 0, 0, 0,
+    )  # fmt: skip
+    bad = SpanData(
+        "bad", SpanContext(1 << 200, 2), None, 1, 2, {}, (), (),
+        "unset", "", "ok", "", "internal", "mine", {}, 0, 0, 0,
+    )  # fmt: skip
+    exporter = OTLPExporter(sink.url)
+    with pytest.raises(ExportError, match=r"can't be sent 1 of 3 spans: .*error") as caught:
+        exporter.export([good, bad, good])
+    assert caught.value.lost == 1
+    assert [span.name for span in sink.spans] == ["good", "good"]
+    with pytest.raises(ExportError):
+        exporter.export([bad])
+    assert len(sink.requests) == 1, "there was nothing to send"
+    exporter.shutdown()
+
+
+def test_a_batch_holds_up_the_queue_for_a_stated_time(mine: Tracing, caplog: Any) -> None:
+    """A receiver that stays down costs one batch after another, and not the whole queue."""
+    url = f"http://127.0.0.1:{free_port()}/v1/traces"
+    subscription = mine.add_exporter(OTLPExporter(url, retry_for=0.2), max_batch=10, delay=0.01)
+    for _ in range(30):
+        with mine.span("span"):
+            pass
+    assert mine.flush(20)
+    assert (subscription.stats.exported, subscription.stats.failed) == (0, 30)
+
+
+def test_a_receiver_that_asks_for_more_than_that_is_left_alone_by_the_next_batch_too() -> None:
+    with rude(reply("503 Later", b"", "Retry-After: 60")) as receiver:
+        exporter = OTLPExporter(receiver.url, retry_for=0.1)
+        for _ in range(3):
+            with pytest.raises(ExportError, match="not reached in time"):
+                exporter.export([])
+        assert receiver.asked == 1
+        exporter.shutdown()
 
 
 def pauses_of(exporter: OTLPExporter, times: int) -> list[float]:
@@ -265,9 +396,9 @@ def test_a_receiver_is_left_alone_as_long_as_it_asks(asked: str, low: float, hig
     if asked == "date":
         asked = formatdate(time.time() + 90, usegmt=True)
     with rude(reply("503 Later", b"", f"Retry-After: {asked}")) as receiver:
-        (pause,) = pauses_of(OTLPExporter(receiver.url), 1)
+        (pause,) = pauses_of(OTLPExporter(receiver.url, retry_for=100_000), 1)
         assert receiver.asked == 1
-    assert low <= pause <= high
+    assert low - 0.5 <= pause <= high
 
 
 @pytest.mark.parametrize("seconds,pause", [(7, 7), (10**9, 21_600), (None, None)])
@@ -288,13 +419,13 @@ def test_a_grpc_receiver_without_room_is_tried_again_if_it_gives_a_delay(
     import grpc
 
     grpc_sink.codes = [grpc.StatusCode.RESOURCE_EXHAUSTED] * 2
-    exporter = OTLPExporter(grpc_sink.url, protocol="grpc")
+    exporter = OTLPExporter(grpc_sink.url, protocol="grpc", retry_for=100_000)
     if seconds is None:
         with pytest.raises(ExportError, match="did not take 0 of 0 spans: RESOURCE_EXHAUSTED"):
             exporter.export([])
         exporter.shutdown()
     else:
-        assert pauses_of(exporter, 1) == [pause]
+        assert pauses_of(exporter, 1) == [pytest.approx(pause, abs=0.5)]
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
@@ -341,6 +472,32 @@ def test_a_batch_that_is_too_large_for_grpc_does_not_block_those_after_it(
     assert sorted(span.name for span in grpc_sink.spans) == sorted(
         ["small", *[f"large {n}" for n in range(512)]]
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "SERVER: Received message larger than max (5000 vs. 2000)",
+        "grpc: received message larger than max (5000 vs. 2000)",
+        "gRPC message exceeds maximum size 2000: 5000",
+        "Received message exceeds the maximum configured message size.",
+    ],
+)
+def test_what_a_grpc_receiver_calls_too_large_is_sent_in_parts(
+    words: str, grpc_sink: GrpcSink
+) -> None:
+    import grpc
+
+    exporter = OTLPExporter(grpc_sink.url, protocol="grpc")
+    span = SpanData(
+        "x", SpanContext(1, 2), None, 1, 2, {}, (), (),
+        "unset", "", "ok", "", "internal", "mine", {}, 0, 0, 0,
+    )  # fmt: skip
+    grpc_sink.said = words
+    grpc_sink.codes = [grpc.StatusCode.RESOURCE_EXHAUSTED]
+    exporter.export([span] * 5)
+    assert [len(spans_of([request])) for request in grpc_sink.requests] == [2, 3]
+    exporter.shutdown()
 
 
 def test_a_batch_that_is_too_large_for_http_is_sent_in_parts(mine: Tracing, sink: Sink) -> None:

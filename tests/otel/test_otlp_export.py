@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
+import socket
 import ssl
 import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -214,6 +217,19 @@ def test_what_is_given_goes_before_the_variables(
         ({"timeout": float("nan")}, ValueError, "timeout"),
         ({"compression": "zip"}, ValueError, "gzip"),
         ({"retries": 3}, TypeError, "retries"),
+        ({"retry_for": 0}, ValueError, "retry_for"),
+        ({"retry_for": float("inf")}, ValueError, "retry_for"),
+        ({"endpoint": "http://"}, ValueError, "no host"),
+        ({"endpoint": "http://host:port"}, ValueError, "no URL"),
+        ({"endpoint": "http://host:70000"}, ValueError, "no URL"),
+        ({"endpoint": "http://[::1"}, ValueError, "no URL"),
+        ({"endpoint": "http://ho st"}, ValueError, "no spaces"),
+        ({"endpoint": "ftp://host"}, ValueError, "http://"),
+        ({"headers": {"a b": "c"}}, ValueError, "'a b'"),
+        ({"headers": {"a": "b\nc"}}, ValueError, "'a'"),
+        ({"headers": {"a": 7}}, TypeError, "'a' must be a str, not a int"),
+        ({"headers": {7: "a"}}, TypeError, "name of a header"),
+        ({"protocol": "grpc", "headers": {"grpc-x": "a"}}, ValueError, "grpc-x"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_at_once(
@@ -290,7 +306,7 @@ def secure(request: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("by", ["arguments", "variables"])
-def test_certificates_are_checked_and_shown(
+def test_certificates_are_checked_and_sent(
     by: str, secure: Any, mine: Tracing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     protocol, sink = secure
@@ -318,10 +334,114 @@ def test_a_receiver_with_an_unknown_certificate_gets_nothing(secure: Any, mine: 
     assert sink.spans == []
 
 
-def test_a_certificate_that_can_not_be_read_is_refused_at_once() -> None:
-    for protocol in ("http/protobuf", "grpc"):
-        with pytest.raises(FileNotFoundError):
-            OTLPExporter("https://localhost", protocol=protocol, certificate_file="/nowhere.pem")
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+@pytest.mark.parametrize("option", ["certificate_file", "client_certificate_file"])
+def test_a_certificate_that_can_not_be_used_is_refused_at_once(
+    option: str, protocol: Any, tmp_path: Path
+) -> None:
+    garbage = tmp_path / "garbage.pem"
+    garbage.write_text("-----BEGIN CERTIFICATE-----\nnone\n")
+    with pytest.raises(FileNotFoundError, match=r"/nowhere\.pem"):
+        OTLPExporter("https://localhost", protocol=protocol, **{option: "/nowhere.pem"})
+    with pytest.raises(ValueError, match=r"garbage\.pem"):
+        OTLPExporter("https://localhost", protocol=protocol, **{option: garbage})
+
+
+def test_a_client_key_that_can_not_be_used_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="client_certificate_file"):
+        OTLPExporter("https://localhost", client_key_file=PEM)
+    other, locked = (Path(PEM).with_name(f"{name}_key.pem") for name in ("other", "locked"))
+    with pytest.raises(ValueError, match=r"other_key\.pem is not its private key"):
+        OTLPExporter("https://localhost", client_certificate_file=PEM, client_key_file=other)
+    with pytest.raises(ValueError, match="encrypted"):
+        OTLPExporter("https://localhost", client_certificate_file=PEM, client_key_file=locked)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"endpoint": "http://anna:hunter22@PLACE/v1/traces?api-key=hunter22#hunter22"},
+        {"endpoint": "http://anna:hunter%322@PLACE/v1/traces"},
+        {"headers": {"authorization": "Bearer hunter22"}},
+        {"headers": {"x-key": "hunter22"}},
+    ],
+)
+def test_secrets_are_in_no_repr_and_no_error(options: Any, mine: Tracing, caplog: Any) -> None:
+    """Also where the receiver repeats them."""
+    receiver = Echo()
+    endpoint = options.get("endpoint", "http://PLACE/v1/traces").replace("PLACE", receiver.place)
+    exporter = OTLPExporter(**{**options, "endpoint": endpoint})
+    subscription = mine.add_exporter(exporter)
+    record(mine, 1)
+    assert mine.flush(20)
+    receiver.join()
+    assert "hunter22" in receiver.got, "it is sent"
+    assert subscription.stats.failed == 1
+    assert "***" in caplog.text
+    assert "hunter22" not in f"{exporter!r}{subscription!r}{caplog.text}"
+    assert receiver.place in repr(exporter)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"headers": "authorization=hunter22"},
+        {"headers": {"x-key": "hunter22\n"}},
+        {"headers": {"x-key": b"hunter22"}},
+        {"endpoint": "anna:hunter22@host"},
+        {"endpoint": "ftp://anna:hunter22@host/"},
+        {"endpoint": "http://anna:hunter22@host:port/"},
+        {"endpoint": "http://host:1/ ?key=hunter22"},
+        {"endpoint": b"http://anna:hunter22@host"},
+    ],
+)
+def test_secrets_are_in_no_error_at_configuration(options: Any) -> None:
+    with pytest.raises((ValueError, TypeError)) as caught:
+        OTLPExporter(**options)
+    assert "hunter22" not in "".join(traceback.format_exception_only(caught.value))
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_proxys_password_is_in_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "gopher://who:hunter22@[")
+    with pytest.raises(ValueError, match="http_proxy") as caught:
+        OTLPExporter("http://collector.invalid")
+    assert "hunter22" not in str(caught.value)
+
+
+def test_a_user_and_a_password_in_the_endpoint_are_sent(mine: Tracing, sink: Sink) -> None:
+    mine.add_exporter(OTLPExporter(sink.url.replace("//", "//anna:p%40ss@")))
+    record(mine, 1)
+    assert mine.flush(20)
+    assert sink.headers[0]["authorization"] == "Basic YW5uYTpwQHNz"
+    assert "@" not in sink.headers[0]["host"]
+
+
+class Echo:
+    """A receiver that refuses, and repeats what it got."""
+
+    def __init__(self) -> None:
+        self.got = ""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.place = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        client, _ = self._listener.accept()
+        with client:
+            head = client.recv(100_000).split(b"\r\n\r\n")[0].decode()
+            login = base64.b64decode(head.partition("Basic ")[2].split("\r\n")[0]).decode()
+            self.got = f"no: {head} {login}"
+            body = self.got.encode()
+            lines = ["HTTP/1.1 401 No", f"Content-Length: {len(body)}", "", ""]
+            client.sendall("\r\n".join(lines).encode() + body)
+
+    def join(self) -> None:
+        """Wait for the end of its only request."""
+        self._thread.join(20)
+        self._listener.close()
 
 
 @pytest.mark.parametrize("insecure", [True, "true"])

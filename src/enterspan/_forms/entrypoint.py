@@ -7,6 +7,7 @@ a traced function: only what begins and what ends a call differs.
 
 from __future__ import annotations
 
+from enterspan._forms.incoming import check_incoming, placed
 from enterspan._forms.options import check_seconds
 from enterspan._forms.recorder import Recorder, ask
 from enterspan._model.carriers import extract_context
@@ -43,6 +44,7 @@ class Entry:
     linger: float | None = 0.0
     ambient: bool = False
     new_trace: bool = False
+    incoming: Any = "parent"
     flush: bool = False
 
     def __post_init__(self) -> None:
@@ -59,6 +61,7 @@ class Entry:
                 f" arguments that returns one, not {self.parent!r}"
             )
         check_seconds("linger", self.linger)
+        check_incoming(self.incoming)
 
     def recorder(
         self, tracer: Tracer, options: Options, name: str, names: tuple[str, ...]
@@ -115,15 +118,20 @@ class EntryRecorder(Recorder):
             shown = cut(safe_repr(info, 200), 200)
             warn_once(entry.info, "info", TypeError(f"{shown} is no event info"))
             info = None
+        parent = ask(tracer, "parent", entry.parent, args, kwargs, {})
+        new_trace = entry.new_trace
+        if entry.incoming != "parent" and parent is not None:
+            parent, is_linked = placed(tracer, entry.incoming, parent, *args, **kwargs)
+            new_trace = new_trace or is_linked
         start = invocation_start(
             tracer,
             entry.facade,
             self.name,
             info,
-            ask(tracer, "parent", entry.parent, args, kwargs, {}),
+            parent,
             entry.linger,
             ambient=entry.ambient,
-            new_trace=entry.new_trace,
+            new_trace=new_trace,
             attributes=ask(tracer, "attributes", self._options.attributes, args, kwargs),
             details=self.details() if self._details else None,
         )

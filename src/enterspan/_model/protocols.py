@@ -15,6 +15,8 @@ from enterspan._model.values import AttributeValue
 
 Kind: TypeAlias = Literal["internal", "server", "client", "producer", "consumer"]
 """The kinds of spans, as OpenTelemetry names them."""
+Incoming: TypeAlias = Literal["parent", "link", "ignore"]
+"""What the trace context of a caller is worth."""
 
 
 class Exporter(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from time import monotonic
 
 from enterspan._model import diagnostics, failures
-from enterspan._pipeline import process
+from enterspan._pipeline import hosts, process
 from enterspan._span import collector, timers
 from enterspan._span.context import SUPPRESSED, span_of
 from enterspan._span.end import run_deferred
@@ -65,6 +65,7 @@ def prepare() -> None:
     timers.prepare()
     collector.guard()
     process.register_end()
+    hosts.register()
 
 
 class Subscribers:

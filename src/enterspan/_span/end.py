@@ -100,6 +100,8 @@ def mark(span: Any, error: BaseException, moment: int, *, keep: bool = True) -> 
     expected = tracer.expected if details is None else (*tracer.expected, *details.expected)
     if expected and is_expected(error, expected):
         return
+    if tracer.control_flow and any(test(error) for test in tracer.control_flow):
+        return
     seen = None if state.seen is None else state.seen.find(error)
     outcome = outcome_of(error, tracer.canceled) if seen is None else seen.outcome
     if outcome == "ok":

@@ -56,6 +56,7 @@ class Tracer(Current):
         "born",
         "bridge",
         "canceled",
+        "control_flow",
         "deferred",
         "deliver",
         "easy_count",
@@ -103,6 +104,7 @@ class Tracer(Current):
         self.canceled: ExceptionTypes = ()
         self.exceptions_by_type = False
         self.secrets = DEFAULT_SECRETS
+        self.control_flow: tuple[Callable[[BaseException], bool], ...] = ()  # by integrations
         self.late_ns = DEFAULT_LATE * 1e9
         self.use_limits(DEFAULT_LIMITS)
         # what the hot path needs to know of the subscribers
@@ -158,6 +160,11 @@ class Tracer(Current):
             self.bits = system_bits
         else:
             self.bits = bits_from(generator, self.suppressed)
+
+    def expect(self, is_control_flow: Callable[[BaseException], bool]) -> None:
+        """Have an integration say which exceptions of its framework are no failures."""
+        if is_control_flow not in self.control_flow:
+            self.control_flow = (*self.control_flow, is_control_flow)
 
     def update(self) -> None:
         """Work out the flags that the hot path asks for, after any change."""

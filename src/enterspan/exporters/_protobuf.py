@@ -20,6 +20,11 @@ KINDS: Final = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consume
 STATUSES: Final = {"unset": 0, "ok": 1, "error": 2}
 """OTLP's numbers for the status codes."""
 
+OUTCOME: Final = "enterspan.outcome"
+"""The attribute for an outcome that OTLP has no status for: `canceled`, `abandoned`, one's own."""
+IN_STATUS: Final = frozenset({"ok", "exception"})
+"""The outcomes that the status says."""
+
 _KNOWS_REMOTE: Final = 0x100
 """SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE of spans and links: the next flag is meaningful."""
 _IS_REMOTE: Final = 0x200
@@ -167,6 +172,8 @@ def encode_span(span: SpanData) -> bytes:
     ]
     if span.attributes:
         fields += _attributes(b"\x4a", span.attributes)
+    if span.outcome not in IN_STATUS and OUTCOME not in span.attributes:
+        fields += _attributes(b"\x4a", {OUTCOME: span.outcome})
     if context.trace_state:
         fields.append(_text(b"\x1a", context.trace_state))
     if span.events:
@@ -187,18 +194,34 @@ def encode_span(span: SpanData) -> bytes:
     return b"".join(fields)
 
 
-def encode_spans(groups: Iterable[tuple[bytes, Sequence[SpanData]]]) -> bytes:
-    """A request: spans by encoded resource, then by scope."""
-    return b"".join([_field(b"\x0a", _resource_spans(head, spans)) for head, spans in groups])
+def encode_spans(
+    groups: Iterable[tuple[bytes, Sequence[SpanData]]], failed: list[Exception] | None = None
+) -> bytes:
+    """A request: spans by encoded resource, then by scope.
+
+    A span that can't be encoded is left out, with its exception in *failed* if that is given.
+    """
+    return b"".join(
+        [_field(b"\x0a", _resource_spans(head, spans, failed)) for head, spans in groups]
+    )
 
 
-def _resource_spans(resource: bytes, spans: Sequence[SpanData]) -> bytes:
+def _resource_spans(
+    resource: bytes, spans: Sequence[SpanData], failed: list[Exception] | None
+) -> bytes:
     scopes: dict[str, list[bytes]] = {}
     for span in spans:
-        scopes.setdefault(span.scope, []).append(_field(b"\x12", encode_span(span)))
+        try:
+            encoded = _field(b"\x12", encode_span(span))
+        except Exception as error:
+            if failed is None:
+                raise
+            failed.append(error)
+        else:
+            scopes.setdefault(span.scope, []).append(encoded)
     parts = [resource]
-    for scope, encoded in scopes.items():
-        parts.append(_field(b"\x12", _field(b"\x0a", _text(b"\x0a", scope)) + b"".join(encoded)))
+    for scope, fields in scopes.items():
+        parts.append(_field(b"\x12", _field(b"\x0a", _text(b"\x0a", scope)) + b"".join(fields)))
     return b"".join(parts)
 
 
@@ -214,17 +237,21 @@ def encode_resource(attributes: Mapping[str, Any], schema_url: str) -> bytes:
 def decode_fields(message: bytes) -> Iterator[tuple[int, Any]]:
     """The fields of a message: numbers, each with an int, or bytes.
 
-    Raises LookupError for what is not a message.
+    Raises LookupError for what is not a message, or not a whole one.
     """
     at = 0
     while at < len(message):
         tag, at = _read_varint(message, at)
         kind = tag & 7
+        if not tag >> 3:
+            raise LookupError("there is no field 0")
         if kind == 0:
             value, at = _read_varint(message, at)
             yield tag >> 3, value
             continue
         size, at = _read_varint(message, at) if kind == 2 else ({1: 8, 5: 4}[kind], at)
+        if size > len(message) - at:
+            raise LookupError("the field is cut off")
         yield tag >> 3, message[at : at + size]
         at += size
 

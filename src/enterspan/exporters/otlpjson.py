@@ -16,7 +16,15 @@ from enterspan._model.records import SpanData, SpanEvent, SpanLink
 from enterspan._model.values import INT_MAX, INT_MIN
 from enterspan.exporters._files import _Mode, place_of
 from enterspan.exporters._json import DEPTH, encode, plain_text
-from enterspan.exporters._protobuf import KINDS, STATUSES, count_of, flags_of, nanos
+from enterspan.exporters._protobuf import (
+    IN_STATUS,
+    KINDS,
+    OUTCOME,
+    STATUSES,
+    count_of,
+    flags_of,
+    nanos,
+)
 
 _Message: TypeAlias = dict[str, Any]
 
@@ -97,7 +105,11 @@ def _span(span: SpanData) -> _Message:
         kind=KINDS.get(span.kind, 1),
         startTimeUnixNano=str(nanos(span.start_ns)),
         endTimeUnixNano=str(nanos(span.end_ns)),
-        attributes=_attributes(span.attributes),
+        attributes=_attributes(
+            span.attributes
+            if span.outcome in IN_STATUS
+            else {**span.attributes, OUTCOME: span.outcome}
+        ),
         droppedAttributesCount=count_of(span.dropped_attributes) or None,
         events=[_event(event) for event in span.events] or None,
         droppedEventsCount=count_of(span.dropped_events) or None,

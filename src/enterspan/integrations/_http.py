@@ -10,16 +10,22 @@ from concurrent.futures import CancelledError
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from enterspan._forms.incoming import check_incoming, placed
 from enterspan._forms.options import check_seconds
+from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.routes import routed_name
+from enterspan._span.details import details_of, keep_event
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 from enterspan.events import FetchEventInfo, FetchResponseInfo
+from enterspan.integrations._expected import is_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from enterspan._model.protocols import Incoming
+    from enterspan._span.scope import SpanScope
     from enterspan._tracing import Invocation, InvocationScope
 
 _METHODS: Final = frozenset(
@@ -27,9 +33,15 @@ _METHODS: Final = frozenset(
 )
 """What a method may be in a name: a client can make up any number of others."""
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-_TRACED_BY: Final = "enterspan.traced_by"
+TRACED_BY: Final = "enterspan.traced_by"
 """The key of a scope or an environment for the Tracings that have the request already: a mounted
 application may have the middleware as well."""
+ROUTE: Final = "enterspan.route"
+"""The key of a scope or an environment under which a framework's integration gives the route."""
+FAILURE: Final = "enterspan.failure"
+"""The key for the exception that a framework answers with a status of 500 or more."""
+RESPONSE_END: Final = "http.response.end"
+"""The event of an answer that is complete; what comes after it is work in the background."""
 
 
 class DisconnectedError(CancelledError):
@@ -47,23 +59,33 @@ class Middleware:
         exclude: Sequence[str] = (),
         capture_headers: Sequence[str] = (),
         linger: float | None = 0.0,
+        incoming: Incoming | Callable[[Any], Incoming] = "parent",
     ) -> None:
         if not callable(app):
             raise TypeError(f"an application is callable; {app!r} is not")
         if tracing is not None and not isinstance(tracing, Tracing):
             raise TypeError(f"tracing must be a Tracing, not {tracing!r}")
         check_seconds("linger", linger)
+        check_incoming(incoming)
         self.app = app
         self._tracing = default_tracing if tracing is None else tracing
         self._tracer = self._tracing._tracer
+        self._tracer.expect(is_answer)
         self._exclude = _texts("exclude", exclude, "path patterns, such as ['/health', '/img/*']")
         headers = _texts("capture_headers", capture_headers, "header names, such as ['x-shop-id']")
         self._headers = frozenset([name.lower() for name in headers])
         self._linger = linger
+        self._incoming = incoming
 
-    def _request(self, build: Callable[[Any], Request], given: Any) -> Request | None:
-        """The request that a server describes; None if it is not to be traced here."""
-        if self._tracer.off or self._tracing in given.get(_TRACED_BY, ()):
+    def _request(
+        self, build: Callable[[Any], Request], given: Any, carrier: Any = None
+    ) -> Request | None:
+        """The request that a server describes; None if it is not to be traced here.
+
+        *carrier* is where middlewares leave their mark; by default it is the description itself.
+        """
+        marks = given if carrier is None else carrier
+        if self._tracer.off or self._tracing in marks.get(TRACED_BY, ()):
             return None
         try:
             return build(given)
@@ -73,7 +95,7 @@ class Middleware:
 
     def _mark(self, given: Any) -> dict[str, Any]:
         """What says that this Tracing has the request."""
-        return {_TRACED_BY: (*given.get(_TRACED_BY, ()), self._tracing)}
+        return {TRACED_BY: (*given.get(TRACED_BY, ()), self._tracing)}
 
     def _excludes(self, path: str) -> bool:
         return any(fnmatchcase(path, pattern) for pattern in self._exclude)
@@ -103,7 +125,7 @@ class Request(NamedTuple):
     @property
     def known_method(self) -> str:
         """The method as a name has it."""
-        return self.method if self.method in _METHODS else "HTTP"
+        return known_method(self.method)
 
     def header(self, name: str) -> str | None:
         """The first value of a header; names are in lower case."""
@@ -154,18 +176,26 @@ class Request(NamedTuple):
         return found
 
 
+def known_method(method: str) -> str:
+    """A method as a name has it."""
+    return method if method in _METHODS else "HTTP"
+
+
 class Exchange:
     """One request and its answer, as an invocation that is open until `end`."""
 
     def __init__(
-        self, middleware: Middleware, request: Request, carrier: Any, prefix: str = ""
+        self, middleware: Middleware, request: Request, given: Any, carrier: Any, prefix: str = ""
     ) -> None:
         self._prefix = prefix or request.known_method
         self._routed = False
+        self._status: int | None = None
+        parent, new_trace = placed(middleware._tracer, middleware._incoming, carrier, given)
         self._block: InvocationScope = middleware._tracing.invocation(
             self._prefix,
             info=request.info(middleware),
-            parent=carrier,
+            parent=parent,
+            new_trace=new_trace,
             linger=middleware._linger,
             attributes=request.attributes(middleware),
         )
@@ -182,13 +212,28 @@ class Exchange:
         """The answer begins; what is no status is the server's to complain of."""
         if not isinstance(status, int):
             return
+        self._status = status
         self.invocation.set_return(FetchResponseInfo(status))
         span = self.invocation.span.set_attribute("http.response.status_code", status)
-        if status >= 500:
-            span.set_status("error").set_attribute("error.type", str(status))
+        if status >= 500 and not span._end:
+            span.set_attribute("error.type", str(status))
+            details = details_of(span)
+            if not details.status_is_final:  # an exception may yet say why
+                details.status = "error"
 
-    def end(self, error: BaseException | None) -> None:
-        """End the invocation, which an exception may have left."""
+    def answered(self) -> None:
+        """The answer is complete."""
+        span = self.invocation._root
+        if not span._end:
+            keep_event(span, RESPONSE_END, now_ns(), {})
+
+    def end(self, error: BaseException | None, failure: BaseException | None = None) -> None:
+        """End the invocation, which an exception may have left.
+
+        *failure* is one that the framework has answered: it is why the status is what it is.
+        """
+        if error is None and failure is not None and (self._status or 0) >= 500:
+            error = failure
         if isinstance(error, Exception) and not isinstance(error, CancelledError):
             kind = type(error)
             module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
@@ -196,7 +241,7 @@ class Exchange:
         leave(self._block, error)
 
 
-def leave(block: InvocationScope, error: BaseException | None) -> None:
+def leave(block: InvocationScope | SpanScope, error: BaseException | None) -> None:
     """Leave a block, with the exception if there is one."""
     if error is None:
         block.__exit__(None, None, None)

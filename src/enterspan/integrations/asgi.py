@@ -11,13 +11,25 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
 from enterspan._span.context import SUPPRESSED
+from enterspan._span.span import NOOP_SPAN
 from enterspan.events import WebSocketEventInfo
-from enterspan.integrations._http import DisconnectedError, Exchange, Middleware, Request, leave
+from enterspan.integrations._http import (
+    FAILURE,
+    ROUTE,
+    DisconnectedError,
+    Exchange,
+    Middleware,
+    Request,
+    leave,
+)
+from enterspan.integrations._lifespan import Lifespan
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping, Sequence
     from typing import TypeAlias
 
+    from enterspan._model.protocols import Incoming
+    from enterspan._span.span import Span
     from enterspan._tracing import Tracing
 
     _Message: TypeAlias = MutableMapping[str, Any]
@@ -33,6 +45,12 @@ _CLEAN_CODES: Final = frozenset({None, 1000, 1001, 1005})
 """Codes with which a web socket is closed in an orderly way (RFC 6455, section 7.4.1)."""
 _CUT_OFF: Final = 1006
 """The code of a connection that was lost."""
+_FAILURE_CODES: Final = frozenset({1011, 1012, 1013, 1014})
+"""Codes with which a server says that it has failed; others say that the client has."""
+_BODIES: Final = frozenset(
+    {"http.response.body", "http.response.pathsend", "http.response.zerocopysend"}
+)
+"""The messages that carry a body: hints, pushes and what extensions add are no answer."""
 _DISCONNECTS: Final = frozenset({"ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect"})
 """What servers and frameworks raise where a client has gone."""
 
@@ -41,14 +59,19 @@ class TracingMiddleware(Middleware):
     """An ASGI application around another one, that makes its requests invocations.
 
     It lasts until the application is done with the request, streamed bodies and background tasks
-    included; `set_return` comes with the status. Its name is the method and, as soon as Starlette
-    or FastAPI knows it, the route. A client that goes away makes the outcome `canceled`.
+    included; `set_return` comes with the status, and an event `http.response.end` with the end of
+    the answer. Its name is the method and, as soon as the framework knows it, the route. A client
+    that goes away makes the outcome `canceled`. When the server ends the application's lifespan,
+    what is finished is delivered.
 
     `tracing` is the default instance if it is None. Of paths that match one of the `exclude`
     patterns (`/health`, `/static/*`) nothing is recorded. `capture_headers` are recorded as well.
     `linger` is how many seconds an invocation waits for spans that are still open at its end.
     A web socket is one invocation (`websocket="connection"`), or each message is one, in a trace
-    of its own that is linked to the handshake (`websocket="message"`).
+    of its own that is linked to the handshake (`websocket="message"`). `incoming` says what the
+    trace context of a caller is worth: `"parent"`; `"link"`, for callers that are not trusted: a
+    trace and a sampling decision of our own, linked to theirs; `"ignore"`; or a function of the
+    scope that returns one of these.
 
     TypeError or ValueError for options that make no sense.
     """
@@ -62,17 +85,26 @@ class TracingMiddleware(Middleware):
         capture_headers: Sequence[str] = (),
         linger: float | None = 0.0,
         websocket: Literal["connection", "message"] = "connection",
+        incoming: Incoming | Callable[[Any], Incoming] = "parent",
     ) -> None:
         if websocket not in ("connection", "message"):
             raise ValueError(f"websocket must be 'connection' or 'message', not {websocket!r}")
         super().__init__(
-            app, tracing=tracing, exclude=exclude, capture_headers=capture_headers, linger=linger
+            app,
+            tracing=tracing,
+            exclude=exclude,
+            capture_headers=capture_headers,
+            linger=linger,
+            incoming=incoming,
         )
         self._by_message = websocket == "message"
 
     async def __call__(self, scope: _Given, receive: _Receive, send: _Send) -> None:
         """Run the application for a connection."""
         kind = scope["type"]
+        if kind == "lifespan":
+            await Lifespan(self._tracing, receive, send).run(self.app, scope)
+            return
         request = self._request(_request_of, scope) if kind in ("http", "websocket") else None
         if request is None:
             await self.app(scope, receive, send)
@@ -110,6 +142,7 @@ class _Connection:
         self._has_trailers = False
         self._closed = False
         self._code: int | None = None
+        self._own_code: int | None = None  # with which the application has closed a web socket
         self._begin()
 
     def _begin(self) -> None:
@@ -118,10 +151,14 @@ class _Connection:
     def _open(self) -> Exchange:
         scope = self._scope
         prefix = "" if scope["type"] == "http" else "websocket"
-        return Exchange(self._by, self._request, scope.get("headers") or (), prefix)
+        return Exchange(self._by, self._request, scope, scope.get("headers") or (), prefix)
+
+    def _span(self) -> Span:
+        """The span of what is going on."""
+        return NOOP_SPAN if self._exchange is None else self._exchange.invocation.span
 
     def _template(self) -> str | None:
-        """The route as Starlette or FastAPI has it (`/users/{id}`); None if there is none."""
+        """The route as the framework has it (`/users/{id}`); None if there is none."""
         try:
             return _template_of(self._scope, self._root_path)
         except Exception:
@@ -133,23 +170,38 @@ class _Connection:
         kind = message["type"]
         if kind == "websocket.disconnect":
             self._closed = True
-            self._code = code = message.get("code")
-            if self._exchange is not None:
-                self._exchange.invocation.span.set_attribute("websocket.close_code", code)
+            if self._own_code is None:  # else it is the end of the application's own close
+                self._code = code = message.get("code")
+                self._span().set_attribute("websocket.close_code", code)
         elif kind == "http.disconnect" and not self._is_answered:
             self._cut_off()
         return message
 
     async def send(self, message: _Message) -> None:
         """Send a message to the client."""
-        if self._exchange is not None:
+        kind = message["type"]
+        if kind == "websocket.close" and self._is_answered:
+            self._close(message)
+        exchange = self._exchange
+        if exchange is not None:
             # Before it is sent: the client may hang up right after the last one.
-            self._answer(self._exchange, message["type"], message)
+            self._answer(exchange, kind, message)
         try:
             await self._send(message)
         except OSError:
             self._cut_off()
             raise
+        if exchange is not None and self._is_answered and kind.startswith("http."):
+            exchange.answered()
+
+    def _close(self, message: _Message) -> None:
+        """The application closes a web socket."""
+        self._own_code = code = message.get("code") or 1000
+        span = self._span().set_attribute("websocket.close_code", code)
+        if code not in _CLEAN_CODES:
+            span.set_attribute("error.type", str(code))
+        if code in _FAILURE_CODES:
+            span.set_status("error", message.get("reason") or "")
 
     def _cut_off(self) -> None:
         self._closed = True
@@ -166,7 +218,7 @@ class _Connection:
             exchange.respond(403)
         elif kind == "http.response.trailers":
             self._is_answered = not message.get("more_trailers")
-        elif kind.startswith("http.response.") and kind != "http.response.debug":
+        elif kind in _BODIES:
             self._is_answered = not (message.get("more_body") or self._has_trailers)
 
     def end(self, error: BaseException | None) -> None:
@@ -175,7 +227,7 @@ class _Connection:
             self._exchange.route(self._template())
             if self._closed and (error is None or _is_disconnect(error)):
                 error = None if self._code in _CLEAN_CODES else DisconnectedError()
-            self._exchange.end(error)
+            self._exchange.end(error, self._scope.pop(FAILURE, None))
 
 
 class _Messages(_Connection):
@@ -187,6 +239,7 @@ class _Messages(_Connection):
     def _begin(self) -> None:
         self._exchange = None
         self._origin: Any = None
+        self._span_of_message = NOOP_SPAN
         self._end: Callable[[BaseException | None], None] | None = None
 
     async def receive(self) -> _Message:
@@ -202,9 +255,12 @@ class _Messages(_Connection):
         elif kind == "websocket.receive":
             self._enter(kind, WebSocketEventInfo("message"))
         elif kind == "websocket.disconnect":
-            code = self._code
+            code = self._code if self._own_code is None else self._own_code
             self._enter(kind, WebSocketEventInfo("close", code, code in _CLEAN_CODES))
         return message
+
+    def _span(self) -> Span:
+        return self._span_of_message if self._exchange is None else super()._span()
 
     def _cut_off(self) -> None:
         """Leave it to the error that the application raises."""
@@ -219,7 +275,7 @@ class _Messages(_Connection):
             linger=self._by._linger,
             attributes={"url.path": self._scope.get("path"), "http.route": template},
         )
-        block.__enter__()
+        self._span_of_message = block.__enter__().span
         self._end = partial(leave, block)
 
     def _end_current(self, error: BaseException | None) -> None:
@@ -269,6 +325,9 @@ def _request_of(scope: _Message) -> Request:
 
 def _template_of(scope: _Message, root_path: str) -> str | None:
     """The route. `root_path` is where the server has the application mounted."""
+    given = scope.get(ROUTE, scope.get("path_template"))  # of an integration, or of Litestar
+    if isinstance(given, str):
+        return f"{root_path}{given}" or None
     route = scope.get("route")
     if route is None:
         return None

@@ -1,4 +1,4 @@
-"""WSGI: each request is an invocation, from the call to the `close()` of the body (PEP 3333).
+"""WSGI: each request is an invocation, from the call to the end of the body (PEP 3333).
 
 The body stays lazy, and the span is current only while the application's own code runs: whatever
 the server does between two pieces of a body, on whichever thread, is not part of the request.
@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from enterspan._forms.driver import Body, no_end
-from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_once
 from enterspan._span.context import SUPPRESSED
-from enterspan._span.end import mark
-from enterspan.integrations._http import DisconnectedError, Exchange, Middleware, Request
+from enterspan.integrations._http import (
+    FAILURE,
+    ROUTE,
+    TRACED_BY,
+    DisconnectedError,
+    Exchange,
+    Middleware,
+    Request,
+    leave,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,13 +39,17 @@ _PATH_SAFE: Final = "/!$&'()*+,;=:@%~"
 class TracingMiddleware(Middleware):
     """A WSGI application around another one, that makes its requests invocations.
 
-    It lasts until the server closes the body; `set_return` comes with the first piece of it. Its
-    name is the method and, as soon as Flask knows it, the route. A body that is closed before its
-    end, because the client has gone, makes the outcome `canceled`.
+    It lasts until the body has given its last piece or the server closes it, whichever comes first;
+    `set_return` comes with the first piece. Its name is the method and, as soon as Flask knows it,
+    the route. A body that is closed before its end, because the client has gone, makes the outcome
+    `canceled`.
 
     `tracing` is the default instance if it is None. Of paths that match one of the `exclude`
     patterns (`/health`, `/static/*`) nothing is recorded. `capture_headers` are recorded as well.
     `linger` is how many seconds an invocation waits for spans that are still open at its end.
+    `incoming` says what the trace context of a caller is worth: `"parent"`; `"link"`, for callers
+    that are not trusted: a trace and a sampling decision of our own, linked to theirs; `"ignore"`;
+    or a function of the environment that returns one of these.
 
     TypeError or ValueError for options that make no sense.
     """
@@ -56,8 +67,9 @@ class TracingMiddleware(Middleware):
         if self._excludes(_path_of(environ)):
             answer = _Silence(self._tracer, start_response)
         else:
+            known = environ.get(TRACED_BY)
             environ.update(self._mark(environ))
-            answer = _Answer(self, request, environ, start_response)
+            answer = _Answer(self, request, environ, start_response, known)
         try:
             body = answer.run(self.app, environ, answer.start_response)
         except BaseException as error:
@@ -70,17 +82,24 @@ class _Answer:
     """A request that is being answered: what is current in it, and how far it has come."""
 
     def __init__(
-        self, by: Middleware, request: Request, environ: dict[str, Any], start_response: Any
+        self,
+        by: Middleware,
+        request: Request,
+        environ: dict[str, Any],
+        start_response: Any,
+        known: Any,
     ) -> None:
         tracer = by._tracer
+        self._by = by
         self._environ = environ
+        self._known = known  # the mark before ours, which goes with the request
         self._head = request.method == "HEAD"
         self._start_response = start_response
         self._status: int | None = None
         self._length: int | None = None
         self._sent = 0
         self._over = False
-        self._exchange = Exchange(by, request, environ)
+        self._exchange = Exchange(by, request, environ, environ)
         self._root = self._exchange.invocation._root
         # Calls into the application, with what was current there when it was last left.
         self.run = Body(tracer, None, no_end, tracer.get()).run
@@ -118,6 +137,7 @@ class _Answer:
     def _find_route(self) -> None:
         request = self._environ.get("werkzeug.request")  # Flask takes it away when it returns
         rule = getattr(getattr(request, "url_rule", None), "rule", None)
+        rule = self._environ.get(ROUTE, rule)
         if isinstance(rule, str):
             self._exchange.route(str(self._environ.get("SCRIPT_NAME") or "").rstrip("/") + rule)
 
@@ -128,17 +148,27 @@ class _Answer:
             return True
         return self._length is not None and self._sent >= self._length
 
-    def failed(self, error: BaseException) -> None:
-        """The body has raised: said at once, for a server need not close it any more."""
-        if not self._root._end:
-            mark(self._root, error, now_ns())
-
     def end(self, error: BaseException | None) -> None:
-        """The server is done with the request."""
-        if not self._over:
+        """The answer is complete, or the server is done with it; the second time is a `close()`."""
+        if self._over:
+            if error is not None:
+                self.run(self._fail_late, error)
+        else:
             self._over = True
+            if self._known is None:  # a server may use the environment again
+                self._environ.pop(TRACED_BY, None)
+            else:
+                self._environ[TRACED_BY] = self._known
+            self._find_route()
+            self._environ.pop(ROUTE, None)
             self._exchange.respond(self._status)
-            self._exchange.end(error)
+            self._exchange.end(error, self._environ.pop(FAILURE, None))
+
+    def _fail_late(self, error: BaseException) -> None:
+        """The `close()` of a body that had ended has raised: recorded as a span of its own."""
+        block = self._by._tracing.span("close")
+        block.__enter__()
+        leave(block, error)
 
 
 class _Silence:
@@ -153,7 +183,7 @@ class _Silence:
     def passed(self, data: Any) -> None:
         """Do nothing, as for all events of this request."""
 
-    failed = end = passed
+    end = passed
 
 
 def _wrap(body: Any, answer: _Answer | _Silence, file_wrapper: Any) -> Iterable[bytes]:
@@ -162,7 +192,7 @@ def _wrap(body: Any, answer: _Answer | _Silence, file_wrapper: Any) -> Iterable[
     if not is_file:
         return _SizedBody(body, answer) if hasattr(body, "__len__") else _Body(body, answer)
     try:  # the server may send a file in its own way: it stays what it is
-        body.close = partial(_end, answer, getattr(body, "close", None), None, None)
+        body.close = partial(_end, answer, getattr(body, "close", None), None)
     except Exception:
         answer.end(None)  # its end can't be seen: the request ends with the call
     file: Iterable[bytes] = body
@@ -172,7 +202,6 @@ def _wrap(body: Any, answer: _Answer | _Silence, file_wrapper: Any) -> Iterable[
 def _end(
     answer: _Answer | _Silence,
     close: Callable[[], object] | None,
-    error: BaseException | None,
     cut_off: BaseException | None,
 ) -> None:
     """Close the application's body, and end the request."""
@@ -180,9 +209,9 @@ def _end(
         if close is not None:
             answer.run(close)
     except BaseException as raised:
-        answer.end(error or raised)
+        answer.end(raised)
         raise
-    answer.end(error or cut_off)
+    answer.end(cut_off)
 
 
 class _Body:
@@ -192,7 +221,6 @@ class _Body:
         self._body = body
         self._answer = answer
         self._pieces: Iterator[bytes] | None = None
-        self._error: BaseException | None = None
         self._left = len(body) if hasattr(body, "__len__") else -1
         """How many pieces are left; negative if that is unknown."""
 
@@ -209,10 +237,11 @@ class _Body:
             piece: bytes = answer.run(next, self._pieces)
         except StopIteration:
             self._left = 0
+            answer.end(None)  # a server need not close it any more
             raise
         except BaseException as error:
-            self._error = error
-            answer.failed(error)
+            self._left = 0
+            answer.end(error)
             raise
         self._left -= 1
         answer.passed(piece)
@@ -220,10 +249,9 @@ class _Body:
 
     def close(self) -> None:
         """Close the application's body, and end the request."""
-        error, self._error = self._error, None
         is_whole = self._left == 0 or self._answer.is_whole
         cut_off = None if is_whole else DisconnectedError()
-        _end(self._answer, getattr(self._body, "close", None), error, cut_off)
+        _end(self._answer, getattr(self._body, "close", None), cut_off)
 
 
 class _SizedBody(_Body):

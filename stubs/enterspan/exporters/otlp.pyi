@@ -9,17 +9,15 @@ import os
 from collections.abc import Mapping, Sequence
 from enterspan._model.records import SpanData
 from enterspan.exporters._opentelemetry import ExportError as ExportError
-from typing import Final, Literal, TypeAlias
+from enterspan.exporters._otlp_settings import GRPC as GRPC
+from enterspan.exporters._otlp_settings import HTTP as HTTP
+from typing import Literal, TypeAlias
 
 __all__ = ["GRPC", "HTTP", "ExportError", "OTLPExporter"]
 
 _Protocol: TypeAlias = Literal["http/protobuf", "grpc"]
 _Compression: TypeAlias = Literal["none", "gzip", "deflate"]
-
-HTTP: Final = "http/protobuf"
-"""The default protocol, as in the specification."""
-
-GRPC: Final = "grpc"
+_File: TypeAlias = str | os.PathLike[str]
 
 class OTLPExporter:
     """An exporter that sends finished spans over OTLP, to a collector or a back-end.
@@ -27,13 +25,15 @@ class OTLPExporter:
     `tracing.add_exporter(OTLPExporter())` is configured by the OTEL_* variables; arguments override
     them.
 
-    While the receiver can't be reached, the batch is retried, and later spans wait in the queue of
-    the subscription; those that don't fit are counted as dropped. A batch that the receiver rejects
-    counts as failed. Either is logged once. A batch that is too large for the receiver (over 4 MB,
-    or if the receiver says so) is sent in parts.
+    While the receiver can't be reached, or asks to be left alone, a batch is retried for
+    `retry_for` seconds, and later spans wait in the queue of the subscription; those that don't fit
+    are counted as dropped. A batch that was retried in vain, or that the receiver rejects, counts
+    as failed. Each is logged once. A batch that is too large for the receiver (over 4 MB, or if the
+    receiver says so) is sent in parts.
 
     Args:
-        endpoint: the full URL; over http with its path, `/v1/traces`.
+        endpoint: the full URL; over http with its path, `/v1/traces`. A user and a password in it
+            are sent as HTTP's basic authentication.
         protocol: `http/protobuf` or `grpc`.
         headers: headers of each request.
         timeout: how many seconds one attempt may take.
@@ -42,12 +42,16 @@ class OTLPExporter:
         certificate_file: the certificates that the receiver's is checked with (PEM).
         client_key_file: the client's private key (PEM).
         client_certificate_file: the client's certificate (PEM).
+        retry_for: how many seconds one batch is retried, and later ones wait for it.
 
     Raises:
         ValueError, TypeError: for an invalid option.
         OSError: if a file of certificates can't be read.
         ImportError: if the package for the protocol is not installed: urllib3 (the extra `otlp`),
             or grpcio (the extra `otlp-grpc`).
+
+    Neither its `repr` nor a warning or an error shows the userinfo and the query of the endpoint,
+    or a header's value.
     """
 
     def __init__(
@@ -59,9 +63,10 @@ class OTLPExporter:
         timeout: float | None = None,
         compression: _Compression | None = None,
         insecure: bool | None = None,
-        certificate_file: str | os.PathLike[str] | None = None,
-        client_key_file: str | os.PathLike[str] | None = None,
-        client_certificate_file: str | os.PathLike[str] | None = None,
+        certificate_file: _File | None = None,
+        client_key_file: _File | None = None,
+        client_certificate_file: _File | None = None,
+        retry_for: float = 300.0,
     ) -> None: ...
 
     def __repr__(self) -> str:

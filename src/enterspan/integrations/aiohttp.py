@@ -1,0 +1,189 @@
+"""aiohttp: each request to a server is an invocation, and each one of a client is a span."""
+
+# aiohttp may not be installed when types are checked.
+# pyright: reportMissingImports=false, reportMissingModuleSource=false
+# pyright: reportUnknownParameterType=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+try:
+    from aiohttp import web
+except ImportError as missing:
+    raise ImportError(
+        "enterspan.integrations.aiohttp needs aiohttp: pip install aiohttp"
+    ) from missing
+
+from enterspan._forms.driver import no_end
+from enterspan._forms.enter import carry
+from enterspan._span.context import SUPPRESSED
+from enterspan._tracing import Tracing
+from enterspan._tracing import tracing as default_tracing
+from enterspan.integrations._expected import is_answer
+from enterspan.integrations._http import (
+    TRACED_BY,
+    Exchange,
+    Middleware,
+    Request,
+    known_method,
+    scrub,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from enterspan._model.protocols import Incoming
+
+__all__ = ["ClientMiddleware", "TracingMiddleware"]
+
+_make_key: Any = getattr(web, "RequestKey", None)  # aiohttp 3.14
+_TRACED: Final[Any] = TRACED_BY if _make_key is None else _make_key(TRACED_BY, tuple)
+"""The key of a request for the Tracings that have it already."""
+
+
+class TracingMiddleware(Middleware):
+    """A middleware of `aiohttp.web` that makes requests invocations; it should be the first one.
+
+    `web.Application(middlewares=[TracingMiddleware()])`. A request lasts until its handler has
+    returned, with all that the handler streams. Its name is the method and the route; `set_return`
+    comes with the status. An `HTTPException` with a status below 500 that is raised is an answer
+    and no failure.
+
+    Args:
+        tracing: By default the default instance.
+        exclude: Patterns of paths of which nothing is recorded.
+        capture_headers: Names of headers that are recorded as well.
+        linger: Seconds that an invocation waits for spans that are still open at its end.
+        incoming: What the trace context of a caller is worth: `"parent"`; `"link"`, for callers
+            that are not trusted: a trace and a sampling decision of our own, linked to theirs;
+            `"ignore"`; or a function of the request that returns one of these.
+
+    Raises:
+        TypeError: An option is of the wrong type.
+        ValueError: An option can't be used.
+    """
+
+    __middleware_version__ = 1  # what `web.middleware` puts on a function
+
+    def __init__(
+        self,
+        *,
+        tracing: Tracing | None = None,
+        exclude: Sequence[str] = (),
+        capture_headers: Sequence[str] = (),
+        linger: float | None = 0.0,
+        incoming: Incoming | Callable[[Any], Incoming] = "parent",
+    ) -> None:
+        super().__init__(
+            _handle,
+            tracing=tracing,
+            exclude=exclude,
+            capture_headers=capture_headers,
+            linger=linger,
+            incoming=incoming,
+        )
+
+    async def __call__(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Handle a request."""
+        carrier = {TRACED_BY: request.get(_TRACED, ())}
+        made = self._request(_request_of, request, carrier)
+        if made is None:
+            return await handler(request)
+        if self._excludes(request.path):
+            answer: Any = carry(self._tracer, SUPPRESSED, _handle(handler, request), no_end)
+            return await answer  # type: ignore[no-any-return]
+        request[_TRACED] = self._mark(carrier)[TRACED_BY]
+        exchange = Exchange(self, made, request, request.headers)
+        resource = request.match_info.route.resource
+        exchange.route(None if resource is None else resource.canonical)
+        try:
+            response = await handler(request)
+        except BaseException as error:
+            _fail(exchange, error)
+            raise
+        exchange.respond(response.status)
+        if isinstance(response, web.WebSocketResponse):
+            exchange.invocation.span.set_attribute("websocket.close_code", response.close_code)
+        exchange.end(None)
+        return response
+
+
+async def _handle(handler: Any, request: Any) -> Any:
+    return await handler(request)
+
+
+def _fail(exchange: Exchange, error: BaseException) -> None:
+    """An exception has left the handler: an answer, or aiohttp makes a 500 of it."""
+    if isinstance(error, web.HTTPException):
+        exchange.respond(error.status)
+    elif isinstance(error, Exception):
+        exchange.respond(500)
+    exchange.end(None if is_answer(error) else error)
+
+
+def _request_of(request: web.Request) -> Request:
+    """The request as aiohttp describes it."""
+    version = request.version
+    url = request.rel_url
+    return Request(
+        method=request.method,
+        scheme=request.scheme,
+        server=(request.host, None),
+        path=url.raw_path,
+        query=url.raw_query_string,
+        headers=[(name.lower(), value) for name, value in request.headers.items()],
+        client=request.remote,
+        version=f"{version.major}.{version.minor}",
+    )
+
+
+_FAILED: Final = 400
+"""The status from which on a client's request has failed."""
+
+
+class ClientMiddleware:
+    """A middleware of aiohttp's client: each request is a span, and takes the trace along.
+
+    `aiohttp.ClientSession(middlewares=[ClientMiddleware()])`, from aiohttp 3.12 on. The span lasts
+    until the headers of the answer have come. A status of 400 or more is an error. Each redirection
+    is a request of its own.
+
+    Args:
+        tracing: By default the default instance.
+
+    Raises:
+        TypeError: It is no Tracing.
+    """
+
+    def __init__(self, *, tracing: Tracing | None = None) -> None:
+        if tracing is not None and not isinstance(tracing, Tracing):
+            raise TypeError(f"tracing must be a Tracing, not {tracing!r}")
+        self._tracing = default_tracing if tracing is None else tracing
+
+    async def __call__(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
+        """Send a request."""
+        url = request.url
+        name = known_method(request.method)
+        attributes = {
+            "http.request.method": "_OTHER" if name == "HTTP" else name,
+            "server.address": url.host,
+            "server.port": url.port,
+            "url.full": scrub_url(url),
+        }
+        with self._tracing.span(name, attributes, kind="client") as span:
+            self._tracing.inject(request.headers)
+            response = await handler(request)
+            span.set_attribute("http.response.status_code", response.status)
+            if response.status >= _FAILED:
+                span.set_status("error").set_attribute("error.type", str(response.status))
+            return response
+
+
+def scrub_url(url: Any) -> str:
+    """A URL without its userinfo, and without what looks like a secret in its query."""
+    query = scrub(url.raw_query_string)
+    place = str(url.origin()) + url.raw_path
+    return f"{place}?{query}" if query else place

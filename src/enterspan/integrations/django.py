@@ -1,0 +1,242 @@
+"""Django: each request is an invocation, under WSGI and ASGI, named after its route.
+
+In the settings:
+
+    MIDDLEWARE = ["enterspan.integrations.django.TracingMiddleware", ...]
+    ENTERSPAN = {"exclude": ["/health"]}  # options, if there are any
+"""
+
+# Django may not be installed when types are checked.
+# pyright: reportMissingImports=false, reportMissingModuleSource=false
+# pyright: reportUnknownParameterType=false
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from enterspan._forms.driver import Body, no_end
+from enterspan._forms.enter import carry
+from enterspan._span.context import SUPPRESSED
+from enterspan.integrations._http import (
+    FAILURE,
+    ROUTE,
+    TRACED_BY,
+    DisconnectedError,
+    Exchange,
+    Middleware,
+    Request,
+)
+
+try:
+    from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+    from django.conf import settings
+    from django.core.signals import got_request_exception
+except ImportError as missing:
+    raise ImportError("enterspan.integrations.django needs Django: pip install django") from missing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+
+__all__ = ["TracingMiddleware"]
+
+_ANSWER: Final = "_enterspan"
+"""The attribute of a request that holds its answer."""
+_START: Final = re.compile(r"(?<!\[)\^")
+"""The beginning of a regular expression, inside a route too; in a set it is a negation."""
+
+
+class TracingMiddleware(Middleware):
+    """A middleware of Django's that makes requests invocations; it should be the first one.
+
+    A request lasts until Django has made the answer, or, if that is streamed, until its end.
+    `set_return` comes with the status. Its name is the method and the route, as soon as Django has
+    found it; the exception behind a 500 is recorded. `Http404`, `PermissionDenied` and what else
+    Django answers with a status below 500 are no failures. Behind the ASGI or WSGI middleware of
+    this package it adds the route and the exception to the request that these have begun.
+
+    The setting `ENTERSPAN` is a mapping of options: `tracing`, `exclude`, `capture_headers`,
+    `linger` and `incoming`, as in `enterspan.integrations.asgi.TracingMiddleware`; a function as
+    `incoming` is called with Django's request.
+
+    Raises:
+        TypeError: An option is unknown, or of the wrong type.
+        ValueError: An option can't be used.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[Any], Any]) -> None:
+        super().__init__(get_response, **getattr(settings, "ENTERSPAN", {}))
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+        got_request_exception.connect(_note_failure, dispatch_uid="enterspan")
+
+    def __call__(self, request: Any) -> Any:
+        """Answer a request."""
+        made = self._request(_request_of, request, _carrier_of(request))
+        if made is None:  # if it is traced already: see `process_view`
+            return self.app(request)
+        if self._excludes(request.path):
+            if self._is_async:
+                return carry(self._tracer, SUPPRESSED, self._call(request), no_end)
+            return self._tracer.suppressed(self.app, request)
+        answer = _Answer(self, made, request)
+        setattr(request, _ANSWER, answer)
+        return (self._call_async if self._is_async else self._call_sync)(request, answer)
+
+    def process_view(self, request: Any, *_: object) -> None:
+        """Take note of the route: Django has found the view."""
+        match = request.resolver_match
+        if match is None or not isinstance(match.route, str):
+            return
+        route = f"/{_START.sub('', match.route).removesuffix('$')}"
+        answer = getattr(request, _ANSWER, None)
+        if answer is not None:
+            answer.exchange.route(str(request.META.get("SCRIPT_NAME") or "").rstrip("/") + route)
+        elif TRACED_BY in (carrier := _carrier_of(request)):
+            carrier[ROUTE] = route
+
+    async def _call(self, request: Any) -> Any:
+        return await self.app(request)
+
+    def _call_sync(self, request: Any, answer: _Answer) -> Any:
+        try:
+            response = self.app(request)
+        except BaseException as error:
+            answer.exchange.end(error)
+            raise
+        answer.respond(response)
+        return response
+
+    async def _call_async(self, request: Any, answer: _Answer) -> Any:
+        try:
+            response = await self.app(request)
+        except BaseException as error:
+            answer.exchange.end(error)
+            raise
+        answer.respond(response)
+        return response
+
+
+class _Answer:
+    """A request that is being answered."""
+
+    def __init__(self, by: Middleware, made: Request, request: Any) -> None:
+        self._tracer = by._tracer
+        self.exchange = Exchange(by, made, request, request.headers)
+        self.failure: BaseException | None = None
+        self._is_over = False
+
+    def respond(self, response: Any) -> None:
+        """End with the response, or with the last piece of it."""
+        exchange = self.exchange
+        exchange.respond(response.status_code)
+        if not getattr(response, "streaming", False):
+            exchange.end(None, self.failure)
+            return
+        root = exchange.invocation._root
+        body = Body(self._tracer, None, no_end, self._tracer.get())
+        self._tracer.detach(root)
+        made = _PiecesAsync if response.is_async else _Pieces
+        response.streaming_content = made(response.streaming_content, body, self)
+
+    def end(self, error: BaseException | None) -> None:
+        """The pieces of a streamed answer are at their end, or closed before."""
+        if not self._is_over:
+            self._is_over = True
+            self.exchange.end(error, self.failure)
+
+
+class _Pieces:
+    """The pieces of a streamed answer, each made in the request's context."""
+
+    def __init__(self, content: Iterable[bytes], body: Body, answer: _Answer) -> None:
+        self._pieces = iter(content)
+        self._body = body
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Return itself: an answer is sent once."""
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next piece."""
+        try:
+            return self._body.run(next, self._pieces)  # type: ignore[no-any-return]
+        except StopIteration:
+            self._answer.end(None)
+            raise
+        except BaseException as error:
+            self._answer.end(error)
+            raise
+
+    def close(self) -> None:
+        """Django is done with the answer; before its end, the client has gone."""
+        self._answer.end(DisconnectedError())
+
+
+class _PiecesAsync:
+    """The same of an answer that is streamed asynchronously."""
+
+    def __init__(self, content: AsyncIterable[bytes], body: Body, answer: _Answer) -> None:
+        self._made = carry(body.tracer, body.entry, _drive(content, answer), no_end)
+        self._answer = answer
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return the pieces: an answer is sent once."""
+        return self._made  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Django is done with the answer; before its end, the client has gone."""
+        self._answer.end(DisconnectedError())
+
+
+async def _drive(content: AsyncIterable[bytes], answer: _Answer) -> AsyncIterator[bytes]:
+    try:
+        async for piece in content:
+            yield piece
+    except GeneratorExit:
+        answer.end(DisconnectedError())
+        raise
+    except BaseException as error:
+        answer.end(error)
+        raise
+    answer.end(None)
+
+
+def _note_failure(request: Any = None, **_: object) -> None:
+    """Django answers an exception with a 500; the signal comes while it is handled."""
+    error = sys.exc_info()[1]
+    answer = getattr(request, _ANSWER, None)
+    if answer is not None:
+        answer.failure = error
+    elif request is not None and TRACED_BY in (carrier := _carrier_of(request)):
+        carrier[FAILURE] = error
+
+
+def _carrier_of(request: Any) -> Any:
+    """What the middleware around Django shares with it: the scope, or the environment."""
+    return getattr(request, "scope", None) or request.META
+
+
+def _request_of(request: Any) -> Request:
+    """The request as Django describes it."""
+    meta = request.META
+    port = str(meta.get("SERVER_PORT") or "")
+    scope: Any = getattr(request, "scope", {})
+    return Request(
+        method=str(request.method),
+        scheme=str(request.scheme),
+        server=(str(meta.get("SERVER_NAME") or ""), int(port) if port.isdecimal() else None),
+        path=quote(request.path, "/!$&'()*+,;=:@%~"),
+        query=str(meta.get("QUERY_STRING") or ""),
+        headers=[(name.lower(), str(value)) for name, value in request.headers.items()],
+        client=meta.get("REMOTE_ADDR") or None,
+        version=scope.get("http_version")
+        or str(meta.get("SERVER_PROTOCOL") or "HTTP/1.1").partition("/")[2],
+    )

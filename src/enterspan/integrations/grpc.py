@@ -1,0 +1,334 @@
+"""gRPC: each call to a server is an invocation, and each one of a client is a span.
+
+Attributes are named as OpenTelemetry's conventions for RPC name them:
+https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
+"""
+
+# grpcio may not be installed when types are checked.
+# pyright: reportMissingImports=false, reportMissingModuleSource=false
+# pyright: reportUnknownParameterType=false, reportUntypedBaseClass=false
+
+from __future__ import annotations
+
+from inspect import isasyncgenfunction, iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+try:
+    import grpc
+    import grpc.aio
+except ImportError as missing:
+    raise ImportError("enterspan.integrations.grpc needs grpcio: pip install grpcio") from missing
+
+from enterspan._forms.enter import carry
+from enterspan._forms.incoming import check_incoming, placed
+from enterspan._span.context import Attachment
+from enterspan._tracing import Tracing
+from enterspan._tracing import tracing as default_tracing
+from enterspan.events import RpcEventInfo
+from enterspan.integrations._expected import is_abort
+from enterspan.integrations._http import DisconnectedError, leave
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from enterspan._model.protocols import Incoming
+
+__all__ = ["AioServerInterceptor", "ClientInterceptor", "ServerInterceptor"]
+
+_Code: Any = grpc.StatusCode
+_NUMBERS: Final[dict[int, Any]] = {code.value[0]: code for code in _Code}
+_FAILURES: Final = frozenset(
+    {
+        _Code.DATA_LOSS,
+        _Code.DEADLINE_EXCEEDED,
+        _Code.INTERNAL,
+        _Code.UNAVAILABLE,
+        _Code.UNIMPLEMENTED,
+        _Code.UNKNOWN,
+    }
+)
+"""The codes that say that a server has failed; the others are about its client's request."""
+
+
+def _tracing_of(tracing: Tracing | None) -> Tracing:
+    if tracing is not None and not isinstance(tracing, Tracing):
+        raise TypeError(f"tracing must be a Tracing, not {tracing!r}")
+    return default_tracing if tracing is None else tracing
+
+
+def _facts(method: str) -> dict[str, Any]:
+    service, _, name = method.rpartition("/")
+    return {"rpc.system": "grpc", "rpc.service": service or None, "rpc.method": name}
+
+
+# --- servers --------------------------------------------------------------------------------------
+
+
+class _Server:
+    """What the interceptors of both kinds of servers have in common."""
+
+    def __init__(
+        self,
+        *,
+        tracing: Tracing | None = None,
+        linger: float | None = 0.0,
+        incoming: Incoming | Callable[[Any], Incoming] = "parent",
+    ) -> None:
+        check_incoming(incoming)
+        self._tracing = _tracing_of(tracing)
+        self._tracing._tracer.expect(is_abort)
+        self._linger = linger
+        self._incoming = incoming
+        self._tracing.invocation(linger=linger)  # refuses one that makes no sense
+
+    def _wrapped(self, handler: Any, details: Any) -> Any:
+        """A handler whose calls are invocations."""
+        if handler is None:
+            return None  # the server answers UNIMPLEMENTED
+        for kind in _KINDS:
+            behavior = getattr(handler, kind.behavior)
+            if behavior is not None:
+                return kind.make(
+                    self._around(behavior, kind.streams, details),
+                    handler.request_deserializer,
+                    handler.response_serializer,
+                )
+        return handler
+
+    def _around(self, behavior: Any, streams: bool, details: Any) -> Any:
+        raise NotImplementedError
+
+
+class _Kind(NamedTuple):
+    """One of the four kinds of methods."""
+
+    behavior: str
+    streams: bool
+    make: Any
+
+
+_KINDS: Final = (
+    _Kind("unary_unary", False, grpc.unary_unary_rpc_method_handler),
+    _Kind("unary_stream", True, grpc.unary_stream_rpc_method_handler),
+    _Kind("stream_unary", False, grpc.stream_unary_rpc_method_handler),
+    _Kind("stream_stream", True, grpc.stream_stream_rpc_method_handler),
+)
+
+
+class _Call:
+    """A call that is being answered, from its beginning to its status."""
+
+    def __init__(self, by: _Server, details: Any, context: Any) -> None:
+        tracing = by._tracing
+        method = str(details.method).removeprefix("/")
+        metadata = [(key, value) for key, value in details.invocation_metadata or ()]
+        parent, new_trace = placed(tracing._tracer, by._incoming, metadata, details)
+        self._context = context
+        self._block = tracing.invocation(
+            method,
+            info=RpcEventInfo(method),
+            parent=parent,
+            new_trace=new_trace,
+            linger=by._linger,
+            attributes=_facts(method),
+        )
+        self._invocation = self._block.__enter__()
+        self.root = self._invocation._root
+
+    def end(self, error: BaseException | None) -> None:
+        """End the invocation with the status of the call."""
+        code = _code_of(self._context)
+        aborted = error is not None and is_abort(error)
+        if error is not None and not aborted and isinstance(error, Exception):
+            code = _Code.UNKNOWN if code in (None, _Code.OK) else code
+        code = code or _Code.OK
+        span = self._invocation.span.set_attribute("rpc.grpc.status_code", code.value[0])
+        if code in _FAILURES:
+            span.set_attribute("error.type", code.name)
+            if error is None or aborted:  # else the exception says why
+                span.set_status("error", _details_of(self._context))
+        leave(self._block, None if aborted else error)
+
+    def end_stream(self, _span: object, error: BaseException | None = None) -> None:
+        """The stream of answers is at its end, or closed before: the client has gone."""
+        self.end(DisconnectedError() if isinstance(error, GeneratorExit) else error)
+
+
+def _code_of(context: Any) -> Any:
+    """The status that a handler has set; None if it has set none."""
+    code = context.code()
+    return _NUMBERS.get(code, _Code.UNKNOWN) if isinstance(code, int) else code
+
+
+def _details_of(context: Any) -> str:
+    details = context.details()
+    return details.decode("utf-8", "replace") if isinstance(details, bytes) else str(details or "")
+
+
+class ServerInterceptor(_Server, grpc.ServerInterceptor):  # type: ignore[misc]
+    """An interceptor of `grpc.server` that makes calls invocations.
+
+    `grpc.server(pool, interceptors=[ServerInterceptor()])`. A call lasts until its handler has
+    returned, or has given its last answer. Its name is the full method (`shop.Cart/Add`). The
+    status is `rpc.grpc.status_code`; `UNKNOWN`, `INTERNAL` and the others that say that the server
+    has failed make it an error, and `abort` with another one does not.
+
+    Args:
+        tracing: By default the default instance.
+        linger: Seconds that an invocation waits for spans that are still open at its end.
+        incoming: What the trace context of a caller is worth: `"parent"`; `"link"`, for callers
+            that are not trusted: a trace and a sampling decision of our own, linked to theirs;
+            `"ignore"`; or a function of the `HandlerCallDetails` that returns one of these.
+
+    Raises:
+        TypeError: An option is of the wrong type.
+        ValueError: An option can't be used.
+    """
+
+    def intercept_service(
+        self, continuation: Callable[[Any], Any], handler_call_details: Any
+    ) -> Any:
+        """Return a handler whose calls are invocations."""
+        return self._wrapped(continuation(handler_call_details), handler_call_details)
+
+    def _around(self, behavior: Any, streams: bool, details: Any) -> Any:
+        return _synchronous(self, behavior, streams, details)
+
+
+def _synchronous(by: _Server, behavior: Any, streams: bool, details: Any) -> Any:
+    """A function of a servicer, with an invocation around each call."""
+    tracer = by._tracing._tracer
+
+    def call(request: Any, context: Any) -> Any:
+        made = _Call(by, details, context)
+        try:
+            answer = behavior(request, context)
+        except BaseException as error:
+            made.end(error)
+            raise
+        if not streams or answer is None:  # None: the handler is to call `context.write`
+            made.end(None)
+            return answer
+        tracer.detach(made.root)
+        return carry(tracer, Attachment(made.root), _pieces(answer), made.end_stream)
+
+    return call
+
+
+def _pieces(answers: Iterator[Any]) -> Iterator[Any]:
+    yield from answers
+
+
+class AioServerInterceptor(_Server, grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """An interceptor of `grpc.aio.server` that makes calls invocations.
+
+    `grpc.aio.server(interceptors=[AioServerInterceptor()])`. All else is as in `ServerInterceptor`.
+    """
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any
+    ) -> Any:
+        """Return a handler whose calls are invocations."""
+        return self._wrapped(await continuation(handler_call_details), handler_call_details)
+
+    def _around(self, behavior: Any, streams: bool, details: Any) -> Any:
+        if isasyncgenfunction(behavior):
+
+            async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+                made = _Call(self, details, context)
+                try:
+                    async for answer in behavior(request, context):
+                        yield answer
+                except BaseException as error:
+                    made.end_stream(None, error)
+                    raise
+                made.end(None)
+
+            return stream
+        if iscoroutinefunction(behavior):
+
+            async def call(request: Any, context: Any) -> Any:
+                made = _Call(self, details, context)
+                try:
+                    answer = await behavior(request, context)
+                except BaseException as error:
+                    made.end(error)
+                    raise
+                made.end(None)
+                return answer
+
+            return call
+        return _synchronous(self, behavior, streams, details)
+
+
+# --- clients --------------------------------------------------------------------------------------
+
+
+class ClientInterceptor(
+    grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc]
+    grpc.UnaryStreamClientInterceptor,  # type: ignore[misc]
+    grpc.StreamUnaryClientInterceptor,  # type: ignore[misc]
+    grpc.StreamStreamClientInterceptor,  # type: ignore[misc]
+):
+    """An interceptor of a channel that makes calls spans, which take the trace along.
+
+    `grpc.intercept_channel(channel, ClientInterceptor())`. The span ends with the call, also where
+    that is a future or a stream of answers. Any status but `OK` is an error.
+
+    Args:
+        tracing: By default the default instance.
+
+    Raises:
+        TypeError: It is no Tracing.
+    """
+
+    def __init__(self, *, tracing: Tracing | None = None) -> None:
+        self._tracing = _tracing_of(tracing)
+
+    def _call(self, continuation: Any, details: Any, request: Any) -> Any:
+        tracing = self._tracing
+        method = details.method
+        method = method.decode() if isinstance(method, bytes) else method
+        method = method.removeprefix("/")
+        span = tracing.start_span(method, _facts(method), kind="client")
+        carrier: dict[str, str] = {}
+        with tracing.use_span(span):
+            tracing.inject(carrier)
+            sent = _Details(
+                details.method,
+                details.timeout,
+                [*(details.metadata or ()), *carrier.items()],
+                details.credentials,
+                getattr(details, "wait_for_ready", None),
+                getattr(details, "compression", None),
+            )
+            try:
+                call = continuation(sent, request)
+            except BaseException as error:
+                span.record_exception(error).set_status("error", type(error).__name__).end()
+                raise
+
+        def end(done: Any) -> None:
+            code = done.code()
+            span.set_attribute("rpc.grpc.status_code", code.value[0])
+            if code is not _Code.OK:
+                span.set_attribute("error.type", code.name)
+                span.set_status("error", done.details() or "")
+            span.end()
+
+        call.add_done_callback(end)
+        return call
+
+    intercept_unary_unary = intercept_unary_stream = _call
+    intercept_stream_unary = intercept_stream_stream = _call
+
+
+class _Details(NamedTuple):
+    """What a client sends beside its requests; a `grpc.ClientCallDetails`."""
+
+    method: Any
+    timeout: Any
+    metadata: Any
+    credentials: Any
+    wait_for_ready: Any
+    compression: Any

@@ -1,0 +1,64 @@
+"""Quart: each request is an invocation, named after its route, with the exception behind a 500."""
+
+# Quart may not be installed when types are checked.
+# pyright: reportMissingImports=false, reportUnknownParameterType=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from enterspan.integrations._http import FAILURE, ROUTE
+from enterspan.integrations.asgi import TracingMiddleware
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["install"]
+
+_NAME: Final = "enterspan"
+
+
+def install(app: Any, **options: Any) -> None:
+    """Make the requests and web sockets of a Quart application invocations.
+
+    It is the ASGI middleware, the routes, and the exceptions that Quart answers with a status of
+    500 or more. A second call for the same application does nothing.
+
+    Args:
+        app: The `Quart` object.
+        options: Those of `enterspan.integrations.asgi.TracingMiddleware`.
+
+    Raises:
+        TypeError: It is no Quart application, or an option is of the wrong type.
+        ValueError: An option can't be used.
+    """
+    if not (hasattr(app, "asgi_app") and hasattr(app, "handle_user_exception")):
+        raise TypeError(f"install takes a Quart application, not {app!r}")
+    if _NAME in app.extensions:
+        return
+    app.asgi_app = TracingMiddleware(app.asgi_app, **options)
+    app.extensions[_NAME] = app.asgi_app
+    app.before_request(_note_route)
+    app.before_websocket(_note_route)
+    for name in ("handle_user_exception", "handle_exception"):
+        setattr(app, name, _noting(getattr(app, name)))
+
+
+async def _note_route() -> None:
+    from quart import has_websocket_context, request, websocket
+
+    connection: Any = websocket if has_websocket_context() else request
+    if connection.url_rule is not None:
+        connection.scope[ROUTE] = connection.url_rule.rule
+
+
+def _noting(handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """One of Quart's methods that answer an exception, which the middleware learns of as well."""
+    from quart import has_request_context, request
+
+    async def handle_noted(*args: Any) -> Any:  # the last one is the exception
+        if has_request_context():
+            request.scope[FAILURE] = args[-1]
+        return await handle(*args)
+
+    return handle_noted
