@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _before: Final[list[Callable[[], None]]] = []
 _in_parent: Final[list[Callable[[], None]]] = []
-_in_child: Final[list[Callable[[], None]]] = [reseed, timers.after_fork]
+_in_child: Final[list[Callable[[], None]]] = [reseed, timers.after_fork_in_child]
 _tracked: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _registered: Final[set[str]] = set()
 
