@@ -6,6 +6,7 @@ This module imports wrapt, and is imported when a span is propagated first.
 from __future__ import annotations
 
 from copy import copy, deepcopy
+from os import getpid
 from typing import TYPE_CHECKING, Any
 
 from wrapt import BaseObjectProxy, FunctionWrapper
@@ -13,8 +14,9 @@ from wrapt import BaseObjectProxy, FunctionWrapper
 from enterspan._forms.callables import call_of, is_plain_object, signature_of, without_annotations
 from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
+from enterspan._model.diagnostics import warn_lost
 from enterspan._span.context import Attachment, span_of
-from enterspan._span.invocation import DISABLED, remote_span
+from enterspan._span.invocation import DISABLED, REMOTE, remote_span
 from enterspan._span.span import NOOP_SPAN
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class Bound(FunctionWrapper[Any, Any]):
                 result = wrapped(*args, **kwargs)
             finally:
                 tracer.detach(attachment)
+                if tracer.off:  # still: it may have subscribed itself
+                    _warn_if_lost(tracer, span)
             return carry(tracer, Attachment(span), result, no_end)
 
         super().__init__(wrapped, call)
@@ -128,6 +132,18 @@ for _kind in (Bound, BoundClass, BoundObject):
 
 def _arrive(tracer: Tracer, context: SpanContext, fn: Callable[..., Any]) -> Any:
     return _bound(fn, tracer, remote_span(tracer, context))
+
+
+def _warn_if_lost(tracer: Tracer, span: Span) -> None:
+    """Say once that what came from a process with a subscriber has run where there is none."""
+    if tracer.off and tracer.enabled and span._state.phase is REMOTE:
+        warn_lost(
+            tracer,
+            f"a propagated function has run in process {getpid()}, where nothing subscribes to"
+            f" the Tracing {tracer.name!r}: its spans are lost. Subscribe there too, such as in the"
+            " initializer of the pool; a process that is spawned or comes from a fork server"
+            " inherits no subscriber",
+        )
 
 
 def _unbound(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -81,6 +81,12 @@ def warn_misuse(what: str, given: object, wanted: str) -> None:
         warn(f"{what} takes {wanted}, not {shown}; the call is ignored")
 
 
+def warn_lost(tracer: object, message: str) -> None:
+    """Log once for each tracer that spans of this process are lost."""
+    if _is_new(tracer, "lost"):
+        warn(message)
+
+
 def warn_keyword(tracer: object, name: str, hint: str) -> None:
     """Log once for each tracer that a keyword is recorded as an attribute."""
     if _is_new(tracer, f"keyword {name}"):
