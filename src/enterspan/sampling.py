@@ -13,7 +13,6 @@ failed, were slow, or are selected by a function.
 """
 
 import os
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ from enterspan._model.diagnostics import warn, warn_once
 from enterspan._model.ids import SpanContext
 from enterspan._model.protocols import Exporter, Sampler
 from enterspan._model.records import SpanData, SpanEvent, SpanLink
+from enterspan._model.threads import RLock
 from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE, AttributeValue, size_of
 from enterspan._pipeline.batches import check_exporter
 
@@ -287,7 +287,7 @@ class TailSampling:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._lock = threading.RLock()  # `keep` may read the stats
+        self._lock = RLock()  # `keep` may read the stats
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
         # Whether the invocation was kept: late spans of those that were are exported.
         self._decided: OrderedDict[str, bool] = OrderedDict()

@@ -9,10 +9,10 @@ have been sent elsewhere.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 
 from enterspan._model.clock import now_ns
+from enterspan._model.threads import RLock, allocate_lock
 from enterspan._span.processor import Dispatch, SpanProcessor
 
 TYPE_CHECKING = False
@@ -45,8 +45,8 @@ class DurationFilter(SpanProcessor):
         self._held: deque[tuple[str, Span | None, tuple[Any, ...]]] = deque()
         self._undecided: dict[Span, None] = {} if root is None else {root: None}
         self._left_out = False
-        self._lock = threading.RLock()
-        self._busy = threading.Lock()
+        self._lock = RLock()
+        self._busy = allocate_lock()
 
     def on_open(self, span: Span, parent: Span) -> None:
         """Hold it back; the span may be undecided."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sys
 import weakref
-from _thread import RLock
 
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.ids import bits_from, random_bits
 from enterspan._model.interrupts import is_interrupt
+from enterspan._model.threads import RLock
 from enterspan._model.values import DEFAULT_LIMITS, Limits
 from enterspan._span.context import Current
 

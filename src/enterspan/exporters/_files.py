@@ -8,13 +8,13 @@ lines side by side. `replace_files` writes whole files.
 import errno
 import os
 import stat
-import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from enterspan._model.threads import RLock
 from enterspan._pipeline import process
 
 _Mode: TypeAlias = Literal["w", "a"]
@@ -31,7 +31,7 @@ class File:
         self.name = str(path)
         self._mode = mode
         self._identity: tuple[int, int] | None = None
-        self._opening = threading.RLock()
+        self._opening = RLock()
         self._torn = False
         self._closed = False
         _check_writable(self._path, self.name)
@@ -114,7 +114,7 @@ class Stream:
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self._closed = False
-        self._writing = threading.RLock()
+        self._writing = RLock()
         self.name = str(getattr(stream, "name", None) or "a stream")
         try:
             stream.write(b"")

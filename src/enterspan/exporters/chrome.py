@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from datetime import datetime, timezone
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from enterspan._model.threads import allocate_lock
 from enterspan.exporters._files import File, utf8
 from enterspan.exporters._json import json_object, json_text
 from enterspan.exporters._tracks import Tracks
@@ -94,7 +94,7 @@ class _ArrayFile(File):
 
     def after_fork(self) -> None:
         """A thread of the parent may have held the lock."""
-        self._writing = threading.Lock()
+        self._writing = allocate_lock()
 
     def write(self, text: str) -> None:
         """Append elements, which have commas between them already."""
