@@ -69,6 +69,7 @@ class Worker:
         self._wake = Bell()
         self._turn = allocate_lock()
         self._thread: Thread | None = None
+        self._unstarted = [True]  # emptied by the one thread that starts ours
         self._stopping = False
         self._pausing = False
         self._at_work = 0
@@ -89,6 +90,10 @@ class Worker:
     def start(self) -> None:
         """Start the thread; where that can't be (the interpreter is ending), items just wait."""
         if self._thread is None and not self._stopping and not sys.is_finalizing():
+            try:
+                self._unstarted.pop()
+            except IndexError:
+                return  # another thread starts it
             thread = Thread(lambda: self._suppressed(self._run), self._name, self._leave)
             self._thread = thread
             try:
@@ -96,6 +101,7 @@ class Worker:
                 timers.go_on()
             except RuntimeError:
                 self._thread = None
+                self._unstarted = [True]
 
     def put(self, item: Any, weight: int, limit: int, *, always: bool = False) -> bool:
         """Queue an item; False where that would be over the limit of bytes, unless *always*."""
@@ -243,6 +249,7 @@ class Worker:
         self._pausing = False
         if not self.is_running:
             self._thread = None
+            self._unstarted = [True]
             self._wake.hush()
 
 

@@ -505,11 +505,11 @@ class _Members:
 
 def _names_annotated(cls: type) -> Container[str]:
     """The names that the body of a class annotates; what they are need not be defined (PEP 649)."""
-    if sys.version_info < (3, 14):
-        return inspect.get_annotations(cls)
-    from annotationlib import Format, get_annotations
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format, get_annotations
 
-    return get_annotations(cls, format=Format.FORWARDREF)
+        return get_annotations(cls, format=Format.FORWARDREF)
+    return inspect.get_annotations(cls)
 
 
 @dataclass(frozen=True)
