@@ -13,7 +13,6 @@ failed, were slow, or are selected by a function.
 """
 
 import os
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from enterspan._model.diagnostics import warn, warn_once
 from enterspan._model.ids import SpanContext
 from enterspan._model.protocols import Exporter, Sampler
 from enterspan._model.records import SpanData
+from enterspan._model.threads import RLock
 from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE, AttributeValue
 from enterspan._model.weights import weight_of_record
 from enterspan._pipeline.batches import check_exporter
@@ -310,7 +310,7 @@ class TailSampling:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._lock = threading.RLock()  # `keep` may read the stats
+        self._lock = RLock()  # `keep` may read the stats
         # By invocation, the oldest first: those that are over, those that are open, and the open
         # ones of which all spans were dropped.
         self._over: OrderedDict[str, _Waiting] = OrderedDict()

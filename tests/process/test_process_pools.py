@@ -229,3 +229,47 @@ def test_what_cannot_be_pickled_still_says_so():
         bound = tracing.propagate(lambda: None)
     with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
         pickle.dumps(bound)
+
+
+LOST = """
+import logging, multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+from enterspan import tracing
+
+class Quiet:
+    def export(self, spans): pass
+    def shutdown(self): pass
+
+def subscribe():
+    tracing.add_exporter(Quiet())
+
+def job(number):
+    return number * 2
+
+def subscribing(number):
+    subscribe()
+    return number * 2
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")
+    subscribe()
+    function, start = (subscribing if "itself" in sys.argv else job), None
+    if "initializer" in sys.argv:
+        start = subscribe
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=start) as pool:
+        with tracing.span("outer"):
+            jobs = [pool.submit(tracing.propagate(function), n) for n in (1, 2)]
+            print([job.result() for job in jobs])
+"""
+
+
+@pytest.mark.parametrize("how, warnings", [("no", 1), ("initializer", 0), ("itself", 0)])
+def test_spans_that_are_lost_in_a_process_without_a_subscriber_are_warned_about_once(
+    script, how, warnings
+):
+    """`forkserver`, the default on Linux from 3.14 on, inherits none."""
+    program = LOST.replace("sys.argv", repr([how]))
+    done = script(program)
+    assert done.stdout == "[2, 4]\n", done.stderr
+    assert done.stderr.count("nothing subscribes to the Tracing 'default'") == warnings, done.stderr

@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from enterspan import Tracing
-from enterspan._pipeline.worker import Bell
+from enterspan._model.threads import Bell
 
 STRESS = """
     import gc, contextvars

@@ -49,9 +49,10 @@ _annotations: Final[Any] = next(
 def without_annotations(kind: type) -> None:
     """Have a class of wrappers keep no annotations of its own, which would hide what is wrapped.
 
-    Where a class has none, Python makes an empty dictionary when it is asked for them.
+    Where a class has none, Python before 3.14 makes an empty dictionary when it is asked for them.
     """
-    type.__setattr__(kind, "__annotations__", _annotations)
+    if sys.version_info < (3, 14):
+        type.__setattr__(kind, "__annotations__", _annotations)
 
 
 class TracedCallable(FunctionWrapper[Any, Any]):

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import sys
 from types import CoroutineType, FunctionType, GeneratorType, coroutine
+from weakref import ref
 
+from enterspan._forms.isolation import IS_KNOWN, is_isolated
 from enterspan._forms.template import compile_template
 
 TYPE_CHECKING = False
@@ -37,13 +39,30 @@ _coroutine.close()
 class Body:
     """A body that is suspended: what is current inside it, and how its span ends."""
 
-    __slots__ = ("end", "entry", "span", "tracer")
+    __slots__ = ("end", "entry", "made", "span", "steps", "tracer")
 
     def __init__(self, tracer: Tracer, span: Any, end: End, entry: Any = None) -> None:
         self.tracer = tracer
         self.span = span
         self.end = end
         self.entry = span if entry is None else entry
+        self.steps: Any = None  # a generator that a call has returned, and that others may hold
+        self.made: Any = None  # what refers weakly to the generator that stands for it
+
+    def throw(self, steps: Any, error: BaseException) -> Any:
+        """Throw an exception into the body.
+
+        A generator that is dropped is not closed while others hold it: without us, it would be the
+        same object.
+        """
+        is_dropped = self.made is not None and self.made() is None
+        if is_dropped and self.references() > _WHILE_DROPPED and isinstance(error, GeneratorExit):
+            raise error
+        return _throw(steps, error)
+
+    def references(self) -> int:
+        """How many references there are to the steps."""
+        return sys.getrefcount(self.steps)
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function as one step of the body."""
@@ -148,7 +167,7 @@ LOOP: Final = """\
 """
 _DRIVE: Final = """\
     def drive(@tracer, @entry, @steps, @body=None, @span=None, @end=@no_end, @recorder=None,
-              @item=None, @is_begun=False):
+              @item=None, @is_begun=False, @throw=@throw):
             @get, @set, @reset = @tracer.get, @tracer.set, @tracer.reset
             @value = @error = None
             if @is_begun:
@@ -192,11 +211,18 @@ def resume(tracer: Tracer, span: Any, steps: Any, item: Any, end: End, recorder:
     return drive(tracer, entry, steps, None, span, end, recorder, item, True)
 
 
-def put_away(tracer: Tracer, span: Any) -> None:
-    """Detach a span after a step, with whatever spans the body has left open."""
-    token, span._token = span._token, None
-    if token is not None:
-        tracer.undo(token)
+def put_away(tracer: Tracer, entry: Any) -> None:
+    """Detach an entry after a step, with whatever spans the body has left open."""
+    token = entry._token
+    if token is None:
+        return
+    try:
+        tracer.reset(token)
+    except RecursionError:
+        raise
+    except (ValueError, RuntimeError, LookupError):
+        tracer.detach(entry)  # in another context: the body was closed there
+    entry._token = None
 
 
 def drive_step(body: Body, step: Any) -> Any:
@@ -209,7 +235,11 @@ def run_generator(body: Body, steps: Any) -> Generator[Any, Any, Any]:
     if type(steps) is Unstarted:
         steps = steps.take()
     try:
-        return (yield from drive(body.tracer, body.entry, steps, None, body.span, body.end))
+        return (
+            yield from drive(
+                body.tracer, body.entry, steps, None, body.span, body.end, throw=body.throw
+            )
+        )
     except BaseException as error:
         hide_frames(error)
         body.end(body.span, error)
@@ -222,8 +252,18 @@ _run_awaited: Any = coroutine(FunctionType(run_generator.__code__, run_generator
 async def run_coroutine(body: Body, steps: Any) -> Any:
     """Be a coroutine for another one, or for any awaitable, with a span inside."""
     if type(steps) is Unstarted:
-        steps = steps.take().__await__()
+        steps = steps.take()
     try:
+        if type(steps) is CoroutineType:
+            if IS_KNOWN and is_isolated(drive.__code__):
+                body.tracer.attach(body.entry)
+                try:
+                    result = await steps
+                finally:
+                    put_away(body.tracer, body.entry)
+                body.end(body.span, None)
+                return result
+            steps = steps.__await__()
         return await drive(body.tracer, body.entry, steps, None, body.span, body.end)
     except BaseException as error:
         hide_frames(error)
@@ -311,7 +351,9 @@ def as_generator(body: Body, steps: Any) -> Any:
     """Return a generator that is this one, with a span inside."""
     is_awaited = steps.gi_code.co_flags & 0x100  # CO_ITERABLE_COROUTINE: types.coroutine, PEP 492
     run = _run_awaited if is_awaited else run_generator
-    return named(run(body, Unstarted(body, steps)), steps)
+    made = named(run(body, Unstarted(body, steps)), steps)
+    body.steps, body.made = steps, ref(made)
+    return made
 
 
 def as_coroutine(body: Body, steps: Any) -> Any:
@@ -332,6 +374,34 @@ def awaited(awaitable: Any, method: str = "", *args: Any) -> Any:
         awaitable = getattr(type(awaitable), method)(awaitable, *args)
     return (yield from awaitable.__await__())
 
+
+def _references_while_dropped() -> int:
+    """What `Body.references` says where a generator is dropped that nothing else holds."""
+    counts: list[int] = []
+
+    class Nothing:
+        """A tracer in which nothing is ever current."""
+
+        get = set = reset = undo = staticmethod(lambda *_: None)
+
+    class Counted(Body):
+        __slots__ = ()
+
+        def throw(self, steps: Any, error: BaseException) -> Any:
+            counts.append(self.references())
+            return _throw(steps, error)
+
+    def steps() -> Generator[None, None, None]:
+        yield
+
+    nothing: Any = Nothing
+    made = as_generator(Counted(nothing, None, no_end), steps())
+    next(made)
+    del made
+    return counts[0] if counts else sys.maxsize  # no count can be had: it is closed
+
+
+_WHILE_DROPPED: Final = _references_while_dropped()
 
 _OURS: Final = (drive.__code__, _throw.__code__, awaited.__code__)
 """The code of the frames that are hidden."""

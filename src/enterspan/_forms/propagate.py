@@ -14,8 +14,9 @@ from wrapt import BaseObjectProxy, FunctionWrapper
 from enterspan._forms.callables import call_of, is_plain_object, signature_of, without_annotations
 from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
+from enterspan._model.diagnostics import warn_lost
 from enterspan._span.context import Attachment, Boundary, span_of
-from enterspan._span.invocation import DISABLED, remote_span
+from enterspan._span.invocation import DISABLED, REMOTE, remote_span
 from enterspan._span.span import NOOP_SPAN
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class Bound(FunctionWrapper[Any, Any]):
                 body = carry(tracer, _entry_of(span), result, end)
             finally:
                 tracer.detach(attachment)
+                if tracer.off:  # still: it may have subscribed itself
+                    _warn_if_lost(tracer, span)
                 if body is result:  # a body that has begun delivers when it ends
                     end(span)
             return body
@@ -170,6 +173,18 @@ def _arrive(
 ) -> Any:
     arrived = sender != (os.getpid(), _here)
     return _bound(fn, Binding(tracer, remote_span(tracer, context), flush, arrived))
+
+
+def _warn_if_lost(tracer: Tracer, span: Span | Boundary) -> None:
+    """Say once that what came from a process with a subscriber has run where there is none."""
+    if tracer.off and tracer.enabled and getattr(span._state, "phase", None) is REMOTE:
+        warn_lost(
+            tracer,
+            f"a propagated function has run in process {os.getpid()}, where nothing subscribes to"
+            f" the Tracing {tracer.name!r}: its spans are lost. Subscribe there too, such as in the"
+            " initializer of the pool; a process that is spawned or comes from a fork server"
+            " inherits no subscriber",
+        )
 
 
 def _unbound(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,22 +1,39 @@
-"""`configure(propagate_threads=True)`: new threads and pool jobs begin with the current span."""
+"""`configure(propagate_threads=True)`: threads, greenlets and jobs of pools begin with a span.
+
+It is the one that is current where they are started or submitted. A thread or a greenlet that
+outlives the invocation of its span is no longer that invocation's: it is a worker that others keep
+busy, and the span is no longer current in it.
+"""
 
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+
+from wrapt import register_post_import_hook
 
 from enterspan._forms.propagate import bind
+from enterspan._span.context import ThreadAttachment, span_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, Final, TypeAlias
 
     from enterspan._span.tracer import Tracer
 
+    Make: TypeAlias = Callable[[Any], Any]
+    """Makes what replaces a method, given the original."""
+
 _lock = threading.Lock()
 _tracers: tuple[Tracer, ...] = ()
-_originals: dict[str, Any] = {}
+_patches: Final[list[tuple[Any, str, Any, Any]]] = []
+"""What was replaced: the owner, the name, the owner's original, and what replaces it."""
+_MISSING: Final = object()
+_waited_for: Final[set[str]] = set()
 
 
 def propagate_threads(tracer: Tracer, wanted: bool) -> None:
@@ -26,53 +43,82 @@ def propagate_threads(tracer: Tracer, wanted: bool) -> None:
         _tracers = tuple([t for t in _tracers if t is not tracer])
         if wanted:
             _tracers = (*_tracers, tracer)
-        if _tracers and not _originals:
+        if _tracers and not _patches:
             _patch()
-        elif not _tracers and _originals:
+        elif not _tracers and _patches:
             _unpatch()
 
 
 def _patch() -> None:
-    start = threading.Thread.start
-    submit: Any = ThreadPoolExecutor.submit
-    _originals.update(start=start, submit=submit)
+    for name, patch in _MODULES.items():
+        module = sys.modules.get(name)
+        if module is not None:
+            patch(module)
+        elif name not in _waited_for:
+            _waited_for.add(name)
+            register_post_import_hook(_arrived, name)
 
-    @functools.wraps(start)
-    def start_with_span(self: threading.Thread) -> None:
-        run = self.run
-        bound = _bind_all(run)
-        if bound is run or self._started.is_set():  # type: ignore[attr-defined]
-            start(self)
-            return
 
-        own = self.__dict__.get("run")
+def _arrived(module: Any) -> None:
+    """Patch a module that is imported later; a hook can't be taken back."""
+    with _lock:
+        if _tracers:
+            _MODULES[module.__name__](module)
 
-        def put_back() -> None:
-            if own is None:
-                self.__dict__.pop("run", None)
-            else:
-                self.__dict__["run"] = own
 
-        def run_once() -> None:
-            put_back()
-            bound()
+def _replace(owner: Any, name: str, make: Make) -> None:
+    original = getattr(owner, name)
+    ours = functools.wraps(original)(make(original))
+    _patches.append((owner, name, vars(owner).get(name, _MISSING), ours))
+    setattr(owner, name, ours)
 
-        self.run = run_once  # type: ignore[method-assign]
-        try:
-            start(self)
-        except BaseException:
-            put_back()
-            raise
 
-    @functools.wraps(submit)
-    def submit_with_span(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-        bound = _bind_all(fn)
-        # It may start a thread of the pool, which is no one job's: that begins with nothing.
-        return _with_nothing_current(submit, self, bound, *args, **kwargs)
+def _unpatch() -> None:
+    while _patches:
+        owner, name, original, ours = _patches.pop()
+        if vars(owner).get(name) is not ours:
+            continue  # another package has replaced it since
+        if original is _MISSING:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, original)
 
-    threading.Thread.start = start_with_span  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = submit_with_span  # type: ignore[method-assign]
-    _originals.update(our_start=start_with_span, our_submit=submit_with_span)
+
+# --- what is current where something is started ---------------------------------------------------
+
+
+def _bind_all(fn: Any) -> Any:
+    for tracer in _tracers:
+        if not tracer.off:
+            fn = bind(tracer, fn)
+    return fn
+
+
+def _spans() -> list[tuple[Tracer, Any]]:
+    """The spans that are current here."""
+    found = [(tracer, span_of(tracer.entry())) for tracer in _tracers if not tracer.off]
+    return [(tracer, span) for tracer, span in found if span is not None]
+
+
+def _run_under(spans: list[tuple[Tracer, Any]], run: Callable[[], None]) -> None:
+    attached = [(tracer, ThreadAttachment(span)) for tracer, span in spans]
+    for tracer, entry in attached:
+        tracer.attach(entry)
+    try:
+        run()
+    finally:
+        for tracer, entry in reversed(attached):
+            tracer.detach(entry)
+
+
+def _give_context(greenlet: Any) -> None:
+    """Let a greenlet that has not begun begin with these spans, unless it has a context."""
+    spans = _spans()
+    if spans and greenlet.gr_context is None:
+        context = Context()
+        for tracer, span in spans:
+            context.run(tracer.set, ThreadAttachment(span))
+        greenlet.gr_context = context
 
 
 def _with_nothing_current(function: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -84,16 +130,137 @@ def _with_nothing_current(function: Any, /, *args: Any, **kwargs: Any) -> Any:
             tracer.undo(token)
 
 
-def _unpatch() -> None:
-    if threading.Thread.start is _originals["our_start"]:
-        threading.Thread.start = _originals["start"]  # type: ignore[method-assign]
-    if ThreadPoolExecutor.submit is _originals["our_submit"]:
-        ThreadPoolExecutor.submit = _originals["submit"]  # type: ignore[method-assign]
-    _originals.clear()
+# --- threads --------------------------------------------------------------------------------------
 
 
-def _bind_all(fn: Any) -> Any:
-    for tracer in _tracers:
-        if not tracer.off:
-            fn = bind(tracer, fn)
-    return fn
+def _starting(start: Any) -> Any:
+    def start_with_span(self: Any) -> None:
+        spans = _spans()
+        # A context that the program has chosen goes before (Python 3.14).
+        if not spans or self._started.is_set() or getattr(self, "_context", None) is not None:
+            start(self)
+            return
+        run, own = self.run, self.__dict__.get("run")
+
+        def put_back() -> None:
+            if own is None:
+                self.__dict__.pop("run", None)
+            else:
+                self.__dict__["run"] = own
+
+        def run_once() -> None:
+            put_back()
+            _run_under(spans, run)
+
+        self.run = run_once
+        try:
+            start(self)
+        except BaseException:
+            put_back()
+            raise
+
+    return start_with_span
+
+
+# --- pools ----------------------------------------------------------------------------------------
+
+
+def _submitting(position: int = 1) -> Make:
+    """A method of a pool that takes a function; a thread that it starts is no one job's."""
+
+    def make(submit: Any) -> Any:
+        def submit_with_span(*args: Any, **kwargs: Any) -> Any:
+            if len(args) > position and not _crosses_interpreters(args[0]):
+                bound = _bind_all(args[position])
+                args = (*args[:position], bound, *args[position + 1 :])
+            elif "func" in kwargs:
+                kwargs["func"] = _bind_all(kwargs["func"])
+            return _with_nothing_current(submit, *args, **kwargs)
+
+        return submit_with_span
+
+    return make
+
+
+def _crosses_interpreters(pool: Any) -> bool:
+    """Whether a pool hands its jobs to other interpreters, where a span can't be shared."""
+    return any(kind.__module__ == "concurrent.futures.interpreter" for kind in type(pool).__mro__)
+
+
+def _starting_pool(start: Any) -> Any:
+    """A method of a pool that starts threads."""
+
+    def start_with_nothing(*args: Any, **kwargs: Any) -> Any:
+        return _with_nothing_current(start, *args, **kwargs)
+
+    return start_with_nothing
+
+
+def _patch_threading(_module: Any) -> None:
+    _replace(threading.Thread, "start", _starting)
+
+
+def _patch_futures(_module: Any) -> None:
+    _replace(ThreadPoolExecutor, "submit", _submitting())
+
+
+def _patch_multiprocessing(module: Any) -> None:
+    pool = module.ThreadPool
+    _replace(pool, "__init__", _starting_pool)
+    for name in ("apply_async", "_map_async", "imap", "imap_unordered"):
+        _replace(pool, name, _submitting())
+
+
+def _patch_twisted(module: Any) -> None:
+    pool = module.ThreadPool
+    _replace(pool, "callInThreadWithCallback", _submitting(position=2))
+    for name in ("start", "adjustPoolsize"):
+        _replace(pool, name, _starting_pool)
+
+
+# --- greenlets ------------------------------------------------------------------------------------
+
+
+def _patch_gevent(module: Any) -> None:
+    module.Greenlet.add_spawn_callback(_spawned)
+
+
+def _spawned(greenlet: Any) -> None:
+    """Gevent calls it where a greenlet is started; taken back, it finds no tracer."""
+    _give_context(greenlet)
+
+
+def _patch_gevent_pool(module: Any) -> None:
+    _replace(module.ThreadPool, "spawn", _submitting())
+
+
+def _patch_eventlet(module: Any) -> None:
+    def making(init: Any) -> Any:
+        def make_with_span(self: Any, *args: Any, **kwargs: Any) -> None:
+            init(self, *args, **kwargs)
+            _give_context(self)
+
+        return make_with_span
+
+    def spawning(spawn_n: Any) -> Any:
+        def spawn_with_span(*args: Any, **kwargs: Any) -> Any:
+            timer, greenlet = spawn_n(*args, **kwargs)
+            _give_context(greenlet)
+            return timer, greenlet
+
+        return spawn_with_span
+
+    _replace(module.GreenThread, "__init__", making)
+    _replace(module, "_spawn_n", spawning)
+
+
+_MODULES: Final[dict[str, Callable[[Any], None]]] = {
+    "threading": _patch_threading,
+    "concurrent.futures.thread": _patch_futures,
+    "multiprocessing.pool": _patch_multiprocessing,
+    "twisted.python.threadpool": _patch_twisted,
+    "gevent.greenlet": _patch_gevent,
+    "gevent.threadpool": _patch_gevent_pool,
+    "eventlet.greenthread": _patch_eventlet,
+}
+"""What is patched in which module, when it is there."""

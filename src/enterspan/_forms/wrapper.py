@@ -13,6 +13,7 @@ from types import CodeType, FunctionType, coroutine
 
 from enterspan._forms import driver
 from enterspan._forms.driver import Body, Unstarted, named
+from enterspan._forms.isolation import IS_KNOWN, is_isolated
 from enterspan._forms.results import PLAIN, kind_of
 from enterspan._forms.template import compile_template
 
@@ -67,18 +68,22 @@ _COROUTINE_FUNCTION: Final = """\
         if @span is None:
             return await @fn({args})
         try:
-{capture}            @steps = @fn({args}).__await__()
-            @item = @next(@steps)
+{capture}            @steps = @fn({args})
+            @is_awaited = @IS_KNOWN and @is_isolated(@driving)
+            if @is_awaited:
+                @result = await @steps
+            else:
+                @steps = @steps.__await__()
+                @item = @next(@steps)
         except @Stopped as @stop:
+            @is_awaited = True
             @result = @stop.value
-            if @tracer.get() is not @span:
-                @put_away(@tracer, @span)
         except @Error as @error:
             @put_away(@tracer, @span)
             @error.__traceback__ = @error.__traceback__.tb_next
             @end(@span, @error)
             raise
-        else:
+        if not @is_awaited:
             try:
                 return await @resume(@tracer, @span, @steps, @item, @end, {recorder})
             except @Error as @error:
@@ -86,6 +91,8 @@ _COROUTINE_FUNCTION: Final = """\
                 @end(@span, @error)
                 raise
         try:
+            if @tracer.get() is not @span:
+                @put_away(@tracer, @span)
 {returned}            @end(@span)
         except @Error as @error:
             @put_away(@tracer, @span)
@@ -93,7 +100,7 @@ _COROUTINE_FUNCTION: Final = """\
             raise
         return @result
 """
-# The first step of a coroutine is made in the wrapper: many have no other.
+# The first step of a coroutine that is driven is made in the wrapper: many have no other.
 
 _GENERATOR_FUNCTION: Final = """\
     def wrapper({params}):
@@ -175,6 +182,9 @@ class _Kit(driver.LoopKit):
     drive_step = staticmethod(driver.drive_step)
     resume = staticmethod(driver.resume)
     put_away = staticmethod(driver.put_away)
+    is_isolated = staticmethod(is_isolated)
+    IS_KNOWN = IS_KNOWN
+    driving = driver.drive.__code__
     hide = staticmethod(driver.hide_frames)
     first = staticmethod(driver.first_step)
     Body = Body

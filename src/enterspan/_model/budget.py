@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import RLock
+from enterspan._model.threads import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

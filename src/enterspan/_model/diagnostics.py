@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _logger: Logger | None = None
-_said: dict[tuple[int, str], Any] = {}
+_said: dict[tuple[int, str], list[Any]] = {}
 _SAID_MOST = 1000
 """How many culprits are remembered; a program may make new ones without end."""
 
@@ -29,17 +29,19 @@ def warn_once(
 def _is_new(culprit: object, what: str) -> bool:
     """Whether this was not said of *culprit* before."""
     key = (id(culprit), what)
-    if key in _said:
-        known = _said[key]
-        if known is None or known() is culprit:
+    known = _said.get(key)
+    if known is not None:
+        (reference,) = known
+        if reference is None or reference() is culprit:
             return False
+        _said.pop(key, None)  # it was said of what had this address before
     if len(_said) >= _SAID_MOST:
         _said.clear()
     try:
-        _said[key] = weakref.ref(culprit)
+        mine: list[Any] = [weakref.ref(culprit)]
     except TypeError:
-        _said[key] = None  # known by its address alone
-    return True
+        mine = [None]  # known by its address alone
+    return _said.setdefault(key, mine) is mine  # of several threads, one says it
 
 
 def prepare() -> None:
@@ -75,10 +77,16 @@ def _name(thing: object) -> str:
 def warn_misuse(what: str, given: object, wanted: str) -> None:
     """Log once that a call was ignored because of an argument."""
     key = (0, f"{what} {given!r:.60}" if type(given) is str else what)
-    if key not in _said:
-        _said[key] = None
+    mine: list[Any] = [None]
+    if key not in _said and _said.setdefault(key, mine) is mine:
         shown = repr(given)[:60] if type(given) is str else f"a {type(given).__name__}"
         warn(f"{what} takes {wanted}, not {shown}; the call is ignored")
+
+
+def warn_lost(tracer: object, message: str) -> None:
+    """Log once for each tracer that spans of this process are lost."""
+    if _is_new(tracer, "lost"):
+        warn(message)
 
 
 def warn_keyword(tracer: object, name: str, hint: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from inspect import iscoroutinefunction
 from time import sleep
 
 from enterspan._model.diagnostics import warn_once
+from enterspan._model.threads import RLock
 from enterspan._model.weights import BARE, weight_of_record, weight_of_span
 from enterspan._pipeline.process import EXIT_TIMEOUT
 from enterspan._pipeline.subscription import Stats, Subscription, key_of
@@ -50,7 +50,7 @@ class ExporterSubscription(Subscription):
         self._unweighed = max(1, max_bytes // (_UNWEIGHED_PART * BARE))
         self.mark = min(max_batch, max_queue, self._unweighed)
         self._crowded = max(self.mark, max_queue * 3 // 4)
-        self._count_lock = threading.RLock()
+        self._count_lock = RLock()
         self._exported = 0
         self._dropped = 0
         self._failed = 0
@@ -195,7 +195,7 @@ class ExporterSubscription(Subscription):
         """The parent's counts are the parent's."""
         super().after_fork()
         self._is_used = False
-        self._count_lock = threading.RLock()
+        self._count_lock = RLock()
         self._exported = self._dropped = self._failed = 0
 
     def remove(self, timeout: float | None = None) -> None:

@@ -48,7 +48,11 @@ hold up one before."""
 
 _before: Final[list[Callable[[], None]]] = []
 _in_parent: Final[list[Callable[[], None]]] = []
-_in_child: Final[list[Callable[[], None]]] = [reseed, resource.renew, timers.after_fork]
+_in_child: Final[list[Callable[[], None]]] = [
+    reseed,
+    resource.renew,
+    timers.after_fork_in_child,
+]
 _tracked: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 

@@ -9,7 +9,6 @@ waits is bounded in bytes, and so is how much one thread delivers for others.
 
 from __future__ import annotations
 
-from _thread import RLock
 from collections import deque
 from inspect import iscoroutinefunction
 from time import process_time_ns
@@ -20,6 +19,7 @@ from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.frozen import twin
 from enterspan._model.interrupts import is_interrupt
+from enterspan._model.threads import RLock
 from enterspan._model.values import cut, safe_repr
 from enterspan._model.weights import (
     STREAM_EVENT,

@@ -8,14 +8,15 @@ queue, when there is something for them.
 from __future__ import annotations
 
 import sys
-import threading
 import weakref
-from _thread import allocate_lock, get_ident
-from time import monotonic, sleep
+from time import monotonic
 
+from enterspan._model import threads
 from enterspan._model.diagnostics import warn
+from enterspan._model.threads import Bell, Thread, allocate_lock, get_ident, sleep, wait_for
 from enterspan._pipeline import process
 from enterspan._pipeline.queues import BoundedQueue
+from enterspan._span import timers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,40 +28,6 @@ _PAUSE_TIMEOUT: Final = 0.2
 """Seconds for which subscribers may hold up a fork."""
 _THREAD_END: Final = 0.001
 """Seconds after which a thread that was joined is gone for the system too, which 3.12 counts."""
-
-
-class Bell:
-    """Wakes a thread, and may be rung anywhere.
-
-    It has one lock, whose release is one step; an Event has two, and a finalizer that the garbage
-    collector runs inside one of its methods would wait for itself.
-    """
-
-    __slots__ = ("_lock",)
-
-    def __init__(self) -> None:
-        self._lock = allocate_lock()
-        self._lock.acquire()
-
-    @property
-    def is_rung(self) -> bool:
-        """Whether it was rung, and has not woken the thread yet."""
-        return not self._lock.locked()
-
-    def ring(self) -> None:
-        """Wake who waits, or who waits next."""
-        try:
-            self._lock.release()
-        except RuntimeError:
-            pass  # it was rung already
-
-    def wait(self, timeout: float | None) -> None:
-        """Wait until it is rung, or for so many seconds."""
-        self._lock.acquire(timeout=-1 if timeout is None else timeout)
-
-    def hush(self) -> None:
-        """Forget that it was rung."""
-        self._lock.acquire(blocking=False)
 
 
 class Worker:
@@ -93,6 +60,7 @@ class Worker:
         self._bare = bare
         self._prompt = prompt
         self._wake = Bell()
+        threads.prepare()
         self.begin_anew()
         _workers.add(self)
 
@@ -101,8 +69,9 @@ class Worker:
         self._wake.ring()  # in a copy that was restored, a thread is there, and ends
         self.queue = BoundedQueue()
         self._wake = Bell()
-        self._turn = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._turn = allocate_lock()
+        self._thread: Thread | None = None
+        self._unstarted = [True]  # emptied by the one thread that starts ours
         self._stopping = False
         self._pausing = self._is_stuck = False
         self._at_work = 0
@@ -130,14 +99,18 @@ class Worker:
     def start(self) -> None:
         """Start the thread; where that can't be (the interpreter is ending), items just wait."""
         if self._thread is None and not self._stopping and not sys.is_finalizing():
-            thread = threading.Thread(
-                target=self._suppressed, args=(self._run,), name=self._name, daemon=True
-            )
+            try:
+                self._unstarted.pop()
+            except IndexError:
+                return  # another thread starts it
+            thread = Thread(lambda: self._suppressed(self._run), self._name, self._leave)
             self._thread = thread
             try:
                 thread.start()
+                timers.go_on()
             except RuntimeError:
                 self._thread = None
+                self._unstarted = [True]
 
     def put(self, item: Any, weight: int, limit: int, *, always: bool = False) -> bool:
         """Queue an item; False where that would be over the limit of bytes, unless *always*."""
@@ -207,7 +180,7 @@ class Worker:
     def _tell_waiters(self) -> None:
         for waiter in list(self._waiters):
             if self._done >= waiter.until or not self.waiting:
-                waiter.passed.set()
+                waiter.passed.ring()
 
     def hurry(self) -> None:
         """Look at the queue now, without a wait for what else may come."""
@@ -230,7 +203,7 @@ class Worker:
         try:
             self._hurried = True
             self._wake.ring()
-            while not waiter.passed.wait(max(0.0, min(deadline - monotonic(), 0.5))):
+            while not waiter.passed.is_heard(max(0.0, min(deadline - monotonic(), 0.5))):
                 if monotonic() >= deadline:
                     return not self.waiting  # another one may have taken all of the time
                 if not self.is_running:
@@ -240,7 +213,7 @@ class Worker:
             self._waiters.pop(waiter, None)
 
     def _drain_here(self, deadline: float) -> bool:
-        if not self._turn.acquire(timeout=max(0.0, deadline - monotonic())):
+        if not wait_for(self._turn, max(0.0, deadline - monotonic())):
             return False
         self._turn.release()
         self._suppressed(self.drain)
@@ -251,12 +224,12 @@ class Worker:
         self._stopping = True
         self._wake.ring()
         thread = self._thread
-        if thread is None:
+        if thread is None or not thread.is_alive():
             self._drain_here(monotonic() + timeout)
             if self._finish is not None:
                 self._suppressed(self._finish)
             return True
-        if thread is threading.current_thread():
+        if thread.is_current:
             return True
         thread.join(timeout)
         return not thread.is_alive()
@@ -267,13 +240,17 @@ class Worker:
         A process that forks with threads is warned by Python from 3.12 on, and with reason: its
         child gets their locks as they are.
         """
+        self._leave()
+
+    def _leave(self) -> None:
+        """Have the thread end once it has delivered what waits."""
         self._pausing = True
         self._wake.ring()
 
     def wait_for_pause(self, deadline: float) -> None:
         """Wait until the thread has ended, but not long for one that is busy in a subscriber."""
         thread = self._thread
-        if thread is None or thread is threading.current_thread() or self._is_stuck:
+        if thread is None or thread.is_current or self._is_stuck:
             return
         thread.join(max(0.0, deadline - monotonic()))
         self._is_stuck = thread.is_alive()  # not waited for at the next fork, if it still is
@@ -286,6 +263,7 @@ class Worker:
         self._pausing = False
         if not self.is_running:
             self._thread = None
+            self._unstarted = [True]
             self._wake.hush()
 
 
@@ -296,7 +274,7 @@ class _Waiter:
 
     def __init__(self, until: int) -> None:
         self.until = until
-        self.passed = threading.Event()
+        self.passed = Bell()
 
 
 _workers: weakref.WeakSet[Worker] = weakref.WeakSet()
@@ -309,11 +287,12 @@ def _before_fork() -> None:
     deadline = monotonic() + _PAUSE_TIMEOUT
     for worker in running:
         worker.wait_for_pause(deadline)
-    if running and sys.version_info[:2] == (3, 12):
+    if (timers.before_fork() or running) and sys.version_info[:2] == (3, 12):
         sleep(_THREAD_END)
 
 
 def _after_fork_in_parent() -> None:
+    timers.after_fork_in_parent()
     for worker in list(_workers):
         worker.resume()
 

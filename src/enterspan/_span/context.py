@@ -55,6 +55,26 @@ class Attachment:
         return self.span._end  # type: ignore[no-any-return]
 
 
+class ThreadAttachment(Attachment):
+    """The entry with which a thread or a greenlet begins.
+
+    It counts as detached once the invocation of its span is over: a worker that is started by the
+    first request serves all later ones.
+    """
+
+    __slots__ = ("_detached",)
+
+    @property
+    def _detached_to(self) -> Any:
+        if self._detached is None and self.span._state.phase == "ended":
+            return NOTHING
+        return self._detached
+
+    @_detached_to.setter
+    def _detached_to(self, entry: Any) -> None:
+        self._detached = entry
+
+
 SUPPRESSED: Final = Attachment(None)
 """The entry under which nothing is recorded: a subscriber, or a `__repr__`, is running."""
 
@@ -73,6 +93,9 @@ class Boundary(Attachment):
         self.captures = captures
 
 
+_ATTACHMENTS: Final = frozenset({Attachment, ThreadAttachment, Boundary})
+
+
 def first_attached(entry: Any) -> Any:
     """Return the innermost entry at or before *entry* that was not detached out of order."""
     while entry is not None and entry._detached_to is not None:
@@ -85,7 +108,7 @@ def first_attached(entry: Any) -> Any:
 def span_of(entry: Any) -> Any:
     """Return the span that an entry stands for; None for no entry, and while suppressed."""
     kind = type(entry)
-    return entry.span if kind is Attachment or kind is Boundary else entry
+    return entry.span if kind in _ATTACHMENTS else entry
 
 
 def _before(token: Token[Any]) -> Any:

@@ -72,11 +72,25 @@ class Details:
         self.min_duration = 0  # nanoseconds
 
 
+_proposed: Final[dict[Any, Details]] = {}
+"""The details of spans that several threads may be allocating."""
+
+
 def details_of(span: Any) -> Details:
-    """Return the details of a span, allocated if it has none yet."""
+    """Return the details of a span, allocated if it has none yet.
+
+    Several threads get the same: each sets them before it takes its proposal back, so that whoever
+    proposes later finds them set.
+    """
     details: Details | None = span._details
     if details is None:
-        details = span._details = Details()
+        try:
+            proposed = _proposed.setdefault(span, Details())
+            details = span._details
+            if details is None:
+                details = span._details = proposed
+        finally:
+            _proposed.pop(span, None)
     return details
 
 

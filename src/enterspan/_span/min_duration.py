@@ -9,11 +9,11 @@ have been sent elsewhere.
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from heapq import heapify, heappop, heappush
 
 from enterspan._model.clock import now_ns
+from enterspan._model.threads import RLock, allocate_lock
 from enterspan._model.weights import HELD_CALL, weight_of, weight_of_span
 from enterspan._span.processor import Dispatch, SpanProcessor
 
@@ -79,8 +79,8 @@ class DurationFilter(SpanProcessor):
         self._undecided: dict[Span, None] = {}
         self._due: list[_Due] = []
         self._left_out = False
-        self._lock = threading.RLock()
-        self._busy = threading.Lock()
+        self._lock = RLock()
+        self._busy = allocate_lock()
         if root is not None:
             self._defer(root)
 

@@ -183,13 +183,13 @@ class Dispatch:
     """
 
     __slots__ = (
-        "answered",
         "busy",
         "defers",
         "generation",
         "outcomes",
         "processor",
         "tracer",
+        "unanswered",
         "unreported",
     )
 
@@ -200,7 +200,7 @@ class Dispatch:
         self.defers = processor.defers
         self.busy: dict[object, None] = {}
         self.outcomes: list[tuple[SpanProcessor, str]] = []
-        self.answered = False
+        self.unanswered = [True]  # emptied by the one thread whose answer counts
         self.unreported = [True]  # emptied by the one thread that reports the outcome
 
     @property
@@ -305,15 +305,19 @@ class Dispatch:
     def _root_closes(self, processor: SpanProcessor, root: Span, moment: int) -> None:
         """A root that the program has not asked for answers by its end."""
         details = root._details
-        if not self.answered and (details is None or details.outcome == "ok"):
-            self.answered = True
+        if (details is None or details.outcome == "ok") and self._is_first_answer():
             processor.on_return(None, moment)
 
     def answer(self, info: Any, moment: int) -> None:
         """Dispatch that the handler has answered; the first answer counts."""
-        if not self.answered:
-            self.answered = True
+        if self._is_first_answer():
             self.call("on_return", info, moment)
+
+    def _is_first_answer(self) -> bool:
+        try:
+            return self.unanswered.pop()
+        except IndexError:
+            return False
 
     def call(self, name: str, *args: Any) -> None:
         """Call another method of the processor, unless the outcome is known already."""

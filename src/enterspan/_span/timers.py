@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from heapq import heapify, heappop, heappush
 from time import monotonic
 
+from enterspan._model import threads
 from enterspan._model.diagnostics import warn
+from enterspan._model.threads import Bell, RLock, Thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Final
+    from typing import Final
 
 _CANCELED_FEW: Final = 16
 """So many canceled timers may stay in the heap."""
@@ -37,56 +40,94 @@ class Timer:
         return self.due < other.due
 
 
+_LONGEST_WAIT: Final = 86_400.0
+"""Seconds after which the thread looks again: the system knows no wait of any length."""
+_PAUSE_TIMEOUT: Final = 0.2
+"""Seconds for which a call that is due may hold up a fork."""
+
+
 class _Clockwork:
     """The thread and its heap."""
 
-    def __init__(self, threading: Any) -> None:
-        self._threading = threading
+    def __init__(self) -> None:
         self._heap: list[Timer] = []
         self._canceled = 0
-        self._changed = threading.Condition(threading.RLock())
-        self._thread: Any = None
+        self._lock = RLock()  # a signal handler may come back to it
+        self._changed = Bell()
+        self._thread: Thread | None = None
+        self._leaving = False
 
     def add(self, seconds: float, call: Callable[[], object]) -> Timer:
         timer = Timer(monotonic() + seconds, call, self)
-        with self._changed:
+        with self._lock:
             heappush(self._heap, timer)
-            if self._thread is None:
-                self._thread = self._threading.Thread(
-                    target=self._run, name="enterspan-timers", daemon=True
-                )
-                try:
-                    self._thread.start()
-                except RuntimeError:  # the interpreter is ending, and so do all invocations
-                    self._thread = None
-            elif self._heap[0] is timer:
-                self._changed.notify()
+            is_first = self._heap[0] is timer
+        if self._thread is None or not self._thread.is_alive():
+            self.start()
+        elif is_first:
+            self._changed.ring()
         return timer
 
     def canceled(self) -> None:
         """Take canceled timers out of the heap once they are the half of it."""
-        with self._changed:
+        with self._lock:
             self._canceled += 1
             if self._canceled > _CANCELED_FEW and self._canceled > len(self._heap) // 2:
                 self._heap = [timer for timer in self._heap if timer.call is not None]
                 heapify(self._heap)
                 self._canceled = 0
 
+    def start(self) -> None:
+        """Start the thread, if there is something to wait for."""
+        with self._lock:
+            if not self._heap or (self._thread is not None and self._thread.is_alive()):
+                return
+            self._leaving = False
+            self._thread = Thread(self._run, "enterspan-timers", self._leave)
+            try:
+                self._thread.start()
+            except RuntimeError:  # the interpreter is ending, and so do all invocations
+                self._thread = None
+
+    def _leave(self) -> None:
+        self._leaving = True
+        self._changed.ring()
+
+    def pause(self) -> bool:
+        """End the thread for a moment, so that the process can be forked; False if none runs."""
+        thread = self._thread
+        if thread is None or not thread.is_alive() or thread.is_current:
+            return False
+        self._leave()
+        thread.join(_PAUSE_TIMEOUT)
+        return True
+
+    def resume(self) -> None:
+        """Go on after a pause; in 3.12, which counts the threads after this, not yet."""
+        thread = self._thread
+        if thread is not None and not thread.is_alive():
+            self._thread = None
+        self._leaving = False
+        if sys.version_info[:2] != (3, 12):
+            self.start()
+
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._heap or self._heap[0].due > monotonic():
-                    pause = self._heap[0].due - monotonic() if self._heap else None
-                    self._changed.wait(pause)
-                call = heappop(self._heap).call
-                if call is None:
+        while not self._leaving:
+            with self._lock:
+                first = self._heap[0] if self._heap else None
+                pause = None if first is None else first.due - monotonic()
+                is_due = pause is not None and pause <= 0
+                call = heappop(self._heap).call if is_due else None
+                if is_due and call is None:
                     self._canceled = max(self._canceled - 1, 0)
-            if call is not None:
+            if not is_due:
+                self._changed.wait(None if pause is None else min(pause, _LONGEST_WAIT))
+            elif call is not None:
                 try:
                     call()
                 except BaseException as error:
                     warn("a timer failed", error)
-            del call
+            del call, first
 
 
 _clockwork: _Clockwork | None = None
@@ -96,9 +137,8 @@ def prepare() -> None:
     """Make what timers need. Nothing may be imported where an invocation ends."""
     global _clockwork  # noqa: PLW0603 - one for the process, made with the first subscriber
     if _clockwork is None:
-        import threading
-
-        _clockwork = _Clockwork(threading)
+        threads.prepare()
+        _clockwork = _Clockwork()
 
 
 def call_later(seconds: float, call: Callable[[], object]) -> Timer:
@@ -108,7 +148,24 @@ def call_later(seconds: float, call: Callable[[], object]) -> Timer:
     return _clockwork.add(seconds, call)  # type: ignore[union-attr]
 
 
-def after_fork() -> None:
+def before_fork() -> bool:
+    """End the thread for a moment; False if none runs."""
+    return _clockwork is not None and _clockwork.pause()
+
+
+def after_fork_in_parent() -> None:
+    """Go on after a fork."""
+    if _clockwork is not None:
+        _clockwork.resume()
+
+
+def go_on() -> None:
+    """Start the thread again that a fork has ended, if it has something to wait for."""
+    if _clockwork is not None:
+        _clockwork.start()
+
+
+def after_fork_in_child() -> None:
     """Begin anew: a forked child has no threads."""
     global _clockwork  # noqa: PLW0603
     if _clockwork is not None:

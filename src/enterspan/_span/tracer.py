@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import weakref
-from _thread import RLock
 from types import MappingProxyType
 
 from enterspan._model.budget import Budget
@@ -17,6 +16,7 @@ from enterspan._model.ids import bits_from, random_bits, system_bits
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.resource import default_resource
 from enterspan._model.secrets import DEFAULT_SECRETS
+from enterspan._model.threads import RLock
 from enterspan._model.values import DEFAULT_LIMITS, Limits
 from enterspan._span.context import Current
 

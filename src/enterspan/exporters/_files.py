@@ -13,12 +13,12 @@ import re
 import select
 import stat
 import sys
-import threading
 import weakref
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from enterspan._model.threads import RLock
 from enterspan._pipeline import process
 
 if sys.platform != "win32":
@@ -106,7 +106,7 @@ class File:
 
     def renew_lock(self) -> None:
         """Begin with a new lock, as in a forked child."""
-        self.writing = threading.RLock()  # a signal handler may come back to it
+        self.writing = RLock()  # a signal handler may come back to it
 
     def write(self, text: str) -> None:
         """Append text. Raises NotWrittenError, OSError if not opened, ValueError after `close`."""
@@ -406,7 +406,7 @@ class Stream:
 
     def renew_lock(self) -> None:
         """Begin with a new lock, as in a forked child."""
-        self.writing = threading.RLock()
+        self.writing = RLock()
 
     def write(self, text: str) -> None:
         """Write text and flush it: a fork would copy what a buffer holds."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import threading
 import weakref
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._pipeline import process
+from enterspan._model.threads import allocate_lock
 from enterspan._terminal.live import LiveTree, Page
 from enterspan._terminal.screen import MIN_WIDTH, columns_of, screen_for
 
@@ -78,7 +78,7 @@ class ConsoleTail:
         self._seen: object = None
         self._page: Page | None = None
         self._waiting: deque[tuple[LiveInvocation, TailEvent[Any]]] = deque()
-        self._writing = threading.Lock()
+        self._writing = allocate_lock()
         _tails.add(self)
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None]:
@@ -148,7 +148,7 @@ class ConsoleTail:
     def _after_fork(self) -> None:
         """In a forked child: a thread that was writing has stayed in the parent."""
         self._waiting.clear()
-        self._writing = threading.Lock()
+        self._writing = allocate_lock()
 
 
 def _check_width(width: object) -> None:

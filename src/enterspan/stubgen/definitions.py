@@ -15,11 +15,12 @@ import ast
 import builtins
 import copy
 import enum
+import inspect
+import sys
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
-from inspect import get_annotations
 from types import FunctionType, MethodType
 from typing import Any, Final
 
@@ -44,10 +45,14 @@ _NONE: Final = frozenset({"__init__", "__init_subclass__", "__set_name__", "__po
 _IMPLICIT: Final = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 """Static and class methods without a decorator."""
 _MAKERS: Final = frozenset(
-    {"TypeVar", "ParamSpec", "TypeVarTuple", "NewType", "NamedTuple", "TypedDict", "namedtuple"}
+    {
+        *("TypeVar", "ParamSpec", "TypeVarTuple", "NewType"),
+        *("NamedTuple", "TypedDict", "namedtuple"),
+        *("Sentinel", "sentinel"),  # a builtin of 3.15, PEP 661
+    }
 )
 """Functions that make a type: the call is its declaration."""
-_TYPING: Final = frozenset({"typing", "typing_extensions", "collections"})
+_TYPING: Final = frozenset({"typing", "typing_extensions", "collections", "builtins"})
 _ALIASES: Final = (type, types.GenericAlias, types.UnionType, types.FunctionType, types.ModuleType)
 _SIMPLE: Final = (str, int, float, bool, bytes, complex)
 _PLAIN_DECORATORS: Final = frozenset(
@@ -492,10 +497,19 @@ class _Members:
         if made is not None:
             return [f"{indent}{name}: {made}", *docstring(setting.doc, indent)]
         bases = self._scope.bases(self._within.name)[:-1] if self._node.bases else ()
-        if not any(name in vars(base) or name in get_annotations(base) for base in bases):
+        if not any(name in vars(base) or name in _names_annotated(base) for base in bases):
             what = f"'{self._within.name}.{name}' has no annotation"
             self._scope.complain(node.lineno, what)
         return []
+
+
+def _names_annotated(cls: type) -> Container[str]:
+    """The names that the body of a class annotates; what they are need not be defined (PEP 649)."""
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format, get_annotations
+
+        return get_annotations(cls, format=Format.FORWARDREF)
+    return inspect.get_annotations(cls)
 
 
 @dataclass(frozen=True)

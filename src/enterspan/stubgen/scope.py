@@ -11,6 +11,7 @@ import importlib
 import inspect
 import os
 import traceback
+import types
 from collections.abc import Iterator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
@@ -26,6 +27,8 @@ _KEPT_MODULES: Final = frozenset(
     | {"typing", "typing_extensions"}
 )
 """Modules whose decorators type checkers know."""
+_LAZY: Final = getattr(types, "LazyImportType", None)
+"""What a name of `lazy import` stands for until it is used (3.15, PEP 810)."""
 _BUILTIN: Final = frozenset({"classmethod", "property", "staticmethod"})
 _PARTS: Final = frozenset({"setter", "deleter", "getter", "register"})
 _SAME_TYPE: Final = frozenset({"traced", "propagate"})
@@ -81,8 +84,10 @@ class Scope:
     def value(self, dotted: str) -> Any:
         """The value of a dotted name in the imported module; MISSING if it has none."""
         first, *rest = dotted.split(".")
-        names = vars(load(self.module.name, self.modules))
-        found = names.get(first, getattr(builtins, first, MISSING))
+        module = load(self.module.name, self.modules)
+        found = vars(module).get(first, getattr(builtins, first, MISSING))
+        if type(found) is _LAZY:
+            found = getattr(module, first)
         for part in rest:
             found = _member(found, part)
         return found

@@ -1,0 +1,203 @@
+"""The threads of this package, and the locks that they share with the program.
+
+gevent and eventlet replace what threads and locks are made of, before or after this package is
+imported. A thread that became a greenlet and waits for a native lock stops the whole process. So
+all that is needed here is taken as Python made it: our threads are native ones in any program, and
+so are the locks that they use.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import time
+from contextvars import Context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final, Protocol
+
+    class Lock(Protocol):
+        """A native lock."""
+
+        def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
+        def release(self) -> None: ...
+        def locked(self) -> bool: ...
+        def __enter__(self) -> bool: ...
+        def __exit__(self, *failure: object) -> None: ...
+
+
+def _as_made(module: Any, function: str) -> Any:
+    """Return a builtin module as Python made it, also where the one in use was patched."""
+    if type(getattr(module, function)) is type(len):
+        return module
+    from importlib.machinery import BuiltinImporter
+    from importlib.util import module_from_spec
+
+    spec: Any = BuiltinImporter.find_spec(module.__name__)
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+_native: Final = _as_made(_thread, "start_new_thread")
+_start_new_thread: Final = _native.start_new_thread
+allocate_lock: Final[Callable[[], Lock]] = _native.allocate_lock
+RLock: Final[Callable[[], Lock]] = _native.RLock
+get_ident: Final[Callable[[], int]] = _native.get_ident
+sleep: Final[Callable[[float], None]] = _as_made(time, "sleep").sleep
+
+_PAUSE: Final = 0.001
+"""Seconds between two looks of a greenlet that waits for one of our threads."""
+_WITH_CONTEXT: Final = sys.version_info >= (3, 14)
+
+
+_threading: Any = None
+_not_daemons: Final[list[Thread]] = []
+
+
+_DAEMON: Final[bool] = getattr(_thread, "daemon_threads_allowed", lambda: True)()
+"""Whether this interpreter may have threads that it does not wait for."""
+
+
+def prepare() -> None:
+    """Import threading. Nothing may be imported where a thread is started."""
+    global _threading  # noqa: PLW0603 - once, when the first subscriber is added
+    if _threading is None:
+        import threading
+
+        _threading = threading
+
+
+def is_green() -> bool:
+    """Whether the program's threads are greenlets by now."""
+    return _thread.start_new_thread is not _start_new_thread
+
+
+def wait_for(lock: Lock, timeout: float) -> bool:
+    """Acquire a lock on a thread of the program; other greenlets of the thread run meanwhile."""
+    if not is_green():
+        return lock.acquire(timeout=timeout)
+    deadline = time.monotonic() + timeout
+    while not lock.acquire(blocking=False):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_PAUSE)  # the program's own
+    return True
+
+
+class Bell:
+    """Wakes a thread, and may be rung anywhere.
+
+    It has one lock, whose release is one step; an Event has two, and a finalizer that the garbage
+    collector runs inside one of its methods would wait for itself.
+    """
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._lock.acquire()
+
+    @property
+    def is_rung(self) -> bool:
+        """Whether it was rung, and has not woken the thread yet."""
+        return not self._lock.locked()
+
+    def ring(self) -> None:
+        """Wake who waits, or who waits next."""
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # it was rung already
+
+    def wait(self, timeout: float | None) -> None:
+        """Wait on a thread of ours until it is rung, or for so many seconds."""
+        self._lock.acquire(timeout=-1 if timeout is None else timeout)
+
+    def is_heard(self, timeout: float) -> bool:
+        """Wait on a thread of the program; False if it was not rung in so many seconds."""
+        return wait_for(self._lock, timeout)
+
+    def hush(self) -> None:
+        """Forget that it was rung."""
+        self._lock.acquire(blocking=False)
+
+
+class Thread:
+    """A native thread that does not keep the process from ending.
+
+    It begins with an empty context, so that it pins nothing of whoever happens to start it. Where
+    such threads are not allowed, in a sub-interpreter, it is asked to end before the others are
+    waited for: *end* must make *run* return.
+    """
+
+    __slots__ = ("_ended", "_ident", "_name", "_run", "_thread", "end")
+
+    def __init__(self, run: Callable[[], object], name: str, end: Callable[[], None]) -> None:
+        self._run = run
+        self._name = name
+        self._thread: Any = None
+        self._ended: Lock | None = None
+        self._ident = 0
+        self.end = end
+
+    def start(self) -> None:
+        """Start it; RuntimeError where no thread can be started any more."""
+        if is_green():
+            self._ended = allocate_lock()
+            self._ended.acquire()
+            _start_new_thread(self._run_alone, ())
+            return
+        prepare()
+        more: dict[str, Any] = {"context": Context()} if _WITH_CONTEXT else {}
+        make = _threading.Thread
+        made = make(target=self._run_usual, name=self._name, daemon=_DAEMON, **more)
+        if not _DAEMON:
+            _end_with_others(self)
+        made.start()
+        self._thread = made
+
+    def _run_usual(self) -> None:
+        self._ident = get_ident()
+        self._run()
+
+    def _run_alone(self) -> None:
+        try:
+            self._run_usual()
+        finally:
+            self._ended.release()  # type: ignore[union-attr]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is the thread that asks."""
+        return self._ident == get_ident()
+
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        if self._ended is not None:
+            return self._ended.locked()
+        return self._thread is not None and bool(self._thread.is_alive())
+
+    def join(self, timeout: float) -> None:
+        """Wait for its end, for so many seconds."""
+        if is_green():
+            deadline = time.monotonic() + timeout
+            while self.is_alive() and time.monotonic() < deadline:
+                time.sleep(_PAUSE)
+        elif self._thread is not None:
+            self._thread.join(timeout)
+
+
+def _end_with_others(thread: Thread) -> None:
+    """Have a thread asked to end before the interpreter waits for it; RuntimeError if it does."""
+    if not _not_daemons:
+        _threading._register_atexit(_end_all)
+    _not_daemons[:] = [other for other in _not_daemons if other.is_alive()]
+    _not_daemons.append(thread)
+
+
+def _end_all() -> None:
+    for thread in tuple(_not_daemons):
+        thread.end()
