@@ -189,13 +189,22 @@ class Wrapping:
 
     __slots__ = ("_enabled", "_options", "_settle", "tracer")
 
-    def __init__(self, tracer: Tracer, options: Options, settle: Any = None) -> None:
-        """Take the options; names to capture that a function does not have are left out."""
+    def __init__(
+        self, tracer: Tracer, options: Options, settle: Any = None, enabled: Any = None
+    ) -> None:
+        """Take the options; names to capture that a function does not have are left out.
+
+        wrapt asks `enabled` at each call whether to call us: by default, whether there is a
+        subscriber. All of it is C: there is no frame.
+        """
         self.tracer = tracer
         self._options = options
         self._settle = settle or _settle_own
-        # wrapt asks at each call whether there is a subscriber. All of it is C: there is no frame.
-        self._enabled: Any = tracer.recording.__len__
+        self._enabled: Any = enabled or tracer.recording.__len__
+
+    def refuses(self, function: Any) -> str | None:  # noqa: ARG002
+        """Why a Python function that could be wrapped is not to be; None where it is."""
+        return None
 
     def wrap(self, target: Any, name: str, path: str) -> TracedCallable | TracedObject:
         """Return a callable with a span around each call, in whose place it is to be put.

@@ -8,6 +8,7 @@ about it changes: lines, names and docstrings are as they were.
 from __future__ import annotations
 
 import ast
+import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -30,27 +31,31 @@ class _Teller:
         self.tell = tell
 
 
-def told_code(code: CodeType, loader: Any, tell: Callable[[str], None]) -> CodeType:
+def told_code(code: CodeType, source: bytes | None, tell: Callable[[str], None]) -> CodeType:
     """A program's code with `tell` told each name it defines; as it is without source."""
-    get_data: Any = getattr(loader, "get_data", None)
-    source = None
-    if code.co_filename.endswith(".py") and get_data is not None:
-        try:
-            source = get_data(code.co_filename)
-        except OSError:
-            return code
     if source is None:
         return code
-    tree: Any = compile(source, code.co_filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-    _follow_definitions(tree)
-    told: CodeType = compile(tree, code.co_filename, "exec", dont_inherit=True)
+    name = code.co_filename
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the compiler has warned of it when it was loaded
+        try:
+            tree: Any = compile(source, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+            if not _follow_definitions(tree):
+                return code
+            told: CodeType = compile(tree, name, "exec", dont_inherit=True)
+        except (RecursionError, MemoryError):  # nested so deeply that an AST is too much
+            return code
     teller: Any = _Teller(tell)
     consts = [teller if const == _TELLER else const for const in told.co_consts]
     return told.replace(co_consts=tuple(consts))
 
 
-def _follow_definitions(node: Any) -> None:
-    """Put a call after each definition in a module's blocks, but in no function or class."""
+def _follow_definitions(node: Any) -> bool:
+    """Put a call after each definition in a module's blocks, but in no function or class.
+
+    Returns whether there is one.
+    """
+    found = False
     for name in _BLOCKS:
         statements = getattr(node, name, None)
         if not isinstance(statements, list):
@@ -60,9 +65,11 @@ def _follow_definitions(node: Any) -> None:
             told.append(statement)
             if isinstance(statement, _DEFINITIONS):
                 told.append(_call_after(statement))
+                found = True
             else:
-                _follow_definitions(statement)
+                found = _follow_definitions(statement) or found
         setattr(node, name, told)
+    return found
 
 
 def _call_after(statement: Any) -> ast.Expr:

@@ -45,6 +45,7 @@ from enterspan.instrument.unsupported import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from importlib.machinery import ModuleSpec
 
     from enterspan._forms.options import Options
     from enterspan._span.tracer import Tracer
@@ -94,6 +95,10 @@ class Given:
     def names_in(self, module: str) -> Sequence[Names]:
         """A module is looked for again when it is reloaded."""
         return (ALL_NAMES,) if is_module(self.thing) and module_name(self.thing) == module else ()
+
+    def lies_in(self, module: str, _: str | None) -> bool:
+        """Whether a module may have something of it."""
+        return bool(self.names_in(module))
 
     def locations(self) -> list[tuple[Location, Asked]]:
         """What it comes to, and how closely that was asked for."""
@@ -225,6 +230,20 @@ class Instrumentation:
             self._patches.clear()
             self._unseen = Moves()
 
+    def put_back(self, wrapper: Any) -> bool:  # internal
+        """Put a function in the place of its wrapper; False if another thread is at work here."""
+        if not patching.acquire():
+            return False
+        try:
+            for patch in list(self._patches.values()):
+                if patch.current is wrapper:
+                    del self._patches[id(patch)]
+                    self._held.cancel(wrapper)
+                    self._release([patch])
+        finally:
+            patching.release()
+        return True
+
     def _release(self, patches: Iterable[Patch]) -> Moves:
         """Put originals back in their places; what is still held elsewhere is returned."""
         moves = Moves()
@@ -250,7 +269,7 @@ class Instrumentation:
     def start(self) -> None:  # internal
         """Wrap what is there, and wait for what comes."""
         with patching:
-            if any(type(target) is Pattern or is_module(target.text) for target in self._targets):
+            if any(type(target) is not Given or is_module(target.text) for target in self._targets):
                 finder.add(self)
             for name, module in list(sys.modules.items()):
                 if self.wants(name) and is_module(module) and not watch_lazy(module):
@@ -266,6 +285,10 @@ class Instrumentation:
     def wants(self, name: str) -> bool:  # internal
         """Whether there may be something for this in a module of this name."""
         return any(True for _ in self._names_in(name))
+
+    def found(self, name: str, spec: ModuleSpec) -> bool:  # internal
+        """Whether that is still so, now that it is known where the module lies."""
+        return any(target.lies_in(name, spec.origin) for target in self._targets)
 
     def arrived(self, name: str, module: ModuleType) -> None:  # internal
         """Wrap what was asked for in a module that has been executed."""
@@ -410,7 +433,7 @@ class Instrumentation:
         if traces_itself(function, self._tracer):
             return "it is traced already"
         package = package_of(location.module)
-        reason = unsupported(original_of(function), package)
+        reason = unsupported(original_of(function), package) or self._wrapping.refuses(function)
         if reason is None:
             self._claim(location, function, _span_name(location) + suffix, package, moves)
         return reason

@@ -1,0 +1,97 @@
+"""A program, run and recorded in this process, until the process ends."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from enterspan._run.environment import carrier, hand_down
+from enterspan._run.program import Program, hide_from_traceback, program_frames
+from enterspan._run.recording import Recording, Settings
+from enterspan._tracing import tracing
+from enterspan.events import CustomEventInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from enterspan._tracing import InvocationScope
+
+
+class CannotRecordError(Exception):
+    """Nothing was run: a pattern can't be read, or nothing can be written."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def say(text: str) -> None:
+    """Write a line to stderr."""
+    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
+        sys.stderr.write(f"enterspan: {text}\n")
+
+
+def follow(
+    program: Program,
+    settings: Settings,
+    *,
+    is_child: bool = False,
+    children: bool = True,
+    last: Callable[[], object] = int,
+) -> None:
+    """Run a program, in an invocation that ends with the process; its children are followed, too.
+
+    What it raises comes out of here. `last` is called when all has been said. Raises
+    CannotRecordError before anything is run.
+    """
+    try:
+        recording = Recording(settings, is_child=is_child)
+    except (OSError, ValueError) as error:
+        raise CannotRecordError(error) from None
+
+    def end() -> None:
+        for line in () if is_child else recording.report():
+            say(line)
+        last()
+
+    info = CustomEventInfo(program.name)
+    scope = tracing.invocation(program.name, info=info, ambient=True, parent=carrier() or None)
+    ending = _Ending(scope, end)
+    invocation = scope.__enter__()
+    atexit.register(ending)
+    if children:
+        hand_down(None if is_child else settings, invocation.span.context)
+    try:
+        program.run(recording.defining(program), recording.loaded)
+    except BaseException as error:
+        ending.error = error
+        hide_from_traceback()
+        raise
+
+
+class _Ending:
+    """Ends the invocation when the process ends: after its threads, and its own exit handlers.
+
+    It is an exit handler itself, registered before the program can register one: they are called
+    in reverse order. A forked child leaves the invocation to its parent.
+    """
+
+    def __init__(self, scope: InvocationScope, last_words: Callable[[], object]) -> None:
+        self.error: BaseException | None = None
+        self._last_words = last_words
+        self._scope = scope
+        self._process = os.getpid()
+
+    def __call__(self) -> None:
+        """End the invocation with what became of the program."""
+        if os.getpid() != self._process:
+            return
+        error, self.error = self.error, None
+        if error is None:
+            self._scope.__exit__(None, None, None)
+        else:
+            error.__traceback__ = program_frames(error.__traceback__)
+            self._scope.__exit__(type(error), error, error.__traceback__)
+        self._last_words()
