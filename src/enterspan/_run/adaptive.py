@@ -23,24 +23,28 @@ from enterspan._span.details import Details
 from enterspan._span.end import end_span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from enterspan._forms.options import Options
     from enterspan._span.span import Span
     from enterspan._span.tracer import Tracer
 
 _FREE: Final = 100
-"""So many spans are shown whatever their duration."""
+"""So many spans of the program's own functions are shown whatever their duration, ..."""
+_FREE_EACH: Final = 20
+"""... but of each function no more than these."""
 _LEAST_NS: Final = 100_000
-"""After those, nothing shorter is shown, ..."""
+"""Else nothing shorter is shown, ..."""
 _SHOWN_FOR: Final = 100_000
 """... nor what is shorter than this part of the run so far, times the spans that were shown."""
+_SHOWN_FOR_INSTALLED: Final = 30_000
+"""The same for the functions of a program that was installed, of which none are shown freely."""
 
 _EVERY: Final = 20
 """A function is considered each time it has been called so often."""
 _OFTEN: Final = 100
 """So many calls are often; `_EVERY` of them are where recording takes much time."""
-_MUCH: Final = 0.15
+_MUCH: Final = 0.1
 """Recording takes much time from this part of the program's own on."""
 _SHORT: Final = ((0.25, 100_000), (0.4, 300_000), (0.6, 1_000_000), (float("inf"), 10_000_000))
 """What is short, in nanoseconds, up to which part of the program's time that recording takes."""
@@ -68,11 +72,14 @@ class Function:
         "is_whole",
         "name",
         "ns",
+        "share",
         "wrapper",
     )
 
-    def __init__(self, policy: Policy, name: str, code: Any) -> None:
+    def __init__(self, policy: Policy, share: Share, name: str, code: Any) -> None:
         self._policy = policy
+        self.share = share
+        """What it is shown with."""
         self.name = name
         self.code = code
         """Its code, if its calls can lie one inside the other; else None."""
@@ -127,37 +134,48 @@ class Function:
         return depth >= _DEEP
 
 
+class Share:
+    """The spans of a part of the program that are shown, and what is too short for that."""
+
+    def __init__(self, free: int, shown_for: int, min_duration: float | None) -> None:
+        self.shown = 0
+        self._free = free
+        self._shown_for = shown_for
+        self._begun = now_ns()
+        self._given = None if min_duration is None else int(min_duration * 1e9)
+
+    def min_ns(self, calls: int) -> int:
+        """What is too short, of a function that has been called so often."""
+        if self._given is not None:
+            return self._given
+        shown = self.shown
+        if shown < self._free and calls < _FREE_EACH:
+            return 0
+        return max(_LEAST_NS, (now_ns() - self._begun) * shown // self._shown_for)
+
+
 class Policy:
     """What is recorded of a program's own functions, and what it costs."""
 
-    def __init__(
-        self, tracer: Tracer, shown: Callable[[], int], min_duration: float | None
-    ) -> None:
+    def __init__(self, tracer: Tracer, min_duration: float | None) -> None:
         self.recording = tracer.recording
         self.functions: list[Function] = []
         self.cut: list[Function] = []
         self.spent = 0
         self.put_back: Callable[[Any], bool] = lambda _: False
         """Puts a function in the place of its wrapper; False if that can't be done now."""
+        self.own = Share(_FREE, _SHOWN_FOR, min_duration)
+        self.installed = Share(0, _SHOWN_FOR_INSTALLED, min_duration)
+        self.is_given = min_duration is not None
+        """Whether the user has said what is too short to be shown."""
         self._waiting: list[Function] = []
         self._begun = now_ns()
-        self._shown = shown
-        self._given = None if min_duration is None else int(min_duration * 1e9)
 
     @property
     def min_ns(self) -> int:
-        """What is shorter is not shown, from now on."""
-        if self._given is not None:
-            return self._given
-        shown = self._shown()
-        if shown < _FREE:
-            return 0
-        return max(_LEAST_NS, (now_ns() - self._begun) * shown // _SHOWN_FOR)
-
-    @property
-    def is_given(self) -> bool:
-        """Whether the user has said what is too short to be shown."""
-        return self._given is not None
+        """What is too short to be shown, by now."""
+        shares = [each for each in (self.own, self.installed) if each.shown]
+        return 0 if self.is_given else max([each.min_ns(0) for each in shares], default=0)
 
     def consider(self, function: Function) -> None:
         """Cut a function if it is called often and shortly."""
@@ -188,17 +206,22 @@ class Policy:
 class AdaptiveWrapping(Wrapping):
     """The wrappers of what a policy decides on."""
 
-    __slots__ = ("_policy",)
+    __slots__ = ("_packages", "_policy")
 
-    def __init__(self, tracer: Tracer, options: Options, policy: Policy) -> None:
+    def __init__(
+        self, tracer: Tracer, options: Options, policy: Policy, packages: Collection[str]
+    ) -> None:
         super().__init__(tracer, options)
         self._policy = policy
+        self._packages = packages
 
     def wrap(self, target: Any, name: str, path: str) -> Any:
         """Return a wrapper that can be cut."""
         code = getattr(original_of(target), "__code__", None)
         is_awaited = code is not None and code.co_flags & _SUSPENDED
-        function = Function(self._policy, name, None if is_awaited else code)
+        home = str(getattr(original_of(target), "__module__", None)).partition(".")[0]
+        share = self._policy.installed if home in self._packages else self._policy.own
+        function = Function(self._policy, share, name, None if is_awaited else code)
         self._policy.functions.append(function)
         options = replaced(self._options, entry=_Recorders(function, self._policy))
         one = Wrapping(self.tracer, options, enabled=function.gate)
@@ -262,7 +285,7 @@ class AdaptiveRecorder(Recorder):
         if not function.is_whole:
             return None
         details = _Details(policy.spent)
-        details.min_duration = policy.min_ns
+        details.min_duration = function.share.min_ns(function.calls)
         span = begin(tracer, name, attributes, details, current)
         if span is not None and function.code is not None:
             function.active += 1
@@ -279,6 +302,8 @@ class AdaptiveRecorder(Recorder):
             if error is not None and ended - span._start < details.min_duration:
                 _pass_on(span, details, error)
             took = ended - span._start - (policy.spent - details.before)
+            if ended - span._start >= details.min_duration:
+                function.share.shown += 1
         else:
             took = 0
         end_span(span, error, True, ended)

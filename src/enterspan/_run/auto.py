@@ -18,7 +18,7 @@ from enterspan.instrument.patterns import Asked, Names, Pattern
 from enterspan.instrument.targets import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from enterspan._forms.options import Options
     from enterspan._span.tracer import Tracer
@@ -93,7 +93,7 @@ class OwnInstrumentation(Instrumentation):
         super().__init__(tracer, targets, [Pattern(text) for text in exclude], options)
         self.own = own
         self.policy = policy
-        self._wrapping = AdaptiveWrapping(tracer, options, policy)
+        self._wrapping = AdaptiveWrapping(tracer, options, policy, own.packages)
         policy.put_back = self.put_back
         self.uses: str | None = None
         """The module that uses enterspan itself, which ended this."""

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._run.bounds import MAX_BYTES, MAX_SPANS, bytes_of, size_text
@@ -159,7 +160,6 @@ def run(options: argparse.Namespace, words: list[str]) -> int:
     program = _found(words)
     for problem in _without_effect(options, wishes, auto=auto):
         say(problem)
-    notes = None if options.no_children else _Notes()
     settings = Settings(
         wishes=wishes,
         auto=auto,
@@ -172,18 +172,12 @@ def run(options: argparse.Namespace, words: list[str]) -> int:
         max_bytes=bounds[1],
         packages=program.packages,
         stderr=stderr_identity(),
-        notes=None if notes is None else notes.path,
+        notes=os.path.join(tempfile.gettempdir(), f"enterspan-{token_hex(16)}"),  # noqa: PTH118
+        pid=os.getpid(),
     )
     try:
-        follow(
-            program,
-            settings,
-            children=notes is not None,
-            last=int if notes is None else notes.remove,
-        )
+        follow(program, settings, children=not options.no_children)
     except CannotRecordError as error:
-        if notes is not None:
-            notes.remove()
         raise RefusedError(_why_not(options, error.reason)) from None
     return 0
 
@@ -192,21 +186,6 @@ def _why_not(options: argparse.Namespace, error: Exception) -> str:
     if isinstance(error, OSError):
         return f"can't write {options.output!r}: {error.strerror}"
     return str(error)
-
-
-class _Notes:
-    """The file in which child processes leave what is to be said at the end."""
-
-    def __init__(self) -> None:
-        fd, self.path = tempfile.mkstemp(prefix="enterspan-")
-        os.close(fd)
-
-    def remove(self) -> None:
-        """Once it has been read."""
-        try:
-            os.unlink(self.path)  # noqa: PTH108 - `pathlib` may be the program's by now
-        except OSError:
-            return
 
 
 def _bounds(options: argparse.Namespace) -> tuple[int, int]:

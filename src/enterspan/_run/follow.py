@@ -39,12 +39,10 @@ def follow(
     *,
     is_child: bool = False,
     children: bool = True,
-    last: Callable[[], object] = int,
 ) -> None:
     """Run a program, in an invocation that ends with the process; its children are followed, too.
 
-    What it raises comes out of here. `last` is called when all has been said. Raises
-    CannotRecordError before anything is run.
+    What it raises comes out of here. Raises CannotRecordError before anything is run.
     """
     try:
         recording = Recording(settings, is_child=is_child)
@@ -54,7 +52,6 @@ def follow(
     def end() -> None:
         for line in () if is_child else recording.report():
             say(line)
-        last()
 
     info = CustomEventInfo(program.name)
     scope = tracing.invocation(program.name, info=info, ambient=True, parent=carrier() or None)

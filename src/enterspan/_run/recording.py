@@ -50,6 +50,8 @@ class Settings:
     stderr: tuple[int, ...] = ()
     notes: str | None = None
     """The file in which child processes leave what is to be said at the end."""
+    pid: int = 0
+    """The process that reads it."""
 
     def to_text(self) -> str:
         """As it travels in the environment."""
@@ -122,7 +124,7 @@ class Recording:
             redact=wishes.redact,
         )
         tracer = tracing._tracer
-        policy = Policy(tracer, lambda: self.bounds.spans, wishes.min_duration)
+        policy = Policy(tracer, wishes.min_duration)
         own = OwnCode(self.settings.packages)
         self.own = OwnInstrumentation(tracer, own, wishes.exclude, options, policy)
         self.own.is_asked = self.settings.is_asked
@@ -191,7 +193,7 @@ class Recording:
         if not count and not children.spans:
             return self._nothing_own()
         cut = cut_pieces([*cut_facts(own.policy.cut), *children.cut])
-        shortest = 0 if own.policy.is_given else own.policy.min_ns
+        shortest = own.policy.min_ns
         pieces = [f"--auto traced {count:,} function{'' if count == 1 else 's'}"
                   + (f" in {own.seconds:.1f} s" if own.seconds >= _NOTICEABLE else "")
                   + f": {spans:,} spans"]  # fmt: skip
@@ -252,7 +254,9 @@ class Recording:
         if path is None:
             return
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_APPEND)  # not made anew once the run has ended
+            os.kill(self.settings.pid, 0)  # once it has ended, nobody would remove the file
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+            fd = os.open(path, flags, 0o600)
         except OSError:
             return
         try:
@@ -300,9 +304,11 @@ def _lines(path: str | None) -> Sequence[str]:
         return ()
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123 - `pathlib` may be the program's
-            return file.readlines()
+            lines = file.readlines()
+        os.unlink(path)  # noqa: PTH108
     except OSError:
         return ()
+    return lines
 
 
 def stderr_identity() -> tuple[int, ...]:

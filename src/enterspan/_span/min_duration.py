@@ -58,11 +58,15 @@ class DurationFilter(SpanProcessor):
     def on_close(self, span: Span) -> None:
         """Hold it back; if the span was undecided, decide."""
         with self._lock:
-            self._held.append(("on_close", span, (span,)))
-            if span in self._undecided:
-                del self._undecided[span]
-                if _is_negligible(span):
-                    self._leave_out(span)
+            held = self._held
+            if held and held[-1][:2] == ("on_open", span) and self._is_left_out(span):
+                held.pop()  # the usual case: nothing has happened since it was opened
+            else:
+                held.append(("on_close", span, (span,)))
+                if span in self._undecided:
+                    del self._undecided[span]
+                    if _is_negligible(span):
+                        self._leave_out(span)
         self._go_on()
 
     def on_return(self, info: Any, moment: int) -> None:
@@ -111,6 +115,15 @@ class DurationFilter(SpanProcessor):
             if len(self._held) > _HELD_MOST:
                 self._undecided.clear()
         self._go_on()
+
+    def _is_left_out(self, span: Span) -> bool:
+        """Leave out a span below which there is nothing; False if it is kept."""
+        if span not in self._undecided or not _is_negligible(span):
+            return False
+        del self._undecided[span]
+        span._span_id = span._parent_id
+        span._attributes = span._details = None
+        return True
 
     def _leave_out(self, span: Span) -> None:
         """Remove a span from what is held back; its children become its parent's."""
