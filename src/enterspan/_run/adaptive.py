@@ -40,13 +40,13 @@ _SHOWN_FOR: Final = 100_000
 _SHOWN_FOR_INSTALLED: Final = 30_000
 """The same for the functions of a program that was installed, of which none are shown freely."""
 
-_EVERY: Final = 20
+_EVERY: Final = 10
 """A function is considered each time it has been called so often."""
 _OFTEN: Final = 100
-"""So many calls are often; `_EVERY` of them are where recording takes much time."""
-_MUCH: Final = 0.1
+"""So many calls are often; fewer of them where recording takes much time."""
+_MUCH: Final = 0.05
 """Recording takes much time from this part of the program's own on."""
-_SHORT: Final = ((0.25, 100_000), (0.4, 300_000), (0.6, 1_000_000), (float("inf"), 10_000_000))
+_SHORT: Final = ((0.1, 100_000), (0.2, 300_000), (0.35, 1_000_000), (float("inf"), 10_000_000))
 """What is short, in nanoseconds, up to which part of the program's time that recording takes."""
 
 _DEEP: Final = 16
@@ -139,6 +139,7 @@ class Share:
 
     def __init__(self, free: int, shown_for: int, min_duration: float | None) -> None:
         self.shown = 0
+        self.free_each = _FREE_EACH if free else 0
         self._free = free
         self._shown_for = shown_for
         self._begun = now_ns()
@@ -149,7 +150,7 @@ class Share:
         if self._given is not None:
             return self._given
         shown = self.shown
-        if shown < self._free and calls < _FREE_EACH:
+        if shown < self._free and calls < self.free_each:
             return 0
         return max(_LEAST_NS, (now_ns() - self._begun) * shown // self._shown_for)
 
@@ -159,7 +160,8 @@ class Policy:
 
     def __init__(self, tracer: Tracer, min_duration: float | None) -> None:
         self.recording = tracer.recording
-        self.functions: list[Function] = []
+        self.known: dict[Any, Function] = {}
+        """The functions by where they are defined: some are made again and again."""
         self.cut: list[Function] = []
         self.spent = 0
         self.put_back: Callable[[Any], bool] = lambda _: False
@@ -183,7 +185,8 @@ class Policy:
             self._put_back_waiting()
         own = max(now_ns() - self._begun - self.spent, 1)
         share = self.spent / own
-        if function.calls < (_EVERY if share > _MUCH else _OFTEN):
+        least = max(_EVERY, function.share.free_each) if share > _MUCH else _OFTEN
+        if function.calls < least:
             return
         short = next(ns for most, ns in _SHORT if share <= most)
         if function.ns < short * function.calls:
@@ -221,8 +224,12 @@ class AdaptiveWrapping(Wrapping):
         is_awaited = code is not None and code.co_flags & _SUSPENDED
         home = str(getattr(original_of(target), "__module__", None)).partition(".")[0]
         share = self._policy.installed if home in self._packages else self._policy.own
-        function = Function(self._policy, share, name, None if is_awaited else code)
-        self._policy.functions.append(function)
+        key = None if code is None else (code.co_filename, code.co_firstlineno, name)
+        function = self._policy.known.get(key)
+        if function is None:
+            function = Function(self._policy, share, name, None if is_awaited else code)
+            if key is not None:
+                self._policy.known[key] = function
         options = replaced(self._options, entry=_Recorders(function, self._policy))
         one = Wrapping(self.tracer, options, enabled=function.gate)
         function.wrapper = one.wrap(target, name, path)

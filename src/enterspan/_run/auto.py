@@ -162,11 +162,19 @@ def cut_pieces(found: Sequence[tuple[str, int, int, bool]]) -> str:
         )
     most = sorted(merged.items(), key=lambda item: -item[1][0])
     pieces = [
-        f"{name} ×{calls:,}{'' if is_whole else '+'}, {duration(each)} each"
+        f"{name} ×{calls:,}{'' if is_whole else '+'}, {_each(each)} each"
         for name, (calls, each, _, is_whole) in most[:_SHOWN]
     ]
     more = len(most) - _SHOWN
     return "; ".join([*pieces, *([f"{more:,} more"] if more > 0 else [])])
+
+
+_EXACT_NS: Final = 1_000
+"""What is shorter can't be told from what recording it takes."""
+
+
+def _each(ns: int) -> str:
+    return duration(ns) if ns >= _EXACT_NS else f"under {duration(_EXACT_NS)}"
 
 
 def cut_facts(functions: Sequence[Function]) -> list[tuple[str, int, int, bool]]:

@@ -110,58 +110,79 @@ def _record_workers(settings: Settings) -> None:
 
 
 def _await_main(recording: Recording) -> None:
-    """Have the functions of the main module wrapped that multiprocessing imports again."""
+    """Have the functions wrapped that a worker gets from the main module of the program."""
     from enterspan.instrument.imports import finder
 
-    waiting: Any = _Spawn(recording)
+    waiting: Any = _Workers(recording)
     finder.add(waiting)
+    for name in (_SPAWN, *_PICKLES):
+        if name in sys.modules:
+            waiting.arrived(name, sys.modules[name])
 
 
-class _Spawn:
-    """Waits for the module of multiprocessing that prepares a spawned child."""
+_SPAWN: Final = "multiprocessing.spawn"
+_PICKLES: Final = ("cloudpickle.cloudpickle", "joblib.externals.cloudpickle.cloudpickle")
+
+
+class _Workers:
+    """Waits for the modules that bring the functions of a main module to a worker."""
 
     def __init__(self, recording: Recording) -> None:
-        self._recording = recording
+        self._all = [each for each in (recording.named, recording.own) if each is not None]
+        self._own = recording.own
 
     def wants(self, name: str) -> bool:
-        """Only that one."""
-        return name == "multiprocessing.spawn"
+        """Those of multiprocessing, and of cloudpickle."""
+        return name == _SPAWN or name in _PICKLES
 
     def found(self, name: str, _: object) -> bool:
-        """Wherever it lies."""
+        """Wherever they lie."""
         return self.wants(name)
 
-    def arrived(self, _: str, spawn: ModuleType) -> None:
-        """Look at the main module whenever it has been imported."""
-        for key in ("_fixup_main_from_path", "_fixup_main_from_name"):
-            original: Any = vars(spawn).get(key)
-            if original is not None:
-                vars(spawn)[key] = _Then(original, self._look)
+    def arrived(self, name: str, module: ModuleType) -> None:
+        """Look at what they import or make, when they have done so."""
+        names = vars(module)
+        if name == _SPAWN:
+            for key in ("_fixup_main_from_path", "_fixup_main_from_name"):
+                if key in names:
+                    names[key] = _Then(names[key], self._imported)
+        elif "_make_function" in names:
+            names["_make_function"] = _Then(names["_make_function"], self._made)
 
     def settled(self) -> None:
         """Nothing is looked for later."""
 
-    def _look(self) -> None:
+    def _imported(self, result: object) -> object:
+        """multiprocessing has imported the main module again."""
         main = sys.modules.get("__mp_main__")
         if main is not None:
-            stem = os.path.splitext(os.path.basename(str(vars(main).get("__file__", ""))))[0]  # noqa: PTH119, PTH122
-            if self._recording.named is not None:
-                _wrap_main(self._recording.named, main, ("__main__", stem))
-            if self._recording.own is not None:
-                _wrap_main(self._recording.own, main, ("__main__",))
+            file = os.path.basename(str(vars(main).get("__file__", "")))  # noqa: PTH119
+            for each in self._all:
+                own = each is self._own
+                names = ("__main__",) if own else ("__main__", file.partition(".")[0])
+                _wrap_main(each, main, names)
+        return result
+
+    def _made(self, function: Any) -> Any:
+        """cloudpickle has made a function again, which was pickled by value."""
+        from enterspan._forms.callables import is_function
+
+        if is_function(function) and function.__globals__.get("__name__") == "__main__":
+            for each in self._all:
+                if each.wants_main("__main__"):
+                    return each.wrapped_alone(function)
+        return function
 
 
 class _Then:
-    """A function, after which another one is called."""
+    """A function whose result is given to another one."""
 
     def __init__(self, first: Any, then: Any) -> None:
         self._first = first
         self._then = then
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        result = self._first(*args, **kwargs)
-        self._then()
-        return result
+        return self._then(self._first(*args, **kwargs))
 
 
 def _wrap_main(instrumentation: Instrumentation, main: ModuleType, names: Sequence[str]) -> None:

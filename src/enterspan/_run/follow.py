@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from enterspan._run.environment import carrier, hand_down
 from enterspan._run.program import Program, hide_from_traceback, program_frames
@@ -58,6 +58,7 @@ def follow(
     ending = _Ending(scope, end)
     invocation = scope.__enter__()
     atexit.register(ending)
+    os._exit = _Exit(os._exit, ending)  # type: ignore[assignment] # mypy leaves by it
     if children:
         hand_down(None if is_child else settings, invocation.span.context)
     try:
@@ -66,6 +67,26 @@ def follow(
         ending.error = error
         hide_from_traceback()
         raise
+
+
+class _Exit:
+    """`os._exit`, before which the invocation ends: nothing else is called then."""
+
+    def __init__(self, leave: Callable[[int], NoReturn], ending: _Ending) -> None:
+        self._leave = leave
+        self._ending = ending
+        self.__name__ = self.__qualname__ = "_exit"
+        self.__doc__ = leave.__doc__
+
+    def __call__(self, status: int) -> NoReturn:
+        try:
+            if type(status) is int:
+                self._ending.leave(status)
+        finally:
+            self._leave(status)
+
+    def __repr__(self) -> str:
+        return repr(self._leave)
 
 
 class _Ending:
@@ -80,11 +101,19 @@ class _Ending:
         self._last_words = last_words
         self._scope = scope
         self._process = os.getpid()
+        self._is_done = False
+
+    def leave(self, status: int) -> None:
+        """End it as `sys.exit` would."""
+        if status and self.error is None:
+            self.error = SystemExit(status)
+        self()
 
     def __call__(self) -> None:
         """End the invocation with what became of the program."""
-        if os.getpid() != self._process:
+        if self._is_done or os.getpid() != self._process:
             return
+        self._is_done = True
         error, self.error = self.error, None
         if error is None:
             self._scope.__exit__(None, None, None)

@@ -21,6 +21,8 @@ _ENV: Final = re.compile(r"#!\s*\S*/env(?:\s+-S)?\s+(\S+)")
 _DIRECT: Final = re.compile(r"#!\s*(.+?)(?:\s+-\S+)*\s*$")
 _TRAMPOLINE: Final = re.compile(r"'''exec'\s+\"?([^\"]+?)\"?\s+\"\$0\"")
 """What pip writes below `#!/bin/sh` where the path of Python is too long, or has spaces."""
+_BINARIES: Final = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+"""How programs for Linux and macOS begin."""
 _PYTHON: Final = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?$")
 
 
@@ -43,20 +45,30 @@ def command_names() -> list[str]:
 
 
 def check_runs_here(path: str, name: str) -> None:
-    """Raise ForeignError for a command that is not for this Python, or no Python at all."""
-    with open(path, "rb") as file:  # noqa: PTH123 - the path of a command is a text
-        head = file.read(_SHEBANG_BYTES)
-    if path.endswith((".py", ".pyw", ".pyc")) or head[:2] == b"PK" or path.endswith(".exe"):
-        return
-    first, _, rest = head.decode("utf-8", "replace").partition("\n")
-    python = _interpreter(first, rest)
-    if python is None:
-        raise ForeignError(f"{name!r} ({path}) is not written in Python")
-    if os.sep in python and not _is_this(python):
+    """Raise ForeignError for a command that is for another Python, or no Python at all."""
+    python = interpreter_of(path, name)
+    if python is not None and os.sep in python and not _is_this(python):
         raise ForeignError(
             f"{name!r} belongs to another Python, {python}: install enterspan there"
             f" ({python} -m pip install enterspan), or {name} beside {sys.executable}"
         )
+
+
+def interpreter_of(path: str, name: str) -> str | None:
+    """The Python that a file names in its first line; None if it names none.
+
+    Raises ForeignError for one that is no Python.
+    """
+    with open(path, "rb") as file:  # noqa: PTH123 - the path of a command is a text
+        head = file.read(_SHEBANG_BYTES)
+    if head[:2] == b"#!" and not path.endswith((".py", ".pyw")):
+        first, _, rest = head.decode("utf-8", "replace").partition("\n")
+        python = _interpreter(first, rest)
+        if python is not None:
+            return python
+    elif not head.startswith(_BINARIES):
+        return None
+    raise ForeignError(f"{name!r} is not written in Python")
 
 
 def _interpreter(first: str, rest: str) -> str | None:

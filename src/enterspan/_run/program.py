@@ -28,6 +28,7 @@ from enterspan._run.installed import (
     check_runs_here,
     command_names,
     command_path,
+    interpreter_of,
     is_site,
     packages_beside,
     packages_of_command,
@@ -247,7 +248,9 @@ def _enter_folder(folder: str, *, always: bool = False) -> None:
 def _check_readable(path: str, name: str) -> None:
     try:
         with io.open_code(path):
-            return
+            interpreter_of(path, name)
+    except ForeignError as error:
+        raise ProgramError(str(error)) from None
     except OSError as error:
         raise ProgramError(f"can't open {name!r}: {error.strerror}") from None
 

@@ -186,17 +186,21 @@ class Recording:
             return []
         if own.uses is not None:
             return []
-        from enterspan._run.auto import cut_facts, cut_pieces, duration
+        from enterspan._run.auto import compiled_among, cut_facts, cut_pieces, duration
 
         count = len(own.wrapped)
         spans = self.bounds.spans + children.spans
+        compiled = compiled_among(self.settings.packages)
+        why = f"{', '.join(compiled)} is compiled, what it calls inside can't be traced"
         if not count and not children.spans:
-            return self._nothing_own()
+            return [f"--auto: {why}"] if compiled else []
         cut = cut_pieces([*cut_facts(own.policy.cut), *children.cut])
         shortest = own.policy.min_ns
         pieces = [f"--auto traced {count:,} function{'' if count == 1 else 's'}"
                   + (f" in {own.seconds:.1f} s" if own.seconds >= _NOTICEABLE else "")
                   + f": {spans:,} spans"]  # fmt: skip
+        if compiled:
+            pieces.append(why)
         if cut:
             pieces.append(f"not recorded: {cut}")
         if shortest:
@@ -205,15 +209,6 @@ class Recording:
         more += ["--instrument PATTERN"] if cut else []
         hint = f"more: {', '.join(more)}; " if more else ""
         return [f"{'; '.join(pieces)} ({hint}less: --exclude PATTERN, --no-auto)"]
-
-    def _nothing_own(self) -> list[str]:
-        """Why there is nothing to be seen, if the program was installed."""
-        from enterspan._run.auto import compiled_among
-
-        compiled = compiled_among(self.settings.packages)
-        if not compiled:
-            return []
-        return [f"--auto: {', '.join(compiled)} is compiled, what it calls inside can't be traced"]
 
     # --- a child's notes ---
 

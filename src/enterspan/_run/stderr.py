@@ -22,13 +22,20 @@ class OwnStderr:
     def __init__(self, stream: TextIO) -> None:
         self._fd = os.dup(_STDERR)
         self._identity = _identity(self._fd)
+        self._process = os.getpid()
         self.encoding = stream.encoding
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write all of a text; OSError where that is not possible."""
+        """Write all of a text; OSError where that is not possible.
+
+        A forked child that has redirected its standard error has left the terminal.
+        """
         if _identity(self._fd) != self._identity:
             raise OSError("standard error was closed")
+        if os.getpid() != self._process and _identity(_STDERR) != self._identity:
+            os.close(self._fd)
+            raise OSError("standard error was redirected")
         data = text.encode(self.encoding, "backslashreplace")
         while data:
             data = data[os.write(self._fd, data) :]
@@ -56,6 +63,8 @@ def own_stderr() -> Any:
     """
     stream = sys.stderr
     try:
+        if os.name == "nt":
+            return None  # a console takes text, not bytes
         if stream is not sys.__stderr__ or stream.fileno() != _STDERR:
             return None
         return OwnStderr(stream)

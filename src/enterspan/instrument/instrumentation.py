@@ -230,6 +230,14 @@ class Instrumentation:
             self._patches.clear()
             self._unseen = Moves()
 
+    def wrapped_alone(self, function: Any) -> Any:  # internal
+        """A function that no name leads to, wrapped as if it had been picked."""
+        package = package_of(str(function.__module__))
+        reason = unsupported(function, package) or self._wrapping.refuses(function)
+        if reason is not None:
+            return function
+        return self._wrapping.wrap(function, function.__name__, package.path)
+
     def put_back(self, wrapper: Any) -> bool:  # internal
         """Put a function in the place of its wrapper; False if another thread is at work here."""
         if not patching.acquire():
