@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command != "run":
         code: int = import_module(_COMMANDS[options.command]).run(options)
         return code
-    from enterspan._run.command import RefusedError, run, say
+    from enterspan._run.command import RefusedError, run
+    from enterspan._run.follow import say
 
     try:
         return run(options, program)

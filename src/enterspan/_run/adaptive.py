@@ -12,9 +12,10 @@ import inspect
 import sys
 from functools import partial
 from itertools import repeat
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._forms.callables import Wrapping, original_of
+from enterspan._forms.callables import Wrapping, is_ours, original_of
 from enterspan._forms.options import replaced
 from enterspan._forms.recorder import Recorder
 from enterspan._model.clock import now_ns
@@ -24,6 +25,7 @@ from enterspan._span.end import end_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from types import FrameType
 
     from enterspan._forms.options import Options
     from enterspan._span.span import Span
@@ -127,10 +129,11 @@ class Function:
 
     def is_deep(self) -> bool:
         """Whether its calls lie one inside the other on this stack: threads don't count."""
-        depth, frame = 0, sys._getframe()
+        depth = 0
+        frame: FrameType | None = sys._getframe()
         while frame is not None and depth < _DEEP:
             depth += frame.f_code is self.code
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
         return depth >= _DEEP
 
 
@@ -237,9 +240,20 @@ class AdaptiveWrapping(Wrapping):
 
     def refuses(self, function: Any) -> str | None:
         """Why a function is not recorded unless it is named: each step of a generator costs."""
+        if is_traced_inside(function):
+            return "it is traced already"
         if original_of(function).__code__.co_flags & _STEPPED:
             return "it is a generator, of which each step would take longer; name it"
         return None
+
+
+def is_traced_inside(function: Any) -> bool:
+    """Whether something that a decorator has made leads to a function that is recorded."""
+    for _ in range(_DEEP):
+        if type(function) is not FunctionType:
+            break
+        function = vars(function).get("__wrapped__")
+    return is_ours(function)
 
 
 class _Recorders:
@@ -278,7 +292,7 @@ class AdaptiveRecorder(Recorder):
         self._function = function
         self._policy = policy
 
-    def begin(  # type: ignore[override]
+    def begin(
         self,
         tracer: Tracer,
         name: str,
@@ -301,7 +315,7 @@ class AdaptiveRecorder(Recorder):
         policy.spent += now_ns() - began + _CALL_NS
         return span
 
-    def end(self, span: Any, error: BaseException | None = None) -> None:  # type: ignore[override]
+    def end(self, span: Any, error: BaseException | None = None) -> None:
         """End it. A failure that the caller handles is no reason to show a short one."""
         ended = now_ns()
         function, policy, details = self._function, self._policy, span._details

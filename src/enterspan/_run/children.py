@@ -153,7 +153,7 @@ class _Workers:
         """Nothing is looked for later."""
 
     def _imported(self, result: object) -> object:
-        """multiprocessing has imported the main module again."""
+        """The main module has been imported again."""
         main = sys.modules.get("__mp_main__")
         if main is not None:
             file = os.path.basename(str(vars(main).get("__file__", "")))  # noqa: PTH119
@@ -164,7 +164,7 @@ class _Workers:
         return result
 
     def _made(self, function: Any) -> Any:
-        """cloudpickle has made a function again, which was pickled by value."""
+        """A function has been made again that was pickled by value."""
         from enterspan._forms.callables import is_function
 
         if is_function(function) and function.__globals__.get("__name__") == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from enterspan._run.environment import carrier, hand_down
@@ -58,11 +59,11 @@ def follow(
     ending = _Ending(scope, end)
     invocation = scope.__enter__()
     atexit.register(ending)
-    os._exit = _Exit(os._exit, ending)  # type: ignore[assignment] # mypy leaves by it
+    os._exit = _Exit(os._exit, ending)  # mypy leaves by it
     if children:
         hand_down(None if is_child else settings, invocation.span.context)
     try:
-        program.run(recording.defining(program), recording.loaded)
+        program.run(partial(recording.prepare, program))
     except BaseException as error:
         ending.error = error
         hide_from_traceback()

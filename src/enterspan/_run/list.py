@@ -36,9 +36,7 @@ def show(wishes: Wishes) -> list[str]:
     return problems
 
 
-def unmatched(
-    found: Instrumentation, wishes: Wishes, elsewhere: Collection[str] = ()
-) -> list[str]:
+def unmatched(found: Instrumentation, wishes: Wishes, elsewhere: Collection[str] = ()) -> list[str]:
     """What to say of each pattern that picked nothing, neither here nor elsewhere."""
     return [
         f"{wishes.source} {pattern!r} matched nothing: {_why(str(pattern))}"

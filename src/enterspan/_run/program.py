@@ -161,13 +161,11 @@ class Program:
 
     def run(
         self,
-        defined: Callable[[ModuleType, str], None] | None = None,
-        loaded: Callable[[bytes | None], object] | None = None,
+        prepare: Callable[[ModuleType, CodeType, bytes | None], CodeType] | None = None,
     ) -> None:
         """Run it. What it raises comes out, SystemExit included.
 
-        `loaded` is called with its source before it runs, and `defined` with its module and a name
-        whenever that has defined a function or a class, at its top level.
+        `prepare` is called with its module, its code and its source, and returns the code to run.
         """
         module = ModuleType("__main__")
         if sys.version_info < (3, 14):
@@ -183,12 +181,8 @@ class Program:
         vars(module).update(attributes)
         if self._arguments[0] == "-m":
             self._arguments[0] = attributes["__file__"]
-        if loaded is not None:
-            loaded(source)
-        if defined is not None:
-            from enterspan._run.definitions import told_code
-
-            code = told_code(code, source, lambda name: defined(module, name))
+        if prepare is not None:
+            code = prepare(module, code, source)
         exec(code, vars(module))
         if self._arguments[:1] == ["-"]:
             vars(module).pop("__file__", None)  # what runs at exit has none of these either

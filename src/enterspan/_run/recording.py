@@ -21,8 +21,8 @@ from enterspan.exporters.jsonlines import JsonLinesTail
 from enterspan.instrument.config import Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import ModuleType
+    from collections.abc import Sequence
+    from types import CodeType, ModuleType
 
     from enterspan._run.auto import OwnInstrumentation
     from enterspan._run.program import Program
@@ -55,9 +55,7 @@ class Settings:
 
     def to_text(self) -> str:
         """As it travels in the environment."""
-        values = {name: getattr(self, name) for name in Settings.__match_args__}
-        wishes = {name: getattr(self.wishes, name) for name in Wishes.__match_args__}
-        return json.dumps({**values, "wishes": wishes})
+        return json.dumps({**_values(self), "wishes": _values(self.wishes)})
 
     @classmethod
     def from_text(cls, text: str) -> Settings:
@@ -69,8 +67,11 @@ class Settings:
 
 def changed(settings: Settings, **values: Any) -> Settings:
     """Settings with some of them changed."""
-    every = {name: getattr(settings, name) for name in Settings.__match_args__}
-    return Settings(**{**every, **values})
+    return Settings(**{**_values(settings), **values})
+
+
+def _values(thing: Any) -> dict[str, Any]:
+    return {name: getattr(thing, name) for name in type(thing).__match_args__}
 
 
 def _tupled(value: Any) -> Any:
@@ -132,31 +133,22 @@ class Recording:
 
     # --- the program's own module ---
 
-    def loaded(self, source: bytes | None) -> None:
-        """Called with the source of the program before it runs."""
-        if self.own is not None and not self.own.is_asked:
-            from enterspan._run.auto import uses_us
-
-            if uses_us(source):
-                self.own.give_up("__main__")
-
-    def defining(self, program: Program) -> Callable[[ModuleType, str], None] | None:
-        """What is called when the program itself has defined something; None if nothing is wanted."""
-        names = ("__main__", program.module)
+    def prepare(
+        self, program: Program, module: ModuleType, code: CodeType, source: bytes | None
+    ) -> CodeType:
+        """The code of the program, as it is to be run."""
         named, own = self.named, self.own
-        if named is not None and not any(map(named.wants_main, names)):
-            named = None
-        if named is None and own is None:
-            return None
+        if own is not None and not own.takes(source):
+            own.give_up("__main__")
+            own = None
+        names = [] if named is None else [
+            name for name in ("__main__", program.module) if named.wants_main(name)
+        ]  # fmt: skip
+        if own is None and not names:
+            return code
+        from enterspan._run.definitions import watched_code
 
-        def look(module: ModuleType, defined: str) -> None:
-            if named is not None:
-                for name in names:
-                    named.main_defines(name, module, defined)
-            if own is not None:
-                own.main_defines("__main__", module, defined)
-
-        return look
+        return watched_code(code, source, _MainWatch(module, named, names, own))
 
     # --- what is said at the end ---
 
@@ -188,7 +180,7 @@ class Recording:
             return []
         from enterspan._run.auto import compiled_among, cut_facts, cut_pieces, duration
 
-        count = len(own.wrapped)
+        count = len(own.policy.known)
         spans = self.bounds.spans + children.spans
         compiled = compiled_among(self.settings.packages)
         why = f"{', '.join(compiled)} is compiled, what it calls inside can't be traced"
@@ -258,6 +250,34 @@ class Recording:
             os.write(fd, (json.dumps(note) + "\n").encode())
         finally:
             os.close(fd)
+
+
+class _MainWatch:
+    """Has wrapped what the program itself defines."""
+
+    def __init__(
+        self,
+        module: ModuleType,
+        named: Instrumentation | None,
+        names: Sequence[str],
+        own: OwnInstrumentation | None,
+    ) -> None:
+        self._module = module
+        self._named = named
+        self._names = names
+        self._own = own
+
+    def tell(self, name: str) -> None:
+        """Wrap what has been defined; its module has two names."""
+        if self._named is not None:
+            for each in self._names:
+                self._named.main_defines(each, self._module, name)
+        if self._own is not None:
+            self._own.defined(self._module, name)
+
+    def wrap(self, function: Any) -> Any:
+        """Wrap a function before its decorators get it."""
+        return function if self._own is None else self._own.wrapped_early(function)
 
 
 class _Notes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -59,15 +59,14 @@ def _identity(fd: int) -> tuple[int, int]:
 
 
 def own_stderr() -> Any:
-    """The stream for this process; None, which means `sys.stderr`, where that is none of Python's.
-    """
-    stream = sys.stderr
+    """The stream of this process; None, for `sys.stderr`, where that is not Python's own."""
+    stream, own = sys.stderr, cast("Any", sys.__stderr__)
     try:
         if os.name == "nt":
             return None  # a console takes text, not bytes
-        if stream is not sys.__stderr__ or stream.fileno() != _STDERR:
+        if stream is not own or own.fileno() != _STDERR:
             return None
-        return OwnStderr(stream)
+        return OwnStderr(own)
     except (OSError, ValueError, AttributeError):
         return None
 

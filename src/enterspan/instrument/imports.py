@@ -86,7 +86,7 @@ class Finder:
                 loader: Any = spec.loader
                 is_ours = type(loader) is Announcing or not hasattr(loader, "exec_module")
                 if not is_ours and any(each.found(name, spec) for each in waiting):
-                    spec.loader = cast("Any", Announcing(loader))
+                    spec.loader = cast("Any", Announcing(spec.loader))
                 return spec
         return None
 
@@ -97,6 +97,9 @@ class Finder:
         imports.depth += 1
         try:
             loader.exec_module(module)
+        except BaseException as error:
+            error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+            raise  # without this frame, from 3.11 on
         finally:
             imports.depth -= 1
         if was_lazy or not watch_lazy(module):
@@ -133,7 +136,11 @@ class Announcing(BaseObjectProxy[Any]):
             spec.loader = loader
         if names.get("__loader__") is self:
             names["__loader__"] = loader
-        finder.execute(module, loader)
+        try:
+            finder.execute(module, loader)
+        except BaseException as error:
+            error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+            raise
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle what is inside: in another process nothing waits."""

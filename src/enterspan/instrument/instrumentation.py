@@ -8,6 +8,7 @@ from types import BuiltinFunctionType, MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from enterspan._forms.callables import Wrapping, is_function, original_of
+from enterspan._forms.recorder import span_name
 from enterspan._model.values import DEFAULT_LIMITS, clean_text
 from enterspan.instrument.holders import Moves
 from enterspan.instrument.imports import finder, watch_lazy, watch_unfinished
@@ -236,7 +237,7 @@ class Instrumentation:
         reason = unsupported(function, package) or self._wrapping.refuses(function)
         if reason is not None:
             return function
-        return self._wrapping.wrap(function, function.__name__, package.path)
+        return self._wrapping.wrap(function, span_name(function), package.path)
 
     def put_back(self, wrapper: Any) -> bool:  # internal
         """Put a function in the place of its wrapper; False if another thread is at work here."""
@@ -323,6 +324,10 @@ class Instrumentation:
         self._look_at(name, module, self._targets_in(name), defined)
         self.settled()
 
+    def defines(self, name: str, module: ModuleType, defined: str) -> None:  # internal
+        """The same for a module, when what holds things elsewhere is looked for later."""
+        self._look_at(name, module, self._targets_in(name), defined)
+
     def _look_at(
         self, name: str, module: ModuleType, wanted: Iterable[tuple[int, Names]], only: str = ""
     ) -> None:
@@ -330,12 +335,12 @@ class Instrumentation:
             if self._removed:
                 return
             begun = perf_counter()
-            every = list(locations_in(name, module))
+            every = list(locations_in(name, module, only))
             self._learn(name, module, every)
             picked: list[tuple[int, list[tuple[Location, Asked]]]] = [
                 (at, _picked(name, module, names, every)) for at, names in wanted
             ]
-            if only:
+            if only:  # a name of a pattern may lead elsewhere
                 picked = [
                     (at, [pick for pick in some if pick[0].name.partition(".")[0] == only])
                     for at, some in picked

@@ -102,9 +102,9 @@ def names_of(owner: Any) -> dict[str, Any]:
             continue
 
 
-def locations_in(name: str, module: ModuleType) -> Iterator[Location]:
-    """Everything that a module itself defines, and what its classes do."""
-    yield from _locations(name, "", module, (name, module_name(module)), set())
+def locations_in(name: str, module: ModuleType, only: str = "") -> Iterator[Location]:
+    """Everything that a module itself defines, and what its classes do; or *only* under a name."""
+    yield from _locations(name, "", module, (name, module_name(module)), set(), only)
 
 
 def locations_of_class(cls: type) -> Iterator[Location]:
@@ -114,10 +114,13 @@ def locations_of_class(cls: type) -> Iterator[Location]:
 
 
 def _locations(
-    module: str, prefix: str, owner: Any, own: tuple[str, ...], seen: set[int]
+    module: str, prefix: str, owner: Any, own: tuple[str, ...], seen: set[int], only: str = ""
 ) -> Iterator[Location]:
     seen.add(id(owner))
-    for key, value in names_of(owner).items():
+    names = names_of(owner)
+    if only:
+        names = {only: names[only]} if only in names else {}
+    for key, value in names.items():
         if type(value) in _DATA or type(key) is not str:
             continue
         name = prefix + key

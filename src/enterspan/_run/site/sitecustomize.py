@@ -5,6 +5,7 @@ It takes itself off the search path, and the `sitecustomize` that it hides is im
 
 import os
 import sys
+from importlib import import_module
 
 
 def _hand_on() -> None:
@@ -13,7 +14,7 @@ def _hand_on() -> None:
     sys.path_importer_cache.pop(here, None)
     ours = sys.modules.pop("sitecustomize", None)
     try:
-        import sitecustomize  # noqa: F401, PLW0406 - the next one
+        import_module("sitecustomize")  # the next one
     except ImportError as error:
         if error.name != "sitecustomize":
             raise
