@@ -134,7 +134,7 @@ class Function:
         while frame is not None and depth < _DEEP:
             depth += frame.f_code is self.code
             frame = frame.f_back
-        return depth >= _DEEP
+        return depth >= _DEEP - 1  # the call that asks has no frame yet
 
 
 class Share:

@@ -25,7 +25,7 @@ from enterspan._terminal.screen import UNICODE
 from enterspan._terminal.text import duration_text
 from enterspan.instrument.instrumentation import Instrumentation
 from enterspan.instrument.patterns import Asked, Names, Pattern
-from enterspan.instrument.targets import is_class, names_of
+from enterspan.instrument.targets import Location, is_class, names_of
 from enterspan.instrument.unsupported import looks_at_frames, package_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from enterspan._forms.options import Options
     from enterspan._span.tracer import Tracer
-    from enterspan.instrument.targets import Location
 
 _ALL: Final = Names("*", Asked.BROADLY)
 _MAIN: Final = ("__main__", "__mp_main__")
@@ -108,6 +107,8 @@ class OwnInstrumentation(Instrumentation):
         self._wrapping = AdaptiveWrapping(tracer, options, policy, own.packages)
         policy.put_back = self.put_back
         self._early: dict[int, _Early] = {}
+        self.main = "__main__"
+        """What the module of the program is called by others."""
         self.uses: str | None = None
         """The module that uses enterspan itself, which ended this."""
         self.is_asked = False
@@ -153,6 +154,8 @@ class OwnInstrumentation(Instrumentation):
         """Wrap what a module has just defined."""
         names = vars(module)
         value = names.get(name)
+        if self._removed:
+            return
         if is_class(value):
             self.defines(names["__name__"], module, name)
         elif type(value) is FunctionType and value.__module__ == names["__name__"]:
@@ -163,8 +166,12 @@ class OwnInstrumentation(Instrumentation):
 
     def wrapped_early(self, function: Any) -> Any:
         """A function that is not yet held by anything, wrapped."""
-        if type(function) is not FunctionType or looks_at_frames(function):
+        if self._removed or type(function) is not FunctionType or looks_at_frames(function):
             return function
+        name = function.__module__
+        for module in (name, self.main) if name == "__main__" else (name,):
+            if self._excluded(Location(module, function.__qualname__, None, function)):
+                return function
         return self.wrapped_alone(function)
 
     def put_back(self, wrapper: Any) -> bool:

@@ -146,6 +146,8 @@ class Recording:
         ]  # fmt: skip
         if own is None and not names:
             return code
+        if own is not None:
+            own.main = program.module
         from enterspan._run.definitions import watched_code
 
         return watched_code(code, source, _MainWatch(module, named, names, own))
