@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -59,7 +60,9 @@ FORMS = {"a script": ["child.py", "a", "-b"], "a module": ["-m", "child", "a", "
 @pytest.mark.parametrize("form", FORMS)
 def test_a_script_and_a_module_have_spans_of_their_own(form, folder_of):
     """They run as without us, and their functions are seen."""
-    start = f"import subprocess, sys\nsubprocess.run([sys.executable, *{FORMS[form]!r}], check=True)"
+    start = (
+        f"import subprocess, sys\nsubprocess.run([sys.executable, *{FORMS[form]!r}], check=True)"
+    )
     folder = folder_of(app=start, child=CHILD, work=WORK)
     plain = folder.python("app.py")
     done = folder.run("app.py")
@@ -71,7 +74,10 @@ def test_a_script_and_a_module_have_spans_of_their_own(form, folder_of):
 
 def test_code_on_the_command_line_records_what_it_calls(folder_of):
     """Below the span of the run."""
-    start = 'import subprocess, sys\nsubprocess.run([sys.executable, "-c", "import work; work.load(1)"])'
+    start = (
+        "import subprocess, sys\n"
+        "subprocess.run([sys.executable, '-c', 'import work; work.load(1)'])"
+    )
     folder = folder_of(app=start, work=WORK)
     folder.run("app.py")
     assert folder.opened == ["app.py", "load"]
@@ -81,11 +87,13 @@ def test_code_on_the_command_line_records_what_it_calls(folder_of):
 def test_a_child_of_a_child_is_recorded_below_it(folder_of):
     """However deep."""
     script = "import subprocess, sys\nsubprocess.run([sys.executable, {!r}])"
-    folder = folder_of(app=script.format("one.py"), one=script.format("two.py"), two=WORK + "load(1)")
+    folder = folder_of(
+        app=script.format("one.py"), one=script.format("two.py"), two=WORK + "load(1)"
+    )
     folder.run("app.py")
     opened = [e for e in folder.events if e["event"]["type"] in ("onset", "spanOpen")]
     assert folder.opened == ["app.py", "one.py", "two.py", "load"]
-    for parent, child in zip(opened, opened[1:], strict=False):
+    for parent, child in pairwise(opened):
         assert child["spanContext"]["spanId"] == parent["event"]["spanId"]
 
 
@@ -109,7 +117,9 @@ def test_a_child_that_fails_fails_as_without_us(folder_of):
     folder = folder_of(
         app="""
             import subprocess, sys
-            for words in (["child.py"], ["none.py"], ["-m", "none"], ["-m", "child"], ["-Wx", "child.py"]):
+            for words in (
+                ["child.py"], ["none.py"], ["-m", "none"], ["-m", "child"], ["-Wx", "child.py"]
+            ):
                 done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
                 print(done.returncode, done.stdout, done.stderr.partition("File")[2] or done.stderr)
         """,
