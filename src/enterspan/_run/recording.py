@@ -216,7 +216,13 @@ class Recording:
             self._noted |= met
             self._note({"met": sorted(met)})
 
-    def end_process(self) -> None:
+    def flush_at_exit(self, timeout: float = 0.0) -> None:
+        """Everything is written as it happens."""
+
+    def shut_down_at_exit(self, timeout: float = 0.0) -> None:
+        """Nothing is left to be done."""
+
+    def end_process(self, timeout: float = 0.0) -> None:  # noqa: ARG002
         """Leave notes for the process that the run began with."""
         self._note_matches()
         note: dict[str, Any] = {"spans": self.bounds.spans}
