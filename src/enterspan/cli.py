@@ -6,18 +6,24 @@ A command that can't be done says why in one line on stderr, and exits with 2.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from enterspan._run import command as run
 from enterspan._terminal.say import say
 from enterspan._version import __version__
-from enterspan._view import command as view
-from enterspan.catalogue import command as catalogue_command
-from enterspan.stubgen import command as stubs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+_COMMANDS: Final = {
+    "run": "enterspan._run.command",
+    "view": "enterspan._view.command",
+    "catalogue": "enterspan.catalogue.command",
+    "stubs": "enterspan.stubgen.command",
+}
+"""The modules of the commands; only that of the one that is given is imported."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,22 +32,67 @@ def main(argv: Sequence[str] | None = None) -> int:
     What a program that is run raises comes out of here: SystemExit, KeyboardInterrupt and all.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:
+        _complete()
+    given = arguments[0] if arguments else ""
+    parser = _parser([given] if given in _COMMANDS else _COMMANDS)
     program: list[str] = []
-    if arguments[:1] == ["run"]:
-        arguments, program = run.split(arguments)
+    if given == "run":
+        from enterspan._run.command import split
+
+        arguments, program = split(arguments)
+    elif given and not given.startswith("-") and given not in _COMMANDS:
+        parser.error(f"there is no command {given!r}{_hint(given)}")
     options = parser.parse_args(arguments)
+    if options.command != "run":
+        code: int = import_module(_COMMANDS[options.command]).run(options)
+        return code
+    from enterspan._run.command import RefusedError, run
+
     try:
-        if options.command == "run":
-            return run.run(options, program)
-        if options.command == "catalogue":
-            return catalogue_command.run(options)
-        if options.command == "stubs":
-            return stubs.run(options)
-        return view.run(options)
-    except run.RefusedError as error:
+        return run(options, program)
+    except RefusedError as error:
         say(str(error))
         return 2
+
+
+def _complete() -> None:
+    """Answer a shell that completes a command line, and exit; argcomplete is an extra."""
+    try:
+        argcomplete: Any = import_module("argcomplete")
+    except ModuleNotFoundError:
+        return
+    parser = _parser(_COMMANDS)
+    commands: Any = next(each for each in parser._actions if each.dest == "command")
+    program = commands.choices["run"].add_argument("program", nargs=argparse.REMAINDER)
+    program.completer = _Programs(argcomplete.completers.FilesCompleter())
+    argcomplete.autocomplete(parser)
+
+
+class _Programs:
+    """Completes what `run` is to run: a file, or a command."""
+
+    def __init__(self, files: Any) -> None:
+        self._files = files
+
+    def __call__(self, prefix: str, **known: Any) -> list[str]:
+        from enterspan._run.installed import command_names
+
+        found: list[str] = list(self._files(prefix, **known))
+        return found + [name for name in command_names() if prefix and name.startswith(prefix)]
+
+
+def _hint(word: str) -> str:
+    """What may have been meant by a word that is no command."""
+    from difflib import get_close_matches
+    from pathlib import Path
+
+    close = get_close_matches(word, _COMMANDS, 1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    if Path(word).exists():
+        return f"; did you mean enterspan run {word}?"
+    return f"; there are {', '.join(_COMMANDS)}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -53,12 +104,12 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2)
 
 
-def _parser() -> _Parser:
+def _parser(names: Iterable[str]) -> _Parser:
     parser = _Parser(
         prog="enterspan", description="See what a Python program does.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"enterspan {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (run, view, catalogue_command, stubs):
-        command.add_parser(commands)
+    commands: Any = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in names:
+        import_module(_COMMANDS[name]).add_parser(commands)
     return parser

@@ -164,6 +164,159 @@ PROGRAMS = {
         import os, sys
         os.execv(sys.executable, [sys.executable, "-c", "print('another')"])
     """,
+    "warns when it is compiled": """
+        import sys
+        if sys.flags.interactive is None:
+            assert (1, "always true")
+        text = "\\d"
+        print(1 is 1, text)
+    """,
+    "recurses too deeply": """
+        def down(n): return down(n + 1)
+        try:
+            down(0)
+        except RecursionError as error:
+            print(type(error))
+    """,
+    "looks at its functions": """
+        import dis, inspect, types
+        def price(cart: list, /, tax=1, *rest, rate: float = 2.0, **more) -> float:
+            "What it costs."
+            return 0.0
+        print(inspect.signature(price), price.__doc__, price.__name__, price.__defaults__)
+        print(isinstance(price, types.FunctionType), callable(price), price.__code__.co_name)
+        print(price.__annotations__, price.__module__, price.__kwdefaults__, price == price)
+        print(inspect.isfunction(price), price.__code__.co_firstlineno, bool(price.__globals__))
+    """,
+    "looks at its classes": """
+        import abc, dataclasses, enum, functools
+        class Shape(abc.ABC):
+            __slots__ = ("side",)
+            def __init__(self, side): self.side = side
+            @property
+            def area(self): "Squared."; return self.side ** 2
+            @abc.abstractmethod
+            def name(self): ...
+            @classmethod
+            def unit(cls): return cls(1)
+            @staticmethod
+            def two(): return 2
+            @functools.cached_property
+            def never(self): return 1
+        class Square(Shape):
+            def name(self): return "square" + str(super().area)
+        print(Square.unit().name(), Square.two(), Shape.area.__doc__, sorted(vars(Square)))
+        try:
+            Shape(1)
+        except TypeError as error:
+            print(str(error)[:40])
+        @dataclasses.dataclass(order=True)
+        class Point:
+            x: int
+            def far(self): return Point(self.x + 1)
+        print(Point(1).far(), Point(1) < Point(2), [f.name for f in dataclasses.fields(Point)])
+        class Color(enum.Enum):
+            RED = 1
+            def dark(self): return self.name.lower()
+        print(Color.RED.dark(), list(Color), Color(1))
+    """,
+    "decorates": """
+        import contextlib, functools
+        def twice(function):
+            @functools.wraps(function)
+            def inner(*args): return function(*args) * 2
+            return inner
+        @twice
+        @functools.lru_cache(maxsize=8)
+        def price(n): return n
+        print(price(2), price(2), price.__wrapped__.cache_info().hits, price.__name__)
+        @functools.singledispatch
+        def show(value): return "any"
+        @show.register
+        def _(value: int): return "int"
+        print(show(1), show("a"))
+        @contextlib.contextmanager
+        def block():
+            yield 1
+        with block() as one:
+            print(one)
+    """,
+    "awaits": """
+        import asyncio
+        async def step(n):
+            await asyncio.sleep(0)
+            return n
+        async def steps():
+            for n in range(3):
+                yield await step(n)
+        async def main():
+            print(await asyncio.gather(*[step(n) for n in range(3)]), [n async for n in steps()])
+        asyncio.run(main())
+    """,
+    "generates": """
+        def numbers():
+            try:
+                got = yield 1
+                print("got", got)
+                yield from [2, 3]
+            finally:
+                print("closed")
+        found = numbers()
+        print(next(found), found.send("x"), found.close(), list(numbers()))
+    """,
+    "tests itself": """
+        import doctest, unittest
+        def double(n):
+            \"\"\"Double.
+
+            >>> double(2)
+            4
+            \"\"\"
+            return n * 2
+        class T(unittest.TestCase):
+            def test_double(self): self.assertEqual(double(2), 4)
+        print(doctest.testmod())
+        result = unittest.TestResult()
+        unittest.defaultTestLoader.loadTestsFromTestCase(T).run(result)
+        print(result)
+        print(unittest.defaultTestLoader.loadTestsFromTestCase(T).countTestCases())
+    """,
+    "mocks what it defines": """
+        import sys
+        from unittest import mock
+        def price(): return 1
+        def total(): return price() + 1
+        with mock.patch(f"{__name__}.price", return_value=10):
+            print(total())
+        with mock.patch.object(sys.modules[__name__], "price", autospec=True) as fake:
+            fake.return_value = 5
+            print(total())
+        print(total())
+    """,
+    "copies and compares what it defines": """
+        import copy, weakref
+        def f(): pass
+        class C:
+            def m(self): pass
+        c = C()
+        print(copy.copy(f) is f, copy.deepcopy(f) is f, weakref.ref(f)() is f, f in {f}, c.m == c.m)
+        print(C.m.__qualname__, c.m.__func__ is C.m, hash(f) == hash(f))
+    """,
+    "looks at its callers": """
+        import inspect, logging, sys, warnings
+        logging.basicConfig(format="%(funcName)s %(lineno)d %(message)s", stream=sys.stdout)
+        def name(): return sys._getframe(1).f_code.co_name
+        def caller(): return name(), [frame.function for frame in inspect.stack()][:2]
+        def log(): logging.warning("hello")
+        print(caller())
+        log()
+        def old(): warnings.warn("old", UserWarning, stacklevel=2)
+        def user(): old()
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            user()
+        print(seen[0].lineno)
+    """,
     "is interrupted": "raise KeyboardInterrupt",
     "kills itself": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
     "handles a signal": """
@@ -239,6 +392,52 @@ def test_a_program_says_the_same_and_exits_the_same(name, tmp_path):
     (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAMS[name]))
     plain, traced = both(tmp_path, "program.py", stdin="one\ntwo three\n")
     assert said(traced) == said(plain)
+
+
+@pytest.mark.parametrize("name", ["prints", "has exit handlers", "awaits", "raises"])
+def test_development_mode_has_nothing_to_report(name, tmp_path):
+    """`-X dev -W error`: no warning of ours, no file left open."""
+    (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAMS[name]))
+    plain = python("-X", "dev", "program.py", cwd=tmp_path)
+    traced = python("-X", "dev", "-m", "enterspan", "run", "--quiet", "program.py", cwd=tmp_path)
+    assert said(traced) == said(plain)
+
+
+TERMINAL = """
+import json, os, sys
+def look():
+    return [os.isatty(fd) for fd in range(3)], os.get_terminal_size().columns
+print(json.dumps(look()), input("name? "))
+"""
+
+
+@pytest.mark.skipif(not POSIX, reason="terminals")
+def test_a_terminal_is_one_for_the_program(tmp_path):
+    """It may ask, and is answered."""
+    import pty
+
+    (tmp_path / "program.py").write_text(TERMINAL)
+    shown = []
+    for start in ([], ["-m", "enterspan", "run", "--quiet"]):
+        main, other = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, *start, "program.py"],
+            cwd=tmp_path, stdin=other, stdout=other, stderr=other,
+        )  # fmt: skip
+        os.close(other)
+        os.write(main, b"ann\n")
+        assert process.wait(60) == 0
+        text = b""
+        while True:
+            try:
+                text += os.read(main, 4096)
+            except OSError:  # Linux says so at the end
+                break
+            if b"]] ann" in text or b"] ann" in text:
+                break
+        os.close(main)
+        shown.append(text.replace(b"\r", b"").split(b"[[")[-1])
+    assert shown[0] == shown[1]
 
 
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if not needs_posix(name)])

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from enterspan._run.command import report
-from enterspan.instrument.config import Wishes, seconds_of
+from enterspan._run.recording import Recording, Settings
+from enterspan.instrument.config import seconds_of
 from enterspan.testing import capture
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_a_program_that_knows_nothing_of_us_shows_its_calls(command: Any) -> Non
 def test_without_instrument_nothing_of_it_is_imported(command: Any, tmp_path: Path) -> None:
     """Neither wrapt nor inspect."""
     (tmp_path / "look.py").write_text("import sys; print('wrapt' in sys.modules)")
-    assert command("run", "--quiet", "look.py").stdout == "False\n"
+    assert command("run", "--quiet", "--no-auto", "look.py").stdout == "False\n"
 
 
 def test_exclude_and_min_duration_leave_out(command: Any) -> None:
@@ -121,14 +121,15 @@ def test_list_says_what_a_run_does(command: Any, tmp_path: Path) -> None:
     "seconds, quiet, said", [(0.4, False, True), (0.4, True, False), (0.01, False, False)]
 )
 def test_a_run_says_what_wrapping_has_cost(
-    modules: Any, mine: Tracing, capsys: Any, seconds: float, quiet: bool, said: bool
+    modules: Any, mine: Tracing, seconds: float, quiet: bool, said: bool
 ) -> None:
     """Where it takes noticeable time, and unless it is to be quiet."""
     modules(costly="def f(): pass\ndef g(): pass\n")
-    with mine.instrument("costly") as found:
-        found._seconds = seconds
-        report(found, Wishes(), quiet=quiet)
-    assert capsys.readouterr().err == "enterspan: wrapped 2 functions in 0.4 s\n" * said
+    recording = Recording(Settings(quiet=True))
+    with mine.instrument("costly") as recording.named:
+        recording.named._seconds = seconds
+        recording.settings = Settings(quiet=quiet)
+        assert recording.report() == ["wrapped 2 functions in 0.4 s"] * said
 
 
 def test_list_imports_the_modules_of_a_package(command: Any, tmp_path: Path) -> None:

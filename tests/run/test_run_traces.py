@@ -283,11 +283,11 @@ def test_the_folder_of_a_program_does_not_shadow_ours(tmp_path):
 # --- what can't be done ---------------------------------------------------------------------------
 
 REFUSED = {
-    "run -": "can't open '-': No such file or directory",
     "run nope.py": "can't open 'nope.py': No such file or directory",
-    "run": "nothing to run: name a SCRIPT, or -m and a MODULE",
-    "run --quiet": "nothing to run: name a SCRIPT, or -m and a MODULE",
-    "run -m": "nothing to run: name a SCRIPT, or -m and a MODULE",
+    "run": "nothing to run: name a COMMAND or a SCRIPT, or -m and a MODULE",
+    "run --quiet": "nothing to run: name a COMMAND or a SCRIPT, or -m and a MODULE",
+    "run -m": "nothing to run: -m is followed by a MODULE",
+    "run -c": "nothing to run: -c is followed by some CODE",
     "run -m nope": "no module named 'nope'",
     "run -m nope.part": "no module named 'nope.part'",
     "run -m plain.part": "no module named 'plain.part'",

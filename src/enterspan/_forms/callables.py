@@ -190,16 +190,26 @@ class Wrapping:
 
     __slots__ = ("_enabled", "_known", "_options", "_settle", "tracer")
 
-    def __init__(self, tracer: Tracer, options: Options, settle: Any = None) -> None:
-        """Take the options; names to capture that a function does not have are left out."""
+    def __init__(
+        self, tracer: Tracer, options: Options, settle: Any = None, enabled: Any = None
+    ) -> None:
+        """Take the options; names to capture that a function does not have are left out.
+
+        wrapt asks `enabled` at each call whether to call us: by default, whether there is a
+        subscriber. All of it is C: there is no frame.
+        """
         self.tracer = tracer
         self._options = options = replaced(options, name=None)
         self._settle = settle or _settle_own
-        # wrapt asks at each call whether this list is empty, which it is without a subscriber.
-        self._enabled: Any = tracer.recording
+        # By default a list, of which wrapt asks whether it is empty.
+        self._enabled: Any = tracer.recording if enabled is None else enabled
         recorder = recorder_for(tracer, options, "")
         recorded = recorder.starts or options.capture_args or options.capture_return
         self._known = None if recorded else (recorder.begin, recorder.end)
+
+    def refuses(self, function: Any) -> str | None:  # noqa: ARG002
+        """Why a Python function that could be wrapped is not to be; None where it is."""
+        return None
 
     def wrap(self, target: Any, name: str, path: str) -> TracedCallable | TracedObject:
         """Return a callable with a span around each call, in whose place it is to be put.

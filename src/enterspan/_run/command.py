@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._run.list import show, unmatched
-from enterspan._run.program import Program, ProgramError, hide_from_traceback, program_frames
+from enterspan._run.bounds import MAX_BYTES, MAX_SPANS, bytes_of, size_text
+from enterspan._run.follow import CannotRecordError, follow
+from enterspan._run.list import show
+from enterspan._run.program import Program, ProgramError
+from enterspan._run.recording import Settings, stderr_identity
 from enterspan._terminal.say import say
 from enterspan._tracing import tracing
-from enterspan.events import CustomEventInfo
-from enterspan.exporters.console import ConsoleTail
-from enterspan.exporters.jsonlines import JsonLinesTail
 from enterspan.instrument.config import ProjectError, Wishes, project_wishes, seconds_of
 
 # All that `run` needs is imported here, before the program's folder is on the search path: it may
@@ -22,17 +23,18 @@ from enterspan.instrument.config import ProjectError, Wishes, project_wishes, se
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
-    from types import ModuleType
 
-    from enterspan._tracing import InvocationScope
-    from enterspan.instrument.instrumentation import Instrumentation
-
-_VALUED: Final = ("--output", "--instrument", "--exclude", "--min-duration")
+_VALUED: Final = (
+    "--output",
+    "--instrument",
+    "--exclude",
+    "--min-duration",
+    "--capture-args",
+    "--redact",
+    "--max-spans",
+    "--max-size",
+)
 """The options that are followed by a value."""
-
-_NOTICEABLE: Final = 0.2
-"""From so many seconds on it is reported how long wrapping took."""
 
 
 class RefusedError(Exception):
@@ -47,51 +49,96 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     run = commands.add_parser(
         "run",
         help="run a program and show its spans, live",
-        description="Run a Python program unchanged, and show its spans on stderr, live.",
-        usage="enterspan run [OPTION ...] (SCRIPT | -m MODULE) [ARGS ...]",
-        epilog="SCRIPT is a file, or a folder or zip archive with a __main__.py. What follows "
-        "SCRIPT or MODULE belongs to the program. A PATTERN is shop (a module, or a package with "
+        description="Run a Python program unchanged, and show on stderr, live, what it calls.",
+        usage="enterspan run [OPTION ...] (COMMAND | SCRIPT | -m MODULE | -c CODE | -) [ARGS ...]",
+        epilog="COMMAND is one that pip installed. SCRIPT is a file, or a folder or zip archive "
+        "with a __main__.py; - is standard input. What follows belongs to the program. "
+        "A program that does not use enterspan itself has its own code traced (--auto), unless "
+        "a PATTERN is named. A PATTERN is shop (a module, or a package with "
         "all below it), 'shop:*' (its own functions), 'shop.*' (those below it), shop.cart:total "
         "or 'shop.cart:Cart.*' (names in it). What the command line leaves out is read from "
         "[tool.enterspan] in pyproject.toml.",
         allow_abbrev=False,
     )
-    run.add_argument(
+    what = run.add_argument_group("what is traced")
+    what.add_argument(
+        "--auto",
+        action="store_true",
+        default=None,
+        help="trace the program's own code, neither Python's nor what is installed; functions that "
+        "are called often and shortly are left out, and reported",
+    )
+    what.add_argument(
+        "--no-auto", dest="auto", action="store_false", help="trace nothing by itself"
+    )
+    what.add_argument(
         "--instrument",
         metavar="PATTERN",
         action="append",
         help="trace the functions that PATTERN picks; can be given several times",
     )
-    run.add_argument(
+    what.add_argument(
         "--exclude",
         metavar="PATTERN",
         action="append",
         help="leave out of them what PATTERN picks; can be given several times",
     )
-    run.add_argument(
+    what.add_argument(
         "--min-duration",
         metavar="TIME",
-        help="leave out their spans that are shorter, such as 1ms or 0.5s",
+        help="leave out their spans that are shorter, such as 1ms or 0.5s; with --auto it grows "
+        "with the run unless it is given",
     )
-    run.add_argument(
+    what.add_argument(
+        "--capture-args",
+        metavar="NAMES",
+        action="append",
+        help="record their arguments of these names (a,b), or all of them (all)",
+    )
+    what.add_argument("--capture-return", action="store_true", help="record their results")
+    what.add_argument(
+        "--redact",
+        metavar="NAMES",
+        action="append",
+        help="record arguments of these names (a,b) as [redacted]",
+    )
+    what.add_argument(
+        "--no-children",
+        action="store_true",
+        help="don't trace the Python processes that the program starts",
+    )
+    what.add_argument(
         "--list",
         action="store_true",
         help="only show what would be traced, and what not and why; imports the modules named",
     )
-    run.add_argument("--output", metavar="FILE", help="write the events to FILE, as JSON lines")
-    run.add_argument("--quiet", action="store_true", help="show nothing on stderr")
+    how = run.add_argument_group("what becomes of it")
+    how.add_argument("--output", metavar="FILE", help="write the events to FILE, as JSON lines")
+    how.add_argument("--quiet", action="store_true", help="show nothing on stderr")
+    how.add_argument("--stacks", action="store_true", help="show the tracebacks of failures")
+    how.add_argument("--ids", action="store_true", help="show the ids of traces and spans")
+    how.add_argument(
+        "--max-spans",
+        metavar="N",
+        help=f"stop recording a process after so many spans (default: {MAX_SPANS:,})",
+    )
+    how.add_argument(
+        "--max-size",
+        metavar="SIZE",
+        help=f"stop recording when FILE is so large (default: {size_text(MAX_BYTES)})",
+    )
 
 
 def split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Part the options of `run` from the program, which begins with SCRIPT or `-m MODULE`."""
+    """Part the options of `run` from the program, which begins with SCRIPT, `-m`, `-c` or `-`."""
     at = 1
     while at < len(arguments):
         argument = arguments[at]
         if argument == "--":
             return arguments[:at], arguments[at + 1 :]
-        if argument.startswith("-m"):
+        if argument[:2] in ("-m", "-c"):
             attached = [argument[2:]] if argument[2:] else []
-            return arguments[:at], ["-m", *attached, *arguments[at + 1 :]]
+            return arguments[:at], [argument[:2], *attached, *arguments[at + 1 :]]
         if not argument.startswith("-") or argument == "-":
             return arguments[:at], arguments[at:]
         at += 2 if argument in _VALUED else 1
@@ -109,21 +156,74 @@ def run(options: argparse.Namespace, words: list[str]) -> int:
     wishes = _wishes(options)
     if options.list:
         return _list(wishes, words)
-    instrumentation = _instrument(wishes)
+    auto = not wishes.instrument if options.auto is None else options.auto
+    bounds = _bounds(options)
     program = _found(words)
-    _subscribe(options)
-    info = CustomEventInfo(program.name)
-    scope = tracing.invocation(program.name, info=info, ambient=True)
-    ending = _Ending(scope, lambda: report(instrumentation, wishes, quiet=options.quiet))
-    scope.__enter__()
-    atexit.register(ending)
+    for problem in _without_effect(options, wishes, auto=auto):
+        say(problem)
+    settings = Settings(
+        wishes=wishes,
+        auto=auto,
+        is_asked=bool(options.auto),
+        output=None if options.output is None else os.path.abspath(options.output),  # noqa: PTH100
+        quiet=options.quiet,
+        stacks=options.stacks,
+        ids=options.ids,
+        max_spans=bounds[0],
+        max_bytes=bounds[1],
+        packages=program.packages,
+        stderr=stderr_identity(),
+        notes=os.path.join(tempfile.gettempdir(), f"enterspan-{token_hex(16)}"),  # noqa: PTH118
+        pid=os.getpid(),
+    )
     try:
-        program.run(_watched(program, instrumentation))
-    except BaseException as error:
-        ending.error = error
-        hide_from_traceback()
-        raise
+        follow(program, settings, children=not options.no_children)
+    except CannotRecordError as error:
+        raise RefusedError(_why_not(options, error.reason)) from None
     return 0
+
+
+def _why_not(options: argparse.Namespace, error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"can't write {options.output!r}: {error.strerror}"
+    return str(error)
+
+
+def _bounds(options: argparse.Namespace) -> tuple[int, int]:
+    spans, size = options.max_spans, options.max_size
+    if spans is not None and not (spans.isdecimal() and int(spans)):
+        raise RefusedError(f"--max-spans must be a number of spans, not {spans!r}")
+    try:
+        most = MAX_BYTES if size is None else bytes_of(size)
+    except ValueError as error:
+        raise RefusedError(f"--max-size: {error}") from None
+    return MAX_SPANS if spans is None else int(spans), most
+
+
+def _without_effect(options: argparse.Namespace, wishes: Wishes, *, auto: bool) -> list[str]:
+    """What to say of options that change nothing."""
+    lines = []
+    if not auto and not wishes.instrument:
+        given = {
+            "--exclude": options.exclude,
+            "--min-duration": options.min_duration,
+            "--capture-args": options.capture_args,
+            "--capture-return": options.capture_return,
+            "--redact": options.redact,
+        }
+        lines += [f"{name} has no effect without --instrument or --auto" for name in _set(given)]
+    elif options.redact and not wishes.capture_args:
+        lines.append("--redact has no effect without --capture-args")
+    if options.quiet:
+        shown = {"--stacks": options.stacks, "--ids": options.ids}
+        lines += [f"{name} has no effect with --quiet" for name in _set(shown)]
+    if options.output is None and options.max_size is not None:
+        lines.append("--max-size has no effect without --output")
+    return lines
+
+
+def _set(given: dict[str, Any]) -> list[str]:
+    return [name for name, value in given.items() if value]
 
 
 def _wishes(options: argparse.Namespace) -> Wishes:
@@ -132,50 +232,39 @@ def _wishes(options: argparse.Namespace) -> Wishes:
         project = project_wishes(Path.cwd())
         given = options.instrument or ()
         shortest = options.min_duration
+        names = _names(options.capture_args)
         return Wishes(
-            tuple(given) or project.instrument,
+            tuple(given) or (() if options.auto else project.instrument),
             tuple(options.exclude or ()) or project.exclude,
             project.min_duration if shortest is None else seconds_of(shortest),
-            project.capture_args,
-            project.capture_return,
-            project.redact,
+            project.capture_args if names is None else ("all" in names) or names,
+            options.capture_return or project.capture_return,
+            _names(options.redact) or project.redact,
             "--instrument" if given else project.source,
         )
     except (ProjectError, ValueError) as error:
         raise RefusedError(str(error)) from None
 
 
-def _instrument(wishes: Wishes) -> Instrumentation | None:
-    if not wishes.instrument:
+def _names(given: list[str] | None) -> tuple[str, ...] | None:
+    """Names that were given one by one, or with commas between them."""
+    if given is None:
         return None
-    try:
-        return tracing.instrument(*wishes.instrument, **wishes.options)
-    except ValueError as error:
-        raise RefusedError(str(error)) from None
-
-
-def _watched(
-    program: Program, instrumentation: Instrumentation | None
-) -> Callable[[ModuleType, str], None] | None:
-    """What is called when the program itself has defined something; None if nothing is wanted."""
-    names = ("__main__", program.module)
-    if instrumentation is None or not any(map(instrumentation.wants_main, names)):
-        return None
-
-    def look(module: ModuleType, defined: str) -> None:
-        for name in names:
-            instrumentation.main_defines(name, module, defined)
-
-    return look
+    names = tuple([name.strip() for text in given for name in text.split(",")])
+    for name in names:
+        if not name.isidentifier():
+            raise ValueError(f"{name!r} is no name of a parameter: write a,b")
+    return names
 
 
 def _list(wishes: Wishes, words: list[str]) -> int:
     """Show what would be wrapped; a program need not be named, but tells where modules are."""
     if not wishes.instrument:
         raise RefusedError("nothing to list: name a PATTERN with --instrument")
-    found = _instrument(wishes)
-    if found is not None:
-        found.remove()
+    try:
+        tracing.instrument(*wishes.instrument, **wishes.options).remove()
+    except ValueError as error:
+        raise RefusedError(str(error)) from None
     if words:
         _found(words).enter()
     else:
@@ -185,64 +274,15 @@ def _list(wishes: Wishes, words: list[str]) -> int:
     return 0
 
 
-def report(instrumentation: Instrumentation | None, wishes: Wishes, *, quiet: bool) -> None:
-    """Report what wrapping has cost, and the patterns that have picked nothing in the whole run."""
-    if instrumentation is None:
-        return
-    if instrumentation.seconds >= _NOTICEABLE and not quiet:
-        say(instrumentation.summary())
-    for problem in unmatched(instrumentation, wishes):
-        say(problem)
+_NEEDED: Final = {"-m": "a MODULE", "-c": "some CODE"}
 
 
 def _found(words: list[str]) -> Program:
-    if not words or words == ["-m"]:
-        raise RefusedError("nothing to run: name a SCRIPT, or -m and a MODULE")
+    if not words:
+        raise RefusedError("nothing to run: name a COMMAND or a SCRIPT, or -m and a MODULE")
+    if len(words) == 1 and words[0] in _NEEDED:
+        raise RefusedError(f"nothing to run: {words[0]} is followed by {_NEEDED[words[0]]}")
     try:
-        if words[0] == "-m":
-            return Program.of_module(words[1], words[2:])
-        return Program.at(words[0], words[1:])
+        return Program.found(words)
     except ProgramError as error:
         raise RefusedError(str(error)) from None
-
-
-_OWN: Final = "enterspan run"
-"""The key of the outputs: the program may add others for the same files and streams."""
-
-
-def _subscribe(options: argparse.Namespace) -> None:
-    """Add the outputs: inline, so that what has happened has been written."""
-    if options.output is not None:
-        try:
-            tail = JsonLinesTail(options.output, mode="w")
-            tracing.add_tail(tail, delivery="inline", key=(_OWN, "file"))
-        except OSError as error:
-            raise RefusedError(f"can't write {options.output!r}: {error.strerror}") from None
-    if not options.quiet:
-        tracing.add_tail(ConsoleTail(), delivery="inline", key=(_OWN, "console"))
-
-
-class _Ending:
-    """Ends the invocation when the process ends: after its threads, and its own exit handlers.
-
-    It is an exit handler itself, registered before the program can register one: they are called
-    in reverse order. A forked child leaves the invocation to its parent.
-    """
-
-    def __init__(self, scope: InvocationScope, last_words: Callable[[], None]) -> None:
-        self.error: BaseException | None = None
-        self._last_words = last_words
-        self._scope = scope
-        self._process = os.getpid()
-
-    def __call__(self) -> None:
-        """End the invocation with what became of the program."""
-        if os.getpid() != self._process:
-            return
-        error, self.error = self.error, None
-        if error is None:
-            self._scope.__exit__(None, None, None)
-        else:
-            error.__traceback__ = program_frames(error.__traceback__)
-            self._scope.__exit__(type(error), error, error.__traceback__)
-        self._last_words()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from enterspan._tracing import tracing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from enterspan.instrument.config import Wishes
     from enterspan.instrument.instrumentation import Instrumentation
@@ -36,11 +36,12 @@ def show(wishes: Wishes) -> list[str]:
     return problems
 
 
-def unmatched(found: Instrumentation, wishes: Wishes) -> list[str]:
-    """What to say of each pattern that picked nothing."""
+def unmatched(found: Instrumentation, wishes: Wishes, elsewhere: Collection[str] = ()) -> list[str]:
+    """What to say of each pattern that picked nothing, neither here nor elsewhere."""
     return [
         f"{wishes.source} {pattern!r} matched nothing: {_why(str(pattern))}"
         for pattern in found.unmatched
+        if str(pattern) not in elsewhere
     ]
 
 

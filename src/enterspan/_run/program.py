@@ -14,6 +14,7 @@ import os
 import pkgutil
 import sys
 from importlib.machinery import (
+    BuiltinImporter,
     ExtensionFileLoader,
     SourceFileLoader,
     SourcelessFileLoader,
@@ -22,14 +23,26 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from enterspan._run.installed import (
+    ForeignError,
+    check_runs_here,
+    command_names,
+    command_path,
+    interpreter_of,
+    is_site,
+    packages_beside,
+    packages_of_command,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from importlib.machinery import ModuleSpec
     from types import CodeType, TracebackType
 
     from typing_extensions import Self
 
-    Loaded = tuple[dict[str, Any], CodeType]
+    Loaded = tuple[dict[str, Any], CodeType, bytes | None]
+    """The attributes of its module, its code, and its source if there is one."""
 
 
 class ProgramError(Exception):
@@ -39,7 +52,7 @@ class ProgramError(Exception):
 class Program:
     """A program that was found, and has not begun."""
 
-    __slots__ = ("_arguments", "_folder", "_is_archive", "_load", "module", "name")
+    __slots__ = ("_arguments", "_folder", "_is_archive", "_load", "module", "name", "packages")
 
     def __init__(
         self,
@@ -50,13 +63,33 @@ class Program:
         *,
         is_archive: bool = False,
         module: str | None = None,
+        packages: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.module = module or name.partition(".")[0]
+        self.packages = packages
+        """The installed packages that are its own code, where it was installed itself."""
         self._arguments = arguments
         self._folder = folder
         self._load = load
         self._is_archive = is_archive
+
+    @classmethod
+    def found(cls, words: list[str]) -> Self:
+        """The program that a command line names.
+
+        `-m MODULE`, `-c CODE`, `-` (standard input), a path, or a command. Raises ProgramError
+        where there is none.
+        """
+        first, *rest = words
+        if first == "-m":
+            return cls.of_module(rest[0], rest[1:])
+        if first == "-c":
+            return cls.of_code(rest[0], rest[1:])
+        if first == "-":
+            return cls.of_stdin(rest)
+        command = None if _is_program(first) or _is_path(first) else command_path(first)
+        return cls.at(first, rest) if command is None else cls.of_command(command, first, rest)
 
     @classmethod
     def at(cls, path: str, arguments: list[str]) -> Self:
@@ -67,16 +100,31 @@ class Program:
         full = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118 - as Python: not normalized
         name = Path(os.path.abspath(full)).name  # noqa: PTH100 - `.` and `..` have no name
         if not Path(full).exists():
-            raise ProgramError(f"can't open {path!r}: No such file or directory")
+            raise ProgramError(f"can't open {path!r}: No such file or directory{_hint(path)}")
         finder: Any = pkgutil.get_importer(full)
         if finder is None:
             _check_readable(full, path)
             folder = str(Path(full).resolve().parent)
-            return cls(name, [path, *arguments], folder, lambda: _load_file(full))
+            packages = packages_of_command(name) if _is_command(full) else ()
+            return cls(
+                name, [path, *arguments], folder, lambda: _load_file(full), packages=packages
+            )
         spec = finder.find_spec("__main__")
         if spec is None:
             raise ProgramError(f"can't find a __main__ module in {path!r}")
         return cls(name, [path, *arguments], full, lambda: _load_spec(spec), is_archive=True)
+
+    @classmethod
+    def of_command(cls, path: str, name: str, arguments: list[str]) -> Self:
+        """The program that a command is, such as the scripts that pip installs.
+
+        Raises ProgramError where it is no Python, or another one's.
+        """
+        try:
+            check_runs_here(path, name)
+        except ForeignError as error:
+            raise ProgramError(str(error)) from None
+        return cls.at(path, arguments)
 
     @classmethod
     def of_module(cls, name: str, arguments: list[str]) -> Self:
@@ -86,18 +134,38 @@ class Program:
         """
         folder = str(Path.cwd())
         _enter_folder(folder)
-        main = _main_module_of(name)
-        return cls(name, ["-m", *arguments], folder, lambda: _load_module(main), module=main)
+        main, origin = _main_module_of(name)
+        packages = packages_beside(main.partition(".")[0]) if is_site(origin) else ()
+        return cls(
+            name,
+            ["-m", *arguments],
+            folder,
+            lambda: _load_module(main),
+            module=main,
+            packages=packages,
+        )
+
+    @classmethod
+    def of_code(cls, code: str, arguments: list[str]) -> Self:
+        """The program that a text is: `-c CODE`."""
+        return cls("-c", ["-c", *arguments], "", lambda: _load_text(code.encode(), "<string>"))
+
+    @classmethod
+    def of_stdin(cls, arguments: list[str]) -> Self:
+        """The program that comes from standard input."""
+        return cls("-", ["-", *arguments], "", _load_stdin)
 
     def enter(self) -> None:
         """Have its modules found, as if it ran."""
         _enter_folder(self._folder, always=self._is_archive)
 
-    def run(self, defined: Callable[[ModuleType, str], None] | None = None) -> None:
+    def run(
+        self,
+        prepare: Callable[[ModuleType, CodeType, bytes | None], CodeType] | None = None,
+    ) -> None:
         """Run it. What it raises comes out, SystemExit included.
 
-        `defined` is called with its module and a name whenever that has defined a function or a
-        class, at its top level.
+        `prepare` is called with its module, its code and its source, and returns the code to run.
         """
         module = ModuleType("__main__")
         if sys.version_info < (3, 14):
@@ -109,15 +177,16 @@ class Program:
                 sys.modules[name] = module
         sys.argv = self._arguments
         _enter_folder(self._folder, always=self._is_archive)
-        attributes, code = self._load()
+        attributes, code, source = self._load()
         vars(module).update(attributes)
         if self._arguments[0] == "-m":
             self._arguments[0] = attributes["__file__"]
-        if defined is not None:
-            from enterspan._run.definitions import told_code
-
-            code = told_code(code, attributes["__loader__"], lambda name: defined(module, name))
+        if prepare is not None:
+            code = prepare(module, code, source)
         exec(code, vars(module))
+        if self._arguments[:1] == ["-"]:
+            vars(module).pop("__file__", None)  # what runs at exit has none of these either
+            vars(module).pop("__cached__", None)
 
 
 _OUTER: Final = frozenset({"enterspan", "importlib", "_frozen_importlib", "zipimport"})
@@ -173,16 +242,74 @@ def _enter_folder(folder: str, *, always: bool = False) -> None:
 def _check_readable(path: str, name: str) -> None:
     try:
         with io.open_code(path):
-            return
+            interpreter_of(path, name)
+    except ForeignError as error:
+        raise ProgramError(str(error)) from None
     except OSError as error:
         raise ProgramError(f"can't open {name!r}: {error.strerror}") from None
 
 
-def _main_module_of(name: str) -> str:
-    """The name of the module to run; a package is run by its `__main__`."""
+def _is_program(path: str) -> bool:
+    """Whether Python would run what lies at a path; a folder needs a main module."""
+    place = Path(path)
+    return place.is_file() or (place / "__main__.py").is_file()
+
+
+def _is_path(word: str) -> bool:
+    return os.sep in word or bool(os.altsep and os.altsep in word)
+
+
+def _is_command(path: str) -> bool:
+    """Whether a script is one of those that lie beside this Python."""
+    try:
+        return os.path.samefile(os.path.dirname(path), os.path.dirname(sys.executable))  # noqa: PTH120, PTH121
+    except OSError:
+        return False
+
+
+def _hint(word: str) -> str:
+    """What may have been meant by a name that there is not."""
+    from difflib import get_close_matches
+
+    folder, _, name = word.rpartition("/")
+    try:
+        beside = [
+            f"{folder}/{each.name}" if folder else each.name
+            for each in Path(folder or ("/" if word.startswith("/") else ".")).iterdir()
+            if each.suffix in (".py", ".pyz", ".zip") or (each / "__main__.py").is_file()
+        ]
+    except OSError:
+        beside = []
+    exact = [each for each in beside if each == word + ".py"]
+    others = [] if folder else command_names()
+    close = exact or get_close_matches(word, beside, 1, 0.7) or get_close_matches(word, others, 1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    if not folder and name.isidentifier() and _spec_of_top(name) is not None:
+        return f"; did you mean -m {word}?"
+    return ""
+
+
+def _spec_of_top(name: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        return None
+
+
+def _close(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), 1, 0.7)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _main_module_of(name: str) -> tuple[str, str]:
+    """The name and the path of the module to run; a package is run by its `__main__`."""
     spec = _spec_of(name)
     if spec is None:
-        raise ProgramError(f"no module named {name!r}")
+        near = [] if "." in name else [info.name for info in pkgutil.iter_modules()]
+        raise ProgramError(f"no module named {name!r}{_close(name, near)}")
     if spec.submodule_search_locations is not None:
         package, name = name, name + ".__main__"
         spec = _spec_of(name)
@@ -190,7 +317,7 @@ def _main_module_of(name: str) -> str:
             raise ProgramError(f"no module named {name!r}: {package!r} is a package without one")
     if spec.origin == "built-in" or isinstance(spec.loader, ExtensionFileLoader):
         raise ProgramError(f"module {name!r} is not written in Python")
-    return name
+    return name, spec.origin or ""
 
 
 def _spec_of(name: str) -> ModuleSpec | None:
@@ -233,10 +360,30 @@ def _load_file(path: str) -> Loaded:
     loader: Any = SourcelessFileLoader("__main__", path)
     with io.open_code(path) as file:
         code: CodeType | None = pkgutil.read_code(file)
+    source = None
     if code is None:
         loader = SourceFileLoader("__main__", path)
-        code = compile(loader.get_data(path), path, "exec", dont_inherit=True)
-    return {"__file__": path, **_cached(None), "__loader__": loader}, code
+        source = loader.get_data(path)
+        code = compile(source, path, "exec", dont_inherit=True)
+    return {"__file__": path, **_cached(None), "__loader__": loader}, code, source
+
+
+def _load_text(source: bytes, name: str) -> Loaded:
+    """Code that lies in no file; from Python 3.13 on its lines are shown in tracebacks."""
+    code = compile(source, name, "exec", dont_inherit=True)
+    if sys.version_info >= (3, 13):
+        import linecache
+
+        register: Any = getattr(linecache, "_register_code", None)
+        if register is not None:
+            register(code, source.decode(errors="replace"), name)
+    return {"__loader__": BuiltinImporter}, code, source
+
+
+def _load_stdin() -> Loaded:
+    source = b"" if sys.stdin is None else sys.stdin.buffer.read()
+    _, code, _ = _load_text(source, "<stdin>")
+    return {"__file__": "<stdin>", **_cached(None), "__loader__": BuiltinImporter}, code, source
 
 
 def _cached(path: str | None) -> dict[str, Any]:
@@ -256,6 +403,8 @@ def _load_module(name: str) -> Loaded:
 
 def _load_spec(spec: ModuleSpec) -> Loaded:
     loader: Any = spec.loader
+    if type(loader).__module__ == "enterspan.instrument.imports":  # it would announce an import
+        loader = spec.loader = loader.__wrapped__
     code: CodeType | None = loader.get_code(spec.name)
     if code is None:
         raise ImportError(f"No code object available for {spec.name}", name=spec.name)
@@ -266,4 +415,16 @@ def _load_spec(spec: ModuleSpec) -> Loaded:
         "__package__": spec.parent,
         "__spec__": spec,
     }
-    return attributes, code
+    return attributes, code, _source_at(loader, spec.origin)
+
+
+def _source_at(loader: Any, path: str | None) -> bytes | None:
+    """The source of a module; None for one that has none, such as a `.pyc`."""
+    get_data: Any = getattr(loader, "get_data", None)
+    if get_data is None or path is None or not path.endswith(".py"):
+        return None
+    try:
+        data: bytes = get_data(path)
+    except OSError:
+        return None
+    return data

@@ -10,8 +10,8 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._pipeline import process
 from enterspan._model.threads import allocate_lock
+from enterspan._pipeline import process
 from enterspan._terminal.live import LiveTree, Page
 from enterspan._terminal.screen import MIN_WIDTH, columns_of, screen_for
 

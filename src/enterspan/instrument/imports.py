@@ -30,6 +30,10 @@ class Waiting(Protocol):
         """Whether a module of this name is waited for."""
         ...
 
+    def found(self, name: str, spec: ModuleSpec) -> bool:
+        """Whether it is waited for, now that it is known where it lies."""
+        ...
+
     def arrived(self, name: str, module: ModuleType) -> None:
         """Called when the module has been executed, in the thread of the import."""
         ...
@@ -69,15 +73,20 @@ class Finder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Ask the other finders; None for a module that nothing waits for."""
-        if not any(waiting.wants(name) for waiting in self._waiting):
+        if sys.meta_path and sys.meta_path[0] is not self:
+            # One that was put before this finds modules unseen, as that of pytest does.
+            sys.meta_path[:] = [self, *[other for other in sys.meta_path if other is not self]]
+        waiting = [each for each in self._waiting if each.wants(name)]
+        if not waiting:
             return None
         for other in list(sys.meta_path):
             find: Any = None if other is self else getattr(other, "find_spec", None)
             spec: ModuleSpec | None = None if find is None else find(name, path, target)
             if spec is not None:
                 loader: Any = spec.loader
-                if hasattr(loader, "exec_module") and type(loader) is not Announcing:
-                    spec.loader = cast("Any", Announcing(loader))
+                is_ours = type(loader) is Announcing or not hasattr(loader, "exec_module")
+                if not is_ours and any(each.found(name, spec) for each in waiting):
+                    spec.loader = cast("Any", Announcing(spec.loader))
                 return spec
         return None
 
@@ -88,6 +97,9 @@ class Finder:
         imports.depth += 1
         try:
             loader.exec_module(module)
+        except BaseException as error:
+            error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+            raise  # without this frame, from 3.11 on
         finally:
             imports.depth -= 1
         if was_lazy or not watch_lazy(module):
@@ -124,7 +136,11 @@ class Announcing(BaseObjectProxy[Any]):
             spec.loader = loader
         if names.get("__loader__") is self:
             names["__loader__"] = loader
-        finder.execute(module, loader)
+        try:
+            finder.execute(module, loader)
+        except BaseException as error:
+            error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+            raise
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle what is inside: in another process nothing waits."""

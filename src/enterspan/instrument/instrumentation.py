@@ -8,6 +8,7 @@ from types import BuiltinFunctionType, MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from enterspan._forms.callables import Wrapping, is_function, original_of
+from enterspan._forms.recorder import span_name
 from enterspan._model.values import DEFAULT_LIMITS, clean_text
 from enterspan.instrument.holders import Moves
 from enterspan.instrument.imports import finder, watch_lazy, watch_unfinished
@@ -46,6 +47,7 @@ from enterspan.instrument.unsupported import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from importlib.machinery import ModuleSpec
 
     from enterspan._forms.options import Options
     from enterspan._span.tracer import Tracer
@@ -95,6 +97,10 @@ class Given:
     def names_in(self, module: str) -> Sequence[Names]:
         """A module is looked for again when it is reloaded."""
         return (ALL_NAMES,) if is_module(self.thing) and module_name(self.thing) == module else ()
+
+    def lies_in(self, module: str, _: str | None) -> bool:
+        """Whether a module may have something of it."""
+        return bool(self.names_in(module))
 
     def locations(self) -> list[tuple[Location, Asked]]:
         """What it comes to, and how closely that was asked for."""
@@ -228,6 +234,28 @@ class Instrumentation:
             self._patches.clear()
             self._unseen = Moves()
 
+    def wrapped_alone(self, function: Any) -> Any:  # internal
+        """A function that no name leads to, wrapped as if it had been picked."""
+        package = package_of(str(function.__module__))
+        reason = unsupported(function, package) or self._wrapping.refuses(function)
+        if reason is not None:
+            return function
+        return self._wrapping.wrap(function, span_name(function), package.path)
+
+    def put_back(self, wrapper: Any) -> bool:  # internal
+        """Put a function in the place of its wrapper; False if another thread is at work here."""
+        if not patching.acquire():
+            return False
+        try:
+            for patch in list(self._patches.values()):
+                if patch.current is wrapper:
+                    del self._patches[id(patch)]
+                    self._held.cancel(wrapper)
+                    self._release([patch])
+        finally:
+            patching.release()
+        return True
+
     def _release(self, patches: Iterable[Patch]) -> Moves:
         """Put originals back in their places; what is still held elsewhere is returned."""
         moves = Moves()
@@ -253,7 +281,7 @@ class Instrumentation:
     def start(self) -> None:  # internal
         """Wrap what is there, and wait for what comes."""
         with patching:
-            if any(type(target) is Pattern or is_module(target.text) for target in self._targets):
+            if any(type(target) is not Given or is_module(target.text) for target in self._targets):
                 finder.add(self)
             for name, module in list(sys.modules.items()):
                 if self.wants(name) and is_module(module) and not watch_lazy(module):
@@ -269,6 +297,10 @@ class Instrumentation:
     def wants(self, name: str) -> bool:  # internal
         """Whether there may be something for this in a module of this name."""
         return any(True for _ in self._names_in(name))
+
+    def found(self, name: str, spec: ModuleSpec) -> bool:  # internal
+        """Whether that is still so, now that it is known where the module lies."""
+        return any(target.lies_in(name, spec.origin) for target in self._targets)
 
     def arrived(self, name: str, module: ModuleType) -> None:  # internal
         """Wrap what was asked for in a module that has been executed."""
@@ -296,6 +328,10 @@ class Instrumentation:
         self._look_at(name, module, self._targets_in(name), defined)
         self.settled()
 
+    def defines(self, name: str, module: ModuleType, defined: str) -> None:  # internal
+        """The same for a module, when what holds things elsewhere is looked for later."""
+        self._look_at(name, module, self._targets_in(name), defined)
+
     def _look_at(
         self, name: str, module: ModuleType, wanted: Iterable[tuple[int, Names]], only: str = ""
     ) -> None:
@@ -303,13 +339,16 @@ class Instrumentation:
             if self._removed:
                 return
             begun = perf_counter()
-            every = locations_in(name, module)
+            every = locations_in(name, module, only)
             self._learn(name, module, every)
-            if only:
-                every = [at for at in every if at.name.partition(".")[0] == only]
-            moves = self._take_all(
-                [(at, _picked(name, module, names, every)) for at, names in wanted]
-            )
+            picked = [(at, _picked(name, module, names, every)) for at, names in wanted]
+            if only:  # a name of a pattern may lead elsewhere
+                picked = [
+                    (at, [pick for pick in some if pick[0].name.partition(".")[0] == only])
+                    for at, some in picked
+                ]
+            moves = self._take_all(picked)
+            del picked
             del every  # it holds the functions too
             held = moves.held()
             if held:
@@ -410,7 +449,7 @@ class Instrumentation:
         if traces_itself(function, self._tracer):
             return "it is traced already"
         package = package_of(location.module)
-        reason = unsupported(original_of(function), package)
+        reason = unsupported(original_of(function), package) or self._wrapping.refuses(function)
         if reason is None:
             self._claim(location, function, _span_name(location) + suffix, package, moves)
         return reason

@@ -98,6 +98,14 @@ class _Lock:
         """Begin anew."""
         self._lock = threading.RLock()
 
+    def acquire(self) -> bool:
+        """Take it unless another thread has it."""
+        return self._lock.acquire(blocking=False)
+
+    def release(self) -> None:
+        """Give it back."""
+        self._lock.release()
+
     def __enter__(self) -> None:
         """Take it."""
         self._lock.acquire()

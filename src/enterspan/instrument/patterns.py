@@ -95,6 +95,10 @@ class Pattern:
         """Which names are meant in a module; none in a module that is not meant."""
         return [names for matches, names in self._pairs if matches(module)]
 
+    def lies_in(self, module: str, _: str | None) -> bool:
+        """Whether a module may have something of it, whatever file it is."""
+        return bool(self.names_in(module))
+
     def covers(self, location: Location) -> bool:
         """Whether what lies at a location is meant: there, or where its functions are at home."""
         homes = [(f.__module__, f.__qualname__) for f, _ in pieces_of(location.value) or ()]

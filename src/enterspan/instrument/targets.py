@@ -96,10 +96,10 @@ def names_of(owner: Any) -> dict[str, Any]:
     return found
 
 
-def locations_in(name: str, module: ModuleType) -> list[Location]:
-    """Everything that a module itself defines, and what its classes do."""
+def locations_in(name: str, module: ModuleType, only: str = "") -> list[Location]:
+    """Everything that a module itself defines, and what its classes do; or *only* under a name."""
     found: list[Location] = []
-    _add_locations(found, name, "", module, (name, module_name(module)), set())
+    _add_locations(found, name, "", module, (name, module_name(module)), set(), only)
     return found
 
 
@@ -118,9 +118,13 @@ def _add_locations(
     owner: Any,
     own: tuple[str, ...],
     seen: set[int],
+    only: str = "",
 ) -> None:
     seen.add(id(owner))
-    for key, value in names_of(owner).items():
+    names = names_of(owner)
+    if only:
+        names = {only: names[only]} if only in names else {}
+    for key, value in names.items():
         kind = type(value)
         if kind in _DATA or type(key) is not str:
             continue

@@ -207,6 +207,12 @@ def unsupported(function: FunctionType, package: Package) -> str | None:
     return refused or package.reason(function)
 
 
+def looks_at_frames(function: FunctionType) -> bool:
+    """Whether a function's own code looks at frames, whatever is known of its package."""
+    names = _names_in(function.__code__)
+    return not _LOOKER_NAMES.isdisjoint(names) or _COUNTS in names or "stack" in names
+
+
 def is_looker(value: Any) -> bool:
     """Whether something that is no Python function looks at its caller's frame."""
     return any(value is looker for looker in _LOOKERS)

@@ -1,0 +1,56 @@
+"""What the child processes of a run are given through the environment.
+
+The settings, the context of the trace, and a folder in front of PYTHONPATH, whose `sitecustomize`
+is imported by each Python that starts.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from enterspan._run.recording import Settings, changed, stderr_identity
+
+if TYPE_CHECKING:
+    from enterspan._model.ids import SpanContext
+
+SETTINGS: Final = "ENTERSPAN_RUN"
+"""The variable with the settings."""
+CONTEXT: Final = "TRACEPARENT"
+"""The variable with the context, as OpenTelemetry has it (Environment variables as carriers)."""
+STATE: Final = "TRACESTATE"
+
+SITE: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "site")  # noqa: PTH100, PTH118, PTH120
+LAUNCHER: Final = os.path.join(SITE, "launch.py")  # noqa: PTH118
+
+
+def carrier() -> dict[str, str]:
+    """The context that this process was started with."""
+    names = {CONTEXT: "traceparent", STATE: "tracestate"}
+    return {key: os.environ[name] for name, key in names.items() if name in os.environ}
+
+
+def hand_down(settings: Settings | None, context: SpanContext) -> None:
+    """Have the Python processes that are started from here on record, below a span.
+
+    Without settings, those that this process was given hold for them as well.
+    """
+    if settings is not None:
+        os.environ[SETTINGS] = settings.to_text()
+        path = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = SITE + (os.pathsep + path if path else "")
+    if context.span_id:
+        os.environ[CONTEXT] = context.traceparent
+        if context.trace_state:
+            os.environ[STATE] = context.trace_state
+
+
+def settings_here() -> Settings | None:
+    """The settings that this process was given; None if they can't be used."""
+    try:
+        settings = Settings.from_text(os.environ[SETTINGS])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    # Where the program reads what its child writes, there is to be no tree in it.
+    quiet = settings.quiet or stderr_identity() != settings.stderr
+    return changed(settings, quiet=quiet)

@@ -1,0 +1,5 @@
+"""Runs the program of a child process of `enterspan run`, whose words follow."""
+
+from enterspan._run.children import main
+
+main()
