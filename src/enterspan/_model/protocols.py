@@ -16,6 +16,9 @@ from enterspan._model.values import AttributeValue
 Kind: TypeAlias = Literal["internal", "server", "client", "producer", "consumer"]
 """The kinds of spans, as OpenTelemetry names them."""
 
+Level: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
+"""The levels of a log, as Python's `logging` names them."""
+
 
 class Exporter(Protocol):
     """Gets finished spans. Both methods are called on a worker thread, one at a time."""

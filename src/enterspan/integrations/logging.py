@@ -43,12 +43,9 @@ class LogHandler(logging.Handler):
             "code.lineno": record.lineno,
             "code.function": record.funcName,
         }
+        level: Any = record.levelname.lower()  # also one that the program has added
         try:
-            self._tracing.log(
-                record.levelname.lower(),
-                self.format(record),
-                **attributes,
-            )
+            self._tracing.log(level, self.format(record), **attributes)
         except Exception:
             self.handleError(record)
 
