@@ -673,7 +673,8 @@ class Tracing:
         """
         from pathlib import Path
 
-        from enterspan.instrument.config import project_file, wishes_of
+        from enterspan._model.toml import project_file
+        from enterspan.instrument.config import wishes_of
 
         file = project_file(Path.cwd()) if path is None else Path(path)
         if file is None or not file.is_file():

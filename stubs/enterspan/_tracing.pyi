@@ -26,6 +26,7 @@ _A1 = TypeVar("_A1")
 _A2 = TypeVar("_A2")
 _A3 = TypeVar("_A3")
 _A4 = TypeVar("_A4")
+_A5 = TypeVar("_A5")
 _As = TypeVarTuple("_As")
 
 _P = ParamSpec("_P")
@@ -194,7 +195,12 @@ class Tracing:
     def enter_span(
         self,
         name: str,
-        callback: Callable[[Span, Unpack[_As]], _T],
+        callback: Callable[[Span, _A1, _A2, _A3, _A4, _A5, Unpack[_As]], _T],
+        a1: _A1,
+        a2: _A2,
+        a3: _A3,
+        a4: _A4,
+        a5: _A5,
         /,
         *args: Unpack[_As],
     ) -> _T: ...
@@ -263,7 +269,12 @@ class Tracing:
     def start_active_span(
         self,
         name: str,
-        callback: Callable[[Span, Unpack[_As]], _T],
+        callback: Callable[[Span, _A1, _A2, _A3, _A4, _A5, Unpack[_As]], _T],
+        a1: _A1,
+        a2: _A2,
+        a3: _A3,
+        a4: _A4,
+        a5: _A5,
         /,
         *args: Unpack[_As],
     ) -> _T: ...

@@ -345,28 +345,29 @@ def _with_overloads(node: Function, scope: Scope) -> list[Function]:
     assert isinstance(marker, ast.Call)
     most: int = ast.literal_eval(marker.args[0])
     fixed = [_fixed(node, count) for count in range(most + 1)]
-    made = [*fixed, _variadic(node, scope), copy.deepcopy(node)]
+    made = [*fixed, _variadic(node, most + 1, scope), copy.deepcopy(node)]
     others = [d for d in node.decorator_list if d is not marker]
     for function in made:
         function.body = []
         function.decorator_list = [ast.Name("overload"), *others]
     scope.borrow("typing", "overload")
     scope.borrow("typing", "TypeVar")
-    for name in [f"_A{number}" for number in range(1, most + 1)]:
+    for name in [f"_A{number}" for number in range(1, most + 2)]:
         scope.declared[name] = f'{name} = TypeVar("{name}")', "TypeVar"
     return made
 
 
-def _variadic(node: Function, scope: Scope) -> Function:
-    """The form for any number of positional arguments, with a TypeVarTuple.
+def _variadic(node: Function, least: int, scope: Scope) -> Function:
+    """The form for more positional arguments, with a TypeVarTuple.
 
-    pyright infers a lambda's parameters from it, and not from a ParamSpec.
+    pyright infers a lambda's parameters from it, and not from a ParamSpec. ty takes any argument
+    for one, so that it stands for many arguments only.
     """
     name = "_As"
     scope.borrow("typing_extensions", "TypeVarTuple")
     scope.declared[name] = f'{name} = TypeVarTuple("{name}")', "TypeVarTuple"
     unpacked = f"{scope.borrow('typing_extensions', 'Unpack')}[{name}]"
-    made = _fixed(node, 0, [ast.Name(unpacked)])
+    made = _fixed(node, least, [ast.Name(unpacked)])
     scope.reader.used.add(name)
     made.args.vararg = ast.arg("args", ast.Name(unpacked))
     return made
