@@ -205,7 +205,7 @@ def stubs(session: nox.Session) -> None:
     types = here / "tests" / "types"
     lists = [f"--allowlist={types / name}.txt" for name in ("stubtest_differs", "stubtest_missing")]
     stubtest = ["stubtest", "enterspan", "--concise", "--ignore-unused-allowlist"]
-    check = ["enterspan", "stubs", "--check"]
+    check = ["enterspan", "stubs", "enterspan", "--check", "--strict"]
     run_all(
         session,
         check,

@@ -63,7 +63,7 @@ if not TYPE_CHECKING:
     _P = Late("typing", "ParamSpec", "_P")
     _T = Late("typing", "TypeVar", "_T")
     _F = Late("typing", "TypeVar", "_F")
-    _Attributes = Mapping[str, AttributeValue | None]
+    _Attributes = Mapping[str, object]
     _Carrier = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
     _Parent = SpanContext | Span | str | _Carrier
     _Expected = type[BaseException] | Sequence[type[BaseException]]
@@ -90,7 +90,8 @@ if TYPE_CHECKING:
     _P = ParamSpec("_P")
     _T = TypeVar("_T")
     _F = TypeVar("_F", bound="Callable[..., object] | property")
-    _Attributes: TypeAlias = Mapping[str, AttributeValue | None]
+    # Not AttributeValue: mypy takes a dict of texts and numbers in a variable for one of objects.
+    _Attributes: TypeAlias = Mapping[str, object]
     _Carrier: TypeAlias = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
     _Parent: TypeAlias = SpanContext | Span | str | _Carrier
     _Expected: TypeAlias = type[BaseException] | Sequence[type[BaseException]]
@@ -462,9 +463,7 @@ class Tracing:
             self,
             name: str | None = None,
             *,
-            attributes: Mapping[str, AttributeValue]
-            | Callable[..., _Attributes | None]
-            | None = None,
+            attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
             kind: protocols.Kind | None = None,
             capture_args: bool | Sequence[str] | Mapping[str, str] = False,
             capture_return: bool | str | Callable[[Any], object] = False,
@@ -639,7 +638,7 @@ class Tracing:
         *targets: _Target,
         exclude: _Target | Iterable[_Target] = (),
         min_duration: float | None = None,
-        attributes: Mapping[str, AttributeValue] | Callable[..., _Attributes | None] | None = None,
+        attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
         kind: protocols.Kind | None = None,
         capture_args: bool | Sequence[str] | Mapping[str, str] = False,
         capture_return: bool | str | Callable[[Any], object] = False,
@@ -699,7 +698,8 @@ class Tracing:
         """
         from pathlib import Path
 
-        from enterspan.instrument.config import project_file, wishes_of
+        from enterspan._model.toml import project_file
+        from enterspan.instrument.config import wishes_of
 
         file = project_file(Path.cwd()) if path is None else Path(path)
         if file is None or not file.is_file():
@@ -948,11 +948,13 @@ class Tracing:
 
     # --- logs, and contexts that travel ---
 
-    def log(self, level: str, message: str, /, **attributes: AttributeValue | None) -> None:
+    def log(
+        self, level: protocols.Level, message: str, /, **attributes: AttributeValue | None
+    ) -> None:
         """Log a line on the current span: `log` on the stream, an event to exporters.
 
         Args:
-            level: Recorded in lower case.
+            level: One of Python's, in lower case; any other text is recorded too, in lower case.
             message: Cut if it is over the limit, and marked `truncated`.
             attributes: Attributes of the line.
         """

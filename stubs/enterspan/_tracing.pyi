@@ -20,16 +20,19 @@ from enterspan._span.span import Span
 from enterspan._span.span import Span as _Span
 from types import ModuleType
 from typing import ParamSpec, TypeAlias, TypeVar, overload
+from typing_extensions import TypeVarTuple, Unpack
 
 _A1 = TypeVar("_A1")
 _A2 = TypeVar("_A2")
 _A3 = TypeVar("_A3")
 _A4 = TypeVar("_A4")
+_A5 = TypeVar("_A5")
+_As = TypeVarTuple("_As")
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound="Callable[..., object] | property")
-_Attributes: TypeAlias = Mapping[str, AttributeValue | None]
+_Attributes: TypeAlias = Mapping[str, object]
 _Carrier: TypeAlias = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
 _Parent: TypeAlias = SpanContext | Span | str | _Carrier
 _Expected: TypeAlias = type[BaseException] | Sequence[type[BaseException]]
@@ -192,6 +195,19 @@ class Tracing:
     def enter_span(
         self,
         name: str,
+        callback: Callable[[Span, _A1, _A2, _A3, _A4, _A5, Unpack[_As]], _T],
+        a1: _A1,
+        a2: _A2,
+        a3: _A3,
+        a4: _A4,
+        a5: _A5,
+        /,
+        *args: Unpack[_As],
+    ) -> _T: ...
+    @overload
+    def enter_span(
+        self,
+        name: str,
         callback: Callable[typing.Concatenate[Span, _P], _T],
         /,
         *args: _P.args,
@@ -248,6 +264,19 @@ class Tracing:
         a3: _A3,
         a4: _A4,
         /,
+    ) -> _T: ...
+    @overload
+    def start_active_span(
+        self,
+        name: str,
+        callback: Callable[[Span, _A1, _A2, _A3, _A4, _A5, Unpack[_As]], _T],
+        a1: _A1,
+        a2: _A2,
+        a3: _A3,
+        a4: _A4,
+        a5: _A5,
+        /,
+        *args: Unpack[_As],
     ) -> _T: ...
     @overload
     def start_active_span(
@@ -346,7 +375,7 @@ class Tracing:
         self,
         name: str | None = None,
         *,
-        attributes: Mapping[str, AttributeValue] | Callable[..., _Attributes | None] | None = None,
+        attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
         kind: protocols.Kind | None = None,
         capture_args: bool | Sequence[str] = False,
         capture_return: bool = False,
@@ -412,7 +441,7 @@ class Tracing:
         *targets: _Target,
         exclude: _Target | Iterable[_Target] = (),
         min_duration: float | None = None,
-        attributes: Mapping[str, AttributeValue] | Callable[..., _Attributes | None] | None = None,
+        attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
         kind: protocols.Kind | None = None,
         capture_args: bool | Sequence[str] = False,
         capture_return: bool = False,
@@ -592,11 +621,17 @@ class Tracing:
             ValueError: Likewise.
         """
 
-    def log(self, level: str, message: str, /, **attributes: AttributeValue | None) -> None:
+    def log(
+        self,
+        level: protocols.Level,
+        message: str,
+        /,
+        **attributes: AttributeValue | None,
+    ) -> None:
         """Log a line on the current span: `log` on the stream, an event to exporters.
 
         Args:
-            level: Recorded in lower case.
+            level: One of Python's, in lower case; any other text is recorded too, in lower case.
             message: Cut if it is over the limit, and marked `truncated`.
             attributes: Attributes of the line.
         """
@@ -716,7 +751,7 @@ def traced(name: _F, /) -> _F:
 def traced(
     name: str | None = None,
     *,
-    attributes: Mapping[str, AttributeValue] | Callable[..., _Attributes | None] | None = None,
+    attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
     kind: protocols.Kind | None = None,
     capture_args: bool | Sequence[str] = False,
     capture_return: bool = False,

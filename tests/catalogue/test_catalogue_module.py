@@ -367,3 +367,62 @@ def test_nobody_said_where_it_goes(shop):
     shop.write_text(SHOP.replace('output = "spans.py"', ""))
     with pytest.raises(CatalogueError, match="no output is given: add output = "):
         generate(shop)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x\nraise SystemExit('injected')\n#.toml",
+        "x\rraise SystemExit('injected')\r#.toml",
+        "x\x0craise SystemExit('injected').toml",
+        'x"""\nraise SystemExit("injected")\n"""#.toml',
+        "x\u2028raise SystemExit('injected').toml",
+        "x\\.toml",
+        "# -*- coding: utf-7 -*- +AAo-raise SystemExit('injected')#.toml",
+        "coding=utf_16.toml",
+        "vim: set fileencoding=ascii : é.toml",
+        "größe.toml",
+    ],
+)
+def test_the_name_of_the_file_is_no_code(tmp_path, name):
+    path = tmp_path / name
+    path.write_text(SHOP, encoding="utf-8")
+    assert generate(path) is True
+    output = tmp_path / "spans.py"
+    code = f"import runpy; runpy.run_path({str(output)!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    first, second = output.read_text(encoding="utf-8").split("\n")[:2]
+    assert (first[:1], second) == ("#", "# fmt: off")
+    assert generate(path) is False
+
+
+@pytest.mark.parametrize("output", ["../spans.py", "a/../../spans.py", "/spans.py", "out/spans.py"])
+def test_a_catalogue_writes_nothing_outside_its_project(tmp_path, output):
+    project, outside = tmp_path / "project", tmp_path / "outside"
+    project.mkdir()
+    outside.mkdir()
+    (project / "out").symlink_to(outside)
+    path = project / "shop.toml"
+    given = f"{outside}/spans.py" if output == "/spans.py" else output
+    path.write_text(SHOP.replace('output = "spans.py"', f'output = "{given}"'), encoding="utf-8")
+    with pytest.raises(CatalogueError, match=r"shop\.toml:\d+: the output '.*' is outside"):
+        generate(path)
+    assert not list(tmp_path.rglob("spans.py"))
+    path.write_text(SHOP, encoding="utf-8")
+    assert generate(path, outside / "spans.py") is True  # as the command line says it
+
+
+def test_a_catalogue_in_a_folder_of_the_project_may_write_beside_it(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "config").mkdir()
+    path = tmp_path / "config" / "shop.toml"
+    path.write_text(SHOP.replace('output = "spans.py"', 'output = "../spans.py"'))
+    assert generate(path) is True
+    assert (tmp_path / "spans.py").exists()
+
+
+def test_a_tracing_that_is_a_keyword_is_refused(shop):
+    shop.write_text('tracing = "import:class"\n' + SHOP)
+    with pytest.raises(CatalogueError, match="'tracing' must be 'module:name'"):
+        generate(shop)

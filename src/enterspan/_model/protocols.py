@@ -18,6 +18,9 @@ Kind: TypeAlias = Literal["internal", "server", "client", "producer", "consumer"
 Incoming: TypeAlias = Literal["parent", "link", "ignore"]
 """What the trace context of a caller is worth."""
 
+Level: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
+"""The levels of a log, as Python's `logging` names them."""
+
 
 class Exporter(Protocol):
     """Gets finished spans. Both methods are called on a worker thread, one at a time."""

@@ -118,6 +118,7 @@ class ExporterSubscription(Subscription):
             self._drop([item])
             return False
         return len(queue) < self.mark
+
     def _refuse(self, item: Span | SpanData) -> None:
         if self._successor is not None:
             self._successor.offer(item)

@@ -7,6 +7,7 @@ are at the top level. All of it is checked when it is read, and the first error 
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from keyword import iskeyword
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -186,13 +187,14 @@ def _catalogue(table: _Table, folder: Path) -> Catalogue:
     _check_collisions([(t, e.method) for t, e in zip(tables, entries, strict=True)], "method")
     output, doc = table.option("output", ""), table.option("doc", "")
     try:
-        path = folder / _module_path(Path(output)) if "output" in table.values else None
+        path = _inside(folder, _module_path(Path(output))) if "output" in table.values else None
     except CatalogueError as error:
         raise table.error(error.message, "output") from None
     names = table.option("names", default=False)
     tracing = table.option("tracing", "enterspan:tracing")
     module, _, name = tracing.partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), name)):
+    parts = (*module.split("."), name)
+    if not all(part.isidentifier() and not iskeyword(part) for part in parts):
         raise table.error(f"'tracing' must be 'module:name', not {tracing!r}", "tracing")
     allow = table.values.get("allow", [])
     if not isinstance(allow, list) or not all(isinstance(item, str) for item in allow):
@@ -268,6 +270,18 @@ def _check_collisions(made: list[tuple[_Table, str]], option: str) -> None:
                 f"{table.label} and {other.label} (line {line}) both make the {option} {name!r};"
                 f" say {option} = ... for one of them"
             )
+
+
+def _inside(folder: Path, output: Path) -> Path:
+    """The path of the module, seen from the catalogue; CatalogueError outside the project."""
+    file = project_file(folder.resolve())
+    project = folder.resolve() if file is None else file.parent
+    if not (folder / output).resolve().is_relative_to(project):
+        raise CatalogueError(
+            f"the output {str(output)!r} is outside the project {str(project)!r}: write the module"
+            " inside it, or say --output"
+        )
+    return folder / output
 
 
 def _module_path(path: Path) -> Path:

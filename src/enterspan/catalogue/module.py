@@ -41,7 +41,7 @@ def render(catalogue: Catalogue) -> str:
         typed += _typed_tracing(catalogue)
         run += "\n    tracing = _tracing\n\n    def SpanName(name):\n        return name\n"
     return f"""\
-{MARK}{Path(catalogue.file).name}: `enterspan catalogue --generate` rewrites it.
+{MARK}{_comment(Path(catalogue.file).name)}: `enterspan catalogue --generate` rewrites it.
 # fmt: off
 # ruff: noqa
 # mypy: disable-error-code="override, empty-body"
@@ -250,6 +250,23 @@ def _docstring(text: str, indent: str) -> str:
     first, *rest = ["".join(map(_safe, line.rstrip())) for line in text.strip().split("\n")]
     lines = [f'"""{first}', *[f"{indent}{line}" if line else "" for line in rest]]
     return "\n".join(lines) + (f'\n{indent}"""' if rest else '"""')
+
+
+def _comment(name: str) -> str:
+    """A file name that ends no comment, and says nothing of the module's encoding (PEP 263)."""
+    plain = [c if c.isalnum() or c in " ._-" else _escaped(c) for c in name]
+    return "".join(plain)
+
+
+def _escaped(character: str) -> str:
+    point = ord(character)
+    return (
+        f"\\x{point:02x}"
+        if point < 0x100
+        else f"\\u{point:04x}"
+        if point < 0x10000
+        else f"\\U{point:08x}"
+    )
 
 
 def _safe(character: str) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._model.frozen import frozen
+from enterspan._model.toml import TomlError, project_file, read_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,45 +34,24 @@ def seconds_of(text: str) -> float:
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 
-def project_file(folder: Path) -> Path | None:
-    """The nearest pyproject.toml, in a folder or above it."""
-    for place in (folder, *folder.parents):
-        file = place / "pyproject.toml"
-        if file.is_file():
-            return file
-    return None
-
-
 def read_table(file: Path) -> dict[str, Any]:
     """The table `[tool.enterspan]` of a pyproject.toml; empty where there is none.
 
     Raises ProjectError for a file that can't be read.
     """
     try:
-        data = file.read_bytes()
+        if _TABLE.search(file.read_bytes()) is None:
+            return {}
+        root = read_toml(file).root
     except OSError as error:
         raise ProjectError(f"can't read {file}: {error.strerror}") from None
-    if _TABLE.search(data) is None:
-        return {}
-    loads, toml_error = _parser(file)
-    try:
-        table: Any = loads(data.decode()).get("tool", {}).get("enterspan", {})
-    except (toml_error, UnicodeDecodeError, AttributeError) as error:
-        raise ProjectError(f"can't read {file}: {error}") from None
+    except TomlError as error:
+        raise ProjectError(f"can't read {error}" if error.file else str(error)) from None
+    tool = root.get("tool", {})
+    table: Any = tool.get("enterspan", {}) if isinstance(tool, dict) else None
     if not isinstance(table, dict):
         raise ProjectError(f"{file}: tool.enterspan must be a table")
     return table
-
-
-def _parser(file: Path) -> tuple[Any, Any]:
-    """What reads TOML; it is in the standard library from Python 3.11 on."""
-    try:
-        toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    except ModuleNotFoundError:
-        raise ProjectError(
-            f"reading {file} needs tomli before Python 3.11: pip install 'enterspan[toml]'"
-        ) from None
-    return toml.loads, toml.TOMLDecodeError
 
 
 @frozen

@@ -50,10 +50,9 @@ class LogHandler(logging.Handler):
         """Log one record; what goes wrong is logging's to report (`Handler.handleError`)."""
         if str(record.name).partition(".")[0] == _OWN:
             return
+        level: Any = record.levelname.lower()  # also one that the program has added
         try:
-            self._tracing.log(
-                record.levelname.lower(), record.getMessage(), **self._attributes(record)
-            )
+            self._tracing.log(level, record.getMessage(), **self._attributes(record))
         except Exception:
             self.handleError(record)
 

@@ -22,6 +22,8 @@ class _Texts(ast.NodeTransformer):
         self.used: set[str] = set() if used is None else used
         self._lines = text.split("\n")
         self._types = False
+        self.instead: dict[str, str] = {}
+        """Names that mean something else where the text is written, and what to write for them."""
 
     def _visited(self, node: ast.AST, *, types: bool) -> Any:
         outside, self._types = self._types, types
@@ -30,6 +32,8 @@ class _Texts(ast.NodeTransformer):
         return made
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
+        if self._types and node.id in self.instead:
+            node = ast.Name(self.instead[node.id])
         self.used.add(node.id)
         return node
 
@@ -37,6 +41,10 @@ class _Texts(ast.NodeTransformer):
         dotted = dotted_name(node)
         if dotted is None:
             return self.generic_visit(node)
+        first, _, rest = dotted.partition(".")
+        if self._types and first in self.instead:
+            node = ast.Name(f"{self.instead[first]}.{rest}")  # type: ignore[assignment]
+            dotted = node.id  # type: ignore[attr-defined]
         self.used.add(dotted)
         return node
 
@@ -68,7 +76,9 @@ class _Texts(ast.NodeTransformer):
                 parsed = ast.parse(text.strip(), mode="eval").body
             except SyntaxError:
                 return ast.Name(quoted(text))
-            return _Texts(text.strip(), self.used)._visited(parsed, types=True)
+            inner = _Texts(text.strip(), self.used)
+            inner.instead = self.instead
+            return inner._visited(parsed, types=True)
         return ast.Name(quoted(text))
 
 
@@ -78,6 +88,14 @@ class Reader(_Texts):
     def annotation(self, node: ast.AST) -> str:
         """Render a type; strings in it are parsed as types."""
         return ast.unparse(self._visited(copy.deepcopy(node), types=True))
+
+    def renamed(self, text: str) -> str:
+        """A type that is text already."""
+        if not self.instead:
+            return text
+        inner = _Texts(text, self.used)
+        inner.instead = self.instead
+        return ast.unparse(inner._visited(ast.parse(text, mode="eval"), types=True))
 
     def value(self, node: ast.expr) -> str:
         """Render any other expression."""

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from enterspan.exporters._files import replace_files
+from enterspan.stubgen.package import HEADER
 from enterspan.stubgen.problems import StubError, place
-from enterspan.stubgen.surface import HEADER
 
 DIFF_LINES: Final = 20
 """How many lines of a difference are shown."""

@@ -8,6 +8,7 @@ import ast
 import importlib.util
 import inspect
 import io
+import re
 import sys
 import tokenize
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,10 @@ public names need. A package passes that on to its modules.
 INTERNAL_MODULES: Final = "# internal modules"
 """A comment in a package's `__init__.py` that makes all of its modules private."""
 
+HEADER: Final = "# Made by `enterspan stubs` from the annotated source: don't edit it."
+"""The first line of every stub; a file that begins otherwise was written by hand."""
+
+_IGNORE: Final = re.compile(r"#\s*type:\s*ignore(?:\[([^\]]*)\])?")
 _CHECKING: Final = frozenset({"TYPE_CHECKING", "typing.TYPE_CHECKING", "t.TYPE_CHECKING"})
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -44,6 +49,12 @@ class Imported:
     name: str | None
     as_itself: bool
     """Whether it is written `import x as x`, which marks a re-export."""
+    has_fallback: bool = False
+    """Whether something else is bound to the name where the import fails."""
+    line: int = 0
+    """The line of the statement."""
+    for_checkers: bool = False
+    """Whether it is below `if TYPE_CHECKING`: the running module does not have the name."""
 
     @property
     def is_plain(self) -> bool:
@@ -66,6 +77,13 @@ class Definition:
     nodes: list[ast.stmt]
     doc: str | None = None
     """The string below a variable."""
+    values: "list[ast.expr | None]" = field(default_factory=list["ast.expr | None"])
+    """What a variable is bound to, one after the other; None for a value that no expression is."""
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether it is neither a function nor a class."""
+        return not isinstance(self.nodes[-1], (*FUNCTIONS, ast.ClassDef))
 
     @property
     def functions(self) -> list[Function]:
@@ -96,17 +114,28 @@ class Module:
     tree: ast.Module
     internal: frozenset[int | str]
     """The lines that are marked as internal, and the marks on lines of their own."""
+    ignores: dict[int, str] = field(default_factory=dict[int, str])
+    """The `# type: ignore` comments, by their lines."""
     items: list[Item] = field(default_factory=list[Item])
     stars: list[str] = field(default_factory=list[str])
     """The modules from which it imports everything."""
+    exports: list[ast.expr | None] = field(default_factory=list["ast.expr | None"])
+    """What its `__all__` is put together from; None where only the running module says it."""
     exported: list[str] | None = None
-    """Its `__all__`."""
+    """Its `__all__`, as far as the source says it."""
+    stub: str | None = None
+    """The text of a stub beside it that was written by hand."""
     is_private: bool = False
     """Whether users don't import it: by its name, or by a mark in it or in its package."""
 
     def find(self, name: str) -> list[Imported | Definition]:
         """The bindings of a name: several where it depends on the version."""
         return [item for item in flat(self.items) if item.bound == name]
+
+    def ignored(self, *lines: int) -> set[str]:
+        """The codes that `# type: ignore` on one of the lines names; `*` where it names none."""
+        codes = [self.ignores[line] for line in lines if line in self.ignores]
+        return {code.strip() or "*" for text in codes for code in text.split(",")}
 
     def is_internal(self, *nodes: ast.stmt) -> bool:
         """Whether the first line of one of the statements is marked as internal."""
@@ -125,20 +154,69 @@ def flat(items: Iterable[Item]) -> Iterator[Imported | Definition]:
 # --- finding the files ----------------------------------------------------------------------------
 
 
-def read_package(name: str) -> dict[str, Module]:
-    """Read every module of a package, or a single module; StubError where one can't be read."""
+def read_package(name: str) -> tuple[dict[str, Module], list[str]]:
+    """Read every module of a package, or a single module.
+
+    Return the modules by name, and a line for each that can't be read. Raises StubError where that
+    is the package itself.
+    """
     modules: dict[str, Module] = {}
-    problems: list[str] = []
+    unread: list[str] = []
     for module_name, path in _files(name, _origin(name)):
         try:
             modules[module_name] = _read(module_name, path)
         except StubError as error:
-            problems += error.lines
-    if problems:
-        raise StubError(*problems)
+            if module_name == name:
+                raise
+            unread += error.lines
     for module_name, module in modules.items():
         module.is_private = _is_private(module_name, modules)
-    return dict(sorted(modules.items()))
+    for module in modules.values():
+        module.exported = _exported(module, modules, ())
+    return dict(sorted(modules.items())), unread
+
+
+def _exported(
+    module: Module, modules: dict[str, Module], above: tuple[str, ...]
+) -> list[str] | None:
+    """The names in `__all__`; None without one, or where the source does not say them."""
+    if not module.exports or module.name in above:
+        return None
+    names: list[str] = []
+    for part in module.exports:
+        more = None if part is None else _names_of(part, module, modules, (*above, module.name))
+        if more is None:
+            return None
+        names += [name for name in more if name not in names]
+    return names
+
+
+def _names_of(
+    node: ast.expr, module: Module, modules: dict[str, Module], above: tuple[str, ...]
+) -> list[str] | None:
+    """The strings in a list, in a sum of lists, or in the `__all__` of another module."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value]
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        parts: list[ast.expr] = node.elts
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts = [node.left, node.right]
+    elif isinstance(node, ast.Starred):
+        parts = [node.value]
+    elif isinstance(node, ast.Call) and dotted_name(node.func) in ("list", "tuple"):
+        parts = node.args
+    else:
+        owner, _, last = (dotted_name(node) or "").rpartition(".")
+        other = _module_named(owner, module, modules) if last == "__all__" and owner else None
+        return _exported(other, modules, above) if other else None
+    found = [_names_of(part, module, modules, above) for part in parts]
+    return None if None in found else [name for names in found for name in names or ()]
+
+
+def _module_named(dotted: str, module: Module, modules: dict[str, Module]) -> Module | None:
+    first, dot, rest = dotted.partition(".")
+    origins = [item.origin for item in module.find(first) if isinstance(item, Imported)]
+    return modules.get(f"{origins[0]}{dot}{rest}") if origins else None
 
 
 def _is_private(name: str, modules: dict[str, Module]) -> bool:
@@ -155,15 +233,31 @@ def _is_private(name: str, modules: dict[str, Module]) -> bool:
 def _origin(name: str) -> Path:
     if not all(part.isidentifier() for part in name.split(".")):
         raise StubError(f"{name!r} is no name of a package: write it as in an import statement")
+    root, *rest = name.split(".")
     try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, AttributeError, ValueError) as error:
+        spec = importlib.util.find_spec(root)
+        if rest and spec is not None:
+            # Not `find_spec(name)`: that imports the packages above it.
+            found = _below(spec.submodule_search_locations or (), rest)
+            if found is not None:
+                return found
+            spec = importlib.util.find_spec(name)
+    except (Exception, SystemExit) as error:
         raise StubError(f"can't import {name!r}: {error}") from None
     if spec is None:
         raise StubError(f"can't import {name!r}: there is no such package here")
-    if spec.origin is None or not spec.origin.endswith((".py", ".pyi")):
+    if spec.origin is None or not spec.origin.endswith(".py"):
         raise StubError(f"{name!r} has no Python source to read")
     return Path(spec.origin)
+
+
+def _below(folders: Iterable[str], parts: list[str]) -> Path | None:
+    for folder in folders:
+        place = Path(folder, *parts)
+        for file in (place / "__init__.py", place.with_name(place.name + ".py")):
+            if file.is_file():
+                return file
+    return None
 
 
 def _files(name: str, file: Path) -> Iterator[tuple[str, Path]]:
@@ -172,8 +266,16 @@ def _files(name: str, file: Path) -> Iterator[tuple[str, Path]]:
     for entry in sorted(file.parent.iterdir()) if file.name == "__init__.py" else ():
         inner = entry if entry.suffix == ".py" else entry / "__init__.py"
         stem = entry.name.removesuffix(".py")
-        if stem.isidentifier() and stem not in ("__init__", "__main__") and inner.is_file():
+        if stem.isidentifier() and stem != "__init__" and inner.is_file() and not _is_run(entry):
             yield from _files(f"{name}.{stem}", inner)
+
+
+def _is_run(entry: Path) -> bool:
+    """Whether a file or folder is run, by a test runner or by `python -m`, and not imported."""
+    stem = entry.name.removesuffix(".py")
+    if stem == "test":  # the tests of a package, or what it has for the tests of others
+        return entry.is_dir() and any(entry.glob("test_*.py"))
+    return stem in ("__main__", "conftest", "tests") or stem.startswith("test_")
 
 
 # --- reading one ----------------------------------------------------------------------------------
@@ -192,8 +294,25 @@ def _read(name: str, path: Path) -> Module:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise StubError(f"{place(path)}: can't be read: {reason}") from None
     module = Module(name, path, path.name == "__init__.py", text, tree, _marks(text))
+    module.ignores = _ignores(text)
     module.items = items_of(module, tree.body)
+    module.stub = _stub_beside(path)
     return module
+
+
+def read_text(module: Module, text: str) -> Module:
+    """The module that another text would be, such as that of its stub."""
+    other = Module(module.name, module.path, module.is_package, text, ast.parse(text), frozenset())
+    other.items = items_of(other, other.tree.body)
+    return other
+
+
+def _stub_beside(path: Path) -> str | None:
+    try:
+        text = path.with_suffix(".pyi").read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return None if text.startswith(HEADER) else text.replace("\r\n", "\n")
 
 
 def _marks(text: str) -> frozenset[int | str]:
@@ -209,6 +328,14 @@ def _marks(text: str) -> frozenset[int | str]:
             elif token.start[1] == 0:
                 found.add(mark)
     return frozenset(found)
+
+
+def _ignores(text: str) -> dict[int, str]:
+    if "type: ignore" not in text and "type:ignore" not in text:
+        return {}
+    comments = tokenize.generate_tokens(io.StringIO(text).readline)
+    found = {t.start[0]: _IGNORE.search(t.string) for t in comments if t.type == tokenize.COMMENT}
+    return {line: match[1] or "" for line, match in found.items() if match}
 
 
 class _Collector:
@@ -228,7 +355,9 @@ class _Collector:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 bound = alias.asname or alias.name.partition(".")[0]
-                self._put(Imported(bound, alias.name, None, alias.asname == alias.name))
+                self._put(
+                    Imported(bound, alias.name, None, alias.asname == alias.name, line=node.lineno)
+                )
         elif isinstance(node, ast.ImportFrom):
             self._add_from(node)
         elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
@@ -240,11 +369,27 @@ class _Collector:
             self._put(Definition(name, [node], text_of(below)))
         elif isinstance(node, ast.If):
             self._add_if(node)
-        elif isinstance(node, ast.Try):
-            self._add_first(node.body, *[h.body for h in node.handlers], node.orelse)
-            self._add_first(node.finalbody)
-        elif isinstance(node, ast.With):
-            self._add_first(node.body)
+        else:
+            self._add_block(node)
+        for name, value in _bound_inside(node):
+            self._put_variable(Definition(name, [node], None, [value]))
+
+    def _add_block(self, node: ast.stmt) -> None:
+        """A statement with others in it, or one that adds no name by itself."""
+        if isinstance(node, ast.Delete):
+            gone = {dotted_name(target) for target in node.targets}
+            self._items = [i for i in self._items if isinstance(i, Branch) or i.bound not in gone]
+        elif isinstance(node, ast.Expr):
+            self._extend_exports(node.value)
+        elif isinstance(node, ast.Try) or type(node).__name__ == "TryStar":
+            self._add_first(node.body, *[h.body for h in node.handlers], node.orelse)  # type: ignore[attr-defined]
+            self._add_first(node.finalbody)  # type: ignore[attr-defined]
+        else:
+            for name in _held(node):
+                self._put_variable(Definition(name, [node], None, [None]))
+            cases = getattr(node, "cases", ())
+            bodies = [getattr(node, "body", []), getattr(node, "orelse", [])]
+            self._add_first(*[case.body for case in cases], *bodies)
 
     def _put(self, new: Item) -> None:
         """Add a binding, in place of an earlier one of the same name."""
@@ -264,7 +409,8 @@ class _Collector:
                 self._module.stars.append(source)
             else:
                 bound = alias.asname or alias.name
-                self._put(Imported(bound, source, alias.name, alias.asname == alias.name))
+                same = alias.asname == alias.name
+                self._put(Imported(bound, source, alias.name, same, line=alias.lineno))
 
     def _add_definition(self, node: Function | ast.ClassDef) -> None:
         """Add to the overloads or the property that came before, or replace what did."""
@@ -275,20 +421,30 @@ class _Collector:
             self._put(Definition(node.name, [node]))
 
     def _add_variable(self, node: Assignment, below: ast.stmt | None) -> None:
-        for name in [name for target in targets_of(node) for name in _names_in(target)]:
-            if name == "__all__":
-                self._export(node)
-            elif not isinstance(node, ast.AugAssign) and not self._decorate(name, node.value):
-                self._put(Definition(name, [node], text_of(below)))
+        for target in targets_of(node):
+            for name, value in pairs(target, node.value):
+                if name == "__all__":
+                    self._module.exports[:] = self._module.exports if is_more(node) else []
+                    self._module.exports.append(node.value)
+                elif not isinstance(node, ast.AugAssign) and not self._decorate(name, value):
+                    self._put_variable(Definition(name, [node], text_of(below), [value]))
 
-    def _export(self, node: Assignment) -> None:
-        try:
-            names = ast.literal_eval(node.value) if node.value is not None else []
-        except ValueError:
-            where = place(self._module.path, node.lineno)
-            raise StubError(f"{where}: __all__ must be a list of string literals") from None
-        before = self._module.exported if isinstance(node, ast.AugAssign) else []
-        self._module.exported = [*(before or []), *names]
+    def _extend_exports(self, node: ast.expr) -> None:
+        """`__all__.extend(...)` and the like."""
+        callee = callee_name(node)
+        if isinstance(node, ast.Call) and callee.startswith("__all__."):
+            known = callee in ("__all__.extend", "__all__.append") and len(node.args) == 1
+            self._module.exports.append(node.args[0] if known else None)
+
+    def _put_variable(self, new: Definition) -> None:
+        """Add a variable, or one more value of a variable without an annotation."""
+        if "." in new.bound:  # an attribute of something else
+            return
+        before = self._definition(new.bound)
+        if before is None or not before.is_variable or isinstance(new.nodes[-1], ast.AnnAssign):
+            self._put(new)
+        elif not isinstance(before.nodes[-1], ast.AnnAssign):
+            before.values += new.values
 
     def _decorate(self, name: str, value: ast.expr | None) -> bool:
         """`f = decorator(f)` below a definition is `@decorator` above it."""
@@ -304,15 +460,25 @@ class _Collector:
     def _add_if(self, node: ast.If) -> None:
         condition = ast.unparse(node.test)
         names = {dotted_name(part) for part in ast.walk(node.test)}
+        if "__name__" in names:
+            return
         if condition.removeprefix("not ") in _CHECKING:
-            body = node.body if condition in _CHECKING else node.orelse
-            for item in items_of(self._module, body):
-                self._put(item)
+            body, orelse = node.body, node.orelse
+            seen, running = (body, orelse) if condition in _CHECKING else (orelse, body)
+            self._put_seen(items_of(self._module, seen), items_of(self._module, running))
         elif names & {"sys.version_info", "sys.platform"}:  # checkers evaluate it
             branches = [items_of(self._module, body) for body in (node.body, node.orelse)]
             self._items.append(Branch(node.test, *branches))
-        elif "__name__" not in names:
+        else:
             self._add_first(node.body, node.orelse)
+
+    def _put_seen(self, seen: list[Item], running: list[Item]) -> None:
+        """What checkers see; what only the running module has is hidden from them by intent."""
+        bound = {item.bound for item in flat(running)}
+        for item in seen:
+            if isinstance(item, Imported):
+                item.for_checkers = item.bound not in bound
+            self._put(item)
 
     def _add_first(self, *bodies: list[ast.stmt]) -> None:
         """Add the names that these bodies bind, each from the first body that binds it."""
@@ -321,6 +487,18 @@ class _Collector:
             for item in items_of(self._module, body):
                 if isinstance(item, Branch) or item.bound not in known:
                     self._put(item)
+                else:
+                    self._add_other(item)
+
+    def _add_other(self, item: Imported | Definition) -> None:
+        """What a name is bound to where the first body that binds it does not."""
+        for first in self._items:
+            if isinstance(first, Imported) and first.bound == item.bound:
+                first.has_fallback = True
+        before = self._definition(item.bound)
+        is_variable = before is not None and before.is_variable
+        if is_variable and isinstance(item, Definition) and item.is_variable:
+            self._put_variable(item)
 
 
 def items_of(module: Module, body: list[ast.stmt]) -> list[Item]:
@@ -349,9 +527,63 @@ def targets_of(node: Assignment) -> list[ast.expr]:
     return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
-def _names_in(target: ast.expr) -> list[str]:
-    parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
-    return [part.id for part in parts if isinstance(part, ast.Name)]
+def is_more(node: Assignment) -> bool:
+    """Whether it adds to what is bound already."""
+    return isinstance(node, ast.AugAssign)
+
+
+def pairs(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast.expr | None]]:
+    """The dotted names in a target, each with what it is bound to, if one expression says that."""
+    dotted = dotted_name(target)
+    if dotted is not None:
+        yield dotted, value
+    elif isinstance(target, ast.Starred):
+        yield from pairs(target.value, None)
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        given: list[ast.expr] = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+        fits = len(given) == len(target.elts)
+        plain = fits and not any(isinstance(e, ast.Starred) for e in (*given, *target.elts))
+        starred = any(isinstance(e, ast.Starred) for e in target.elts)
+        parts: list[ast.expr | None] = [*given] if plain else [None] * len(target.elts)
+        if value is not None and not given and not starred:
+            parts = [ast.Subscript(value, ast.Constant(n)) for n in range(len(target.elts))]
+        for part, one in zip(target.elts, parts, strict=True):
+            yield from pairs(part, one)
+
+
+def _bound_inside(node: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
+    """The names that `:=` binds in a statement, but not in those inside it."""
+    heads = [c for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr)]
+    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        heads = []
+    for head in heads:
+        for part in ast.walk(head):
+            if isinstance(part, ast.NamedExpr):
+                yield part.target.id, part.value
+
+
+def _held(node: ast.stmt) -> Iterator[str]:
+    """The names that `for`, `with` and `match` bind."""
+    targets: list[ast.expr | None] = []
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        targets = [item.optional_vars for item in node.items]
+    elif isinstance(node, (ast.For, ast.AsyncFor)):
+        targets = [node.target]
+    elif isinstance(node, ast.Match):
+        for case in node.cases:
+            yield from _captured(case.pattern)
+    for target in targets:
+        if target is not None:
+            yield from [name for name, _ in pairs(target, None)]
+
+
+def _captured(pattern: ast.pattern) -> Iterator[str]:
+    """The names that a pattern binds."""
+    for part in ast.walk(pattern):
+        if isinstance(part, (ast.MatchAs, ast.MatchStar)) and part.name:
+            yield part.name
+        elif isinstance(part, ast.MatchMapping) and part.rest:
+            yield part.rest
 
 
 def _continues(before: Function, node: Function | ast.ClassDef) -> bool:

@@ -1,8 +1,9 @@
-"""One module while its stub is made: its names, decorators and default values, and problems.
+"""One module while its stub is made: its names, decorators and default values, and what is unknown.
 
-The source alone doesn't say what a decorator does. A decorator of a Tracing leaves the signature as
-it is, and so does one that returns the function that it was given: the value that a name is bound
-to in the imported module shows which.
+The source alone doesn't always say what a decorator does. A decorator of a Tracing leaves the
+signature as it is, and so does one that returns the function that it was given: the value that a
+name is bound to in the imported module shows which. A module is imported when that is asked, and
+not before; one that can't be imported has no values.
 """
 
 import ast
@@ -10,17 +11,25 @@ import builtins
 import importlib
 import inspect
 import os
-import traceback
+import sys
 import types
 from collections.abc import Iterator
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from enterspan._forms.wrapper import is_traced
 from enterspan._tracing import Tracing
 from enterspan.stubgen.expressions import Reader, dotted_name
-from enterspan.stubgen.package import FUNCTIONS, Definition, Function, Imported, Module, callee_name
-from enterspan.stubgen.problems import StubError, place
+from enterspan.stubgen.package import (
+    FUNCTIONS,
+    Definition,
+    Function,
+    Imported,
+    Module,
+    callee_name,
+    items_of,
+)
+from enterspan.stubgen.problems import place
 
 _KEPT_MODULES: Final = frozenset(
     {"abc", "builtins", "contextlib", "dataclasses", "enum", "functools", "types", "warnings"}
@@ -31,8 +40,11 @@ _LAZY: Final = getattr(types, "LazyImportType", None)
 """What a name of `lazy import` stands for until it is used (3.15, PEP 810)."""
 _BUILTIN: Final = frozenset({"classmethod", "property", "staticmethod"})
 _PARTS: Final = frozenset({"setter", "deleter", "getter", "register"})
-_SAME_TYPE: Final = frozenset({"traced", "propagate"})
+_SAME_TYPE: Final = frozenset({"traced", "propagate", "entrypoint"})
 """The methods of a Tracing that return a function of the type that they were given."""
+_OWN_FORMS: Final = frozenset(
+    {"enterspan.traced", *[f"enterspan.tracing.{name}" for name in _SAME_TYPE]}
+)
 
 STANDS_FOR: Final = {"enterspan._model.frozen.frozen": "dataclasses.dataclass(frozen=True)"}
 """Class decorators of this package, and the standard one that type checkers see instead."""
@@ -40,39 +52,108 @@ STANDS_FOR: Final = {"enterspan._model.frozen.frozen": "dataclasses.dataclass(fr
 MAKES_OVERLOADS: Final = "enterspan._forms.arity.by_arity"
 
 MISSING: Final[Any] = object()
-"""The value of a name that is bound to nothing."""
+"""The value of a name that is bound to nothing, or that can't be had."""
 
-_DROPPED: Final = frozenset({"functools.wraps", "functools.total_ordering", MAKES_OVERLOADS})
+_DROPPED: Final = frozenset({"functools.wraps", MAKES_OVERLOADS})
+_PUBLIC_MODULES: Final = {"_collections_abc": "collections.abc", "_thread": "threading"}
+"""Private modules, and the public ones that their names are imported from."""
+
+Ancestor: TypeAlias = "tuple[Scope, ast.ClassDef] | type"
+Found: TypeAlias = "tuple[Scope, Definition, ast.ClassDef | None]"
+
+
+class Project:
+    """What the stubs of one package have in common: its modules, what is unknown, what failed."""
+
+    def __init__(self, modules: dict[str, Module]) -> None:
+        self.modules = modules
+        self.scopes: dict[str, Scope] = {}
+        self.unknown: set[tuple[str, int, str]] = set()
+        """A path, a line, and what has no type there."""
+        self.written: dict[ast.ClassDef, frozenset[str]] = {}
+        """The names of the members of classes, once they have been looked for."""
+        self.failed: dict[str, str] = {}
+        """The modules that can't be imported, each with the reason."""
+
+    def load(self, name: str) -> ModuleType | None:
+        """Import a module; None where that is impossible."""
+        if name in self.failed:
+            return None
+        try:
+            return importlib.import_module(name)
+        except (Exception, SystemExit) as error:
+            what = str(error).partition("\n")[0]
+            self.failed[name] = type(error).__name__ + (f": {what}" if what else "")
+            return None
 
 
 class Scope:
-    """One module while its stub is made.
+    """One module while its stub is made."""
 
-    A problem is a path, a line, and what is wrong there.
-    """
-
-    def __init__(
-        self, module: Module, modules: dict[str, Module], problems: set[tuple[str, int, str]]
-    ) -> None:
+    def __init__(self, module: Module, project: Project) -> None:
         self.module = module
-        self.modules = modules
+        self.project = project
         self.reader: Reader = Reader(module.text)
-        self.borrowed: set[str] = set()
-        """Imports that the stub needs and the source does not have."""
-        self.declared: set[str] = set()
-        """Type variables that the stub declares and the source does not."""
-        self._problems = problems
+        self.declared: dict[str, tuple[str, str]] = {}
+        """Names that the stub declares and the source does not: the line, and what it names."""
+        project.scopes[module.name] = self
 
-    def complain(self, line: int, what: str) -> None:
-        """Record a problem with its line."""
-        self._problems.add((str(self.module.path), line, what))
+    def unknown(self, line: int, what: str) -> str:
+        """Record that something has no type; return the type that the stub says instead."""
+        self.project.unknown.add((place(self.module.path), line, what))
+        return self.incomplete()
 
-    def borrow(self, module: str, name: str) -> None:
-        """Import a name in the stub, unless the source does."""
-        if any(isinstance(i, Imported) and i.name == name for i in self.module.find(name)):
-            self.reader.used.add(name)
+    def incomplete(self) -> str:
+        """The type of what is not known, as typeshed writes it."""
+        return self.borrow("_typeshed", "Incomplete")
+
+    def borrow(self, module: str, name: str) -> str:
+        """Import a name in the stub, unless the source does; return how it is written there."""
+        item = next((i for i in self.imports() if i.origin == f"{module}.{name}"), None)
+        if item is None:
+            bound = f"_{name}" if self.module.find(name) else name
+            item = Imported(bound, module, name, as_itself=False, for_checkers=True)
+            self.module.items.append(item)
+        self.reader.used.add(item.bound)
+        return item.bound
+
+    def named(self, module: str, name: str) -> str:
+        """How a name of a module is written in the stub, imported if the source does not."""
+        for item in self.imports():
+            if item.name is None and item.origin == module and not item.is_plain:
+                self.reader.used.add(item.bound)
+                return f"{item.bound}.{name}"
+            if item.name is None and item.module == module:
+                self.reader.used.add(module)
+                return f"{module}.{name}"
+        return self.borrow(module, name)
+
+    def borrow_module(self, module: str) -> None:
+        """Import a module in the stub, unless the source does."""
+        if not any(item.module == module and item.is_plain for item in self.imports()):
+            item = Imported(module, module, None, as_itself=False, for_checkers=True)
+            self.module.items.append(item)
+
+    def instead_of(self, name: str) -> str | None:
+        """What to write for a module's name or a builtin where a class has a member of the name."""
+        item = next(iter(self.module.find(name)), None)
+        if item is None:
+            if not hasattr(builtins, name):
+                return None
+            self.borrow_module("builtins")
+            return f"builtins.{name}"
+        other = f"_{name}"
+        if isinstance(item, Imported) and not item.is_plain:
+            if not self.module.find(other):
+                made = Imported(other, item.module, item.name, as_itself=False, for_checkers=True)
+                self.module.items.append(made)
         else:
-            self.borrowed.add(f"from {module} import {name}")
+            self.declared[other] = f"{other} = {name}", name
+        return other
+
+    def imports(self) -> list[Imported]:
+        """The imports that hold in every version."""
+        return [item for item in self.module.items if isinstance(item, Imported)]
 
     def type_parameters(self, node: ast.stmt) -> str:
         """`[T: int, *Ts, **P]` of Python 3.12 and later, as it is written."""
@@ -84,17 +165,108 @@ class Scope:
     def value(self, dotted: str) -> Any:
         """The value of a dotted name in the imported module; MISSING if it has none."""
         first, *rest = dotted.split(".")
-        module = load(self.module.name, self.modules)
-        found = vars(module).get(first, getattr(builtins, first, MISSING))
+        module = self.project.load(self.module.name)
+        names = vars(module) if module is not None else {}
+        found = names.get(first, getattr(builtins, first, MISSING))
         if type(found) is _LAZY:
             found = getattr(module, first)
         for part in rest:
-            found = _member(found, part)
+            found = member_of(found, part)
         return found
 
-    def bases(self, qualified: str) -> tuple[type, ...]:
-        """The base classes of a class, from the nearest on."""
-        return getattr(self.value(qualified), "__mro__", ())[1:]
+    def imported_value(self, dotted: str) -> Any:
+        """The value of a name that another package has, without importing this module."""
+        found = next((i for i in self.module.find(dotted.partition(".")[0])), None)
+        if not isinstance(found, Imported) or found.module.partition(".")[0] in self._own_roots():
+            return MISSING
+        names = self.origin_of(dotted).split(".")
+        for count in range(len(names) - 1, 0, -1):
+            name = ".".join(names[:count])
+            is_known = name in sys.modules or names[0] in sys.stdlib_module_names
+            module = (self.project.load(name) if is_known else None) or sys.modules.get(name)
+            if module is not None:
+                value: Any = module
+                for part in names[count:]:
+                    value = member_of(value, part)
+                return value
+        return MISSING
+
+    def _own_roots(self) -> set[str]:
+        return {name.partition(".")[0] for name in self.project.modules}
+
+    def name_of(self, value: type) -> str | None:
+        """How a class is written in the stub; None if it has no public name."""
+        module = _PUBLIC_MODULES.get(value.__module__, value.__module__)
+        name = value.__qualname__
+        if not all(part.isidentifier() and not part.startswith("_") for part in name.split(".")):
+            return None
+        first, dot, rest = name.partition(".")
+        if module == "builtins":
+            return None if self.module.find(name) else self._used(name)
+        if module == self.module.name:
+            return self._used(name) if self.module.find(first) else None
+        found: Any = sys.modules.get(module)
+        for part in name.split("."):
+            found = member_of(found, part)
+        if found is not value or any(part.startswith("_") for part in module.split(".")):
+            return None
+        return self.named(module, first) + dot + rest
+
+    def _used(self, name: str) -> str:
+        self.reader.used.add(name)
+        return name
+
+    # --- names of the package ---
+
+    def find(self, dotted: str, depth: int = 20) -> "Found | None":
+        """What defines a dotted name in this package; for a member, with its class."""
+        first, *rest = dotted.split(".")
+        item = next(iter(self.module.find(first)), None)
+        if isinstance(item, Imported):
+            names = [*item.origin.split("."), *rest]
+            for count in range(len(names) - 1, 0, -1):
+                scope = self.project.scopes.get(".".join(names[:count]))
+                if scope is not None:
+                    return scope.find(".".join(names[count:]), depth - 1) if depth else None
+            return None
+        if item is None:
+            return None
+        return (self, item, None) if not rest else self._find_member(item, rest)
+
+    def _find_member(self, item: Definition, rest: list[str]) -> "Found | None":
+        node = item.nodes[-1]
+        if not isinstance(node, ast.ClassDef):
+            return None
+        items = items_of(self.module, node.body)
+        inner = next((i for i in items if isinstance(i, Definition) and i.bound == rest[0]), None)
+        if inner is None:
+            return None
+        return (self, inner, node) if len(rest) == 1 else self._find_member(inner, rest[1:])
+
+    def ancestors(
+        self, node: ast.ClassDef, seen: tuple[ast.ClassDef, ...] = ()
+    ) -> Iterator[Ancestor]:
+        """The base classes of a class: those of this package as written, others as they are."""
+        for base in node.bases:
+            name = dotted_name(base.value if isinstance(base, ast.Subscript) else base)
+            found = self.find(name) if name else None
+            if found is not None:
+                scope, item, _ = found
+                inner = item.nodes[-1]
+                if isinstance(inner, ast.ClassDef) and inner is not node and inner not in seen:
+                    yield scope, inner
+                    yield from scope.ancestors(inner, (*seen, node))
+                    continue
+            value = self._foreign(name) if name and name != "object" else MISSING
+            value = getattr(value, "__origin__", value)  # `typing.Mapping`
+            if isinstance(value, type):
+                yield from value.__mro__
+
+    def _foreign(self, name: str) -> Any:
+        value = self.imported_value(name)
+        if value is MISSING and not self.module.find(name.partition(".")[0]):
+            value = getattr(builtins, name, MISSING)
+        return self.value(name) if value is MISSING else value
 
     # --- decorators ---
 
@@ -128,16 +300,50 @@ class Scope:
             return False
         if isinstance(node, FUNCTIONS):
             return not self._is_undecorated(qualified, node)
-        return bool(name)
+        return bool(name) and not self._is_left_alone(name, qualified)
 
     def keeps_type(self, decorator: ast.expr) -> bool:
         """Whether a decorator is one of a Tracing's."""
         name = callee_name(decorator)
-        value = self.value(name) if name else MISSING
+        if not name:
+            return False
+        if self._is_form(name):
+            return True
+        value = self.value(name)
         if isinstance(value, MethodType):
             return isinstance(value.__self__, Tracing) and value.__name__ in _SAME_TYPE
         # Bound to another name: `slow = traced(min_duration=1)`.
         return isinstance(value, FunctionType) and value.__module__ == Tracing.__module__
+
+    def _is_form(self, name: str) -> bool:
+        """Whether the source says that a name is `traced`, or is made by calling it."""
+        if self.origin_of(name) in _OWN_FORMS:
+            return True
+        found = self.find(name)
+        value = found[1].values[0] if found and len(found[1].values) == 1 else None
+        if found and isinstance(value, ast.Call) and callee_name(value) not in ("", name):
+            return found[0]._is_form(callee_name(value))
+        owner, _, form = name.rpartition(".")
+        made = self.find(owner) if owner and form in _SAME_TYPE else None
+        call = made[1].values[0] if made and len(made[1].values) == 1 else None
+        return bool(made and call) and made[0].origin_of(callee_name(call)) == "enterspan.Tracing"  # type: ignore[index,arg-type]
+
+    def _is_left_alone(self, decorator: str, qualified: str) -> bool:
+        """Whether a decorator of this package gave back the class, and makes no `__init__`."""
+        found = self.find(decorator)
+        if found is None or not found[1].functions:
+            return False
+        scope, item, _ = found
+        makes = [d for f in item.functions for d in f.decorator_list]
+        if any("dataclass_transform" in scope.origin_of(callee_name(d)) for d in makes):
+            return False
+        value = self.value(qualified)
+        same = isinstance(value, type) and value.__qualname__ == qualified
+        return (
+            same
+            and not hasattr(value, "__dataclass_fields__")
+            and not hasattr(value, "__attrs_attrs__")
+        )
 
     def _is_undecorated(self, qualified: str, node: Function) -> bool:
         """Whether the value of a name, without our wrappers, is the function defined there."""
@@ -165,35 +371,22 @@ class Scope:
         is_public = not any(part.startswith("_") for part in (first, *rest))
         is_bound = bool(self.module.find(first)) or hasattr(builtins, first)
         are_classes = all(isinstance(binding, ast.ClassDef) for _, binding in found)
-        return self.reader.value(node) if is_public and is_bound and are_classes else "..."
+        shown = is_public and is_bound and are_classes
+        return self.reader.annotation(node) if shown else "..."
 
     def _bindings(self, module: Module, name: str) -> Iterator[tuple[Module, ast.AST]]:
         """What binds a name in this package, here or where it is imported from."""
+        modules = self.project.modules
         for item in module.find(name):
             if isinstance(item, Definition):
                 yield module, item.nodes[-1]
-            elif item.module in self.modules and item.name is None:
+            elif item.module in modules and item.name is None:
                 yield module, module.tree
-            elif item.module in self.modules:
-                yield from self._bindings(self.modules[item.module], item.name or "")
+            elif item.module in modules and item.module != module.name:
+                yield from self._bindings(modules[item.module], item.name or "")
 
 
-def load(name: str, modules: dict[str, Module]) -> ModuleType:
-    """Import a module; StubError, with the line that failed, where that is impossible."""
-    try:
-        return importlib.import_module(name)
-    except (Exception, SystemExit) as error:
-        what = str(error).partition("\n")[0]
-        reason = f"can't import {name}: {type(error).__name__}" + (f": {what}" if what else "")
-        files = {str(module.path) for module in modules.values()}
-        lines = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
-        lines = [line for line in lines if line[0] in files]
-        if isinstance(error, SyntaxError) and error.filename:
-            lines = [(error.filename, error.lineno)]
-        raise StubError(f"{place(*lines[-1])}: {reason}" if lines else reason) from None
-
-
-def _member(owner: Any, name: str) -> Any:
+def member_of(owner: Any, name: str) -> Any:
     """The member of a class without binding it, or the attribute of another object."""
     if isinstance(owner, type) or hasattr(type(owner), "__getattr__"):
         return inspect.getattr_static(owner, name, MISSING)

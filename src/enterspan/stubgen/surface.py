@@ -10,49 +10,74 @@ import ast
 import builtins
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from enterspan.stubgen.definitions import Within, branch_lines, definition_lines, is_public
 from enterspan.stubgen.expressions import WIDTH, docstring, quoted, spaced, wrapped
-from enterspan.stubgen.package import Branch, Definition, Imported, Item, Module, flat, read_package
-from enterspan.stubgen.problems import StubError, place
-from enterspan.stubgen.scope import Scope, load
-
-HEADER: Final = "# Made by `enterspan stubs` from the annotated source: don't edit it."
-"""The first line of every stub; a file that begins otherwise was written by hand."""
+from enterspan.stubgen.package import (
+    HEADER,
+    Branch,
+    Definition,
+    Imported,
+    Item,
+    Module,
+    flat,
+    read_package,
+    read_text,
+)
+from enterspan.stubgen.scope import MISSING, Project, Scope
 
 _PUBLIC_NAMES: Final = {"_collections_abc": "collections.abc"}
 """Private modules that are imported because that is quick, and their public names."""
 
 
-def render_package(name: str) -> dict[str, str]:
-    """The stubs of a package, by their relative paths with slashes.
+@dataclass(frozen=True)
+class Rendered:
+    """The stubs of a package."""
 
-    Raises StubError where they can't be made.
-    """
-    modules = read_package(name)
-    load(name, modules)
-    surface = _Surface(modules)
+    texts: dict[str, str]
+    """By their relative paths, with slashes."""
+    unknown: list[str]
+    """What has no type that is known, one line each."""
+    notes: list[str]
+    """The modules that can't be read or imported, one line each."""
+
+
+def render_package(name: str) -> Rendered:
+    """Render the stubs of a package. Raises StubError where there is no such package."""
+    modules, unread = read_package(name)
+    project = Project(modules)
+    surface = _Surface(project)
     surface.grow()
     stubs: dict[str, str] = {}
     for module, text in sorted(surface.texts()):
         path = "/".join(module.split(".")[name.count(".") :])
         stubs[f"{path}/__init__.pyi" if modules[module].is_package else f"{path}.pyi"] = text
-    return stubs
+    unknown = [f"{where}:{line}: {what}" for where, line, what in sorted(project.unknown)]
+    failed = [f"can't import {name}: {why}" for name, why in sorted(project.failed.items())]
+    return Rendered(stubs, unknown, unread + failed)
 
 
 class _Surface:
     """The names that are needed of each module, found by following what definitions name."""
 
-    def __init__(self, modules: dict[str, Module]) -> None:
-        self._modules = modules
-        self._problems: set[tuple[str, int, str]] = set()
-        self._stubs = {n: _Stub(m, modules, self._problems) for n, m in modules.items()}
+    def __init__(self, project: Project) -> None:
+        self._modules = project.modules
+        self._stubs = {name: _Stub(module, project) for name, module in self._modules.items()}
         self._needed: dict[str, set[str]] = {}
         self._waiting: list[tuple[str, str]] = []
+        root = next(iter(self._modules.values()))
+        self._is_typed = root.path.with_name("py.typed").is_file()
+        """Whether checkers read the package as the typing specification says for typed ones."""
 
     def grow(self) -> None:
-        """Find all needed names; StubError with every problem of their definitions."""
+        """Find all needed names."""
+        for name, module in self._modules.items():
+            if module.exports and module.exported is None:
+                module.exported = self._stubs[name].running_exports()
+        for module in self._modules.values():
+            self._expand_stars(module, ())
         for name, module in self._modules.items():
             if not module.is_private:
                 self._open(name)
@@ -60,14 +85,35 @@ class _Surface:
                     self._need(name, public)
         while self._waiting:
             self._follow(*self._waiting.pop())
-        if self._problems:
-            problems = sorted(self._problems)
-            raise StubError(*[f"{place(path, line)}: {what}" for path, line, what in problems])
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Each module of which a name is needed, and its stub."""
         for name, needed in self._needed.items():
-            yield name, self._stubs[name].text(needed)
+            module = self._modules[name]
+            yield (
+                name,
+                self._stubs[name].text(needed)
+                if module.stub is None
+                else f"{HEADER}\n{module.stub}",
+            )
+
+    def _expand_stars(self, module: Module, above: tuple[str, ...]) -> None:
+        """Name what `from x import *` of this package imports."""
+        if module.name in above:
+            return
+        for star in [star for star in module.stars if star in self._modules]:
+            module.stars.remove(star)
+            source = self._modules[star]
+            self._expand_stars(source, (*above, module.name))
+            for name in self._starred(source):
+                if not module.find(name):
+                    module.items.append(Imported(name, star, name, as_itself=True))
+
+    def _starred(self, module: Module) -> list[str]:
+        """The names that a star imports from a module."""
+        if module.exported is not None:
+            return module.exported
+        return [i.bound for i in flat(module.items) if not i.bound.startswith("_")]
 
     def _public(self, module: Module) -> list[str]:
         if module.exported is not None:
@@ -79,8 +125,13 @@ class _Surface:
         """Whether a module defines a name, or re-exports it."""
         if isinstance(item, Definition):
             return not module.is_internal(*item.nodes)
+        if item.as_itself or item.has_fallback:
+            return True
         own = item.module in self._modules or f"{item.module}.{item.name}" in self._modules
-        return item.as_itself or (module.is_package and own and item.name is not None)
+        # A typed package re-exports what its `__init__` imports, or `as` marks; in others, every
+        # import of the package's own names can be used by others.
+        passes_on = module.is_package or not (self._is_typed or item.for_checkers)
+        return own and passes_on and item.name is not None
 
     # --- what is needed ---
 
@@ -99,10 +150,13 @@ class _Surface:
     def _follow(self, name: str, wanted: str) -> None:
         """Need what the definitions of a needed name need."""
         module = self._modules[name]
+        if module.stub is not None:
+            self._follow_stub(module)
+            return
         items = module.find(wanted)
         if not items and not self._from_elsewhere(module, wanted):
-            what = f"{wanted!r} is exported, and nothing that can be read defines it"
-            self._problems.add((str(module.path), 1, what))
+            module.items.append(Definition(wanted, [ast.Pass(lineno=1)], None, [None]))
+            items = module.find(wanted)
         for item in items:
             if isinstance(item, Imported):
                 self._reach(item, wanted)
@@ -110,19 +164,19 @@ class _Surface:
                 for used in self._stubs[name].used(item):
                     self._resolve(module, used)
 
+    def _follow_stub(self, module: Module) -> None:
+        """Need what a stub that was written by hand imports."""
+        read = read_text(module, module.stub or "")
+        for item in flat(read.items):
+            if isinstance(item, Imported):
+                self._reach(item, item.bound)
+
     def _from_elsewhere(self, module: Module, wanted: str) -> bool:
         """Whether a name is a submodule, or comes from `from x import *`."""
         if f"{module.name}.{wanted}" in self._modules:
             self._open(f"{module.name}.{wanted}")
             return True
-        for star in module.stars:
-            source = self._modules.get(star)
-            if source is None:
-                return True  # of another package: the stub imports everything as well
-            if wanted in self._public(source):
-                self._need(star, wanted)
-                return True
-        return False
+        return bool(module.stars)  # of another package: the stub imports everything as well
 
     def _resolve(self, module: Module, used: str) -> None:
         """Need what a name in a definition stands for."""
@@ -143,28 +197,59 @@ class _Surface:
         while module and module not in self._modules:
             module, _, rest = module.rpartition(".")
         self._open(module)
+        if not item.is_plain:
+            self._bind_submodules(item.origin, used[len(item.bound) :])
         if module and rest:
             self._need(module, rest)
+
+    def _bind_submodules(self, name: str, rest: str) -> None:
+        """Import the submodules that a dotted name goes through in the stubs of their packages."""
+        for part in rest.split(".")[1:]:
+            package, name = self._modules.get(name), f"{name}.{part}"
+            if package is None or name not in self._modules:
+                return
+            if not package.find(part):
+                package.items.append(Imported(part, package.name, part, as_itself=True))
+            self._need(package.name, part)
 
 
 class _Stub(Scope):
     """The stub of one module, with the needed names only."""
 
+    def running_exports(self) -> list[str] | None:
+        """The `__all__` of the imported module."""
+        found = self.value("__all__")
+        if found is MISSING or not isinstance(found, (list, tuple)):
+            return None
+        return [str(name) for name in found]
+
     def used(self, item: Definition) -> set[str]:
         """The names in a definition."""
         self.reader.used = set()
         self._block(item, Within(), {item.bound})
-        return self.reader.used
+        return self.reader.used | {self.declared[n][1] for n in self._used_declared()}
+
+    def _used_declared(self) -> list[str]:
+        return sorted(self.declared.keys() & {n.partition(".")[0] for n in self.reader.used})
 
     def text(self, needed: set[str]) -> str:
         """The stub as text."""
         self.reader.used = set()
-        body = spaced([self._block(item, Within(), needed) for item in self.module.items])
-        exported = self.module.exported
+        for _ in range(2):  # an import in a branch stands above what needs it
+            body = spaced([self._block(i, Within(), needed) for i in [*self.module.items]])
+        declared = [self.declared[name][0] for name in self._used_declared()]
+        self.reader.used |= {self.declared[name][1] for name in self._used_declared()}
+        # Of a private module, the stub has what is needed.
+        exported = self.module.exported if needed.issuperset(self.module.exported or ()) else None
+        aliases = [
+            f"{item.bound} = _{item.bound}"
+            for item in self.imports()
+            if self._is_renamed(item, needed)
+        ]
         parts = [
             self._imports(needed),
-            [] if exported is None else wrapped("__all__ = [", [*map(quoted, exported)], "]"),
-            sorted(self.declared),
+            _exports(self.module, exported) if exported else [],
+            declared + aliases,
             body,
         ]
         lines = [HEADER, *docstring(ast.get_docstring(self.module.tree), "")]
@@ -185,10 +270,10 @@ class _Stub(Scope):
 
     def _imports(self, needed: set[str]) -> list[str]:
         """The imports that the stub needs or re-exports: plain ones first, sorted."""
-        exported, stars = self.module.exported, self.module.stars
+        stars = self.module.stars
         items = [item for item in self.module.items if isinstance(item, Imported)]
-        found = {self._import(item, needed) for item in items} | self.borrowed
-        found |= {f"from {s} import *" for s in stars if s not in self.modules or exported is None}
+        found = {self._import(item, needed) for item in items}
+        found |= {f"from {star} import *" for star in stars}
         lines: set[str] = set()
         grouped: defaultdict[str, list[str]] = defaultdict(list)
         for line in sorted(found - {""}):
@@ -211,6 +296,23 @@ class _Stub(Scope):
             return ""
         source = _PUBLIC_NAMES.get(item.module, item.module)
         if item.name is None:
-            return f"import {source}" if item.is_plain else f"import {source} as {item.bound}"
+            mark = "_" if self._is_renamed(item, needed) else ""
+            return f"import {source}" if item.is_plain else f"import {source} as {mark}{item.bound}"
         renamed = f" as {item.bound}" if is_public_name or item.name != item.bound else ""
         return f"from {source} import {item.name}{renamed}"
+
+    def _is_renamed(self, item: Imported, needed: set[str]) -> bool:
+        """Whether it is `import a.b as c`, with a public `c`: no import re-exports that."""
+        other = item.name is None and not item.is_plain and not item.as_itself
+        return other and item.bound in needed and item.bound not in (self.module.exported or ())
+
+
+def _exports(module: Module, names: list[str]) -> list[str]:
+    """`__all__`, as a list or a tuple."""
+    is_tuple = all(isinstance(part, ast.Tuple) for part in module.exports)
+    ends = "()" if is_tuple else "[]"
+    return wrapped(
+        f"__all__ = {ends[0]}",
+        [*map(quoted, names), *([""] if is_tuple and len(names) == 1 else [])],
+        ends[1],
+    )

@@ -14,6 +14,9 @@ from typing import Literal, Protocol, TypeAlias
 Kind: TypeAlias = Literal["internal", "server", "client", "producer", "consumer"]
 """The kinds of spans, as OpenTelemetry names them."""
 
+Level: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
+"""The levels of a log, as Python's `logging` names them."""
+
 class Exporter(Protocol):
     """Gets finished spans. Both methods are called on a worker thread, one at a time."""
 

@@ -24,7 +24,8 @@ from enterspan.events import (
 class TailHandler:
     """The base class of handlers that are objects: each method does nothing unless overridden.
 
-    A method whose name is misspelt is then an error to type checkers.
+    With `@typing.override` (before Python 3.12 `typing_extensions.override`) above each method, one
+    whose name is misspelt is an error to type checkers.
     """
 
     def span_open(self, event: TailEvent[SpanOpen], /) -> None:

@@ -54,7 +54,7 @@ class Span:
 
     def set_attributes(
         self,
-        attributes: Mapping[str, AttributeValue | None] | None = None,
+        attributes: Mapping[str, object] | None = None,
         /,
         **more: AttributeValue | None,
     ) -> typing_extensions.Self:
@@ -63,7 +63,7 @@ class Span:
     def add_event(
         self,
         name: str,
-        attributes: Mapping[str, AttributeValue | None] | None = None,
+        attributes: Mapping[str, object] | None = None,
         /,
         **more: AttributeValue | None,
     ) -> typing_extensions.Self:
@@ -100,7 +100,7 @@ class Span:
     def add_link(
         self,
         context: SpanContext,
-        attributes: Mapping[str, AttributeValue | None] | None = None,
+        attributes: Mapping[str, object] | None = None,
         /,
     ) -> typing_extensions.Self:
         """Relate the span to another one that is not its parent; what is no context is ignored."""

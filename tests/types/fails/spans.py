@@ -19,6 +19,12 @@ with tracing.span("load") as span:
     span.name = "b"  # mypy: is read-only # pyright: is not assignable to "property"
     span.context.trace_id = 3  # mypy: is read-only # pyright: Attribute "trace_id" is read-only
 
+tracing.log("warn", "m")  # mypy: expected "Literal['debug', 'info', 'warning', 'error', 'critical']" # pyright: is not assignable
+tracing.span("a", kind="sever")  # mypy: incompatible type # pyright: is not assignable
+tracing.start_span("a").set_status("eror")  # mypy: expected "Literal['ok', 'error']" # pyright: is not assignable
+tracing.start_span("a").set_kind("sever")  # mypy: incompatible type # pyright: is not assignable
+tracing.instrument("json", exclude=3)  # mypy: incompatible type "int" # pyright: is not assignable
+tracing.span("a", ["b"])  # mypy: incompatible type "list[str]" # pyright: is not assignable
 tracing.span(3)  # mypy: incompatible type "int"; expected "str" # pyright: is not assignable
 tracing.span("a", user=object())  # mypy: incompatible type "object" # pyright: is not assignable
 tracing.span("a", "b")  # mypy: incompatible type "str" # pyright: is not assignable

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from enterspan import Onset, SpanOpen, TailEvent, tracing
+from typing_extensions import override
+
+from enterspan import Onset, SpanOpen, TailEvent, TailHandler, tracing
 
 
 def wrong_event(onset: str) -> None: ...
@@ -18,6 +20,11 @@ class WrongMethod:
 
 class WrongEvent:
     def span_open(self, event: TailEvent[Onset]) -> None: ...
+
+
+class Misspelt(TailHandler):
+    @override
+    def span_opened(self, event: TailEvent[SpanOpen]) -> None: ...  # mypy: but no base method was found # pyright: no base method
 
 
 def gives_wrong_method(onset: TailEvent[Onset]) -> WrongMethod:

@@ -87,6 +87,8 @@ coroutine: Coroutine[Any, Any, str] = tracing.enter_span("a", later, 1)
 assert_type(tracing.enter_span("a", items, 1), Iterator[int])
 assert_type(tracing.enter_span("a", lambda span: span.name), str)
 assert_type(tracing.enter_span("a", lambda span, x: x + 1, 2), int)
+assert_type(tracing.enter_span("a", lambda s, a, b, c, d, e: e, 1, 2, 3, 4, "x"), str)
+assert_type(tracing.enter_span("a", lambda s, a, b, c, d, e, f: f, 1, 2, 3, 4, "x", b""), bytes)
 
 assert_type(tracing.start_active_span("a", none), int)
 assert_type(tracing.start_active_span("a", four, 1, "b", b"", 1.0), complex)

@@ -101,6 +101,21 @@ assert_type(tracing.extract(carrier), SpanContext | None)
 assert_type(tracing.flush(), bool)
 assert_type(tracing.shutdown(1), bool)
 tracing.log("info", "hello", user=1)
+
+# What a checker infers of a dict in a variable is wider than its values are.
+held = {"a": 1, "b": "x"}
+lists = {"a": [1], "b": "x", "c": None}
+tracing.span("a", held)
+tracing.span("a", lists, kind="client", links=[nested, nested.context])
+tracing.start_span("a", held).set_attributes(held).add_event("e", held).add_link(
+    nested.context, held
+).end()
+tracing.invocation(attributes=held)
+tracing.traced("a", attributes=held)
+tracing.traced("a", attributes=lambda: {"user": "x", "n": 1})
+tracing.entrypoint("a", attributes=held)
+tracing.instrument("json", exclude="json.tool", attributes=held).remove()
+tracing.instrument("json", exclude=["json.tool", dataclasses]).remove()
 tracing.configure(limits=Limits(name_bytes=10), enabled=False, resource={"service.name": "a"})
 tracing.configure(sampler=None, id_generator=None)
 assert_type(dataclasses.replace(Limits(), name_bytes=1), Limits)

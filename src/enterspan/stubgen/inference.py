@@ -1,0 +1,909 @@
+"""The types of expressions, where the source says them: what a type checker would infer.
+
+Literals, containers, arithmetic, comparisons, conditional expressions, calls of classes and of
+functions with a return annotation, and what is annotated where the expression stands. A type is
+text, as it is written in the stub; None where it is not known.
+"""
+
+import ast
+import builtins
+import copy
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from enterspan.stubgen.expressions import dotted_name, last_part
+from enterspan.stubgen.package import Definition, Function, Imported, callee_name
+from enterspan.stubgen.scope import MISSING, Found, Scope
+
+_UNKNOWN: Final = re.compile(r"\b_?Incomplete\b")
+_SIMPLE: Final = (bool, int, float, complex, str, bytes)
+_NUMBERS: Final = ("bool", "int", "float", "complex")
+_MOST: Final = 4
+"""How many types a union of elements may have; more are an `object`."""
+_DEPTH: Final = 12
+"""How many definitions are followed."""
+
+ARITY: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("list", "set", "frozenset", "collections.deque", "collections.Counter"), 1),
+    **dict.fromkeys(("dict", "collections.defaultdict", "collections.OrderedDict"), 2),
+    **dict.fromkeys(("weakref.WeakKeyDictionary", "weakref.WeakValueDictionary"), 2),
+    **dict.fromkeys(("weakref.WeakSet", "contextvars.ContextVar", "queue.Queue"), 1),
+    **dict.fromkeys(("queue.LifoQueue", "queue.SimpleQueue", "queue.PriorityQueue"), 1),
+    **dict.fromkeys(("asyncio.Queue", "asyncio.Future", "concurrent.futures.Future"), 1),
+    "collections.ChainMap": 2,
+}
+"""The type parameters of classes that don't list them."""
+
+_BUILTIN_CALLS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("len", "hash", "id", "ord"), "int"),
+    **dict.fromkeys(("repr", "ascii", "format", "chr", "hex", "oct", "bin", "input"), "str"),
+    **dict.fromkeys(("isinstance", "issubclass", "hasattr", "callable", "any", "all"), "bool"),
+    "dir": "list[str]",
+}
+_LIBRARY_CALLS: Final[Mapping[str, str]] = {
+    "logging.getLogger": "logging.Logger",
+    "threading.Lock": "threading.Lock",
+    "threading.RLock": "threading.RLock",
+    "os.getcwd": "str",
+    "os.getpid": "int",
+    "os.getenv": "str | None",
+    "os.environ.get": "str | None",
+    "os.path.join": "str",
+    "os.path.dirname": "str",
+    "os.path.basename": "str",
+    "os.path.abspath": "str",
+    "os.path.exists": "bool",
+    "os.path.isfile": "bool",
+    "os.path.isdir": "bool",
+    "time.time": "float",
+    "time.monotonic": "float",
+    "time.perf_counter": "float",
+    "time.time_ns": "int",
+    "textwrap.dedent": "str",
+    "json.dumps": "str",
+}
+"""Functions of the standard library with one type, whatever their arguments are."""
+_TEXT_METHODS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        [
+            "capitalize",
+            "casefold",
+            "center",
+            "expandtabs",
+            "format",
+            "format_map",
+            "join",
+            "ljust",
+            "lower",
+            "lstrip",
+            "replace",
+        ],
+        "Self",
+    ),
+    **dict.fromkeys(
+        [
+            "removeprefix",
+            "removesuffix",
+            "rjust",
+            "rstrip",
+            "strip",
+            "swapcase",
+            "title",
+            "translate",
+            "upper",
+            "zfill",
+        ],
+        "Self",
+    ),
+    **dict.fromkeys(["split", "rsplit", "splitlines"], "list[Self]"),
+    **dict.fromkeys(["partition", "rpartition"], "tuple[Self, Self, Self]"),
+    **dict.fromkeys(
+        ["startswith", "endswith", "isdigit", "isalpha", "isupper", "islower", "isspace"], "bool"
+    ),
+    **dict.fromkeys(["find", "rfind", "index", "rindex", "count"], "int"),
+    "encode": "bytes",
+    "decode": "str",
+    "hex": "str",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an expression stands: the class around it, and what is known in a function."""
+
+    owner: str = ""
+    """The qualified name of the class."""
+    node: ast.ClassDef | None = None
+    function: Function | None = None
+    first: str = ""
+    """The name of the first parameter of a method."""
+    seen: tuple[ast.AST, ...] = field(default=())
+
+
+class Inference:
+    """Infers types for the stub of one module."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def union(self, nodes: Iterable[ast.expr | None], place: Place) -> str | None:
+        """The type of what is one of several values; None if one of them is unknown."""
+        return union([self.of(node, place) if node is not None else None for node in nodes])
+
+    def of(self, node: ast.expr, place: Place) -> str | None:
+        """The type of an expression."""
+        if len(place.seen) > _DEPTH or node in place.seen:
+            return None
+        place = Place(place.owner, place.node, place.function, place.first, (*place.seen, node))
+        method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        return method(node, place) if method is not None else None
+
+    # --- literals ---
+
+    def _constant(self, node: ast.Constant, _place: Place) -> str | None:
+        if node.value is None:
+            return "None"
+        return self._builtin(type(node.value).__name__) if isinstance(node.value, _SIMPLE) else None
+
+    def _joinedstr(self, _node: ast.JoinedStr, _place: Place) -> str | None:
+        return self._builtin("str")
+
+    def _list(self, node: ast.List, place: Place) -> str | None:
+        return self._container("list", [self._elements(node.elts, place)])
+
+    def _set(self, node: ast.Set, place: Place) -> str | None:
+        return self._container("set", [self._elements(node.elts, place)])
+
+    def _tuple(self, node: ast.Tuple, place: Place) -> str | None:
+        if any(isinstance(part, ast.Starred) for part in node.elts):
+            element = self._elements(node.elts, place)
+            return f"{self._builtin('tuple')}[{element}, ...]" if element else None
+        parts = [self.of(part, place) or self._scope.incomplete() for part in node.elts]
+        return self._container("tuple", parts or ["()"])
+
+    def _dict(self, node: ast.Dict, place: Place) -> str | None:
+        if None in node.keys:  # `{**others}`
+            return None
+        keys = [key for key in node.keys if key is not None]
+        return self._container(
+            "dict", [self._elements(keys, place), self._elements(node.values, place)]
+        )
+
+    def _listcomp(self, node: ast.ListComp, place: Place) -> str | None:
+        return self._container("list", [self.of(node.elt, place)])
+
+    def _setcomp(self, node: ast.SetComp, place: Place) -> str | None:
+        return self._container("set", [self.of(node.elt, place)])
+
+    def _dictcomp(self, node: ast.DictComp, place: Place) -> str | None:
+        return self._container("dict", [self.of(node.key, place), self.of(node.value, place)])
+
+    def _container(self, name: str, parts: Sequence[str | None]) -> str | None:
+        given = [part or self._scope.incomplete() for part in parts]
+        return f"{self._builtin(name)}[{', '.join(given)}]"
+
+    def _elements(self, nodes: list[ast.expr], place: Place) -> str | None:
+        found: list[str] = []
+        for node in nodes:
+            one = (
+                element_of(self.of(node.value, place))
+                if isinstance(node, ast.Starred)
+                else self.of(node, place)
+            )
+            if one is None:
+                return None
+            found.append(one)
+        kinds = list(dict.fromkeys(found))
+        return "object" if len(kinds) > _MOST else union([*kinds]) if kinds else None
+
+    def _builtin(self, name: str) -> str:
+        """A builtin, or `builtins.name` where the module has something else of that name."""
+        if self._scope.module.find(name):
+            self._scope.borrow_module("builtins")
+            self._scope.reader.used.add("builtins")
+            return f"builtins.{name}"
+        return name
+
+    # --- operators ---
+
+    def _compare(self, node: ast.Compare, place: Place) -> str | None:
+        certain = (ast.In, ast.NotIn, ast.Is, ast.IsNot)
+        sides = [self.of(side, place) for side in (node.left, *node.comparators)]
+        known = any(side in (*_NUMBERS, "str", "bytes", "None") for side in sides)
+        known |= any((side or "").startswith("tuple[") for side in sides)
+        return self._builtin("bool") if known or isinstance(node.ops[0], certain) else None
+
+    def _boolop(self, node: ast.BoolOp, place: Place) -> str | None:
+        nodes = [value for value in node.values if not _is_empty(value)] or node.values
+        found = [self.of(value, place) for value in nodes]
+        if isinstance(node.op, ast.Or):
+            last = found[-1:] if nodes[-1] is node.values[-1] else [without_none(found[-1])]
+            found = [without_none(kind) for kind in found[:-1]] + last
+        return union([kind for kind in found if kind != ""])
+
+    def _ifexp(self, node: ast.IfExp, place: Place) -> str | None:
+        is_none: dict[str, str] = {}
+        is_other: dict[str, str] = {}
+        flipped = False
+        for name, holds_for_none in _narrowed(node.test):
+            kind = self.of(ast.parse(name, mode="eval").body, place)
+            if kind is not None and "None" in members(kind):
+                is_none[name], is_other[name] = "None", without_none(kind) or "None"
+            flipped = not holds_for_none
+        then, other = (is_other, is_none) if flipped else (is_none, is_other)
+        body, orelse = self._with(node.body, place, then), self._with(node.orelse, place, other)
+        if body and _is_empty(node.orelse):
+            return body
+        if orelse and _is_empty(node.body):
+            return orelse
+        return union([body, orelse])
+
+    def _with(self, node: ast.expr, place: Place, known: dict[str, str]) -> str | None:
+        """The type of an expression in which names have other types than usual."""
+        if not known:
+            return self.of(node, place)
+
+        class Known(ast.NodeTransformer):
+            def visit(self, part: ast.AST) -> Any:
+                kind = known.get(dotted_name(part) or "")
+                return self.generic_visit(part) if kind is None else Typed(kind)
+
+        return self.of(Known().visit(copy.deepcopy(node)), place)
+
+    def _unaryop(self, node: ast.UnaryOp, place: Place) -> str | None:
+        if isinstance(node.op, ast.Not):
+            return self._builtin("bool")
+        kind = self.of(node.operand, place)
+        return "int" if kind == "bool" else kind if kind in _NUMBERS else None
+
+    def _binop(self, node: ast.BinOp, place: Place) -> str | None:
+        left, right = self.of(node.left, place), self.of(node.right, place)
+        if left in ("str", "bytes") and isinstance(node.op, ast.Mod):
+            return left
+        if left is None or right is None:
+            return None
+        if left in _NUMBERS and right in _NUMBERS:
+            return self._arithmetic(node, left, right)
+        if (
+            left == right
+            and isinstance(node.op, ast.Add)
+            and (left in ("str", "bytes") or left.startswith("list["))
+        ):
+            return left
+        texts = {left, right} & {"str", "bytes"}
+        if isinstance(node.op, ast.Mult) and texts and {left, right} & {"int", "bool"}:
+            return texts.pop()
+        sets = left.startswith(("set[", "frozenset[")) and isinstance(
+            node.op, (ast.BitOr, ast.BitAnd, ast.Sub)
+        )
+        if sets and left == right:
+            return left
+        if last_part(left) in ("Path", "PurePath") and isinstance(node.op, ast.Div):
+            return left
+        return None
+
+    def _arithmetic(self, node: ast.BinOp, left: str, right: str) -> str | None:
+        highest = max(_NUMBERS.index(left), _NUMBERS.index(right))
+        if isinstance(node.op, (ast.BitOr, ast.BitAnd, ast.BitXor)):
+            return _NUMBERS[highest] if highest < 2 else None
+        if isinstance(node.op, ast.Pow) and highest < 2:
+            is_whole = isinstance(node.right, ast.Constant)
+            return "int" if is_whole else None
+        if isinstance(node.op, ast.Div):
+            return _NUMBERS[max(highest, 2)]
+        return _NUMBERS[max(highest, 1)]
+
+    def _namedexpr(self, node: ast.NamedExpr, place: Place) -> str | None:
+        return self.of(node.value, place)
+
+    def _subscript(self, node: ast.Subscript, place: Place) -> str | None:
+        kind = self.of(node.value, place)
+        if kind in ("str", "bytes"):
+            return "int" if kind == "bytes" and not isinstance(node.slice, ast.Slice) else kind
+        if isinstance(node.slice, ast.Slice):
+            return kind if kind and kind.startswith("list[") else None
+        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            found = self._scope.find(f"{kind}.{node.slice.value}") if kind else None
+            if found is not None and found[2] is not None and _is_typed_dict(found[2]):
+                return self._of_definition(found, place)
+        return item_of(kind, node.slice)
+
+    def _await(self, node: ast.Await, place: Place) -> str | None:
+        call = node.value
+        if not isinstance(call, ast.Call):
+            return None
+        found = self._function_of(call, place)
+        return self._returned(*found, is_awaited=True) if found else None
+
+    # --- names ---
+
+    def _typed(self, node: "Typed", _place: Place) -> str | None:
+        return node.kind
+
+    def _name(self, node: ast.Name, place: Place) -> str | None:
+        if place.function is not None:
+            known, kind = self._local(node.id, place)
+            if known:
+                return kind
+        found = self._scope.find(node.id)
+        return self._of_definition(found, place) if found else None
+
+    def _local(self, name: str, place: Place) -> tuple[bool, str | None]:
+        """Whether a function binds a name, and the type of what it binds to it."""
+        assert place.function is not None
+        arguments = place.function.args
+        given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        for argument in given:
+            if argument.arg == name:
+                return True, self._parameter(place.function, argument, place)
+        rest = ((arguments.vararg, "tuple[{}, ...]"), (arguments.kwarg, "dict[str, {}]"))
+        for others, head in rest:
+            if others is not None and others.arg == name:
+                kind = self._annotation(others.annotation, place)
+                if kind and kind.endswith((".args", ".kwargs")):
+                    kind = "object"
+                return True, None if kind is None else head.format(kind)
+        bound = [node for node in ast.walk(place.function) if isinstance(node, ast.Name)]
+        stored = [node for node in bound if node.id == name and isinstance(node.ctx, ast.Store)]
+        if not stored:
+            return False, None
+        kinds: list[str | None] = []
+        for part in ast.walk(place.function):
+            if isinstance(part, ast.AnnAssign) and dotted_name(part.target) == name:
+                return True, self._annotation(part.annotation)
+            if isinstance(part, ast.Assign):
+                kinds += [
+                    self.of(part.value, place) for t in part.targets if dotted_name(t) == name
+                ]
+        return True, union(kinds) if len(kinds) == len(stored) else None
+
+    def _parameter(self, function: Function, argument: ast.arg, place: Place) -> str | None:
+        stored = any(
+            isinstance(n, ast.Name) and n.id == argument.arg and isinstance(n.ctx, ast.Store)
+            for n in ast.walk(function)
+        )
+        kind = self._annotation(argument.annotation, place)
+        if stored and kind and "None" in members(kind):
+            return without_none(kind)  # `if x is None: x = ...`
+        return kind
+
+    def _annotation(self, node: ast.expr | None, place: Place = Place()) -> str | None:
+        if node is None:
+            return None
+        if isinstance(node, ast.Subscript) and last_part(dotted_name(node.value)) in (
+            "Final",
+            "ClassVar",
+        ):
+            node = node.slice
+        made = self.translated(node, self._scope, is_local=True)
+        if made is not None and place.function is not None:
+            return _without_variables(self._scope, made, place)
+        return made
+
+    def _attribute(self, node: ast.Attribute, place: Place) -> str | None:
+        dotted = dotted_name(node)
+        if dotted is None:
+            return self._member(self.of(node.value, place), node.attr, place)
+        first, _, rest = dotted.partition(".")
+        if first == place.first and place.node is not None and "." not in rest:
+            return self._own_attribute(rest, place)
+        if place.function is None or not self._local(first, place)[0]:
+            found = self._scope.find(dotted)
+            if found is not None:
+                return self._of_definition(found, place)
+            value = self._scope.imported_value(dotted)
+            return self._builtin(type(value).__name__) if type(value) in _SIMPLE else None
+        return self._member(self.of(node.value, place), node.attr, place)
+
+    def _own_attribute(self, name: str, place: Place) -> str | None:
+        """The type of `self.x`, as far as it is annotated, or a class or property says it."""
+        assert place.node is not None
+        for statement in ast.walk(place.node):
+            if isinstance(statement, ast.AnnAssign):
+                target = dotted_name(statement.target)
+                if target in (name, f"{place.first}.{name}"):
+                    return self._annotation(statement.annotation)
+        found = self._scope.find(f"{place.owner}.{name}") if place.owner else None
+        if found is not None:
+            return self._of_definition(found, place)
+        for function in place.node.body:
+            if (
+                isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+                and function.name == "__init__"
+            ):
+                inner = Place(place.owner, place.node, function, place.first, place.seen)
+                values = [
+                    part.value
+                    for part in ast.walk(function)
+                    if isinstance(part, ast.Assign)
+                    and any(dotted_name(t) == f"{place.first}.{name}" for t in part.targets)
+                ]
+                return self.union(values, inner) if values else None
+        return None
+
+    def _member(self, kind: str | None, name: str, place: Place) -> str | None:
+        """The type of an annotated attribute or a property of an instance of this package's."""
+        found = (
+            self._scope.find(f"{kind}.{name}")
+            if kind and kind.replace(".", "").isidentifier()
+            else None
+        )
+        return self._of_definition(found, place) if found else None
+
+    def _of_definition(self, found: Found, place: Place) -> str | None:
+        scope, item, owner = found
+        node = item.nodes[-1]
+        if node in place.seen:
+            return None
+        if isinstance(node, ast.AnnAssign):
+            if last_part(dotted_name(node.annotation)) in ("Final", "ClassVar", "TypeAlias"):
+                values = [node.value] if node.value is not None else []
+            else:
+                annotation = node.annotation
+                if isinstance(annotation, ast.Subscript) and last_part(
+                    dotted_name(annotation.value)
+                ) in ("Final", "ClassVar"):
+                    annotation = annotation.slice
+                return self.translated(annotation, scope)
+        elif item.functions:
+            is_property = [callee_name(d) for d in item.functions[0].decorator_list]
+            known = any(last_part(name) in ("property", "cached_property") for name in is_property)
+            return self._returned(scope, item.functions[0], owner) if known else None
+        elif item.is_variable and item.values:
+            values = [v for v in item.values if v is not None]
+            if len(values) != len(item.values):
+                return None
+        else:
+            return None
+        if scope is not self._scope and not all(
+            isinstance(v, (ast.Constant, ast.JoinedStr)) for v in values
+        ):
+            return None
+        inner = Place("", None, None, "", (*place.seen, node))
+        return self.union(values, inner) if values else None
+
+    # --- calls ---
+
+    def _call(self, node: ast.Call, place: Place) -> str | None:
+        callee = node.func
+        if isinstance(callee, ast.Subscript):  # `dict[str, int]()`
+            name = dotted_name(callee.value)
+            return self._scope.reader.annotation(callee) if name else None
+        name = dotted_name(callee)
+        if name is not None and (
+            place.function is None or not self._local(name.partition(".")[0], place)[0]
+        ):
+            known, kind = self._named_call(name, node, place)
+            if known:
+                return kind
+        if isinstance(callee, ast.Attribute):
+            receiver = self.of(callee.value, place)
+            if receiver in ("str", "bytes") and callee.attr in _TEXT_METHODS:
+                return _TEXT_METHODS[callee.attr].replace("Self", receiver)
+        found = self._function_of(node, place)
+        return self._returned(*found) if found else None
+
+    def _named_call(self, name: str, node: ast.Call, place: Place) -> tuple[bool, str | None]:
+        """Whether what a name stands for is known, and what a call of it gives."""
+        found = self._scope.find(name)
+        if found is not None:
+            scope, item, owner = found
+            inner = item.nodes[-1]
+            if isinstance(inner, ast.ClassDef):
+                return True, self._instance(name, scope, inner)
+            return (
+                (True, self._returned(scope, item.functions[-1], owner))
+                if item.functions
+                else (False, None)
+            )
+        if not self._scope.module.find(name.partition(".")[0]):
+            return self._builtin_call(name, node, place)
+        origin = self._scope.origin_of(name)
+        if origin in _LIBRARY_CALLS:
+            return True, self._library(_LIBRARY_CALLS[origin])
+        if origin == "re.compile" and node.args:
+            of = self.of(node.args[0], place)
+            return True, f"{self._scope.named('re', 'Pattern')}[{of}]" if of in (
+                "str",
+                "bytes",
+            ) else None
+        value = self._scope.imported_value(name)
+        if value is MISSING and place.first != name.partition(".")[0]:
+            value = self._scope.value(name) if self._is_foreign(name) else MISSING
+        return (
+            (True, self._instance_of(value, name, origin))
+            if isinstance(value, type)
+            else (False, None)
+        )
+
+    def _is_foreign(self, name: str) -> bool:
+        return any(
+            isinstance(item, Imported) for item in self._scope.module.find(name.partition(".")[0])
+        )
+
+    def _library(self, kind: str) -> str:
+        """A type of the standard library, as it is written here."""
+        module, _, name = kind.rpartition(".")
+        return self._scope.named(module, name) if module else kind
+
+    def _builtin_call(self, name: str, node: ast.Call, place: Place) -> tuple[bool, str | None]:
+        if name in _BUILTIN_CALLS:
+            return True, _BUILTIN_CALLS[name]
+        one = self.of(node.args[0], place) if len(node.args) == 1 else None
+        if name in ("list", "set", "frozenset", "tuple", "sorted") and len(node.args) <= 1:
+            head = "list" if name == "sorted" else name
+            element = element_of(one) or self._scope.incomplete()
+            return True, f"{head}[{element}, ...]" if head == "tuple" else f"{head}[{element}]"
+        if name == "dict":
+            if node.args:
+                return True, one if one and one.startswith("dict[") else None
+            values = self._elements([k.value for k in node.keywords], place)
+            if any(k.arg is None for k in node.keywords):
+                return True, None
+            key = "str" if node.keywords else self._scope.incomplete()
+            return True, f"dict[{key}, {values or self._scope.incomplete()}]"
+        if name in ("abs", "round", "sum", "max", "min"):
+            return True, one if name == "abs" and one in _NUMBERS else None
+        value = getattr(builtins, name, None)
+        plain = isinstance(value, type) and not hasattr(value, "__class_getitem__")
+        return (
+            (True, name)
+            if plain and name not in ("type", "super", "property", "zip", "map", "filter")
+            else (False, None)
+        )
+
+    def _instance_of(self, value: type, name: str, origin: str) -> str | None:
+        """An instance of a class of another package."""
+        if issubclass(value, type):
+            return None
+        count = ARITY.get(origin, ARITY.get(f"{value.__module__}.{value.__qualname__}"))
+        if count is None and hasattr(value, "__class_getitem__"):
+            parameters = getattr(value, "__parameters__", None)
+            if parameters is None:
+                return None
+            count = len(parameters)
+        self._scope.reader.used.add(name)
+        given = ", ".join([self._scope.incomplete()] * (count or 0))
+        return f"{name}[{given}]" if given else name
+
+    def _instance(self, name: str, scope: Scope, node: ast.ClassDef) -> str | None:
+        """An instance of a class of this package."""
+        given = ""
+        if _is_generic(node) or any(
+            not isinstance(a, type) and _is_generic(a[1]) for a in scope.ancestors(node)
+        ):
+            parameters = getattr(self._scope.value(name), "__parameters__", None)
+            if parameters is None:
+                return None
+            given = ", ".join([self._scope.incomplete()] * len(parameters))
+        self._scope.reader.used.add(name)
+        return f"{name}[{given}]" if given else name
+
+    def _function_of(self, node: ast.Call, place: Place) -> "Found | None":
+        """The function or method of this package that is called."""
+        name = dotted_name(node.func)
+        local = (
+            place.function is not None and name and self._local(name.partition(".")[0], place)[0]
+        )
+        if name and place.first and name.startswith(f"{place.first}.") and name.count(".") == 1:
+            name, local = f"{place.owner}.{name.partition('.')[2]}", False
+        found = self._scope.find(name) if name and not local else None
+        if found is None and isinstance(node.func, ast.Attribute):
+            kind = self.of(node.func.value, place)
+            is_plain = kind and kind.replace(".", "").isidentifier()
+            found = self._scope.find(f"{kind}.{node.func.attr}") if is_plain else None
+        return found if found and found[1].functions else None
+
+    def _returned(
+        self,
+        scope: Scope,
+        item: Any,
+        owner: ast.ClassDef | None = None,
+        *,
+        is_awaited: bool = False,
+    ) -> str | None:
+        """What a call of a function of this package gives: its annotation, if that is all."""
+        functions = item.functions if isinstance(item, Definition) else [item]
+        node = functions[-1]
+        if len(functions) > 1 and "property" not in map(callee_name, functions[0].decorator_list):
+            return None
+        if isinstance(node, ast.AsyncFunctionDef) != is_awaited:
+            return None
+        names = {last_part(callee_name(d)) for d in node.decorator_list if not scope.keeps_type(d)}
+        allowed = {
+            "property",
+            "cached_property",
+            "staticmethod",
+            "classmethod",
+            "wraps",
+            "abstractmethod",
+        }
+        if names - allowed:
+            return None
+        if node.returns is None:
+            return None
+        return self.translated(node.returns, scope, owner)
+
+    # --- types that are written in another module ---
+
+    def translated(
+        self,
+        node: ast.expr,
+        scope: Scope,
+        owner: ast.ClassDef | None = None,
+        *,
+        is_local: bool = False,
+    ) -> str | None:
+        """An annotation of another module, in the names of this one; None where that can't be.
+
+        A type variable means something where the annotation is local only.
+        """
+        text = scope.reader.annotation(node)
+        made = _Translation(self._scope, scope, owner, is_local).of(text)
+        if made is None:
+            return None
+        new = ast.unparse(made)
+        return text if new == ast.unparse(ast.parse(text, mode="eval")) else new
+
+
+class Typed(ast.expr):
+    """Stands for an expression of a known type."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+
+class _Translation:
+    """Replaces the names of one module with those of another."""
+
+    def __init__(
+        self, here: Scope, there: Scope, owner: ast.ClassDef | None, is_local: bool
+    ) -> None:
+        self._here = here
+        self._there = there
+        self._owner = owner
+        self._is_local = is_local
+        self._ok = True
+
+    def of(self, text: str) -> ast.expr | None:
+        """The type in the names of this module; None where one can't be had."""
+        try:
+            made: Any = self._visit(ast.parse(text, mode="eval").body)
+        except SyntaxError:
+            return None
+        return made if self._ok else None
+
+    def _visit(self, node: ast.AST) -> Any:
+        name = dotted_name(node)
+        if name is not None:
+            return self._named(name)
+        if isinstance(node, ast.Subscript) and last_part(dotted_name(node.value)) == "Literal":
+            node.value = self._visit(node.value)
+            return node
+        for key, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                setattr(node, key, [self._visit(v) if isinstance(v, ast.AST) else v for v in value])
+            elif isinstance(value, ast.AST) and not isinstance(
+                value, (ast.expr_context, ast.operator)
+            ):
+                setattr(node, key, self._visit(value))
+        return node
+
+    def _named(self, name: str) -> ast.expr:
+        origin = self._there.origin_of(name)
+        if last_part(origin) == "Self" and not self._is_local:
+            owner = self._owner.name if self._owner is not None else ""
+            if not self._there.module.find(owner):
+                return self._refused(name)
+            name, origin = owner, f"{self._there.module.name}.{owner}"
+        first = name.partition(".")[0]
+        if not self._is_local and _is_type_variable(self._there, name):
+            return self._refused(name)
+        if not self._there.module.find(first):
+            if not hasattr(builtins, first) and not self._is_local:
+                return self._refused(name)
+            if self._here is not self._there and self._here.module.find(first):
+                self._here.borrow_module("builtins")
+                self._here.reader.used.add("builtins")
+                return ast.Name(f"builtins.{name}")
+            return ast.Name(name)
+        if self._here is self._there:
+            self._here.reader.used.add(name)
+            return ast.Name(name)
+        module, _, last = origin.rpartition(".")
+        while module and module not in self._here.project.modules and module not in sys.modules:
+            module, _, part = module.rpartition(".")
+            last = f"{part}.{last}"
+        if not module:
+            return self._refused(name)
+        head, dot, rest = last.partition(".")
+        return ast.Name(self._here.named(module, head) + dot + rest)
+
+    def _refused(self, name: str) -> ast.expr:
+        self._ok = False
+        return ast.Name(name)
+
+
+# --- types as text --------------------------------------------------------------------------------
+
+
+def members(kind: str) -> list[str]:
+    """The members of a union."""
+    try:
+        node = ast.parse(kind, mode="eval").body
+    except SyntaxError:
+        return [kind]
+    found: list[str] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        found.insert(0, ast.unparse(node.right))
+        node = node.left
+    return [ast.unparse(node), *found]
+
+
+def is_incomplete(kind: str) -> bool:
+    """Whether a part of a type is unknown."""
+    return _UNKNOWN.search(kind) is not None
+
+
+def union(kinds: Iterable[str | None]) -> str | None:
+    """The union of types, None at its end; unknown if one of them is."""
+    found: dict[str, None] = {}
+    for kind in kinds:
+        if kind is None:
+            return None
+        found.update(dict.fromkeys(members(kind)))
+    if not found:
+        return None
+    if "None" in found and len(found) > 1:
+        del found["None"]
+        found["None"] = None
+    return " | ".join(found)
+
+
+def without_none(kind: str | None) -> str | None:
+    """A type without None; empty if there is nothing else."""
+    return None if kind is None else " | ".join([m for m in members(kind) if m != "None"])
+
+
+def _parsed(kind: str | None) -> ast.Subscript | None:
+    try:
+        node = ast.parse(kind or "None", mode="eval").body
+    except SyntaxError:
+        return None
+    return node if isinstance(node, ast.Subscript) else None
+
+
+def element_of(kind: str | None) -> str | None:
+    """The type of what iterating gives."""
+    if kind in ("str", "bytes", "range"):
+        return "str" if kind == "str" else "int"
+    node = _parsed(kind)
+    head = last_part(dotted_name(node.value)) if node else ""
+    if node is None:
+        return None
+    given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if head == "tuple":
+        given = [g for g in given if not (isinstance(g, ast.Constant) and g.value is Ellipsis)]
+        return union(map(ast.unparse, given)) if ast.unparse(node.slice) != "()" else None
+    known = (
+        "list",
+        "set",
+        "frozenset",
+        "dict",
+        "deque",
+        "Sequence",
+        "Iterable",
+        "Iterator",
+        "Mapping",
+    )
+    return ast.unparse(given[0]) if head in known else None
+
+
+def item_of(kind: str | None, index: ast.expr) -> str | None:
+    """The type of what a subscript gives."""
+    node = _parsed(kind)
+    head = last_part(dotted_name(node.value)) if node else ""
+    if node is None:
+        return None
+    given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if head in ("dict", "Mapping", "defaultdict", "OrderedDict") and len(given) == 2:
+        return ast.unparse(given[1])
+    if head in ("list", "Sequence", "deque") and len(given) == 1:
+        return ast.unparse(given[0])
+    if head == "tuple" and isinstance(index, ast.Constant) and isinstance(index.value, int):
+        if len(given) == 2 and ast.unparse(given[1]) == "...":
+            return ast.unparse(given[0])
+        return ast.unparse(given[index.value]) if index.value < len(given) else None
+    return None
+
+
+def runtime_type(value: Any) -> str | None:
+    """The type of a value that the source does not say: plain ones and containers of them."""
+    if value is MISSING or value is None:
+        return None
+    kind = type(value)
+    if kind in _SIMPLE:
+        return kind.__name__
+    if kind in (list, set, frozenset, tuple, dict) and value:
+        parts = [value.keys(), value.values()] if kind is dict else [value]
+        found = [union(dict.fromkeys(map(runtime_type, part))) for part in parts]
+        if None in found or any(len(members(f or "")) > _MOST for f in found):
+            return None
+        tail = ", ..." if kind is tuple else ""
+        return f"{kind.__name__}[{', '.join([f or '' for f in found])}{tail}]"
+    return None
+
+
+def _narrowed(test: ast.expr) -> list[tuple[str, bool]]:
+    """The names that a test compares with None, and whether it holds for None."""
+    name = dotted_name(test)
+    if name is not None:
+        return [(name, False)]
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return [(name, not is_none) for name, is_none in _narrowed(test.operand)]
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        name, other = dotted_name(test.left), test.comparators[0]
+        is_none = isinstance(other, ast.Constant) and other.value is None
+        if name and is_none and isinstance(test.ops[0], (ast.Is, ast.IsNot)):
+            return [(name, isinstance(test.ops[0], ast.Is))]
+    return []
+
+
+def _is_generic(node: ast.ClassDef) -> bool:
+    parameters = getattr(node, "type_params", [])
+    return bool(parameters) or any(isinstance(base, ast.Subscript) for base in node.bases)
+
+
+def _without_variables(scope: Scope, kind: str, place: Place) -> str | None:
+    """A type without the type variables of a function: they mean nothing outside it."""
+    assert place.function is not None
+    own = {p.name for p in getattr(place.function, "type_params", [])}
+    heads = [*place.node.bases, *getattr(place.node, "type_params", [])] if place.node else []
+    outer = {getattr(n, "id", getattr(n, "name", "")) for head in heads for n in ast.walk(head)}
+    tree = ast.parse(kind, mode="eval")
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    free = {n for n in names if n in own or (n not in outer and _is_type_variable(scope, n))}
+    if not free:
+        return kind
+    unknown = scope.incomplete()
+
+    class Without(ast.NodeTransformer):
+        def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+            head = last_part(dotted_name(node.value))
+            if head == "Callable" and isinstance(node.slice, ast.Tuple):
+                first = node.slice.elts[0]
+                used = {n.id for n in ast.walk(first) if isinstance(n, ast.Name)}
+                if used & free and not isinstance(first, ast.List):
+                    node.slice.elts[0] = ast.Constant(...)
+            return self.generic_visit(node)
+
+        def visit_Name(self, node: ast.Name) -> ast.AST:
+            return ast.Name(unknown) if node.id in free else node
+
+    return ast.unparse(Without().visit(tree))
+
+
+def _is_type_variable(scope: Scope, name: str) -> bool:
+    """Whether a name stands for a type variable."""
+    origin = scope.origin_of(name)
+    if origin in ("typing.AnyStr", "typing_extensions.AnyStr"):
+        return True
+    found = scope.find(name)
+    value = found[1].values[0] if found and found[1].values else None
+    makers = ("TypeVar", "ParamSpec", "TypeVarTuple")
+    return isinstance(value, ast.Call) and last_part(callee_name(value)) in makers
+
+
+def _is_empty(node: ast.expr) -> bool:
+    """Whether it is an empty container, which takes the type of what it stands beside."""
+    if isinstance(node, ast.Dict):
+        return not node.keys
+    return isinstance(node, (ast.List, ast.Tuple)) and not node.elts
+
+
+def _is_typed_dict(node: ast.ClassDef) -> bool:
+    return any(last_part(dotted_name(base)) == "TypedDict" for base in node.bases)
