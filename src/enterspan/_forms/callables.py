@@ -415,6 +415,7 @@ class _Binding:
     """
 
     __slots__ = ("_binder",)
+    _binder: Any
 
     def __call__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The arguments by name; None where the call is a TypeError."""

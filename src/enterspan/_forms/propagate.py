@@ -104,7 +104,8 @@ class Bound(FunctionWrapper[Any, Any]):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Send the callable and the span's identity."""
-        tracer, span, flush, _ = self._self_bound
+        tracer, flush = self._self_bound.tracer, self._self_bound.flush
+        span: Any = self._self_bound.span
         if type(span) is Boundary or span is NOOP_SPAN or span._state.phase is DISABLED:
             return _unbound, (self.__wrapped__,)
         sender = (os.getpid(), _here)

@@ -104,8 +104,7 @@ def _record_workers(settings: Settings) -> None:
     context = tracing.extract(carrier())
     if context is not None:
         tracer = tracing._tracer
-        with tracer.wiring:
-            tracer.use_ambient((remote_span(tracer, context),))
+        tracer.add_ambient(recording, remote_span(tracer, context))
     _await_main(recording)
 
 

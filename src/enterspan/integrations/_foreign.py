@@ -63,7 +63,7 @@ class _Through(Span):
 
     def set_attributes(
         self,
-        attributes: Mapping[str, AttributeValue | None] | None = None,
+        attributes: Mapping[str, object] | None = None,
         /,
         **more: AttributeValue | None,
     ) -> Self:
@@ -119,7 +119,7 @@ class _Through(Span):
     def add_link(
         self,
         context: SpanContext,
-        attributes: Mapping[str, AttributeValue | None] | None = None,
+        attributes: Mapping[str, object] | None = None,
         /,
     ) -> Self:
         details: Any = self._details

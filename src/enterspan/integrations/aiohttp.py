@@ -27,7 +27,6 @@ from enterspan.integrations._http import (
     Middleware,
     Request,
     known_method,
-    scrub,
 )
 
 if TYPE_CHECKING:
@@ -171,7 +170,7 @@ class ClientMiddleware:
             "http.request.method": "_OTHER" if name == "HTTP" else name,
             "server.address": url.host,
             "server.port": url.port,
-            "url.full": scrub_url(url),
+            "url.full": self._tracing._tracer.secrets.clean_url(str(url)),
         }
         with self._tracing.span(name, attributes, kind="client") as span:
             self._tracing.inject(request.headers)
@@ -180,10 +179,3 @@ class ClientMiddleware:
             if response.status >= _FAILED:
                 span.set_status("error").set_attribute("error.type", str(response.status))
             return response
-
-
-def scrub_url(url: Any) -> str:
-    """A URL without its userinfo, and without what looks like a secret in its query."""
-    query = scrub(url.raw_query_string)
-    place = str(url.origin()) + url.raw_path
-    return f"{place}?{query}" if query else place
