@@ -93,7 +93,7 @@ class TracingMiddleware(Middleware):
             return await handler(request)
         if self._excludes(request.path):
             answer: Any = carry(self._tracer, SUPPRESSED, _handle(handler, request), no_end)
-            return await answer  # type: ignore[no-any-return]
+            return await answer
         request[_TRACED] = self._mark(carrier)[TRACED_BY]
         exchange = Exchange(self, made, request, request.headers)
         resource = request.match_info.route.resource
