@@ -34,6 +34,8 @@ _GROUP_DEPTH: Final = 8
 """How deeply nested groups are shown."""
 _REMEMBERED: Final = 32
 """How many exceptions in flight an invocation remembers; more at once is one event too many."""
+_REMEMBERED_CHARACTERS: Final = 32_768
+"""How long their descriptions may be together; the last one is always remembered."""
 
 _OK: Final = (GeneratorExit, StopIteration, StopAsyncIteration)
 
@@ -245,9 +247,13 @@ class SeenExceptions:
 
     def add(self, exception: BaseException, outcome: str, description: str) -> None:
         """Remember an exception that was just recorded."""
-        self._seen.append(_Seen(exception, outcome, description))
-        if len(self._seen) > _REMEMBERED:
-            del self._seen[0]
+        seen = [*self._seen[1 - _REMEMBERED :], _Seen(exception, outcome, description)]
+        left = sum([len(one.description) for one in seen]) - _REMEMBERED_CHARACTERS
+        first = 0
+        while left > 0 and first < len(seen) - 1:
+            left -= len(seen[first].description)
+            first += 1
+        self._seen = seen[first:]
 
     def forget(self, exception: BaseException) -> None:
         """Forget an exception that could not be recorded after all."""
