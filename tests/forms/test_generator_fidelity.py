@@ -410,3 +410,48 @@ def test_a_generator_that_somebody_else_drives_is_left_alone() -> None:
 
 def iter_numbers() -> Iterator[int]:
     yield from range(5)
+
+
+def test_a_generator_that_others_hold_goes_on_when_ours_is_dropped(mine):
+    """Without us it is the same object, which lives as long as anything holds it."""
+
+    def numbers():
+        yield from range(3)
+
+    with capture(mine) as trace:
+        kept = numbers()
+        ours = mine.enter_span("x", lambda span: kept)
+        assert next(ours) == 0
+        del ours
+        gc.collect()
+        assert list(kept) == [1, 2]
+    assert [s.outcome for s in trace.spans] == ["ok"]
+
+
+@pytest.mark.parametrize("close", [True, False])
+def test_a_generator_that_nothing_else_holds_is_closed_under_its_span(mine, close):
+    seen = []
+
+    def numbers():
+        try:
+            yield 1
+        finally:
+            seen.append(mine.current_span().name)
+
+    with capture(mine):
+        made = mine.enter_span("x", lambda span: numbers())
+        next(made)
+        if close:
+            made.close()
+        del made
+        gc.collect()
+    assert seen == ["x"]
+
+
+def test_closing_ours_closes_a_generator_that_others_hold(mine):
+    with capture(mine):
+        kept = (n for n in range(3))
+        ours = mine.enter_span("x", lambda span: kept)
+        next(ours)
+        ours.close()
+    assert list(kept) == []

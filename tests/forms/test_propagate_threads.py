@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import queue
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
 
 import pytest
 
@@ -203,3 +207,109 @@ def test_a_listener_added_in_a_span_does_not_hold_it(following):
     assert following.flush(10)
     subscription.remove()
     assert [s.name for s in collector.spans] == ["outer", "later"]
+
+
+def test_a_worker_that_outlives_the_invocation_is_no_longer_under_its_span(following):
+    """It is started by the first request, and serves all later ones."""
+    jobs, done = queue.Queue(), threading.Semaphore(0)
+
+    def serve():
+        while (name := jobs.get()) is not None:
+            work(following, name)
+            done.release()
+
+    worker = threading.Thread(target=serve)
+    with capture(following) as trace:
+        with following.invocation("first"):
+            worker.start()
+            jobs.put("job 1")
+            assert done.acquire(timeout=10)
+        with following.invocation("second"):
+            jobs.put("job 2")
+            assert done.acquire(timeout=10)
+        jobs.put(None)
+        worker.join()
+    assert trace.find("job 1").parent_span_id == trace.find("first").context.span_id
+    job = trace.find("job 2")
+    assert job.parent_span_id is None
+    assert job.links == ()
+    assert job.context.trace_id != trace.find("first").context.trace_id
+
+
+JOBS = {
+    "apply": lambda pool, job: pool.apply(job, ("x",)),
+    "apply_async": lambda pool, job: pool.apply_async(job, ("x",)).get(10),
+    "by name": lambda pool, job: pool.apply_async(func=job, args=("x",)).get(10),
+    "map": lambda pool, job: pool.map(job, ["x"]),
+    "starmap": lambda pool, job: pool.starmap(job, [("x",)]),
+    "imap": lambda pool, job: list(pool.imap(job, ["x"])),
+    "imap_unordered": lambda pool, job: list(pool.imap_unordered(job, ["x"])),
+}
+
+
+@pytest.mark.parametrize("how", JOBS)
+def test_a_pool_of_multiprocessing_follows_each_job(following, how):
+    with capture(following) as trace:
+        with following.span("one"):
+            pool = ThreadPool(1)
+            JOBS[how](pool, lambda name: work(following, name))
+        with following.span("two"):
+            JOBS[how](pool, lambda name: work(following, name))
+        JOBS[how](pool, lambda name: work(following, "outside"))
+        pool.close()
+        pool.join()
+    assert trace.tree() == "one\n  x\ntwo\n  x\noutside"
+
+
+def test_off_puts_the_pool_of_multiprocessing_back(mine):
+    before = dict(vars(ThreadPool))
+    mine.configure(propagate_threads=True)
+    assert dict(vars(ThreadPool)) != before
+    mine.configure(propagate_threads=False)
+    assert dict(vars(ThreadPool)) == before
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="Thread(context=)")
+def test_a_context_that_the_program_has_chosen_goes_before(following):
+    with capture(following) as trace:
+        with following.invocation("b"):
+            of_b = contextvars.copy_context()
+            with following.span("c"):
+                for name, context in (
+                    ("none", None),
+                    ("of b", of_b),
+                    ("empty", contextvars.Context()),
+                    ("copy", contextvars.copy_context()),
+                ):
+                    run(threading.Thread(target=work, args=(following, name), context=context))
+    assert trace.tree() == "b\n  c\n    none\n    copy\n  of b\nempty"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="InterpreterPoolExecutor")
+def test_a_pool_of_interpreters_is_left_alone(following):
+    """A span can't be shared with another interpreter; a function that can, still is."""
+    from concurrent.futures import InterpreterPoolExecutor
+
+    with capture(following), following.span("outer"), InterpreterPoolExecutor(1) as pool:
+        assert pool.submit(pow, 2, 3).result(30) == 8
+        assert list(pool.map(abs, [-1])) == [1]
+
+
+def test_our_own_threads_are_left_alone(following):
+    """What an exporter's worker would hold, it would hold for good."""
+    seen = []
+
+    class Collector:
+        def export(self, spans):
+            seen.append(following.current_span().context.span_id)
+
+        def shutdown(self):
+            pass
+
+    with capture(following), following.span("outer"):
+        subscription = following.add_exporter(Collector())
+        with following.span("inner"):
+            pass
+        assert following.flush(10)
+    subscription.remove()
+    assert set(seen) == {0}

@@ -154,6 +154,7 @@ class Thread:
         more: dict[str, Any] = {"context": Context()} if _WITH_CONTEXT else {}
         make = _threading.Thread
         made = make(target=self._run_usual, name=self._name, daemon=_DAEMON, **more)
+        made._context = Context()  # before 3.14 for `propagate_threads`, which leaves it alone
         if not _DAEMON:
             _end_with_others(self)
         made.start()

@@ -1,0 +1,198 @@
+"""Where a task isolates a traced coroutine, its body is awaited as it is without us (3.14)."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+
+import pytest
+
+from enterspan.testing import capture
+
+needs_graph = pytest.mark.skipif(sys.version_info < (3, 14), reason="asyncio's call graph")
+
+
+async def leaf():
+    await asyncio.Event().wait()
+
+
+async def graph_of(coroutine):
+    """What asyncio says of a task that waits."""
+    task = asyncio.create_task(coroutine)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    text = asyncio.format_call_graph(task)
+    task.cancel()
+    await asyncio.wait([task])
+    return text
+
+
+FORMS = {
+    "traced": lambda mine: mine.traced(leaf),
+    "entrypoint": lambda mine: mine.entrypoint(leaf),
+    "enter_span": lambda mine: lambda: mine.enter_span("x", lambda span: leaf()),
+    "start_active_span": lambda mine: lambda: mine.start_active_span("x", lambda span: leaf()),
+    "twice": lambda mine: mine.traced(mine.traced(leaf)),
+}
+
+
+@needs_graph
+@pytest.mark.parametrize("form", FORMS)
+def test_the_call_graph_shows_what_a_traced_coroutine_waits_for(mine, form):
+    async def top():
+        await FORMS[form](mine)()
+
+    with capture(mine):
+        text = asyncio.run(graph_of(top()))
+    for name in ("top()", "leaf()", "Event.wait()"):
+        assert name in text, text
+
+
+@needs_graph
+def test_the_coroutine_of_the_task_itself_may_be_traced(mine):
+    with capture(mine):
+        text = asyncio.run(graph_of(mine.traced(leaf)()))
+        assert "Event.wait()" in text
+        assert "Event.wait()" in asyncio.run(graph_of(mine.enter_span("x", lambda span: leaf())))
+
+
+@needs_graph
+def test_below_a_traced_generator_too(mine):
+    @mine.traced
+    async def lines():
+        yield await mine.traced(leaf)()
+
+    async def top():
+        async for _ in lines():
+            pass
+
+    with capture(mine) as trace:
+        asyncio.run(graph_of(top()))
+    (child, parent) = trace.spans
+    assert child.parent_span_id == parent.context.span_id
+
+
+class Pause:
+    def __await__(self):
+        yield
+
+
+def test_what_is_stepped_by_hand_in_a_task_is_seen_by_nothing_else(mine):
+    """The task shares its context with what it steps."""
+    seen = []
+
+    @mine.traced("work")
+    async def work(name):
+        for _ in range(2):
+            seen.append(mine.current_span().name)
+            await Pause()
+
+    async def stepping():
+        coroutines = [work("a"), mine.enter_span("entered", lambda span: work("b"))]
+        with mine.span("stepping") as span:
+            while coroutines:
+                for coroutine in list(coroutines):
+                    try:
+                        coroutine.send(None)
+                    except StopIteration:
+                        coroutines.remove(coroutine)
+                    assert mine.current_span() is span
+
+    with capture(mine) as trace:
+        asyncio.run(stepping())
+    assert len(seen) == 4
+    assert sorted(trace.tree().split("\nstepping")) == ["\n  work", "entered\n  work"]
+
+
+def test_a_span_that_the_body_leaves_open_is_not_current_after_it(mine):
+    @mine.traced("outer")
+    async def leaves():
+        mine.span("left").__enter__()
+        await asyncio.sleep(0)
+
+    async def main():
+        with mine.span("main") as span:
+            await leaves()
+            assert mine.current_span() is span
+            await mine.enter_span("entered", lambda _: leaves())
+            assert mine.current_span() is span
+
+    with capture(mine):
+        asyncio.run(main())
+
+
+def test_a_failure_and_a_cancellation_come_out_as_they_are(mine):
+    error = ValueError("x")
+
+    @mine.traced("fails")
+    async def fails():
+        await asyncio.sleep(0)
+        raise error
+
+    @mine.traced("waits")
+    async def waits():
+        await asyncio.Event().wait()
+
+    async def main():
+        with pytest.raises(ValueError) as caught:
+            await fails()
+        assert caught.value is error
+        names = [entry.name for entry in caught.traceback]
+        assert names == ["main", "fails"]  # no frame of ours
+        task = asyncio.create_task(waits())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert mine.current_span().context.span_id == 0
+
+    with capture(mine) as trace:
+        asyncio.run(main())
+    assert [(s.name, s.outcome) for s in trace.spans] == [
+        ("fails", "exception"),
+        ("waits", "canceled"),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_coroutine_that_is_closed_in_another_context_leaves_that_alone(mine):
+    """Its task is gone, and the garbage collector closes it wherever it runs."""
+    kept = []
+
+    @mine.traced("left")
+    async def left():
+        await Pause()
+
+    async def main():
+        coroutine = left()
+        coroutine.send(None)
+        kept.append(coroutine)
+
+    with capture(mine) as trace:
+        asyncio.run(main())
+        with mine.span("here") as span:
+            kept.clear()
+            gc.collect()
+            assert mine.current_span() is span
+    assert {s.name: s.outcome for s in trace.spans}["left"] == "ok"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks")
+def test_an_eager_task_is_isolated_too(mine):
+    @mine.traced("eager")
+    async def eager():
+        with mine.span("inside"):
+            await asyncio.sleep(0)
+
+    async def main():
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        with mine.span("main") as span:
+            task = asyncio.create_task(eager())
+            assert mine.current_span() is span
+            await task
+            assert mine.current_span() is span
+
+    with capture(mine) as trace:
+        asyncio.run(main())
+    assert trace.tree() == "main\n  eager\n    inside"
