@@ -230,8 +230,8 @@ class Wrapping:
             record = _captured(options, function, recorder) if options.capture_args else None
             returned = recorder.result if options.capture_return else None
         fewest, most = _arity(function, always=record is not None)
-        scope, bind = (globals(), _as_given) if function is None else (
-            function.__globals__, _Binding()
+        scope, bind = (
+            (globals(), _as_given) if function is None else (function.__globals__, _Binding())
         )
         return call_with(
             path,
