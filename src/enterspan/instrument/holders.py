@@ -71,13 +71,16 @@ _DESCRIPTOR: Final = "descriptor"
 class _Kinds(dict[type, str]):
     """What things of a type may hold functions as; nothing for most."""
 
+    def __init__(self, *, descriptors: bool) -> None:
+        self._descriptor = _DESCRIPTOR if descriptors else ""
+
     def __missing__(self, kind: type) -> str:
         if kind is dict or kind is list:
             found = _TABLE
         elif issubclass(kind, type):
             found = _CLASS
         else:
-            found = _DESCRIPTOR if issubclass(kind, _HOLDERS) else ""
+            found = self._descriptor if issubclass(kind, _HOLDERS) else ""
         self[kind] = found
         return found
 
@@ -124,7 +127,7 @@ class Moves:
         """
         moves = self._moves
         wanted = frozenset([type(move.old) for move in moves.values()])
-        kind_of = _Kinds().__getitem__
+        kinds_in = {is_new: _Kinds(descriptors=is_new).__getitem__ for is_new in (True, False)}
         seen: set[int] = set()
         waiting = [(owner, id(owner) not in known) for owner in owners] if moves else []
         while waiting:
@@ -134,17 +137,23 @@ class Moves:
             seen.add(id(owner))
             names = names_of(owner)
             kinds = [*map(type, names.values())]
-            for key, value in compress(names.items(), map(wanted.__contains__, kinds)):
-                if id(value) in moves:
-                    put(owner, key, moves[id(value)].new)
+            held = compress(names.values(), map(wanted.__contains__, kinds))
+            if not moves.keys().isdisjoint(map(id, held)):
+                for key, value in names.items():
+                    if id(value) in moves:
+                        put(owner, key, moves[id(value)].new)
+            kind_of = kinds_in[is_new]
             for key, value in compress(names.items(), map(kind_of, kinds)):
                 what = kind_of(type(value))
-                if what is _TABLE:
-                    self._change_inside(value)
-                elif what is _CLASS:
+                if id(value) in seen:  # such as the builtins, which lie in each module
+                    continue
+                if what is _CLASS:
                     if everywhere:
                         waiting.append((value, is_new))
-                elif is_new:
+                elif what is _TABLE:
+                    seen.add(id(value))
+                    self._change_inside(value)
+                else:
                     self.change(owner, key, value)
             if is_new and is_module(owner):
                 for value in compress(names.values(), map(_FUNCTIONS.__contains__, kinds)):

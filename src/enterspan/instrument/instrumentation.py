@@ -349,10 +349,11 @@ class Instrumentation:
                 ]
             moves = self._take_all(picked)
             del picked
+            owners = {id(at.owner): at.owner for at in every}
             del every  # it holds the functions too
             held = moves.held()
             if held:
-                held.carry_out([module], everywhere=True)
+                held.carry_out([module, *owners.values()])
                 self._held.extend(held)
             self._seconds += perf_counter() - begun
 

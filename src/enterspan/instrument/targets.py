@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from itertools import compress
 from types import (
     BuiltinFunctionType,
     FunctionType,
@@ -37,6 +38,16 @@ _DATA: Final = frozenset(
     | set(_PASSIVE)
 )
 """Types of what is no function, and is left out at once."""
+
+
+class _Candidates(dict[type, bool]):
+    """Whether something of a type may be a function; it is of all types that are not known."""
+
+    def __missing__(self, kind: type) -> bool:
+        return True
+
+
+_CANDIDATES: Final = _Candidates(dict.fromkeys(_DATA, False))
 
 
 class Location(NamedTuple):
@@ -124,9 +135,11 @@ def _add_locations(
     names = names_of(owner)
     if only:
         names = {only: names[only]} if only in names else {}
-    for key, value in names.items():
+    for key, value in compress(
+        names.items(), map(_CANDIDATES.__getitem__, map(type, names.values()))
+    ):
         kind = type(value)
-        if kind in _DATA or type(key) is not str:
+        if type(key) is not str:
             continue
         if kind is FunctionType and value.__module__ in own:
             found.append(Location(module, prefix + key, owner, value))

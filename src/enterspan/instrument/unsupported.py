@@ -13,7 +13,8 @@ import inspect
 import os
 import sys
 import traceback
-from functools import cache
+from collections import defaultdict
+from functools import cache, lru_cache
 from itertools import pairwise
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     Seen: TypeAlias = tuple[str, CodeType, tuple[str, ...]]
-    """A function's name, its code, and the names in that."""
+    """A function's qualified name, its code, and the names in that."""
 
 _OURS: Final = frozenset({"enterspan", "wrapt", "typing_extensions"})
 
@@ -90,7 +91,7 @@ _DEPTHS: Final = ("depth", "level", "offset", "frame", "skip", "back", "stack")
 """A parameter with one of these in its name says how far a function looks at frames."""
 
 _HANDED_ON: Final = ("depth", "frame", "stack")
-"""And these also where the function only calls one that does."""
+"""And these also where the function only calls one that does; so does `level`, by itself."""
 
 _LOOKS: Final = "it looks at the frame that called it"
 
@@ -109,7 +110,7 @@ class Package:
         self._looking: set[str] = set()
         self._deep: set[str] = set()  # the names of functions that look beyond the next frame
         self._unlisted: list[Seen] = []  # not in `_callers` yet: most packages have nothing deep
-        self._callers: dict[str, list[Seen]] = {}  # the functions in which there is a name
+        self._callers: defaultdict[str, list[Seen]] = defaultdict(list)  # by the names in them
         self._leveled: list[Seen] = []  # those in which there is a stacklevel
         self._levels: set[str] = set()  # the names of those, and in those
 
@@ -125,22 +126,21 @@ class Package:
     def learn(self, module: ModuleType, functions: Iterable[FunctionType]) -> None:
         """Look at the functions of a module that has been loaded."""
         known, reasons = self._codes, self._reasons
-        codes = [(f.__name__, f.__code__) for f in functions if id(f.__code__) not in known]
+        codes = [(f.__qualname__, f.__code__) for f in functions if id(f.__code__) not in known]
         fresh = [(name, code, _names_in(code)) for name, code in codes]
         lookers, inspects, deep = _names_to_look_with(module)
-        looking = []
-        for seen in fresh:
-            name, code, names = seen
+        looking: set[str] = set()
+        for name, code, names in fresh:
             if not lookers.isdisjoint(names) or (
                 "stack" in names and not inspects.isdisjoint(names)
             ):
                 reasons[id(code)] = _LOOKS
-                looking.append(name)
+                looking |= _names_of_calls(name)
                 if _looks_far(code, lookers):
-                    deep.add(name)
+                    deep |= _names_of_calls(name)
             elif _COUNTS in names:
                 reasons[id(code)] = "it counts the references to its arguments"
-        self._looking.update(looking)
+        self._looking |= looking
         self._learn_depths(fresh, deep)
         self._learn_levels(fresh, looking)
         known.update([(id(code), code) for _, code in codes])
@@ -151,8 +151,8 @@ class Package:
         if not (deep or self._deep):
             return
         for seen in self._unlisted:
-            for name in seen[2]:
-                self._callers.setdefault(name, []).append(seen)
+            for callers in map(self._callers.__getitem__, seen[2]):
+                callers.append(seen)
         self._unlisted.clear()
         waiting = [(seen, name) for seen in fresh for name in self._deep.intersection(seen[2])]
         while waiting or deep:
@@ -160,19 +160,19 @@ class Package:
                 self._refuse(
                     code, f"it calls {called}, which looks at its callers' frames by a depth"
                 )
-                if name not in self._deep and _takes(code, _HANDED_ON):
-                    deep.add(name)
+                if _takes(code, _HANDED_ON, "level"):
+                    deep |= _names_of_calls(name)
             deep -= self._deep
             self._deep |= deep
             waiting = [(seen, name) for name in deep for seen in self._callers.get(name, ())]
             deep = set()
 
-    def _learn_levels(self, fresh: list[Seen], looking: list[str]) -> None:
+    def _learn_levels(self, fresh: list[Seen], looking: set[str]) -> None:
         """See whether frames are counted for a `stacklevel`: then a fixed one would be wrong."""
         leveled = [seen for seen in fresh if not _STACK_LEVEL.isdisjoint(seen[2])]
         self._leveled += leveled
         for name, _, names in leveled:
-            self._levels.update(names, (name,))
+            self._levels.update(names, _names_of_calls(name))
         if not (leveled or looking) or self._levels.isdisjoint(self._looking):
             return
         if not self.is_counted:
@@ -238,26 +238,39 @@ def _names_to_look_with(module: ModuleType) -> tuple[set[str], set[str], set[str
         elif value is inspect:
             inspects.add(key)
         elif type(value) is FunctionType and value.__module__ != own:
-            code = value.__code__
-            if not _LOOKER_NAMES.isdisjoint(code.co_names) and _looks_far(code, _LOOKER_NAMES):
+            names = value.__code__.co_names
+            if not _LOOKER_NAMES.isdisjoint(names) and _looks_far_elsewhere(value):
                 deep.add(key)
     return lookers, inspects, deep
 
 
+def _names_of_calls(qualified: str) -> set[str]:
+    """The names by which a function is called: one that makes instances, by that of its class."""
+    *_, owner, name = ("", *qualified.split("."))
+    return {owner, name} if name in {"__init__", "__new__"} else {name}
+
+
 def _names_in(code: CodeType) -> tuple[str, ...]:
-    """The names in a function's code and in what it defines; `stacklevel` wherever it stands."""
+    """The names in a function's code and its lambdas; `stacklevel` wherever it stands.
+
+    Those in functions that it defines count if they look at frames.
+    """
     names = code.co_names
-    for const in code.co_consts:
-        if type(const) is CodeType:
-            names += _names_in(const)
-        elif type(const) is tuple and not _STACK_LEVEL.isdisjoint(const):
-            names += ("stacklevel",)
+    kinds = {*map(type, code.co_consts)}
+    if CodeType in kinds or tuple in kinds:
+        for const in code.co_consts:
+            if type(const) is CodeType:
+                more = _names_in(const)
+                if const.co_name.startswith("<") or not _LOOKER_NAMES.isdisjoint(more):
+                    names += more
+            elif type(const) is tuple and not _STACK_LEVEL.isdisjoint(const):
+                names += ("stacklevel",)
     return names if _STACK_LEVEL.isdisjoint(code.co_varnames) else (*names, "stacklevel")
 
 
-def _takes(code: CodeType, words: tuple[str, ...]) -> bool:
+def _takes(code: CodeType, words: tuple[str, ...], exactly: str = "") -> bool:
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return any(word in name for name in names for word in words)
+    return exactly in names or any(word in name for name in names for word in words)
 
 
 def _looks_far(code: CodeType, lookers: Container[str]) -> bool:
@@ -279,3 +292,9 @@ def _looks_far(code: CodeType, lookers: Container[str]) -> bool:
         if reach > 1:
             return True
     return any(type(c) is CodeType and _looks_far(c, lookers) for c in code.co_consts)
+
+
+@lru_cache(maxsize=1024)
+def _looks_far_elsewhere(function: FunctionType) -> bool:
+    """The same for a function that is imported, maybe by many modules."""
+    return _looks_far(function.__code__, _LOOKER_NAMES)
