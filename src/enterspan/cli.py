@@ -13,6 +13,7 @@ from enterspan._run import command as run
 from enterspan._terminal.say import say
 from enterspan._version import __version__
 from enterspan._view import command as view
+from enterspan._view import diff
 from enterspan.catalogue import command as catalogue_command
 from enterspan.stubgen import command as stubs
 
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return catalogue_command.run(options)
         if options.command == "stubs":
             return stubs.run(options)
+        if options.command == "diff":
+            return diff.run(options)
         return view.run(options)
     except run.RefusedError as error:
         say(str(error))
@@ -59,6 +62,6 @@ def _parser() -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"enterspan {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (run, view, catalogue_command, stubs):
+    for command in (run, view, diff, catalogue_command, stubs):
         command.add_parser(commands)
     return parser
