@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _COMMANDS: Final = {
     "run": "enterspan._run.command",
     "view": "enterspan._view.command",
+    "diff": "enterspan._view.diff",
     "catalogue": "enterspan.catalogue.command",
     "stubs": "enterspan.stubgen.command",
 }

@@ -12,8 +12,8 @@ import pytest
 from trace_lines import at, event, hex_id, span
 
 from enterspan import cli
+from enterspan._recording.profile import Durations
 from enterspan._terminal.text import clock_text
-from enterspan._view.table import Durations
 
 
 def opened(span_id, name, parent, time):

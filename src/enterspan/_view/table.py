@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from enterspan._recording.origin import Origins
+from enterspan._recording.profile import Durations
 from enterspan._terminal.screen import BOLD, BOLD_RED, CYAN, DIM, PLAIN, RED, columns_taken
 from enterspan._terminal.text import (
     attribute_pieces,
@@ -151,44 +152,6 @@ class Slowest:
 
 
 # --- the summary ----------------------------------------------------------------------------------
-
-
-class Durations:
-    """How long spans of one name took: in bounded memory, however many there are.
-
-    A duration is counted with its first three digits, which are the digits that are shown. So a
-    percentile is right to the last digit that is seen, and there are at most 900 counts for each
-    power of ten.
-    """
-
-    __slots__ = ("_counts", "count", "longest_ns", "total_ns")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.total_ns = 0
-        self.longest_ns = 0
-        self._counts: dict[int, int] = {}
-
-    def add(self, duration_ns: int) -> None:
-        """Count a duration; one that is below 0, where a clock was set back, counts as 0."""
-        duration_ns = max(duration_ns, 0)
-        self.count += 1
-        self.total_ns += duration_ns
-        self.longest_ns = max(self.longest_ns, duration_ns)
-        size = 1
-        while duration_ns >= 1_000 * size:
-            size *= 10
-        shown = (duration_ns + size // 2) // size * size
-        self._counts[shown] = self._counts.get(shown, 0) + 1
-
-    def percentile_ns(self, percent: int) -> int:
-        """The shortest duration that so many percent of the spans don't exceed (nearest rank)."""
-        rank = max(-(-self.count * percent // 100), 1)
-        for shown in sorted(self._counts):
-            rank -= self._counts[shown]
-            if rank <= 0:
-                return min(shown, self.longest_ns)
-        return 0
 
 
 class Summary:

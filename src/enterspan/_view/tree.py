@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from enterspan._recording.origin import Origins
+from enterspan._recording.profile import covered_ns
 from enterspan._terminal.screen import (
     BOLD,
     BOLD_RED,
@@ -214,14 +215,8 @@ def _has_failures_only(span: RecordedSpan) -> bool:
 
 def _covered_ns(spans: Iterable[RecordedSpan], start_ns: int, end_ns: int) -> int:
     """For how long, between two moments, at least one of the spans was open."""
-    covered, until = 0, start_ns
-    for span in sorted(spans, key=_moment):
-        begin = max(span.start_ns, until)
-        end = min(end_ns if span.end_ns is None else span.end_ns, end_ns)
-        if end > begin:
-            covered += end - begin
-            until = end
-    return covered
+    intervals = [(s.start_ns, end_ns if s.end_ns is None else s.end_ns) for s in spans]
+    return covered_ns(intervals, start_ns, end_ns)
 
 
 def self_ns(span: RecordedSpan) -> int | None:
