@@ -499,7 +499,7 @@ def test_it_is_valid_wsgi_on_a_real_server(mine, around):
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        with capture(mine) as trace:
+        with capture(mine, everything=True) as trace:
             url = f"http://127.0.0.1:{server.server_port}/x"
             with urllib.request.urlopen(url, timeout=10) as answer:
                 assert answer.read() == b"ab"

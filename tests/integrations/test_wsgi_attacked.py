@@ -203,7 +203,7 @@ def test_a_hundred_at_a_time_on_many_threads_are_apart(mine, around):
             assert b"".join(body) == b"xxx"
             body.close()
 
-    with capture(mine) as trace, ThreadPoolExecutor(16) as pool:
+    with capture(mine, everything=True) as trace, ThreadPoolExecutor(16) as pool:
         list(pool.map(serve, range(16)))
     assert outcomes(trace) == ["ok"] * 160
     roots = {s.attributes["url.path"]: s.context.span_id for s in trace.spans if s.name == "GET"}

@@ -215,7 +215,7 @@ def test_many_threads_with_spans_of_their_own_do_not_mix(trace: Trace) -> None:
 def test_instances_do_not_see_each_other() -> None:
     """A library's own Tracing never parents a user's spans, nor is it heard by their listeners."""
     library = Tracing("library")
-    with capture(everything=True) as mine, capture(library) as theirs:
+    with capture() as mine, capture(library) as theirs:
         with tracing.span("mine"), library.span("theirs"), tracing.span("child"):
             assert (current(), library.current_span().name) == ("child", "theirs")
     assert mine.tree() == "mine\n  child"

@@ -88,6 +88,15 @@ def test_a_capture_records_what_is_propagated_and_no_other_thread(mine):
     assert everything.tree() == "bare"
 
 
+def test_a_capture_records_what_begins_under_a_span_from_elsewhere(mine):
+    with capture(mine), mine.span("before") as before:
+        pass
+    with capture(mine) as trace, mine.use_span(before), mine.span("after"):
+        pass
+    assert trace.tree() == "after"
+    assert trace.find("after").parent_span_id == before.context.span_id
+
+
 def test_everything_must_be_a_bool():
     with pytest.raises(TypeError, match="everything"):
         capture(everything=1)
@@ -200,11 +209,14 @@ def test_a_restored_snapshot_is_a_new_process(monkeypatch):
         pass
     assert mine.flush(20)
     before = exported[0].resource["service.instance.id"]
-    with mine.span("of the image"):
-        pass
     read, write = os.pipe()
-    if not (pid := os.fork()):  # begun anew is undone with the process
+    if not (pid := os.fork()):  # what has begun anew ends with this process
         try:
+            with mine.span("warm"):
+                pass
+            assert mine.flush(20)
+            with mine.span("of the image"):
+                pass
             registered[0]()
             with mine.span("after"):
                 pass
@@ -216,8 +228,9 @@ def test_a_restored_snapshot_is_a_new_process(monkeypatch):
             os._exit(0)
     os.waitpid(pid, 0)
     os.close(write)
-    with open(read) as told:
-        assert told.read() == "['after'] True"
+    told = os.read(read, 1_000).decode()
+    os.close(read)
+    assert told == "['warm', 'after'] True"
     assert mine.shutdown(20)
 
 

@@ -66,7 +66,7 @@ class Worker:
 
     def begin_anew(self) -> None:
         """Begin with an empty queue and no thread, as in a forked child."""
-        self._wake.ring()  # in a copy that was restored, a thread is there, and ends
+        former = self._wake
         self.queue = BoundedQueue()
         self._wake = Bell()
         self._turn = allocate_lock()
@@ -78,6 +78,7 @@ class Worker:
         self._done = 0
         self._hurried = False
         self._waiters: dict[_Waiter, None] = {}
+        former.ring()  # in a copy that was restored its thread is there, and ends
 
     @property
     def waiting(self) -> int:

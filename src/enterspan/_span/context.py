@@ -157,11 +157,17 @@ class Current:
 
     def captures(self) -> tuple[object, ...]:
         """Return the captures that this context belongs to, the innermost one last."""
+        found: tuple[object, ...] = ()
         entry = first_attached(self.get())
-        if type(entry) is Boundary:
-            return entry.captures
-        span = span_of(entry)
-        found: tuple[object, ...] = () if span is None else span._state.captures
+        while entry is not None:
+            if type(entry) is Boundary:
+                return (*found, *entry.captures)
+            span = span_of(entry)
+            if span is not None:
+                found = (*found, *span._state.captures)
+            if type(entry) is not Attachment or entry._token is None:
+                break
+            entry = _before(entry._token)  # a span from elsewhere was made current here
         return found
 
     def attach(self, entry: Any) -> None:

@@ -21,8 +21,8 @@ _recorded: pytest.StashKey[Trace] = pytest.StashKey()
 
 @pytest.fixture
 def trace() -> Iterator[Trace]:
-    """What the test records with the default Tracing, from its beginning: a `Trace`."""
-    with capture() as recorded:
+    """What the test records with the default Tracing, in all threads, from its beginning."""
+    with capture(everything=True) as recorded:
         yield recorded
 
 
