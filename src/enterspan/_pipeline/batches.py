@@ -57,6 +57,7 @@ class ExporterSubscription(Subscription):
         self._is_shut_down = False
         self._is_used = False
         self._successor: ExporterSubscription | None = None
+        self._predecessor: ExporterSubscription | None = None
         worker = Worker(
             tracer.suppressed,
             self._export,
@@ -209,8 +210,16 @@ class ExporterSubscription(Subscription):
         """Deliver what waits; the exporter is shut down unless it is the successor's, too."""
         if successor.exporter is self.exporter:
             self._is_shut_down = True
-        self._successor = successor
+        self._successor, self._predecessor = successor, None
+        successor._predecessor = self
         self.end(EXIT_TIMEOUT)
+
+    def flush(self, deadline: float) -> bool:
+        """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
+        replaced = self._predecessor
+        if replaced is not None and replaced.removed:  # a thread may have queued a span too late
+            replaced.worker.hand_on(self.offer)
+        return super().flush(deadline)
 
     def end(self, timeout: float) -> None:
         """Deliver what waits and shut the exporter down; what is offered later is dropped."""

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
         @property
         def is_done(self) -> bool: ...
+        @property
+        def shown(self) -> str: ...
         def hurry(self) -> None: ...
         def flush(self, deadline: float) -> bool: ...
         def remove(self, timeout: float | None = None) -> None: ...
@@ -132,8 +134,8 @@ class Subscribers:
         for old in replaced:
             if not old.is_inherited:  # the set-up of a forked worker is no second one
                 diagnostics.warn(
-                    f"{kind[:-1]} {new.key!r} was added again and replaces the first one;"
-                    " to have both, give them different values of key="
+                    f"{new.shown} was added again and replaces the first one; to have both, give"
+                    " them different values of key="
                 )
             old.retire(new)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enterspan._model.frozen import frozen
 from enterspan._model.late import Late
+from enterspan._model.values import safe_repr
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -49,6 +50,11 @@ class Subscription:
         self.removed = False  # internal
         if worker is not None:
             worker.start()
+
+    @property
+    def shown(self) -> str:  # internal
+        """What it is called in a warning."""
+        return _shown(self.key)
 
     @property
     def stats(self) -> Stats:
@@ -108,4 +114,11 @@ def key_of(subscriber: object, key: object) -> object:
     if getattr(kind, "subscription_target", None) is None:
         return None
     target: object = subscriber.subscription_target  # type: ignore[attr-defined]
-    return None if target is None else (kind.__qualname__, target)
+    return None if target is None else (kind, target)
+
+
+def _shown(key: object) -> str:
+    """A key for a warning; a target may be an address with a password."""
+    if isinstance(key, tuple) and key and isinstance(key[0], type):
+        return f"{key[0].__qualname__} for the same target"
+    return f"a subscriber with the key {safe_repr(key, 100)}"
