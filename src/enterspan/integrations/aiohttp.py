@@ -98,11 +98,7 @@ class TracingMiddleware(Middleware):
         if self._excludes(request.path):
             answer: Any = carry(self._tracer, SUPPRESSED, _handle(handler, request), no_end)
             return await answer
-<<<<<<< HEAD
-        request[_TRACED] = self._mark(carrier)[TRACED_BY]
-=======
         request[self._key] = self._mark(carrier)[TRACED_BY]
->>>>>>> 24934b0 (Integrations import their frameworks where they are used; stubs)
         exchange = Exchange(self, made, request, request.headers)
         resource = request.match_info.route.resource
         exchange.route(None if resource is None else resource.canonical)
