@@ -19,7 +19,7 @@ from enterspan._span.scope import SpanScope, UseScope
 from enterspan._span.span import Span
 from enterspan._span.span import Span as _Span
 from types import ModuleType
-from typing import ParamSpec, TypeAlias, TypeVar, overload
+from typing import Any, ParamSpec, TypeAlias, TypeVar, overload
 from typing_extensions import TypeVarTuple, Unpack
 
 _A1 = TypeVar("_A1")
@@ -349,9 +349,14 @@ class Tracing:
             attributes: Set on each span; a mapping, or a function of the call's arguments that
                 returns one.
             kind: The kind of each span.
-            capture_args: Record all arguments (True), or those that are named.
-            capture_return: Record the result, as `return`.
-            redact: Names of arguments that are recorded without their values.
+            capture_args: Record all arguments (True), those that are named, or, with a mapping,
+                those that are its keys as the attributes that are its values.
+            capture_return: Record the result as `return` (True), as the attribute that is named, or
+                what a function makes of it. Of a generator, the function is given the list of what
+                it has yielded: `capture_return="".join`.
+            redact: Names that are recorded without their values, beside those that are secrets
+                anywhere (`password`, `token`, ...): of arguments, and of keys and fields in what is
+                captured.
             min_duration: Seconds; a span that is shorter and did not fail is left out, and its
                 children become its parent's.
             expected: Exception types that are control flow: they are no failure of the span.
@@ -377,8 +382,8 @@ class Tracing:
         *,
         attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
         kind: protocols.Kind | None = None,
-        capture_args: bool | Sequence[str] = False,
-        capture_return: bool = False,
+        capture_args: bool | Sequence[str] | Mapping[str, str] = False,
+        capture_return: bool | str | Callable[[Any], object] = False,
         redact: Sequence[str] = (),
         min_duration: float | None = None,
         expected: _Expected = (),
@@ -403,6 +408,9 @@ class Tracing:
             flush: Deliver what is finished before the call returns, for at most 5 seconds; for
                 hosts that freeze or end the process after it, such as AWS Lambda. A coroutine
                 holds up its event loop meanwhile.
+            incoming: What the context in `parent` is worth: "parent"; "link", for callers that are
+                not trusted: a trace and a sampling decision of our own, linked to theirs;
+                "ignore"; or a function of the call's arguments that returns one of these.
             kind: As in `traced`.
             capture_args: As in `traced`.
             capture_return: As in `traced`.
@@ -429,9 +437,10 @@ class Tracing:
         attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
         expected: _Expected = (),
         flush: bool = False,
+        incoming: protocols.Incoming | Callable[..., protocols.Incoming] = "parent",
         kind: protocols.Kind | None = None,
-        capture_args: bool | Sequence[str] = False,
-        capture_return: bool = False,
+        capture_args: bool | Sequence[str] | Mapping[str, str] = False,
+        capture_return: bool | str | Callable[[Any], object] = False,
         redact: Sequence[str] = (),
         min_duration: float | None = None,
     ) -> Callable[[_F], _F]: ...
@@ -443,8 +452,8 @@ class Tracing:
         min_duration: float | None = None,
         attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
         kind: protocols.Kind | None = None,
-        capture_args: bool | Sequence[str] = False,
-        capture_return: bool = False,
+        capture_args: bool | Sequence[str] | Mapping[str, str] = False,
+        capture_return: bool | str | Callable[[Any], object] = False,
         redact: Sequence[str] = (),
         expected: _Expected = (),
     ) -> instrumenting.Instrumentation:
@@ -593,6 +602,8 @@ class Tracing:
         enabled: bool | None = None,
         expected: _Expected | None = None,
         canceled: _Expected | None = None,
+        redact: Sequence[str] | None = None,
+        exceptions: typing.Literal["full", "type"] | None = None,
         late: float | None = None,
     ) -> None:
         """Change what is passed and nothing else.
@@ -613,6 +624,11 @@ class Tracing:
             expected: Exception types that are control flow everywhere: no failure of any span.
             canceled: Exception types that mean cancellation, beside those of asyncio, concurrent
                 futures, trio, gevent and Twisted.
+            redact: Names of secrets, beside those that are known (`password`, `token`, ...): their
+                values are left out of queries, headers, and what is captured. Any spelling of a
+                name counts, and words of longer names.
+            exceptions: `"type"` records of an exception its type alone, without its message and its
+                stack, which may hold anything; `"full"` is the default.
             late: Seconds after the end of an invocation for which spans that are opened in its
                 context stay in its trace; `inf`: without limit, 0: they begin one of their own.
 
@@ -726,9 +742,14 @@ def traced(name: _F, /) -> _F:
         attributes: Set on each span; a mapping, or a function of the call's arguments that
             returns one.
         kind: The kind of each span.
-        capture_args: Record all arguments (True), or those that are named.
-        capture_return: Record the result, as `return`.
-        redact: Names of arguments that are recorded without their values.
+        capture_args: Record all arguments (True), those that are named, or, with a mapping,
+            those that are its keys as the attributes that are its values.
+        capture_return: Record the result as `return` (True), as the attribute that is named, or
+            what a function makes of it. Of a generator, the function is given the list of what
+            it has yielded: `capture_return="".join`.
+        redact: Names that are recorded without their values, beside those that are secrets
+            anywhere (`password`, `token`, ...): of arguments, and of keys and fields in what is
+            captured.
         min_duration: Seconds; a span that is shorter and did not fail is left out, and its
             children become its parent's.
         expected: Exception types that are control flow: they are no failure of the span.
@@ -753,8 +774,8 @@ def traced(
     *,
     attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
     kind: protocols.Kind | None = None,
-    capture_args: bool | Sequence[str] = False,
-    capture_return: bool = False,
+    capture_args: bool | Sequence[str] | Mapping[str, str] = False,
+    capture_return: bool | str | Callable[[Any], object] = False,
     redact: Sequence[str] = (),
     min_duration: float | None = None,
     expected: _Expected = (),

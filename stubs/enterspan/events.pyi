@@ -58,8 +58,9 @@ _E = DefaultTypeVar("_E", covariant=True, bound="Event", default="Event")
 class FetchEventInfo:
     """An HTTP request: its method, its URL and its headers as pairs of name and value.
 
-    As in every info, a text of more than 16 KiB is cut where the info is made; so are headers after
-    the first 128, or after 64 KiB.
+    What is secret by its name, in the query or among the headers, has no value here, and the URL no
+    password. As in every info, a text of more than 16 KiB is cut where the info is made; so are
+    headers after the first 128, or after 64 KiB.
     """
 
     method: str

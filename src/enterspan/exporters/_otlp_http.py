@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.request import getproxies_environment, proxy_bypass
 
 import urllib3
+from urllib3.util import parse_url
 
 from enterspan._version import __version__
 from enterspan.exporters._otlp_answers import MOST_ANSWER, Refusal, of_http
@@ -99,7 +100,7 @@ def _manager_of(settings: Settings) -> Callable[..., Any]:
     if "://" not in proxy:
         proxy = f"http://{proxy}"
     try:
-        login = urllib3.util.parse_url(proxy).auth
+        login = parse_url(proxy).auth
         manager = partial(
             urllib3.ProxyManager, proxy, proxy_headers=urllib3.make_headers(proxy_basic_auth=login)
         )

@@ -75,7 +75,7 @@ class Middleware:
         headers = _texts("capture_headers", capture_headers, "header names, such as ['x-shop-id']")
         self._headers = frozenset([name.lower() for name in headers])
         self._linger = linger
-        self._incoming = incoming
+        self._incoming: Incoming | Callable[[Any], Incoming] = incoming
 
     def _request(
         self, build: Callable[[Any], Request], given: Any, carrier: Any = None

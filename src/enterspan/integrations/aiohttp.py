@@ -1,19 +1,10 @@
 """aiohttp: each request to a server is an invocation, and each one of a client is a span."""
 
-# aiohttp may not be installed when types are checked.
-# pyright: reportMissingImports=false, reportMissingModuleSource=false
-# pyright: reportUnknownParameterType=false
-
 from __future__ import annotations
 
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
-
-try:
-    from aiohttp import web
-except ImportError as missing:
-    raise ImportError(
-        "enterspan.integrations.aiohttp needs aiohttp: pip install aiohttp"
-    ) from missing
 
 from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
@@ -36,9 +27,22 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientMiddleware", "TracingMiddleware"]
 
-_make_key: Any = getattr(web, "RequestKey", None)  # aiohttp 3.14
-_TRACED: Final[Any] = TRACED_BY if _make_key is None else _make_key(TRACED_BY, tuple)
-"""The key of a request for the Tracings that have it already."""
+
+def _aiohttp() -> Any:
+    """What is used of the package, which this module has the name of."""
+    try:
+        return import_module("aiohttp.web")
+    except ImportError as missing:
+        raise ImportError(
+            "enterspan.integrations.aiohttp needs aiohttp: pip install aiohttp"
+        ) from missing
+
+
+@cache
+def _traced_key() -> Any:
+    """The key of a request for the Tracings that have it already."""
+    make = getattr(_aiohttp(), "RequestKey", None)  # aiohttp 3.14
+    return TRACED_BY if make is None else make(TRACED_BY, tuple)
 
 
 class TracingMiddleware(Middleware):
@@ -74,6 +78,8 @@ class TracingMiddleware(Middleware):
         linger: float | None = 0.0,
         incoming: Incoming | Callable[[Any], Incoming] = "parent",
     ) -> None:
+        self._web = _aiohttp()
+        self._key = _traced_key()
         super().__init__(
             _handle,
             tracing=tracing,
@@ -83,47 +89,45 @@ class TracingMiddleware(Middleware):
             incoming=incoming,
         )
 
-    async def __call__(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def __call__(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
         """Handle a request."""
-        carrier = {TRACED_BY: request.get(_TRACED, ())}
+        carrier = {TRACED_BY: request.get(self._key, ())}
         made = self._request(_request_of, request, carrier)
         if made is None:
             return await handler(request)
         if self._excludes(request.path):
             answer: Any = carry(self._tracer, SUPPRESSED, _handle(handler, request), no_end)
             return await answer
-        request[_TRACED] = self._mark(carrier)[TRACED_BY]
+        request[self._key] = self._mark(carrier)[TRACED_BY]
         exchange = Exchange(self, made, request, request.headers)
         resource = request.match_info.route.resource
         exchange.route(None if resource is None else resource.canonical)
         try:
             response = await handler(request)
         except BaseException as error:
-            _fail(exchange, error)
+            self._fail(exchange, error)
             raise
         exchange.respond(response.status)
-        if isinstance(response, web.WebSocketResponse):
+        if isinstance(response, self._web.WebSocketResponse):
             exchange.invocation.span.set_attribute("websocket.close_code", response.close_code)
         exchange.end(None)
         return response
+
+    def _fail(self, exchange: Exchange, error: BaseException) -> None:
+        """An exception has left the handler: an answer, or aiohttp makes a 500 of it."""
+        answer: Any = error
+        if isinstance(answer, self._web.HTTPException):
+            exchange.respond(answer.status)
+        elif isinstance(error, Exception):
+            exchange.respond(500)
+        exchange.end(None if is_answer(error) else error)
 
 
 async def _handle(handler: Any, request: Any) -> Any:
     return await handler(request)
 
 
-def _fail(exchange: Exchange, error: BaseException) -> None:
-    """An exception has left the handler: an answer, or aiohttp makes a 500 of it."""
-    if isinstance(error, web.HTTPException):
-        exchange.respond(error.status)
-    elif isinstance(error, Exception):
-        exchange.respond(500)
-    exchange.end(None if is_answer(error) else error)
-
-
-def _request_of(request: web.Request) -> Request:
+def _request_of(request: Any) -> Request:
     """The request as aiohttp describes it."""
     version = request.version
     url = request.rel_url

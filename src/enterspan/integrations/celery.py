@@ -6,7 +6,7 @@ https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
 
 # Celery may not be installed when types are checked.
 # pyright: reportMissingImports=false, reportMissingModuleSource=false
-# pyright: reportUnknownParameterType=false
+# pyright: reportUnknownParameterType=false, reportMissingTypeStubs=false
 
 from __future__ import annotations
 

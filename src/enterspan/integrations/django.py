@@ -30,13 +30,6 @@ from enterspan.integrations._http import (
     Request,
 )
 
-try:
-    from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-    from django.conf import settings
-    from django.core.signals import got_request_exception
-except ImportError as missing:
-    raise ImportError("enterspan.integrations.django needs Django: pip install django") from missing
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 
@@ -70,6 +63,10 @@ class TracingMiddleware(Middleware):
     async_capable = True
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
+        from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+        from django.conf import settings
+        from django.core.signals import got_request_exception
+
         super().__init__(get_response, **getattr(settings, "ENTERSPAN", {}))
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:

@@ -4,20 +4,11 @@ Attributes are named as OpenTelemetry's conventions for RPC name them:
 https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
 """
 
-# grpcio may not be installed when types are checked.
-# pyright: reportMissingImports=false, reportMissingModuleSource=false
-# pyright: reportUnknownParameterType=false, reportUntypedBaseClass=false
-
 from __future__ import annotations
 
+from importlib import import_module
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-try:
-    import grpc
-    import grpc.aio
-except ImportError as missing:
-    raise ImportError("enterspan.integrations.grpc needs grpcio: pip install grpcio") from missing
 
 from enterspan._forms.enter import carry
 from enterspan._forms.incoming import check_incoming, placed
@@ -35,19 +26,40 @@ if TYPE_CHECKING:
 
 __all__ = ["AioServerInterceptor", "ClientInterceptor", "ServerInterceptor"]
 
-_Code: Any = grpc.StatusCode
-_NUMBERS: Final[dict[int, Any]] = {code.value[0]: code for code in _Code}
+_CODES: Final = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
+"""gRPC's status codes, in the order of their numbers."""
 _FAILURES: Final = frozenset(
-    {
-        _Code.DATA_LOSS,
-        _Code.DEADLINE_EXCEEDED,
-        _Code.INTERNAL,
-        _Code.UNAVAILABLE,
-        _Code.UNIMPLEMENTED,
-        _Code.UNKNOWN,
-    }
+    {"DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNIMPLEMENTED", "UNKNOWN"}
 )
 """The codes that say that a server has failed; the others are about its client's request."""
+
+
+def _grpc(module: str = "grpc") -> Any:
+    """The package, which is imported where an interceptor is made: this module has its name."""
+    try:
+        return import_module(module)
+    except ImportError as missing:
+        raise ImportError(
+            "enterspan.integrations.grpc needs grpcio: pip install grpcio"
+        ) from missing
 
 
 def _tracing_of(tracing: Tracing | None) -> Tracing:
@@ -75,21 +87,23 @@ class _Server:
         incoming: Incoming | Callable[[Any], Incoming] = "parent",
     ) -> None:
         check_incoming(incoming)
+        self._grpc = _grpc()
         self._tracing = _tracing_of(tracing)
         self._tracing._tracer.expect(is_abort)
         self._linger = linger
-        self._incoming = incoming
+        self._incoming: Incoming | Callable[[Any], Incoming] = incoming
         self._tracing.invocation(linger=linger)  # refuses one that makes no sense
 
     def _wrapped(self, handler: Any, details: Any) -> Any:
         """A handler whose calls are invocations."""
         if handler is None:
             return None  # the server answers UNIMPLEMENTED
-        for kind in _KINDS:
-            behavior = getattr(handler, kind.behavior)
+        for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
+            behavior = getattr(handler, kind)
             if behavior is not None:
-                return kind.make(
-                    self._around(behavior, kind.streams, details),
+                make = getattr(self._grpc, f"{kind}_rpc_method_handler")
+                return make(
+                    self._around(behavior, kind.endswith("stream"), details),
                     handler.request_deserializer,
                     handler.response_serializer,
                 )
@@ -97,22 +111,6 @@ class _Server:
 
     def _around(self, behavior: Any, streams: bool, details: Any) -> Any:
         raise NotImplementedError
-
-
-class _Kind(NamedTuple):
-    """One of the four kinds of methods."""
-
-    behavior: str
-    streams: bool
-    make: Any
-
-
-_KINDS: Final = (
-    _Kind("unary_unary", False, grpc.unary_unary_rpc_method_handler),
-    _Kind("unary_stream", True, grpc.unary_stream_rpc_method_handler),
-    _Kind("stream_unary", False, grpc.stream_unary_rpc_method_handler),
-    _Kind("stream_stream", True, grpc.stream_stream_rpc_method_handler),
-)
 
 
 class _Call:
@@ -140,11 +138,10 @@ class _Call:
         code = _code_of(self._context)
         aborted = error is not None and is_abort(error)
         if error is not None and not aborted and isinstance(error, Exception):
-            code = _Code.UNKNOWN if code in (None, _Code.OK) else code
-        code = code or _Code.OK
-        span = self._invocation.span.set_attribute("rpc.grpc.status_code", code.value[0])
+            code = "UNKNOWN" if code == "OK" else code
+        span = self._invocation.span.set_attribute("rpc.grpc.status_code", _CODES.index(code))
         if code in _FAILURES:
-            span.set_attribute("error.type", code.name)
+            span.set_attribute("error.type", code)
             if error is None or aborted:  # else the exception says why
                 span.set_status("error", _details_of(self._context))
         leave(self._block, None if aborted else error)
@@ -154,10 +151,12 @@ class _Call:
         self.end(DisconnectedError() if isinstance(error, GeneratorExit) else error)
 
 
-def _code_of(context: Any) -> Any:
-    """The status that a handler has set; None if it has set none."""
+def _code_of(context: Any) -> str:
+    """The name of the status that a handler has set; `OK` if it has set none."""
     code = context.code()
-    return _NUMBERS.get(code, _Code.UNKNOWN) if isinstance(code, int) else code
+    if isinstance(code, int):
+        return _CODES[code] if 0 <= code < len(_CODES) else "UNKNOWN"
+    return "OK" if code is None else str(code.name)
 
 
 def _details_of(context: Any) -> str:
@@ -165,7 +164,7 @@ def _details_of(context: Any) -> str:
     return details.decode("utf-8", "replace") if isinstance(details, bytes) else str(details or "")
 
 
-class ServerInterceptor(_Server, grpc.ServerInterceptor):  # type: ignore[misc]
+class ServerInterceptor(_Server):
     """An interceptor of `grpc.server` that makes calls invocations.
 
     `grpc.server(pool, interceptors=[ServerInterceptor()])`. A call lasts until its handler has
@@ -219,11 +218,21 @@ def _pieces(answers: Iterator[Any]) -> Iterator[Any]:
     yield from answers
 
 
-class AioServerInterceptor(_Server, grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class AioServerInterceptor(_Server):
     """An interceptor of `grpc.aio.server` that makes calls invocations.
 
     `grpc.aio.server(interceptors=[AioServerInterceptor()])`. All else is as in `ServerInterceptor`.
     """
+
+    def __init__(
+        self,
+        *,
+        tracing: Tracing | None = None,
+        linger: float | None = 0.0,
+        incoming: Incoming | Callable[[Any], Incoming] = "parent",
+    ) -> None:
+        super().__init__(tracing=tracing, linger=linger, incoming=incoming)
+        _grpc("grpc.aio").ServerInterceptor.register(AioServerInterceptor)
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any
@@ -264,12 +273,7 @@ class AioServerInterceptor(_Server, grpc.aio.ServerInterceptor):  # type: ignore
 # --- clients --------------------------------------------------------------------------------------
 
 
-class ClientInterceptor(
-    grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc]
-    grpc.UnaryStreamClientInterceptor,  # type: ignore[misc]
-    grpc.StreamUnaryClientInterceptor,  # type: ignore[misc]
-    grpc.StreamStreamClientInterceptor,  # type: ignore[misc]
-):
+class ClientInterceptor:
     """An interceptor of a channel that makes calls spans, which take the trace along.
 
     `grpc.intercept_channel(channel, ClientInterceptor())`. The span ends with the call, also where
@@ -284,6 +288,9 @@ class ClientInterceptor(
 
     def __init__(self, *, tracing: Tracing | None = None) -> None:
         self._tracing = _tracing_of(tracing)
+        grpc = _grpc()
+        for kind in ("UnaryUnary", "UnaryStream", "StreamUnary", "StreamStream"):
+            getattr(grpc, f"{kind}ClientInterceptor").register(ClientInterceptor)
 
     def _call(self, continuation: Any, details: Any, request: Any) -> Any:
         tracing = self._tracing
@@ -309,18 +316,20 @@ class ClientInterceptor(
                 raise
 
         def end(done: Any) -> None:
-            code = done.code()
-            span.set_attribute("rpc.grpc.status_code", code.value[0])
-            if code is not _Code.OK:
-                span.set_attribute("error.type", code.name)
+            code = _code_of(done)
+            span.set_attribute("rpc.grpc.status_code", _CODES.index(code))
+            if code != "OK":
+                span.set_attribute("error.type", code)
                 span.set_status("error", done.details() or "")
             span.end()
 
         call.add_done_callback(end)
         return call
 
-    intercept_unary_unary = intercept_unary_stream = _call
-    intercept_stream_unary = intercept_stream_stream = _call
+    intercept_unary_unary: Any = _call
+    intercept_unary_stream: Any = _call
+    intercept_stream_unary: Any = _call
+    intercept_stream_stream: Any = _call
 
 
 class _Details(NamedTuple):

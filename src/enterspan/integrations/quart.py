@@ -1,10 +1,8 @@
 """Quart: each request is an invocation, named after its route, with the exception behind a 500."""
 
-# Quart may not be installed when types are checked.
-# pyright: reportMissingImports=false, reportUnknownParameterType=false
-
 from __future__ import annotations
 
+from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan.integrations._http import FAILURE, ROUTE
@@ -45,20 +43,19 @@ def install(app: Any, **options: Any) -> None:
 
 
 async def _note_route() -> None:
-    from quart import has_websocket_context, request, websocket
-
-    connection: Any = websocket if has_websocket_context() else request
+    quart = modules["quart"]
+    connection: Any = quart.websocket if quart.has_websocket_context() else quart.request
     if connection.url_rule is not None:
         connection.scope[ROUTE] = connection.url_rule.rule
 
 
 def _noting(handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """One of Quart's methods that answer an exception, which the middleware learns of as well."""
-    from quart import has_request_context, request
+    quart = modules["quart"]
 
     async def handle_noted(*args: Any) -> Any:  # the last one is the exception
-        if has_request_context():
-            request.scope[FAILURE] = args[-1]
+        if quart.has_request_context():
+            quart.request.scope[FAILURE] = args[-1]
         return await handle(*args)
 
     return handle_noted

@@ -14,6 +14,9 @@ from typing import Literal, Protocol, TypeAlias
 Kind: TypeAlias = Literal["internal", "server", "client", "producer", "consumer"]
 """The kinds of spans, as OpenTelemetry names them."""
 
+Incoming: TypeAlias = Literal["parent", "link", "ignore"]
+"""What the trace context of a caller is worth."""
+
 Level: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
 """The levels of a log, as Python's `logging` names them."""
 

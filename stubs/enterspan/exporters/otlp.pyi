@@ -74,7 +74,7 @@ class OTLPExporter:
 
     @property
     def subscription_target(self) -> object:
-        """The receiver: a second exporter to it replaces the first one."""
+        """The receiver, and who is known by the headers: a second exporter replaces the first."""
 
     def export(self, spans: Sequence[SpanData]) -> None:
         """Send a batch. Raises ExportError if the receiver rejects it or time is up."""

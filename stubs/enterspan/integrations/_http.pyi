@@ -6,6 +6,7 @@ https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
 
 from collections.abc import Callable, Sequence
+from enterspan._model.protocols import Incoming
 from enterspan._tracing import Tracing
 from typing import Any
 
@@ -22,4 +23,5 @@ class Middleware:
         exclude: Sequence[str] = (),
         capture_headers: Sequence[str] = (),
         linger: float | None = 0.0,
+        incoming: Incoming | Callable[[Any], Incoming] = "parent",
     ) -> None: ...

@@ -11,8 +11,14 @@ __all__ = ["LogHandler", "RecordIds", "install", "trace_ids"]
 class LogHandler(logging.Handler):
     """A handler that logs each record on the span that is current where it was made.
 
-    The level is the record's, in lower case; attributes are the logger's name and the place in the
-    source (`logger`, `code.filepath`, `code.lineno`, `code.function`).
+    The level is the record's, in lower case, and the message is the record's own, whatever format
+    the handler was given. Attributes are the logger's name, the place in the source (`logger`,
+    `code.filepath`, `code.lineno`, `code.function`), what the program gave as `extra`, where the
+    values of secrets are left out, and the exception, named as OpenTelemetry's conventions name it
+    (`exception.type`, `exception.message`, `exception.stacktrace`).
+
+    In a configuration for `logging.config.dictConfig`, it is
+    `{"class": "enterspan.integrations.logging.LogHandler"}`.
     """
 
     def __init__(self, tracing: Tracing | None = None, level: int | str = logging.NOTSET) -> None:
@@ -37,8 +43,8 @@ def install(
 
     They are attributes of the record, in hex, and empty where there is no span: a format has them
     as `%(trace_id)s` and `%(span_id)s`. The record factory that was there before goes on making the
-    records. A program that gives attributes of these names itself (`extra={"trace_id": ...}`) needs
-    other names here, because logging refuses to overwrite one. `remove()` undoes it; also a block.
+    records. Where the program gives an attribute of such a name itself (`extra={"trace_id": ...}`),
+    the program's is on the record. `remove()` undoes it; also a block.
 
     TypeError or ValueError for names that can't be attributes.
     """
@@ -46,6 +52,7 @@ def install(
 class RecordIds:
     """The ids on records, from `install` until `remove`."""
 
+    names: tuple[str, str]
     def __init__(self, tracing: Tracing | None, trace_id: str, span_id: str) -> None: ...
 
     def remove(self) -> None:
