@@ -15,7 +15,7 @@ _VALUED: Final = ("-W", "-X", "--check-hash-based-pycs")
 _POOLS: Final = ("multiprocessing", "joblib.externals.loky", "loky", "billiard", "execnet")
 """Modules that start workers with a main module of theirs."""
 _TRACKER: Final = "resource_tracker"
-"""In the code of the helper that multiprocessing and loky start, which runs nothing of the program."""
+"""In the code of a helper of multiprocessing and loky, which runs nothing of the program."""
 
 
 def program_at(words: list[str]) -> int:
