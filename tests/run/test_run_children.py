@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from enterspan._run.children import is_replaced, program_at
 from enterspan._run.recording import Settings
+from enterspan._run.starts import is_replaced, program_at
 from enterspan.instrument.config import Wishes
 
 POSIX = os.name == "posix"

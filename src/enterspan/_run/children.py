@@ -11,7 +11,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._run.environment import LAUNCHER, SETTINGS, carrier, settings_here
+from enterspan._run.environment import SETTINGS, carrier, settings_here
+from enterspan._run.starts import program_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,51 +21,12 @@ if TYPE_CHECKING:
     from enterspan._run.recording import Recording, Settings
     from enterspan.instrument.instrumentation import Instrumentation
 
-_VALUED: Final = ("-W", "-X", "--check-hash-based-pycs")
-_POOLS: Final = ("multiprocessing", "joblib.externals.loky", "loky", "billiard", "execnet")
-"""Modules that start workers with a main module of theirs."""
-
-
-# --- in the child ---------------------------------------------------------------------------------
-
 
 def begin() -> None:
-    """Called when a child starts, before its program: record it, or become what records it."""
-    words = getattr(sys, "orig_argv", [])
-    at = program_at(words)
-    if words[at : at + 1] == [LAUNCHER]:
-        return
-    if os.name == "posix" and is_replaced(words, at):
-        sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, *words[1:at], LAUNCHER, *words[at:]])  # noqa: S606
+    """Called when a child starts that is not started anew: record what it calls."""
     settings = settings_here()
     if settings is not None:
         _record_workers(settings)
-
-
-def program_at(words: list[str]) -> int:
-    """Where in the words of a command line the program begins, after the options of Python."""
-    at = 1
-    while at < len(words):
-        word = words[at]
-        if not word.startswith("-") or word == "-" or word[:2] in ("-c", "-m"):
-            return at
-        at += 2 if word in _VALUED else 1
-    return len(words)
-
-
-def is_replaced(words: list[str], at: int) -> bool:
-    """Whether a child is started anew: one that runs a script, or a module that is no worker."""
-    if not sys.executable or sys.flags.interactive or at >= len(words):
-        return False
-    name = os.path.basename(words[0])  # noqa: PTH119
-    if not name.startswith(("python", "pypy")):
-        return False  # embedded: uwsgi and others
-    word = words[at]
-    if word[:2] == "-m":
-        module = word[2:] or "".join(words[at + 1 : at + 2])
-        return bool(module) and not f"{module}.".startswith(tuple(f"{pool}." for pool in _POOLS))
-    return not word.startswith("-") and os.path.exists(word)  # noqa: PTH110
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from enterspan._run.recording import Settings, changed, stderr_identity
+from enterspan._run.starts import SITE
 
 if TYPE_CHECKING:
     from enterspan._model.ids import SpanContext
@@ -19,9 +20,6 @@ SETTINGS: Final = "ENTERSPAN_RUN"
 CONTEXT: Final = "TRACEPARENT"
 """The variable with the context, as OpenTelemetry has it (Environment variables as carriers)."""
 STATE: Final = "TRACESTATE"
-
-SITE: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "site")  # noqa: PTH100, PTH118, PTH120
-LAUNCHER: Final = os.path.join(SITE, "launch.py")  # noqa: PTH118
 
 
 def carrier() -> dict[str, str]:

@@ -403,7 +403,7 @@ def _load_module(name: str) -> Loaded:
 
 def _load_spec(spec: ModuleSpec) -> Loaded:
     loader: Any = spec.loader
-    if type(loader).__module__ == "enterspan.instrument.imports":  # it would announce an import
+    while type(loader).__module__.startswith("enterspan."):  # those are for imports
         loader = spec.loader = loader.__wrapped__
     code: CodeType | None = loader.get_code(spec.name)
     if code is None:

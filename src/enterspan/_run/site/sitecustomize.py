@@ -6,12 +6,14 @@ It takes itself off the search path, and the `sitecustomize` that it hides is im
 import os
 import sys
 from importlib import import_module
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+
+_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - it is a text in sys.path
 
 
 def _hand_on() -> None:
-    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - nothing is imported
-    sys.path[:] = [entry for entry in sys.path if entry != here]
-    sys.path_importer_cache.pop(here, None)
+    sys.path[:] = [entry for entry in sys.path if entry != _HERE]
+    sys.path_importer_cache.pop(_HERE, None)
     ours = sys.modules.pop("sitecustomize", None)
     try:
         import_module("sitecustomize")  # the next one
@@ -24,16 +26,21 @@ def _hand_on() -> None:
 
 
 def _begin() -> None:
-    if "ENTERSPAN_RUN" not in os.environ:
+    if "ENTERSPAN_RUN" not in os.environ or find_spec("enterspan") is None:
         return
-    try:
-        from enterspan._run.children import begin
-    except ImportError:
-        return  # another Python, which has no enterspan
-    begin()
+    spec = spec_from_file_location("starts", os.path.join(os.path.dirname(_HERE), "starts.py"))  # noqa: PTH118, PTH120
+    if spec is None or spec.loader is None:
+        return
+    starts = module_from_spec(spec)
+    spec.loader.exec_module(starts)
+    if starts.is_ready():
+        import_module("enterspan._run.children").begin()
 
 
 try:
     _hand_on()
 finally:
-    _begin()
+    try:
+        _begin()
+    except Exception:  # noqa: S110 - another version, another Python: the program runs, unrecorded
+        pass
