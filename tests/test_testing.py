@@ -95,6 +95,32 @@ def test_a_capture_can_be_cleared(mine):
     assert "1 spans" in repr(trace)
 
 
+def test_a_trace_shows_itself_as_a_tree_and_has_a_length(mine):
+    with capture(mine) as trace:
+        with mine.invocation("main"):
+            with mine.span("load", rows=3):
+                pass
+            with pytest.raises(ValueError, match="no"), mine.span("bad"):
+                raise ValueError("no")
+    lines = repr(trace).splitlines()
+    assert lines[0] == f"<Trace of 3 spans, {len(trace.events)} events>"
+    assert [line[10:].split("  ")[0] for line in lines[1:]] == ["main", "├─ load", "╰─ ✗ bad"]
+    assert lines[2].endswith("rows=3")
+    assert lines[3].endswith("ValueError: no")
+    assert len(trace) == 3
+    assert [span.name for span in trace] == ["load", "bad", "main"]
+
+
+def test_of_a_large_trace_the_beginning_is_shown(mine):
+    with capture(mine) as trace:
+        for n in range(300):
+            with mine.span(f"span {n}"):
+                pass
+    lines = repr(trace).splitlines()
+    assert len(lines) == 202
+    assert lines[-1] == "..."
+
+
 def test_after_the_block_nothing_is_recorded(mine):
     with capture(mine) as trace:
         open_one = mine.start_span("open")

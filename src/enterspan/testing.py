@@ -13,7 +13,7 @@ from enterspan._span.processor import SpanProcessor, Tee
 from enterspan._tracing import tracing as default_tracing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import TypeAlias
 
@@ -90,9 +90,20 @@ class Trace:
         self.spans.clear()
         self.events.clear()
 
+    def __len__(self) -> int:
+        """Return how many spans have ended."""
+        return len(self.spans)
+
+    def __iter__(self) -> Iterator[SpanData]:
+        """Iterate over the finished spans, in order of their end."""
+        return iter(self.spans)
+
     def __repr__(self) -> str:
-        """Show how much there is."""
-        return f"<Trace of {len(self.spans)} spans, {len(self.events)} events>"
+        """Show the spans as a tree, with their durations, attributes and failures."""
+        from enterspan._view.captured import captured_lines  # only a person needs it
+
+        head = f"<Trace of {len(self.spans)} spans, {len(self.events)} events>"
+        return "\n".join([head, *captured_lines(self.spans)])
 
     def _repr_html_(self) -> str:
         """Show the trace in a notebook: a waterfall, without scripts."""

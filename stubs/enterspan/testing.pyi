@@ -1,7 +1,7 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
 """Traces as test results: `capture()` records what is done in a block, at once and in order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enterspan._model.block import Block
 from enterspan._model.records import SpanData
 from enterspan._tracing import Tracing
@@ -38,8 +38,14 @@ class Trace:
     def clear(self) -> None:
         """Forget what was recorded so far."""
 
+    def __len__(self) -> int:
+        """Return how many spans have ended."""
+
+    def __iter__(self) -> Iterator[SpanData]:
+        """Iterate over the finished spans, in order of their end."""
+
     def __repr__(self) -> str:
-        """Show how much there is."""
+        """Show the spans as a tree, with their durations, attributes and failures."""
 
 class capture(Block[Trace]):
     """A block that records what begins in it, inline, and gives the `Trace`.

@@ -172,7 +172,7 @@ def test_a_failure_is_shown_on_the_line_of_the_span_that_it_left(screen, clock):
         |            │ │ ╭ charge
         | 12.0 ms    │ │ ✗ charge  CardDeclined: card 4242 was declined  card=4242
         | 12.0 ms    │ ✗ pay
-        | 12.0 ms    ✗ main  exception  3 spans, 3 failed, cpu 1.50 ms
+        | 12.0 ms    ✗ main  exception  3 spans, 1 failed, cpu 1.50 ms
     """)
 
 
@@ -220,7 +220,7 @@ def test_stacks_are_shown_when_they_are_asked_for(clock):
         |            │   Traceback (most recent call last):
         |            │     File "shop.py", line 3
         |            │   ValueError: bad
-        |    0 ns    ✗ main  exception  2 spans, 2 failed, cpu 1.50 ms
+        |    0 ns    ✗ main  exception  2 spans, 1 failed, cpu 1.50 ms
     """)
 
 
@@ -386,13 +386,13 @@ def test_invocations_that_are_open_at_once_are_numbered(screen, clock):
     assert drawn(text) == art("""
         |            ╭ first
         |          2 ╭ second
-        |          1 │ ╭ a
-        |          2 │ ╭ b
+        |          1 │ ╭ a  ‹first›
+        |          2 │ ╭ b  ‹second›
         |    0 ns  1 │ ╰ a
         |    0 ns  1 ╰ first  ok  2 spans, cpu 1.50 ms
         |    0 ns  2 │ ╰ b
-        |          1 ╭ third
-        |    0 ns  1 ╰ third  ok  cpu 1.50 ms
+        |          3 ╭ third
+        |    0 ns  3 ╰ third  ok  cpu 1.50 ms
         |    0 ns  2 ╰ second  ok  2 spans, cpu 1.50 ms
         |            ╭ fourth
         |    0 ns    ╰ fourth  ok  cpu 1.50 ms
@@ -436,11 +436,11 @@ def test_requests_at_once_inside_a_program_are_numbered(screen, clock):
         |            ╭ server.py
         |            │ ╭ GET /a
         |          3 │ ╭ GET /b
-        |    info  2 │ │ a
-        |    info  3 │ │ b
+        |    info  2 │ │ a  ‹GET /a›
+        |    info  3 │ │ b  ‹GET /b›
         |    0 ns  2 │ ╰ GET /a  ok  cpu 1.50 ms
         |    0 ns  3 │ ╰ GET /b  ok  cpu 1.50 ms
-        |    info    │ done
+        |    info    │ done  ‹server.py›
     """)
 
 
@@ -456,6 +456,58 @@ def test_a_parent_that_is_not_here_is_no_parent(screen, clock):
         |    0 ns  2 ╰ request  ok  cpu 1.50 ms
         |    0 ns    ╰ other  ok  cpu 1.50 ms
     """)
+
+
+def test_a_number_is_not_used_twice_while_anything_is_open(screen, clock):
+    """A long invocation sees a hundred others come and go; then numbers begin again."""
+    text, tail = screen
+    long = Stream(tail, clock, "long")
+    for n in range(150):
+        Stream(tail, clock, f"short {n}").end()
+    long.end()
+    Stream(tail, clock, "alone").end()
+    numbers = [line[9:11].strip() for line in drawn(text) if "╭ short" in line]
+    assert numbers[:3] == ["2", "3", "4"]
+    assert len(set(numbers[:98])) == 98
+    assert max(map(int, numbers)) == 99
+    assert "╭ alone" in drawn(text)[-2]
+    assert drawn(text)[-2].strip() == "╭ alone"
+
+
+def test_more_invocations_than_two_digits_have_numbers_of_three(screen, clock):
+    text, tail = screen
+    streams = [Stream(tail, clock, f"request {n}") for n in range(150)]
+    numbers = [line[8:12].strip() for line in drawn(text)]
+    assert numbers == ["", *[str(n) for n in range(2, 151)]]
+    for stream in streams:
+        stream.end()
+
+
+def test_a_request_that_ended_in_500_is_marked_and_says_each_thing_once(screen, clock):
+    text, tail = screen
+    stream = Stream(tail, clock, "GET /orders/{id}")
+    stream.send(stream.id, Attributes((
+        Attribute("http.request.method", "GET"),
+        Attribute("http.route", "/orders/{id}"),
+        Attribute("http.response.status_code", 500),
+        Attribute("order", 7),
+    )))  # fmt: skip
+    stream.send(stream.id, Return(FetchResponseInfo(500)))
+    stream.end()
+    assert drawn(text)[-1] == "    0 ns    ✗ GET /orders/{id}  ok  500  cpu 1.50 ms  order=7"
+
+
+def test_a_failure_is_counted_where_it_begins(screen, clock):
+    """Two failures: one passed two spans, the other was caught by the root."""
+    text, tail = screen
+    stream = Stream(tail, clock, "main")
+    outer = stream.open("outer")
+    inner = stream.open("inner", outer)
+    stream.close(inner, "exception")
+    stream.close(outer, "exception")
+    stream.close(stream.open("other"), "exception")
+    stream.end("exception")
+    assert "4 spans, 2 failed" in drawn(text)[-1]
 
 
 def test_an_invocation_that_is_dropped_gives_its_number_back(screen, clock):
@@ -842,7 +894,7 @@ def test_threads_do_not_tear_each_others_lines(clock):
     for thread in threads:
         thread.join()
     lines = drawn(text)
-    whole = re.compile(r"[ \dmnµs.]{8}[ \d]{4}(│ )?[╭╰] (span \d+|thread \d.*)")
+    whole = re.compile(r"[ \dmnµs.]{8}[ \d]{4}(│ )?[╭╰] (span \d+(  ‹thread \d›)?|thread \d.*)")
     assert len(lines) == 8 * (1 + 100 + 1)
     assert [line for line in lines if not whole.fullmatch(line)] == []
 

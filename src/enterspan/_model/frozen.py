@@ -128,8 +128,18 @@ def _hash(self: Any) -> int:
 
 
 def _repr(self: Any) -> str:
-    fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+    fields = ", ".join([_field(name, getattr(self, name)) for name in self.__match_args__])
     return f"{type(self).__qualname__}({fields})"
+
+
+_ID_DIGITS = {"trace_id": 32, "span_id": 16, "parent_span_id": 16}
+
+
+def _field(name: str, value: Any) -> str:
+    """A field as its class would take it; ids in hex, as they are in logs and headers."""
+    if name in _ID_DIGITS and type(value) is int and value >= 0:
+        return f"{name}=0x{value:0{_ID_DIGITS[name]}x}"
+    return f"{name}={value!r}"
 
 
 def _reduce(self: Any) -> tuple[Any, ...]:

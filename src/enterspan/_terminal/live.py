@@ -9,7 +9,6 @@ that does not belong to the span above it names the span that it belongs to.
 from __future__ import annotations
 
 from collections import deque
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -28,6 +27,7 @@ from enterspan._terminal.screen import (
     clip,
 )
 from enterspan._terminal.text import (
+    SERVER_ERROR,
     attribute_pieces,
     duration_style,
     duration_text,
@@ -37,6 +37,7 @@ from enterspan._terminal.text import (
     level_style,
     levels_shown,
     outcome_style,
+    said_of_request,
     spaced,
     status_style,
     totals,
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
     from enterspan._terminal.screen import Glyphs, Piece
     from enterspan.events import Attribute, Onset, TailEvent
 
+_NUMBERS: Final = 99
+"""Invocations that are open at once have numbers up to here, unless there are more of them."""
+_ROUND: Final = [*range(1, _NUMBERS + 1)] * 2
 _MARGIN: Final = GUTTER + 4
 """Where the tree begins: after the duration and the invocation's number."""
 _RAIL_COLUMNS: Final = 2
@@ -92,8 +96,10 @@ class LiveTree:
 
     def __init__(self) -> None:
         self._last = 0
-        self._free: list[int] = []
+        self._highest = _NUMBERS
+        self._used: set[int] = set()
         self._competing = 0
+        self.drawn: _OpenSpan | None = None  # the root of the last line's invocation
         self._abandoned: deque[_Number] = deque()
         self._spans: WeakValueDictionary[str, _OpenSpan] = WeakValueDictionary()
 
@@ -102,12 +108,14 @@ class LiveTree:
         return LiveInvocation(self, onset)
 
     def enter(self, root: _OpenSpan, parent_id: str | None) -> _Number:
-        """Give the lowest number that no open invocation has; place the root below its parent."""
+        """Give the next number that no open invocation has; place the root below its parent.
+
+        Numbers start again when nothing is open: within an invocation none is used twice.
+        """
         while self._abandoned:
             self.leave(self._abandoned.popleft())
-        if not self._free:
-            self._last += 1
-            self._free.append(self._last)
+        self._last = self._next_number() if self._used else 1
+        self._used.add(self._last)
         parent = self._spans.get(parent_id or "")
         outer = None if parent is None else parent.number
         if parent is not None and outer is not None and outer.is_open:
@@ -117,14 +125,23 @@ class LiveTree:
         else:
             outer = None
         self._competing += 1
-        return _Number(heappop(self._free), outer)
+        return _Number(self._last, outer)
+
+    def _next_number(self) -> int:
+        """The next one, of two digits as long as there is one."""
+        if len(self._used) < _NUMBERS:
+            self._highest = _NUMBERS
+            free: int = next(n for n in _ROUND[self._last % _NUMBERS :] if n not in self._used)
+            return free
+        self._highest += 1
+        return self._highest
 
     def leave(self, number: _Number) -> None:
         """Take a number back; a second time does nothing."""
         if not number.is_open:
             return
         number.is_open = False
-        heappush(self._free, number.value)
+        self._used.discard(number.value)
         self._competing -= not number.inner
         outer = number.outer
         if outer is not None:
@@ -156,6 +173,7 @@ class _OpenSpan:
         "children",
         "closed",
         "depth",
+        "failed_inside",
         "failure",
         "id",
         "label",
@@ -177,6 +195,7 @@ class _OpenSpan:
         self.closed = False
         self.attributes: tuple[Attribute, ...] = ()
         self.failure: tuple[str, str, str] | None = None
+        self.failed_inside = False
 
 
 class LiveInvocation:
@@ -311,16 +330,19 @@ class LiveInvocation:
 
     def outcome(self, _: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         root, ended = self._root, event.event
-        failed = self._failed + (ended.outcome == "exception")
         status = "" if self._answer is None else self._answer.status_code
-        summary = totals(self._seen, failed, ended.cpu_time, self._page.glyphs)
+        begins = ended.outcome == "exception" and not root.failed_inside
+        summary = totals(self._seen, self._failed + begins, ended.cpu_time, self._page.glyphs)
         words = [
             (ended.outcome, outcome_style(ended.outcome)),
             (str(status), status_style(status)),
             *self._failure(root),
             (", ".join(summary), DIM),
         ]
-        lines = self._close_lines(root, ended.outcome, ended.wall_time, words)
+        said = said_of_request(root.name, status)
+        root.attributes = tuple([a for a in root.attributes if (a.name, a.value) not in said])
+        is_bad = type(status) is int and status >= SERVER_ERROR
+        lines = self._close_lines(root, ended.outcome, ended.wall_time, words, is_bad=is_bad)
         if root.number is not None:
             self._tree.leave(root.number)
         self.spans = {}
@@ -392,11 +414,21 @@ class LiveInvocation:
         return self._line(span, "", PLAIN, span.depth, [sign, *pieces])
 
     def _close_lines(
-        self, span: _OpenSpan, outcome: str, duration: int, words: list[Piece]
+        self,
+        span: _OpenSpan,
+        outcome: str,
+        duration: int,
+        words: list[Piece],
+        *,
+        is_bad: bool = False,
     ) -> list[str]:
         """The last line of a span; its name is cut so that what became of it can be seen."""
         failed, page, glyphs = outcome == "exception", self._page, self._page.glyphs
-        self._failed += failed
+        if failed:
+            self._failed += not span.failed_inside
+            if span.parent is not None:
+                span.parent.failed_inside = True
+        failed = failed or is_bad
         sign = (glyphs.closing + " ", self._rail_style())
         rails = min(span.depth, page.levels) + 1
         room = page.screen.width - _MARGIN - rails * _RAIL_COLUMNS
@@ -413,6 +445,7 @@ class LiveInvocation:
 
     def _line(self, span: _OpenSpan, word: str, style: str, depth: int, rest: list[Piece]) -> str:
         self._follow(span)
+        self._tree.drawn = self._root
         return self._page.screen.line([*self._margin(word, style), *self._rails(depth), *rest])
 
     def _margin(self, word: str, style: str) -> list[Piece]:
@@ -452,8 +485,9 @@ class LiveInvocation:
 
     def _owner(self, owner: _OpenSpan) -> list[Piece]:
         """Name the span that a line belongs to, where it is not the one right above."""
-        path = self._path
-        if owner.depth < len(path) and path[owner.depth] is owner:
+        path, drawn = self._path, self._tree.drawn
+        is_above = owner.depth < len(path) and path[owner.depth] is owner
+        if is_above and (drawn is None or drawn is self._root):
             return []
         opening, closing = self._page.glyphs.quotes
         return [("  ", PLAIN), (f"{opening}{owner.label}{closing}", DIM)]

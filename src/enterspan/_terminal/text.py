@@ -84,7 +84,7 @@ def status_style(status: Any) -> str:
     """The colour of an HTTP status."""
     if type(status) is not int or status < 400:
         return GREEN
-    return RED if status >= 500 else YELLOW
+    return RED if status >= SERVER_ERROR else YELLOW
 
 
 def gutter(text: str, style: str, glyphs: Glyphs) -> list[Piece]:
@@ -149,6 +149,23 @@ def totals(spans: int, failed: int, cpu_ns: int | None, glyphs: Glyphs) -> list[
     if cpu_ns is not None:
         words.append("cpu " + duration_text(cpu_ns, glyphs).strip())
     return words
+
+
+def said_of_request(name: str, status: Any) -> set[tuple[str, Any]]:
+    """The attributes of a request that its line says already: method and route, and the status."""
+    method, _, route = name.partition(" ")
+    return {
+        ("http.request.method", method),
+        ("http.method", method),
+        ("http.route", route),
+        ("http.route", name.rpartition(" ")[2]),
+        ("http.response.status_code", status),
+        ("http.status_code", status),
+    }
+
+
+SERVER_ERROR: Final = 500
+"""From this status on, the server has failed."""
 
 
 def clock_text(moment_ns: int) -> str:

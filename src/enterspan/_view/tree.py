@@ -23,6 +23,7 @@ from enterspan._terminal.screen import (
     YELLOW,
 )
 from enterspan._terminal.text import (
+    SERVER_ERROR,
     attribute_pieces,
     clock_text,
     counted,
@@ -34,6 +35,7 @@ from enterspan._terminal.text import (
     level_style,
     levels_shown,
     outcome_style,
+    said_of_request,
     spaced,
     status_style,
     totals,
@@ -193,6 +195,11 @@ class _Folding:
         ]
 
 
+def _key(value: Any) -> Any:
+    """A value as it can be looked up."""
+    return value if isinstance(value, (str, int)) else None
+
+
 def _error(span: RecordedSpan) -> str:
     failures = [note for note in notes_of(span) if note.kind == "exception"] if span.failed else []
     if failures:
@@ -309,10 +316,11 @@ class _Tree:
     def _span_line(self, span: RecordedSpan, failure: Note | None, position: _Position) -> str:
         pieces = self._branches(position, self._glyphs.last_branch, self._glyphs.branch)
         pieces += self._origin(span, position)
-        if span.failed:
+        is_bad = span.failed or (span.status_code or 0) >= SERVER_ERROR
+        if is_bad:
             pieces.append((self._glyphs.failed + " ", BOLD_RED))
         name_style = BOLD if span.is_invocation else PLAIN
-        pieces.append((span.name, BOLD_RED if span.failed else name_style))
+        pieces.append((span.name, BOLD_RED if is_bad else name_style))
         pieces += spaced(self._about(span))
         pieces += spaced(self._identity(span, position))
         if failure is not None:
@@ -321,7 +329,11 @@ class _Tree:
         elif span.status_error and span.outcome != "exception":
             pieces += spaced([(span.status_error, RED)])
         pieces += spaced([(self._summary(span), DIM)])
-        pieces += self._attributes(span.attributes)
+        attributes = span.attributes
+        if span.is_invocation and not self._screen.whole:
+            said = said_of_request(span.name, span.status_code)
+            attributes = {k: v for k, v in attributes.items() if (k, _key(v)) not in said}
+        pieces += self._attributes(attributes)
         return self._screen.line([*self._duration(span), *pieces])
 
     def _attributes(self, attributes: Mapping[str, Any]) -> list[Piece]:
@@ -355,10 +367,11 @@ class _Tree:
         is_root = not position.depth
         pieces = self._branches(position, self._glyphs.last_branch, self._glyphs.branch)
         pieces += self._origin(first, position)
-        if first.failed:
+        is_bad = first.failed or (is_root and (first.status_code or 0) >= SERVER_ERROR)
+        if is_bad:
             pieces.append((self._glyphs.failed + " ", BOLD_RED))
         style = BOLD if first.is_invocation else PLAIN
-        pieces.append((first.name, BOLD_RED if first.failed else style))
+        pieces.append((first.name, BOLD_RED if is_bad else style))
         words = self._of_invocations(members) if is_root else self._of_siblings(members)
         pieces += spaced([(", ".join([f"x {len(members):,}", *words]), CYAN)])
         if first.outcome not in ("ok", "exception"):

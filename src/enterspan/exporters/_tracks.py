@@ -27,6 +27,8 @@ _INVOCATIONS_MOST: Final = 4_096
 _NAMES_MOST: Final = 64
 """How many names of roots get tracks of their own; roots of more names share tracks."""
 _SHARED: Final = "others"
+_FREE_MOST: Final = 64
+"""How many free tracks are looked at for one on which a span's children lie."""
 
 
 class _Outer(NamedTuple):
@@ -40,10 +42,11 @@ class _Outer(NamedTuple):
 class Track:
     """One track; `number` is unique in its `Tracks`."""
 
-    __slots__ = ("earlier", "ends", "fresh", "name", "number", "stack")
+    __slots__ = ("earlier", "ends", "fresh", "group", "name", "number", "stack")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, group: _Group) -> None:
         self.number = number
+        self.group = group
         self.name = ""
         self.earlier: list[_Outer] = []
         self.ends: list[int] = []
@@ -89,6 +92,49 @@ class _Group:
         self.tracks: list[Track] = []
         self.name = ""
         self.number = 0
+        self._free: list[int] = []
+        self._busy: list[tuple[int, int]] = []
+        self._has_earlier = False
+
+    def begin(self) -> None:
+        """A batch begins, in the order of the spans' start: all tracks are free."""
+        self._free = list(range(len(self.tracks)))
+        self._busy = []
+        self._has_earlier = any(track.earlier for track in self.tracks)
+
+    def add(self, track: Track) -> None:
+        """Have one more track."""
+        heappush(self._free, len(self.tracks))
+        self.tracks.append(track)
+
+    def take(self, span: SpanData, batch: _Batch) -> Track | None:
+        """The first free track on which a span fits, if there is one; it is taken until its end.
+
+        One on which the span's children of earlier batches lie comes first.
+        """
+        while self._busy and self._busy[0][0] <= span.start_ns:
+            heappush(self._free, heappop(self._busy)[1])
+        best: int | None = None
+        seen: list[int] = []
+        while self._free and len(seen) < _FREE_MOST:
+            at = heappop(self._free)
+            seen.append(at)
+            track = self.tracks[at]
+            if not batch.fits(track, span):
+                continue
+            if self._has_earlier and track.beneath(span.start_ns, span.end_ns):
+                best = at
+                break
+            best = at if best is None else best
+            if not self._has_earlier:
+                break
+        for at in seen:
+            if at != best:
+                heappush(self._free, at)
+        if best is None:
+            return None
+        heappush(self._busy, (span.end_ns, best))
+        return self.tracks[best]
 
     @property
     def free_since(self) -> int:
@@ -140,6 +186,9 @@ class Tracks:
             if len(self._groups) > _INVOCATIONS_MOST:
                 self._groups.popitem(last=False)
         batch.groups[key] = group
+        if group not in batch.begun:
+            batch.begun.add(group)
+            group.begin()
         root = batch.roots.get(key)
         if root is not None:
             batch.leave(self._common_name(root.name), batch.last_end[key], group)
@@ -160,7 +209,7 @@ class Tracks:
 
     def _track_in(self, group: _Group, span: SpanData, batch: _Batch) -> Track:
         home = batch.tracks.get((span.context.trace_id, span.parent_span_id or 0))
-        if home is not None and home in group.tracks:
+        if home is not None and home.group is group:
             parent = home.innermost(span.start_ns)
             if (
                 parent is not None
@@ -170,18 +219,11 @@ class Tracks:
             ):
                 home.stack.append(span)
                 return home
-        best: Track | None = None
-        for track in group.tracks:
-            if track.innermost(span.start_ns) is not None or not batch.fits(track, span):
-                continue
-            if track.beneath(span.start_ns, span.end_ns):  # its children wait there
-                best = track
-                break
-            best = best or track
+        best = group.take(span, batch)
         if best is None:
             self._count += 1
-            best = Track(self._count)
-            group.tracks.append(best)
+            group.add(Track(self._count, group))
+            best = group.take(span, batch) or group.tracks[-1]
         best.stack.append(span)
         best.fresh.append(_Outer(span.start_ns, span.end_ns, batch.awaited(span)))
         return best
@@ -228,6 +270,7 @@ class _Batch:
         self.spans = {_key(span): span for span in spans}
         self.tracks: dict[tuple[int, int], Track] = {}
         self.groups: dict[str, _Group] = {}
+        self.begun: set[_Group] = set()
         self._left: dict[str, list[tuple[int, int, _Group]]] = {}
         self.roots: dict[str, SpanData] = {}
         self.last_end: dict[str, int] = {}

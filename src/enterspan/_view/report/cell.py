@@ -24,6 +24,9 @@ _DEEPEST: Final = 24
 _TEXT: Final = 500
 """Of a longer value the first characters are shown."""
 _EVENTS: Final = 50
+_HINTS: Final = 3
+_HINT: Final = 40
+"""Attributes beside a name, and the characters of each."""
 
 _STYLE: Final = """
 .enterspan-trace{font:13px/1.5 system-ui,sans-serif;max-width:1100px;color:inherit}
@@ -43,6 +46,7 @@ box-sizing:border-box;padding-right:8px}
 background:#5b8def}
 .enterspan-trace .es-time{flex:0 0 72px;text-align:right;font-variant-numeric:tabular-nums;
 opacity:.8}
+.enterspan-trace .es-hint{margin-left:10px;opacity:.6;font-weight:400;color:inherit;font-size:12px}
 .enterspan-trace .es-failed .es-name{color:#d9434c;font-weight:600}
 .enterspan-trace .es-failed i{background:#d9434c}
 .enterspan-trace .es-odd i{background:#d8943a}
@@ -95,13 +99,21 @@ def _row(span: SpanData, depth: int, base: int, whole: int) -> str:
     name = _text(span.name)
     line = (
         f'<span class="es-name" style="padding-left:{min(depth, _DEEPEST) * 14}px" title="{name}">'
-        f'{name}</span><span class="es-track"><i style="left:{left:.3f}%;width:{width:.3f}%"></i>'
+        f'{name}{_hint(span)}</span><span class="es-track">'
+        f'<i style="left:{left:.3f}%;width:{width:.3f}%"></i>'
         f'</span><span class="es-time">{duration_text(span.duration_ns, UNICODE).strip()}</span>'
     )
     facts = "".join(_facts(span))
     if not facts:
         return f'<div class="es-row {kind}">{line}</div>'
     return f'<details class="{kind}"><summary>{line}</summary><dl>{facts}</dl></details>'
+
+
+def _hint(span: SpanData) -> str:
+    """The first attributes, beside the name as far as there is room."""
+    pairs = list(span.attributes.items())[:_HINTS]
+    words = [f"{key}={str(value)[:_HINT]}" for key, value in pairs]
+    return f'<span class="es-hint">{_text("  ".join(words))}</span>' if words else ""
 
 
 def _facts(span: SpanData) -> Iterable[str]:

@@ -230,7 +230,7 @@ class Waterfall {
     const outcome = model.outcomeOf(span);
     const classes = ["row"];
     if (model.up[span] < 0 || model.more(span).r) classes.push("root");
-    if (model.failed[span]) classes.push("failed");
+    if (model.failed[span] || model.more(span).s >= 500) classes.push("failed");
     else if (outcome === "unfinished") classes.push("unfinished");
     else if (outcome !== "ok") classes.push("odd");
     if (search.isFound) classes.push(search.isFound[span] ? "match" : "dim");
