@@ -233,12 +233,8 @@ class Wrapping:
         scope, bind = (
             (globals(), _as_given) if function is None else (function.__globals__, _Binding())
         )
-        return call_with(
-            path,
-            scope,
-            (self.tracer, name, begin, start, bind, fewest, most)
-            + (record, returned, end, self._settle),
-        )
+        known = (self.tracer, name, begin, start, bind, fewest, most, record, returned)
+        return call_with(path, scope, (*known, end, self._settle))
 
 
 def _start(recorder: Recorder) -> Any:
@@ -404,11 +400,12 @@ class _Binding:
     """
 
     __slots__ = ("_binder",)
+    _binder: Any
 
     def __call__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The arguments by name; None where the call is a TypeError."""
         try:
-            binder: Any = self._binder
+            binder = self._binder
         except AttributeError:
             binder = self._binder = _binder(function)
         binder.__defaults__ = function.__defaults__
