@@ -250,6 +250,7 @@ def who{n}(depth): return sys._getframe(depth)
 def asks{n}(): return who{n}(2)
 def held{n}(x=1): return x
 PAIR = (held{n}, functools.partial(held{n}))
+TABLE = {{"held": held{n}, "list": [1, None] * 200 + [held{n}]}}
 class C{n}:
     def method(self): return held{n}()
     @property

@@ -6,11 +6,17 @@ This module imports wrapt, and is imported when a span is propagated first.
 from __future__ import annotations
 
 from copy import copy, deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wrapt import BaseObjectProxy, FunctionWrapper
 
-from enterspan._forms.callables import call_of, is_plain_object, signature_of, without_annotations
+from enterspan._forms.callables import (
+    Called,
+    call_of,
+    is_plain_object,
+    signature_of,
+    without_annotations,
+)
 from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
 from enterspan._span.context import Attachment, span_of
@@ -108,10 +114,9 @@ class BoundObject(BaseObjectProxy[Any]):
         self._self_tracer = tracer
         self._self_span = span
 
-    @property
-    def __call__(self) -> Any:
-        """The method that is called, with the span current in it."""
-        return Bound(call_of(self.__wrapped__), self._self_tracer, self._self_span)
+    __call__ = cast("Any", Called)(
+        lambda self: Bound(call_of(self.__wrapped__), self._self_tracer, self._self_span)
+    )
 
     _around = Bound._around
     __signature__ = BoundClass.__signature__
