@@ -739,4 +739,6 @@ def test_an_object_is_called_by_its_type(mine: Any, form: str) -> None:
             return "type"
 
     with capture(mine), mine.span("above"):
-        assert getattr(mine, form)(Shadowed())() == "type"
+        wrapper = getattr(mine, form)(Shadowed())
+        assert wrapper() == "type"
+        assert type(wrapper).__call__(wrapper) == "type"

@@ -39,6 +39,20 @@ def _caller(depth): return sys._getframe(depth).f_code.co_name
 def by_helper(): return _caller(2)
 def _far(): return sys._getframe(2).f_code.co_name
 def by_constant(): return _far()
+def by_frame_and_back(): return _next()
+def _next(): return sys._getframe(1).f_back.f_code.co_name
+def by_stack_without_source(): return _second()
+def _second(): return inspect.stack(0)[2].function
+def by_end_of_stack(): return _third()
+def _third(): return traceback.extract_stack()[-3].name
+def by_inner():
+    def inner(): return sys._getframe(2).f_code.co_name
+    return inner()
+class Scope:
+    def __init__(self, level): self.name = sys._getframe(level).f_code.co_name
+def _scope(level): return Scope(level + 1)
+def by_scope(level=0): return _scope(level + 2).name
+def by_kwargs(**kwargs): return by_scope(**kwargs, level=1)
 def _handed_on(depth): return _caller(depth + 1)
 def by_two_helpers(): return _handed_on(2)
 class Log:
@@ -48,7 +62,8 @@ def plain(): return 1
 """
 NAMES = (
     "by_stack", "by_alias", "by_frame", "by_back", "by_traceback", "by_walk", "by_threads",
-    "by_comprehension", "by_helper", "by_constant", "by_two_helpers",
+    "by_comprehension", "by_helper", "by_constant", "by_two_helpers", "by_frame_and_back",
+    "by_stack_without_source", "by_end_of_stack", "by_inner", "by_scope", "by_kwargs",
 )  # fmt: skip
 CALLS: dict[str, Callable[[Any], Any]] = {
     name: lambda module, name=name: getattr(module, name)()  # type: ignore[misc]
@@ -99,6 +114,53 @@ def test_what_is_found_to_look_later_is_put_back(modules: Any) -> None:
             assert early.who() == test_what_is_found_to_look_later_is_put_back.__name__
             assert early.other() == 1
     assert [span.name for span in trace.spans] == ["other"]
+
+
+def test_what_is_near_is_no_reason_to_leave_callers_alone(modules: Any) -> None:
+    """A function that looks at the frame next to its own sees the function that calls it."""
+    module = modules(
+        near="""
+        import inspect, sys, traceback
+        def name(): return sys._getframe(1).f_code.co_name, sys._getframe(1).f_lineno and 5
+        def own(): return inspect.stack()[0][3]
+        def next_one(): return inspect.stack()[1][3]
+        def by_limit(): return traceback.extract_stack(limit=2)[0].name
+        def outside():
+            frame, count = inspect.currentframe(), 0
+            while frame.f_globals["__name__"] == __name__: frame, count = frame.f_back, count + 1
+            return count
+        def asks(): return name()[0], own(), next_one(), by_limit()
+        def makes():
+            def made(): return 1
+            return made
+        """
+    )
+    plain = module.asks()
+    with tracing.instrument("near") as found, capture() as trace:
+        assert module.asks() == plain == ("asks", "own", "asks", "asks")
+        assert found.wrapped == ("near:asks", "near:makes")
+    assert trace.tree() == "asks"
+
+
+def test_what_is_found_late_is_put_back_by_every_instrumentation(modules: Any) -> None:
+    """Each of several that have wrapped it."""
+    modules(
+        load=False,
+        several__early="def who(): from several import helper; return helper.caller(2)\n",
+        several__helper="""
+        import sys
+        def caller(depth): return sys._getframe(depth).f_code.co_name
+        """,
+    )
+    with tracing.instrument("several") as one, tracing.instrument("several.*") as other:
+        early = importlib.import_module("several.early")
+        assert one.wrapped == other.wrapped == ("several.early:who",)
+        importlib.import_module("several.helper")
+        assert one.wrapped == other.wrapped == ()
+        with capture() as trace:
+            expected = test_what_is_found_late_is_put_back_by_every_instrumentation.__name__
+            assert early.who() == expected
+    assert trace.spans == []
 
 
 def test_a_helper_of_another_package_counts_as_well(modules: Any) -> None:
@@ -188,6 +250,7 @@ def who{n}(depth): return sys._getframe(depth)
 def asks{n}(): return who{n}(2)
 def held{n}(x=1): return x
 PAIR = (held{n}, functools.partial(held{n}))
+TABLE = {{"held": held{n}, "list": [1, None] * 200 + [held{n}]}}
 class C{n}:
     def method(self): return held{n}()
     @property

@@ -121,6 +121,24 @@ class TracedCallable(FunctionWrapper[Any, Any]):
         return repr(inside(self))
 
 
+class Called:
+    """The `__call__` of wrappers of objects: what such a wrapper binds; of their type, a function.
+
+    Type checks and frameworks look it up on either.
+    """
+
+    def __init__(self, bind: Callable[[Any], Any]) -> None:
+        self._bind = bind
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Bind it to a wrapper."""
+        return _call if instance is None else self._bind(instance)
+
+
+def _call(wrapper: Any, /, *args: Any, **kwargs: Any) -> Any:
+    return wrapper.__call__(*args, **kwargs)
+
+
 class TracedObject(BaseObjectProxy[Any]):
     """The same for a callable object that is not bound to an instance, such as a partial.
 
@@ -145,10 +163,9 @@ class TracedObject(BaseObjectProxy[Any]):
         self._self_wrapper = call
         self._self_enabled = enabled
 
-    @property
-    def __call__(self) -> Any:
-        """The method that is called, with a span around each call."""
-        return TracedCallable(call_of(inside(self)), self._self_wrapper, self._self_enabled)
+    __call__ = cast("Any", Called)(
+        lambda self: TracedCallable(call_of(inside(self)), self._self_wrapper, self._self_enabled)
+    )
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -244,12 +261,8 @@ class Wrapping:
         scope, bind = (
             (globals(), _as_given) if function is None else (function.__globals__, _Binding())
         )
-        return call_with(
-            path,
-            scope,
-            (self.tracer, name, begin, start, bind, fewest, most)
-            + (record, returned, end, self._settle),
-        )
+        known = (self.tracer, name, begin, start, bind, fewest, most, record, returned)
+        return call_with(path, scope, (*known, end, self._settle))
 
 
 def _start(recorder: Recorder) -> Any:
@@ -420,7 +433,7 @@ class _Binding:
     def __call__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The arguments by name; None where the call is a TypeError."""
         try:
-            binder: Any = self._binder
+            binder = self._binder
         except AttributeError:
             binder = self._binder = _binder(function)
         binder.__defaults__ = function.__defaults__

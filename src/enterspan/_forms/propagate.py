@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import os
 from copy import copy, deepcopy
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from wrapt import BaseObjectProxy, FunctionWrapper
 
-from enterspan._forms.callables import call_of, is_plain_object, signature_of, without_annotations
+from enterspan._forms.callables import (
+    Called,
+    call_of,
+    is_plain_object,
+    signature_of,
+    without_annotations,
+)
 from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
 from enterspan._model.diagnostics import warn_lost
@@ -147,10 +153,9 @@ class BoundObject(BaseObjectProxy[Any]):
         super().__init__(wrapped)
         self._self_bound = binding
 
-    @property
-    def __call__(self) -> Any:
-        """The method that is called, with the span current in it."""
-        return Bound(call_of(self.__wrapped__), self._self_bound)
+    __call__ = cast("Any", Called)(
+        lambda self: Bound(call_of(self.__wrapped__), self._self_bound)
+    )
 
     _around = Bound._around
     __signature__ = BoundClass.__signature__

@@ -114,7 +114,7 @@ class Moves:
         if moves._kept:
             self._kept += moves._kept
 
-    def carry_out(
+    def carry_out(  # noqa: C901 - all names of a program pass here
         self, owners: Iterable[Any], *, everywhere: bool = False, known: Container[int] = ()
     ) -> None:
         """Change every name of some modules and classes, and what is in dicts and lists there.
@@ -139,26 +139,24 @@ class Moves:
             kinds = [*map(type, names.values())]
             held = compress(names.values(), map(wanted.__contains__, kinds))
             if not moves.keys().isdisjoint(map(id, held)):
-                for key, value in names.items():
-                    if id(value) in moves:
-                        put(owner, key, moves[id(value)].new)
+                for key in [key for key, value in names.items() if id(value) in moves]:
+                    put(owner, key, self._new(names[key]))
             kind_of = kinds_in[is_new]
             for key, value in compress(names.items(), map(kind_of, kinds)):
                 what = kind_of(type(value))
-                if id(value) in seen:  # such as the builtins, which lie in each module
+                if what is _DESCRIPTOR:
+                    self.change(owner, key, value)
+                elif id(value) in seen:  # such as the builtins, which lie in each module
                     continue
-                if what is _CLASS:
-                    if everywhere:
-                        waiting.append((value, is_new))
                 elif what is _TABLE:
                     seen.add(id(value))
                     self._change_inside(value)
-                else:
-                    self.change(owner, key, value)
+                elif everywhere:
+                    waiting.append((value, is_new))
             if is_new and is_module(owner):
-                for value in compress(names.values(), map(_FUNCTIONS.__contains__, kinds)):
-                    if value.__code__ is _SINGLE_DISPATCH:
-                        self._change_registry(original_of(value))
+                self._change_registries(
+                    compress(names.values(), map(_FUNCTIONS.__contains__, kinds))
+                )
 
     def carry_out_everywhere(self, known: Container[int] = ()) -> None:
         """Change every name in all loaded modules but our own, and in their classes."""
@@ -242,6 +240,11 @@ class Moves:
         for place, item in list(found.items() if type(found) is dict else enumerate(found)):
             if id(item) in self._moves:
                 found[place] = self._new(item)
+
+    def _change_registries(self, functions: Iterable[Any]) -> None:
+        for function in functions:
+            if function.__code__ is _SINGLE_DISPATCH:
+                self._change_registry(original_of(function))
 
     def _change_registry(self, dispatcher: Any) -> None:
         for kind, function in list(getattr(dispatcher, "registry", {}).items()):
