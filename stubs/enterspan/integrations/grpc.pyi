@@ -1,0 +1,81 @@
+# Made by `enterspan stubs` from the annotated source: don't edit it.
+"""gRPC: each call to a server is an invocation, and each one of a client is a span.
+
+Attributes are named as OpenTelemetry's conventions for RPC name them:
+https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
+"""
+
+import grpc
+import grpc.aio
+from collections.abc import Awaitable, Callable
+from enterspan._model.protocols import Incoming
+from enterspan._tracing import Tracing
+from typing import Any
+
+__all__ = ["AioServerInterceptor", "ClientInterceptor", "ServerInterceptor"]
+
+class _Server:
+    """What the interceptors of both kinds of servers have in common."""
+
+    def __init__(
+        self,
+        *,
+        tracing: Tracing | None = None,
+        linger: float | None = 0.0,
+        incoming: Incoming | Callable[[Any], Incoming] = "parent",
+    ) -> None: ...
+
+class ServerInterceptor(_Server, grpc.ServerInterceptor):  # type: ignore[misc]
+    """An interceptor of `grpc.server` that makes calls invocations.
+
+    `grpc.server(pool, interceptors=[ServerInterceptor()])`. A call lasts until its handler has
+    returned, or has given its last answer. Its name is the full method (`shop.Cart/Add`). The
+    status is `rpc.grpc.status_code`; `UNKNOWN`, `INTERNAL` and the others that say that the server
+    has failed make it an error, and `abort` with another one does not.
+
+    Args:
+        tracing: By default the default instance.
+        linger: Seconds that an invocation waits for spans that are still open at its end.
+        incoming: What the trace context of a caller is worth: `"parent"`; `"link"`, for callers
+            that are not trusted: a trace and a sampling decision of our own, linked to theirs;
+            `"ignore"`; or a function of the `HandlerCallDetails` that returns one of these.
+
+    Raises:
+        TypeError: An option is of the wrong type.
+        ValueError: An option can't be used.
+    """
+
+    def intercept_service(
+        self,
+        continuation: Callable[[Any], Any],
+        handler_call_details: Any,
+    ) -> Any:
+        """Return a handler whose calls are invocations."""
+
+class AioServerInterceptor(_Server, grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """An interceptor of `grpc.aio.server` that makes calls invocations.
+
+    `grpc.aio.server(interceptors=[AioServerInterceptor()])`. All else is as in `ServerInterceptor`.
+    """
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[Any], Awaitable[Any]],
+        handler_call_details: Any,
+    ) -> Any:
+        """Return a handler whose calls are invocations."""
+
+class ClientInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamUnaryClientInterceptor, grpc.StreamStreamClientInterceptor):  # type: ignore[misc]
+    """An interceptor of a channel that makes calls spans, which take the trace along.
+
+    `grpc.intercept_channel(channel, ClientInterceptor())`. The span ends with the call, also where
+    that is a future or a stream of answers. Any status but `OK` is an error.
+
+    Args:
+        tracing: By default the default instance.
+
+    Raises:
+        TypeError: It is no Tracing.
+    """
+
+    def __init__(self, *, tracing: Tracing | None = None) -> None: ...
