@@ -895,7 +895,8 @@ class Tracing:
             resource: Attributes of the process, beside `service.name` and others from the variables
                 OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, `process.pid` and
                 `service.instance.id`; None: none beside these.
-            propagate_threads: Whether new threads and pool jobs begin with the current span.
+            propagate_threads: Whether new threads and greenlets, and jobs of their pools, begin
+                with the current span.
             enabled: Whether anything is recorded; None leaves it.
             expected: Exception types that are control flow everywhere: no failure of any span.
             canceled: Exception types that mean cancellation, beside those of asyncio, concurrent

@@ -153,9 +153,7 @@ class BoundObject(BaseObjectProxy[Any]):
         super().__init__(wrapped)
         self._self_bound = binding
 
-    __call__ = cast("Any", Called)(
-        lambda self: Bound(call_of(self.__wrapped__), self._self_bound)
-    )
+    __call__ = cast("Any", Called)(lambda self: Bound(call_of(self.__wrapped__), self._self_bound))
 
     _around = Bound._around
     __signature__ = BoundClass.__signature__

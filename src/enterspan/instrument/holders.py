@@ -287,8 +287,11 @@ def _copy_with(value: Any, parts: list[Any]) -> Any:
         return made
     bases: Any = property, classmethod, staticmethod
     base = next(base for base in bases if base in kind.__mro__)
-    made = kind.__new__(kind)  # its constructor may be of its own kind
-    base.__init__(made, *parts, *([value.__doc__] if base is property else []))
+    # The constructor of the kind may be of its own; that of 3.15's classmethod is `__new__` alone.
+    given = [*parts, value.__doc__] if base is property else parts
+    made = base.__new__(kind, *given)
+    if "__init__" in vars(base):
+        base.__init__(made, *given)
     vars(made).update({k: v for k, v in vars(value).items() if k != "__wrapped__"})
     return made
 

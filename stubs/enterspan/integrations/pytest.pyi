@@ -7,7 +7,7 @@ from enterspan.testing import Trace
 
 @pytest.fixture
 def trace() -> Iterator[Trace]:
-    """What the test records with the default Tracing, from its beginning: a `Trace`."""
+    """What the test records with the default Tracing, in all threads, from its beginning."""
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option `--enterspan`."""
