@@ -219,7 +219,7 @@ def test_a_worker_that_outlives_the_invocation_is_no_longer_under_its_span(follo
             done.release()
 
     worker = threading.Thread(target=serve)
-    with capture(following) as trace:
+    with capture(following, everything=True) as trace:
         with following.invocation("first"):
             worker.start()
             jobs.put("job 1")
@@ -271,7 +271,7 @@ def test_off_puts_the_pool_of_multiprocessing_back(mine):
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="Thread(context=)")
 def test_a_context_that_the_program_has_chosen_goes_before(following):
-    with capture(following) as trace:
+    with capture(following, everything=True) as trace:
         with following.invocation("b"):
             of_b = contextvars.copy_context()
             with following.span("c"):

@@ -209,14 +209,14 @@ for name, way in ways.items():
     def job():
         with tracing.span("job"):
             pass
-    with capture(tracing) as trace:
+    with capture(tracing, everything=True) as trace:
         for outer in "ab":
             with tracing.span(outer):
                 way(job)
     if trace.tree() != "a\\n  job\\nb\\n  job":
         wrong.append((name, trace.tree()))
 tracing.configure(propagate_threads=False)
-with capture(tracing) as trace, tracing.span("a"):
+with capture(tracing, everything=True) as trace, tracing.span("a"):
     ways["spawn"](job)
 if sorted(trace.tree().split()) != ["a", "job"] or "  job" in trace.tree():
     wrong.append(("switched off", trace.tree()))
