@@ -124,6 +124,7 @@ def otel(session: nox.Session) -> None:
         "-m",
         "pytest",
         "tests/otel",
+        "tests/process/test_endings.py",
         "--timeout=120",
         *session.posargs,
         env={"ENTERSPAN_TEST_OTEL": "required", "ENTERSPAN_TEST_RECEIVER": str(program.resolve())},

@@ -88,15 +88,6 @@ def test_a_coroutine_delivers_when_it_has_ended(tmp_path):
     assert names_in(path) == ["awork"]
 
 
-def test_it_can_be_told_not_to(tmp_path):
-    """Then it is up to the end of the process."""
-    path = tmp_path / "t.jsonl"
-    with capture(), tracing.span("outer"):
-        job = tracing.propagate(work, flush=False)
-    assert in_a_pool(path, job) == list(range(10))
-    assert names_in(path) == []
-
-
 @pytest.fixture
 def deliveries(monkeypatch):
     """How long each delivery was allowed to take."""
@@ -127,6 +118,17 @@ def test_a_call_from_elsewhere_delivers_within_a_second(deliveries, monkeypatch)
         assert deliveries == [1.0]
         assert pickle.loads(pickle.dumps(job))(6) == 6  # sent on by this process to itself
     assert deliveries == [1.0]
+
+
+def test_a_call_from_elsewhere_can_be_told_not_to(deliveries, monkeypatch):
+    """Then it is up to the end of the process, or to a later call."""
+    with capture(), tracing.span("outer"):
+        sent = pickle.dumps(tracing.propagate(work, flush=False))
+    monkeypatch.setattr(propagate, "_here", b"another")
+    with capture():
+        assert pickle.loads(sent)(5) == 5
+        assert pickle.loads(pickle.dumps(pickle.loads(sent)))(6) == 6
+    assert deliveries == []
 
 
 def test_an_exporter_that_hangs_holds_up_one_call_and_not_each(script):
