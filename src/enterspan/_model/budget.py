@@ -26,10 +26,13 @@ class Budget:
         self.held = 0
 
     def take(self, size: int, limit: int, *, always: bool = False) -> bool:
-        """Hold so many bytes more; False where that would be over the limit, unless *always*."""
+        """Hold so many bytes more; False where that would be over the limit, unless *always*.
+
+        What is larger than the limit by itself is held alone.
+        """
         locked = self._lock.acquire(timeout=_TIMEOUT)
         try:
-            if not always and self.held + size > limit:
+            if not always and self.held > 0 and self.held + size > limit:
                 return False
             self.held += size
             return True

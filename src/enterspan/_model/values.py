@@ -284,7 +284,7 @@ def _clean_sequence(
 ) -> tuple[tuple[Any, ...], int, str] | None:
     """A tuple of strings, of bools, of ints or of floats; None where it is a mixture."""
     try:
-        kinds = {type(item) for item in values[: limits.value_bytes]}
+        kinds = set(map(type, values[: limits.value_bytes]))
     except Exception as error:  # a class that can't be hashed
         if is_interrupt(error):
             raise
@@ -402,7 +402,8 @@ def size_of(values: Mapping[str, Any]) -> int:
         if type(value) is str:
             total += _size(value)
         elif type(value) is tuple:
-            total += sum([_size(v) if type(v) is str else _NUMBER_BYTES for v in value])
+            is_text = value and type(value[0]) is str  # all of it is of one kind
+            total += sum(map(_size, value)) if is_text else _NUMBER_BYTES * len(value)
         else:
             total += _NUMBER_BYTES
     return total

@@ -453,7 +453,8 @@ class Stream:
         weight = _WEIGHED.get(kind, weight_of_event)(payload)
         limit = to.tracer.limits.queue_bytes
         if to.worker is None:
-            if not to.aside.take(weight, limit, always=always):
+            # The onset of a stream waits for nobody: it is delivered right here.
+            if not to.aside.take(weight, limit, always=always or kind is Onset):
                 to.drop()
                 self._dropped += 1
             else:
