@@ -180,10 +180,67 @@ WORKERS = {
 }
 
 
+INSTALLED = """
+import logging
+import pathlib
+from celery import Celery, chain
+from enterspan import tracing
+from enterspan.exporters.jsonlines import JsonLinesExporter
+from enterspan.integrations.celery import install
+from enterspan.integrations.logging import LogHandler
+
+app = Celery("tasks", broker="filesystem://")
+app.conf.broker_transport_options = {
+    "data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "control"
+}
+app.conf.broker_connection_retry_on_startup = True
+install()
+logging.getLogger().addHandler(LogHandler())
+tracing.add_exporter(JsonLinesExporter("spans.jsonl", mode="a"), delay=60.0)
+
+@app.task(name="pack")
+def pack(number):
+    logging.getLogger("shop").warning("packed %d", number)
+    pathlib.Path("done", f"pack {number}").touch()
+    return number
+
+@app.task(name="ship")
+def ship(number):
+    pathlib.Path("done", f"ship {number}").touch()
+
+if __name__ == "__main__":
+    with tracing.invocation("order"):
+        for number in range(12):
+            chain(pack.s(number), ship.s()).apply_async()
+"""
+
+
+def test_a_sender_and_forked_workers_are_one_trace_with_its_logs(tmp_path):
+    """Celery takes the root logger over, and the handler of the trace stays."""
+    run_worker(tmp_path, INSTALLED, ["-c", "2", "--max-tasks-per-child", "5"])
+    lines = (tmp_path / "spans.jsonl").read_text().splitlines()
+    spans = [json.loads(line) for line in lines]
+    assert sorted(span["name"] for span in spans) == ["order", *["pack"] * 12, *["ship"] * 12]
+    assert len({span["traceId"] for span in spans}) == 1
+    packed = [span["spanId"] for span in spans if span["name"] == "pack"]
+    shipped = [span["parentSpanId"] for span in spans if span["name"] == "ship"]
+    assert sorted(shipped) == sorted(packed)
+    events = [event["attributes"] for span in spans for event in span.get("events", ())]
+    said = [event.get("log.message", "") for event in events]
+    logged = [text for text in said if text.startswith("packed")]  # and Celery's own
+    assert sorted(logged) == sorted(f"packed {number}" for number in range(12))
+
+
 @pytest.mark.parametrize("kind", WORKERS)
 def test_a_worker_that_ends_has_delivered_every_task(kind, tmp_path):
     """The TERM is Celery's warm shutdown: it ends the tasks that it has begun."""
-    (tmp_path / "tasks.py").write_text(CELERY)
+    said = run_worker(tmp_path, CELERY, WORKERS[kind])
+    assert names_in(tmp_path) == ["pack"] * TASKS, said
+
+
+def run_worker(tmp_path, program, options):
+    """Send 24 tasks to a worker, and stop it when it has done them; return what it has said."""
+    (tmp_path / "tasks.py").write_text(program)
     for folder in ("queue", "control", "done"):
         (tmp_path / folder).mkdir()
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -193,7 +250,7 @@ def test_a_worker_that_ends_has_delivered_every_task(kind, tmp_path):
         "text": True,
     }
     worker = subprocess.Popen(
-        [sys.executable, "-m", "celery", "-A", "tasks", "worker", *quiet, *WORKERS[kind]],
+        [sys.executable, "-m", "celery", "-A", "tasks", "worker", *quiet, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         **settings,
@@ -208,4 +265,4 @@ def test_a_worker_that_ends_has_delivered_every_task(kind, tmp_path):
     finally:
         worker.kill()
         worker.wait()
-    assert names_in(tmp_path) == ["pack"] * TASKS, said
+    return said

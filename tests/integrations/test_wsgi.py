@@ -528,3 +528,19 @@ def test_options_that_make_no_sense_are_refused(options, error, says):
 def test_what_is_no_application_is_refused():
     with pytest.raises(TypeError, match="callable"):
         TracingMiddleware(None)
+
+
+def test_what_lies_under_frameworks_keys_may_be_anything(mine, around):
+    class Rude:
+        @property
+        def url_rule(self):
+            raise KeyError("x")
+
+    def app(environ, start_response):
+        environ["werkzeug.request"] = Rude()
+        return hello(environ, start_response)
+
+    with capture(mine) as trace:
+        list(around(app)(environ_of(), lambda *start: None))
+    assert [(span.name, span.outcome) for span in trace.spans] == [("GET", "ok")]
+    assert trace.spans[0].attributes["http.response.status_code"] == 200

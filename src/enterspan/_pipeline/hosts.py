@@ -30,7 +30,7 @@ def _register_billiard(util: Any) -> None:
     """Its children run finalizers, as those of multiprocessing do, but for those of its pools."""
 
     def in_child(_: object) -> None:
-        util.Finalize(None, process._end_process, exitpriority=0)
+        util.Finalize(None, process.end_now, (process.EXIT_TIMEOUT,), exitpriority=0)
 
     util.register_after_fork(register, in_child)
 
@@ -39,7 +39,7 @@ def _register_celery(signals: Any) -> None:
     """The processes of its pools end by `os._exit`, and say so before."""
 
     def at_end(**_: object) -> None:
-        process._end_process()
+        process.end_now(process.EXIT_TIMEOUT)
 
     signals.worker_process_shutdown.connect(at_end, weak=False)
 

@@ -190,7 +190,7 @@ def _headers(given: object, protocol: str) -> dict[str, str]:
         raise TypeError(f"headers must be a mapping of names to texts, not a {shown}")
     more = cast("Mapping[str, str]", given or {})
     variable, text = _variable("HEADERS")
-    sources = [(variable, pairs_of(variable, text)), ("headers", more.items())]
+    sources = [(variable, _pairs(variable, text)), ("headers", more.items())]
     return {
         name: value
         for source, pairs in sources
@@ -215,7 +215,7 @@ def _header(source: str, protocol: str, name: object, value: object) -> tuple[st
     return name.lower(), value
 
 
-def pairs_of(variable: str, text: str) -> Iterator[tuple[str, str]]:
+def _pairs(variable: str, text: str) -> Iterator[tuple[str, str]]:
     """What a variable of the form `name=value,name=value` holds, percent-decoded."""
     for pair in filter(str.strip, text.split(",")):
         name, equals, value = pair.partition("=")

@@ -23,7 +23,6 @@ from enterspan.exporters._otlp_settings import (
     GRPC,
     HTTP,
     Settings,
-    pairs_of,
     seconds,
     settings_of,
 )
@@ -254,14 +253,10 @@ def _sender(settings: Settings) -> _Sender:
 
 
 def _default_resource() -> dict[str, str]:
-    """The attributes that `configure(resource=...)` need not give, from the variables."""
-    variable = "OTEL_RESOURCE_ATTRIBUTES"
-    service = os.environ.get("OTEL_SERVICE_NAME")
+    """The attributes that the resource of a Tracing need not have."""
     return {
         "telemetry.sdk.language": "python",
         "telemetry.sdk.name": "enterspan",
         "telemetry.sdk.version": __version__,
         "service.name": f"unknown_service:{Path(sys.executable or 'python').name}",
-        **dict(pairs_of(variable, os.environ.get(variable, ""))),
-        **({"service.name": service} if service else {}),
     }

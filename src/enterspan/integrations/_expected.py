@@ -48,7 +48,10 @@ def is_answer(error: BaseException) -> bool:
         status: Any = _STATUSES.get(full_name_of(base))
         if status is not None:
             if isinstance(status, str):
-                status = getattr(error, status, None)
+                try:
+                    status = getattr(error, status, None)
+                except Exception:
+                    return False  # a property of the program's, which has failed
             return not isinstance(status, int) or status < 500
     return False
 

@@ -136,7 +136,10 @@ class _Answer:
 
     def _find_route(self) -> None:
         request = self._environ.get("werkzeug.request")  # Flask takes it away when it returns
-        rule = getattr(getattr(request, "url_rule", None), "rule", None)
+        try:
+            rule = getattr(getattr(request, "url_rule", None), "rule", None)
+        except Exception:
+            rule = None  # it is somebody else's, under that key
         rule = self._environ.get(ROUTE, rule)
         if isinstance(rule, str):
             self._exchange.route(str(self._environ.get("SCRIPT_NAME") or "").rstrip("/") + rule)
