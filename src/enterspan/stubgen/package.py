@@ -127,10 +127,18 @@ class Module:
     """The text of a stub beside it that was written by hand."""
     is_private: bool = False
     """Whether users don't import it: by its name, or by a mark in it or in its package."""
+    _found: "tuple[int, dict[str, list[Imported | Definition]]]" = field(
+        default_factory=lambda: (-1, {})
+    )
 
     def find(self, name: str) -> list[Imported | Definition]:
         """The bindings of a name: several where it depends on the version."""
-        return [item for item in flat(self.items) if item.bound == name]
+        if self._found[0] != len(self.items):  # items are added only
+            index: dict[str, list[Imported | Definition]] = {}
+            for item in flat(self.items):
+                index.setdefault(item.bound, []).append(item)
+            self._found = len(self.items), index
+        return self._found[1].get(name, [])
 
     def ignored(self, *lines: int) -> set[str]:
         """The codes that `# type: ignore` on one of the lines names; `*` where it names none."""

@@ -182,8 +182,7 @@ class Scope:
         names = self.origin_of(dotted).split(".")
         for count in range(len(names) - 1, 0, -1):
             name = ".".join(names[:count])
-            is_known = name in sys.modules or names[0] in sys.stdlib_module_names
-            module = (self.project.load(name) if is_known else None) or sys.modules.get(name)
+            module = sys.modules.get(name) or _standard_module(name)
             if module is not None:
                 value: Any = module
                 for part in names[count:]:
@@ -384,6 +383,16 @@ class Scope:
                 yield module, module.tree
             elif item.module in modules and item.module != module.name:
                 yield from self._bindings(modules[item.module], item.name or "")
+
+
+def _standard_module(name: str) -> ModuleType | None:
+    """A module of the standard library; None if there is none of the name."""
+    if name.partition(".")[0] not in sys.stdlib_module_names:
+        return None
+    try:
+        return importlib.import_module(name)
+    except Exception:
+        return None
 
 
 def member_of(owner: Any, name: str) -> Any:

@@ -102,9 +102,10 @@ class _Surface:
         if module.name in above:
             return
         for star in [star for star in module.stars if star in self._modules]:
-            module.stars.remove(star)
             source = self._modules[star]
             self._expand_stars(source, (*above, module.name))
+            if not source.stars:  # else it passes on names of another package, too
+                module.stars.remove(star)
             for name in self._starred(source):
                 if not module.find(name):
                     module.items.append(Imported(name, star, name, as_itself=True))
