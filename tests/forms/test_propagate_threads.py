@@ -313,3 +313,16 @@ def test_our_own_threads_are_left_alone(following):
         assert following.flush(10)
     subscription.remove()
     assert set(seen) == {0}
+
+
+def test_a_thread_of_a_capture_belongs_to_it(mine: Any) -> None:
+    """Also where no span is current when it starts."""
+    mine.configure(propagate_threads=True)
+    try:
+        with capture(mine) as trace:
+            thread = threading.Thread(target=mine.traced("in a thread")(lambda: None))
+            thread.start()
+            thread.join()
+    finally:
+        mine.configure(propagate_threads=False)
+    assert trace.tree() == "in a thread"

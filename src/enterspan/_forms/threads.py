@@ -16,13 +16,14 @@ from contextvars import Context
 from wrapt import register_post_import_hook
 
 from enterspan._forms.propagate import bind
-from enterspan._span.context import ThreadAttachment, span_of
+from enterspan._span.context import Boundary, ThreadAttachment, span_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Final, TypeAlias
 
+    from enterspan._span.context import Attachment
     from enterspan._span.tracer import Tracer
 
     Make: TypeAlias = Callable[[Any], Any]
@@ -94,14 +95,31 @@ def _bind_all(fn: Any) -> Any:
     return fn
 
 
-def _spans() -> list[tuple[Tracer, Any]]:
-    """The spans that are current here."""
-    found = [(tracer, span_of(tracer.entry())) for tracer in _tracers if not tracer.off]
-    return [(tracer, span) for tracer, span in found if span is not None]
+def _entries() -> list[tuple[Tracer, Attachment]]:
+    """What a thread that is started here begins with: the spans, or captures, that are current."""
+    found = [(tracer, _entry_for(tracer.attached())) for tracer in _tracers if not tracer.off]
+    return [(tracer, entry) for tracer, entry in found if entry is not None]
 
 
-def _run_under(spans: list[tuple[Tracer, Any]], run: Callable[[], None]) -> None:
-    attached = [(tracer, ThreadAttachment(span)) for tracer, span in spans]
+def _entry_for(entry: Any) -> Attachment | None:
+    if type(entry) is Boundary:
+        return Boundary(entry.captures)
+    span = span_of(entry)
+    return None if span is None else ThreadAttachment(span)
+
+
+def _captures() -> list[tuple[Tracer, Attachment]]:
+    """The captures that a thread belongs to that is started here with nothing current in it."""
+    found = [(tracer, tracer.captures()) for tracer in _tracers if not tracer.off]
+    return [(tracer, Boundary(captures)) for tracer, captures in found if captures]
+
+
+def _run_under(entries: list[tuple[Tracer, Attachment]], run: Callable[[], None]) -> None:
+    attached = [
+        (tracer, entry)
+        for tracer, entry in entries
+        if type(entry) is not Boundary or tracer.get() is None
+    ]
     for tracer, entry in attached:
         tracer.attach(entry)
     try:
@@ -113,11 +131,11 @@ def _run_under(spans: list[tuple[Tracer, Any]], run: Callable[[], None]) -> None
 
 def _give_context(greenlet: Any) -> None:
     """Let a greenlet that has not begun begin with these spans, unless it has a context."""
-    spans = _spans()
-    if spans and greenlet.gr_context is None:
+    entries = _entries()
+    if entries and greenlet.gr_context is None:
         context = Context()
-        for tracer, span in spans:
-            context.run(tracer.set, ThreadAttachment(span))
+        for tracer, entry in entries:
+            context.run(tracer.set, entry)
         greenlet.gr_context = context
 
 
@@ -135,9 +153,10 @@ def _with_nothing_current(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 def _starting(start: Any) -> Any:
     def start_with_span(self: Any) -> None:
-        spans = _spans()
         # A context that the program has chosen goes before (Python 3.14).
-        if not spans or self._started.is_set() or getattr(self, "_context", None) is not None:
+        is_chosen = getattr(self, "_context", None) is not None
+        entries = _captures() if is_chosen else _entries()
+        if not entries or self._started.is_set():
             start(self)
             return
         run, own = self.run, self.__dict__.get("run")
@@ -150,7 +169,7 @@ def _starting(start: Any) -> Any:
 
         def run_once() -> None:
             put_back()
-            _run_under(spans, run)
+            _run_under(entries, run)
 
         self.run = run_once
         try:
