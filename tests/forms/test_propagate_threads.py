@@ -315,14 +315,8 @@ def test_our_own_threads_are_left_alone(following):
     assert set(seen) == {0}
 
 
-def test_a_thread_of_a_capture_belongs_to_it(mine: Any) -> None:
+def test_a_thread_of_a_capture_belongs_to_it(following):
     """Also where no span is current when it starts."""
-    mine.configure(propagate_threads=True)
-    try:
-        with capture(mine) as trace:
-            thread = threading.Thread(target=mine.traced("in a thread")(lambda: None))
-            thread.start()
-            thread.join()
-    finally:
-        mine.configure(propagate_threads=False)
-    assert trace.tree() == "in a thread"
+    with capture(following) as trace:
+        run(threading.Thread(target=work, args=(following, "in thread")))
+    assert trace.tree() == "in thread"
