@@ -247,19 +247,8 @@ class Wrapping:
         return call_with(
             path,
             scope,
-            (
-                self.tracer,
-                name,
-                begin,
-                start,
-                bind,
-                fewest,
-                most,
-                record,
-                returned,
-                end,
-                self._settle,
-            ),
+            (self.tracer, name, begin, start, bind, fewest, most)
+            + (record, returned, end, self._settle),
         )
 
 
