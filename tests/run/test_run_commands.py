@@ -162,7 +162,7 @@ HINTS = {
     "rum program.py": "there is no command 'rum'; did you mean run? (see enterspan --help)",
     "program.py": "there is no command 'program.py'; did you mean enterspan run program.py?"
     " (see enterspan --help)",
-    "qqqqqq": "there is no command 'qqqqqq'; there are run, view, catalogue, stubs"
+    "qqqqqq": "there is no command 'qqqqqq'; there are run, view, diff, catalogue, stubs"
     " (see enterspan --help)",
     "run --max-spans many program.py": "--max-spans must be a number of spans, not 'many'",
     "run --max-spans 0 program.py": "--max-spans must be a number of spans, not '0'",

@@ -183,6 +183,8 @@ class Program:
             self._arguments[0] = attributes["__file__"]
         if prepare is not None:
             code = prepare(module, code, source)
+        if source is not None and self._arguments[0] == "-c":
+            _show_lines(code.co_filename, source)
         exec(code, vars(module))
         if self._arguments[:1] == ["-"]:
             vars(module).pop("__file__", None)  # what runs at exit has none of these either
@@ -369,15 +371,18 @@ def _load_file(path: str) -> Loaded:
 
 
 def _load_text(source: bytes, name: str) -> Loaded:
-    """Code that lies in no file; from Python 3.13 on its lines are shown in tracebacks."""
+    """Code that lies in no file."""
     code = compile(source, name, "exec", dont_inherit=True)
+    return {"__loader__": BuiltinImporter}, code, source
+
+
+def _show_lines(name: str, source: bytes) -> None:
+    """Have the lines of `-c CODE` shown in tracebacks, as Python does from 3.13 on."""
     if sys.version_info >= (3, 13):
         import linecache
 
-        register: Any = getattr(linecache, "_register_code", None)
-        if register is not None:
-            register(code, source.decode(errors="replace"), name)
-    return {"__loader__": BuiltinImporter}, code, source
+        lines = source.decode(errors="replace").splitlines(keepends=True)
+        linecache.cache[name] = len(source), None, lines, name
 
 
 def _load_stdin() -> Loaded:
