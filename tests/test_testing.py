@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from enterspan import traced, tracing
+from enterspan import Tracing, traced, tracing
 from enterspan.testing import Trace, capture
 
 
@@ -218,3 +218,28 @@ def test_the_fixture_gives_each_test_a_trace_of_its_own(pytester):
 def test_the_fixture_is_listed_with_what_it_does(pytester):
     result = pytester.runpytest_subprocess("--fixtures", "-p", "no:cacheprovider")
     result.stdout.fnmatch_lines(["trace*", "*records with the default Tracing*"])
+
+
+def test_what_goes_on_with_a_trace_of_the_block_in_another_thread_is_recorded(
+    mine: Tracing,
+) -> None:
+    """A server in a thread of its own, for one, that has got the headers."""
+
+    def serve(headers: dict[str, str]) -> None:
+        with mine.invocation("served", parent=headers), mine.span("inside"):
+            pass
+
+    def other() -> None:
+        with mine.invocation("other"):
+            pass
+
+    with capture(mine) as trace:
+        with mine.span("client"):
+            headers: dict[str, str] = {}
+            mine.inject(headers)
+        threads = [threading.Thread(target=serve, args=(headers,)), threading.Thread(target=other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert trace.tree() == "client\n  served\n    inside"

@@ -141,6 +141,7 @@ class _Recording:
         prepare()
         self._subscribers = tracing._subscribers
         self._everything = everything
+        self._traces: set[int] = set()  # what is called with their headers belongs to them
         self.trace = Trace(tracer.sweep)
         self._is_open = True
         self.tails = (TailSubscription(self._subscribers, self._accept, inline=True),)
@@ -167,8 +168,10 @@ class _Recording:
         info: EventInfo | None,
         given: tuple[Attribute, ...],
     ) -> SpanProcessor:
-        if not self._everything and self not in state.captures:
+        is_ours = self._everything or self in state.captures
+        if not is_ours and (parent is None or parent.trace_id not in self._traces):
             return SpanProcessor()  # it has a listener, as ever, which records nothing
+        self._traces.add(state.trace_id)
         stream = TailStream(self, state, root, parent, info, given)
         return Tee((stream, _SpanRecorder(self.trace._spans, lambda: self._is_open)))
 
@@ -187,7 +190,8 @@ class capture(Block[Trace]):  # noqa: N801 - it is used as a block, and reads as
 
     What is current outside is out of sight inside, so that a test sees its own spans and no others
     as roots. What begins in the context of the block is recorded: there, in the tasks that are
-    started in it, and in what is propagated from it to threads. Other threads and other tests that
+    started in it, in what is propagated from it to threads, and what goes on with one of its traces
+    elsewhere: a server or a worker that has got its headers. Other threads and other tests that
     run at the same time are not. Blocks may overlap, and end in any order.
 
     Args:

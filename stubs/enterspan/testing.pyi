@@ -52,7 +52,8 @@ class capture(Block[Trace]):
 
     What is current outside is out of sight inside, so that a test sees its own spans and no others
     as roots. What begins in the context of the block is recorded: there, in the tasks that are
-    started in it, and in what is propagated from it to threads. Other threads and other tests that
+    started in it, in what is propagated from it to threads, and what goes on with one of its traces
+    elsewhere: a server or a worker that has got its headers. Other threads and other tests that
     run at the same time are not. Blocks may overlap, and end in any order.
 
     Args:
