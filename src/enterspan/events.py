@@ -570,7 +570,7 @@ def _wire(value: Any) -> Any:
         return value if value - value == 0 else repr(value)  # JSON has no nan and no infinity
     if kind is tuple:
         return [_wire(item) for item in value]
-    if kind is MappingProxyType:
+    if kind is MappingProxyType or kind is dict:  # a dict, of what was read from a file
         return {name: _wire(item) for name, item in value.items()}
     if kind is Outcome:
         return {

@@ -114,6 +114,8 @@ def packages_of(source: str) -> set[str]:
 def need(block: Block, source: str) -> None:
     """Skip a block that needs what is not installed, or fail, where all is said to be."""
     own = {Path(name).stem for name in block.files}
+    if "OTLPExporter" in source and importlib.util.find_spec("urllib3") is None:
+        source += "\nimport urllib3"  # the exporter imports it when it is made
     missing = [n for n in sorted(packages_of(source) - own) if importlib.util.find_spec(n) is None]
     if missing and REQUIRED:
         pytest.fail(f"not installed: {', '.join(missing)}")

@@ -107,6 +107,7 @@ def test_the_wire_form_is_camel_case_and_plain_json(mine):
             "name": "main",
             "info": None,
             "attributes": [{"name": "k", "value": [1, 2]}],
+            "resource": dict(mine._tracer.resource),
         },
     }
     events = [w["event"] for w in wire]

@@ -82,13 +82,15 @@ def test_every_public_name_is_there():
 
 
 def test_any_stands_there_where_there_is_no_better_word():
+    """Integrations aside, which take the objects of a framework."""
     found = [
         path.name
         for path in STUBS.rglob("*.pyi")
+        if path.parent.name != "integrations"
         for node in ast.walk(ast.parse(path.read_text()))
         if "Any" in {getattr(node, "id", None), getattr(node, "attr", None)}
     ]
-    assert sorted(found) == ["_http.pyi", "_http.pyi", "events.pyi"]
+    assert sorted(found) == ["_tracing.pyi"] * 4 + ["events.pyi"]  # of results, and of the wire
 
 
 def test_no_private_member_is_in_a_class():

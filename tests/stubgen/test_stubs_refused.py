@@ -115,16 +115,16 @@ def test_a_disk_that_is_full_leaves_the_stubs_as_they_were(fine, tmp_path, monke
     (tmp_path / fine / "more.py").write_text("def g() -> str: ...\n")
     before = {path: path.read_text() for path in (tmp_path / "out").rglob("*.pyi")}
     opened = []
-    whole = type(tmp_path).open
+    whole = os.open
 
-    def open_new(path, mode="r", *args, **kwargs):
-        if mode == "xb":
+    def open_new(path, flags, *args, **kwargs):
+        if flags & os.O_EXCL:
             opened.append(path)
             if len(opened) > 1:
                 raise OSError(28, "No space left on device", str(path))
-        return whole(path, mode, *args, **kwargs)
+        return whole(path, flags, *args, **kwargs)
 
-    monkeypatch.setattr(type(tmp_path), "open", open_new)
+    monkeypatch.setattr(os, "open", open_new)
     capsys.readouterr()
     assert main(["stubs", fine, "--output", "out"]) == 2
     assert "No space left on device" in capsys.readouterr().err

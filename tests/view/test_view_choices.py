@@ -340,7 +340,7 @@ def test_a_page_gets_the_spans_that_were_chosen(view, monkeypatch):
     """What makes it is imported only when it is asked for."""
     given = []
     report = types.ModuleType("report")
-    report.write_html = lambda traces, target, title: given.append((traces, target))
+    report.write_html = lambda traces, target, **_: given.append((traces, target))
     monkeypatch.setitem(sys.modules, "enterspan._view.report", report)
     assert view(AS_EVENTS, "--html", "out.html", "--errors")[0] == 0
     [(traces, target)] = given
@@ -381,7 +381,7 @@ def test_a_file_in_another_format_is_replaced_as_a_whole(view, tmp_path):
 
 
 def test_a_page_that_cant_be_written_is_said(view, monkeypatch):
-    def refuse(traces, target, title):
+    def refuse(traces, target, **_):
         raise PermissionError(13, "Permission denied")
 
     report = types.ModuleType("report")

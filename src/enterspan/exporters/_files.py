@@ -14,18 +14,16 @@ import select
 import stat
 import sys
 import weakref
+from collections.abc import Callable, Mapping  # noqa: TC003 - for typing.get_type_hints
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from enterspan._model.threads import RLock
 from enterspan._pipeline import process
 
 if sys.platform != "win32":
     import fcntl
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _Mode: TypeAlias = Literal["w", "a"]
 

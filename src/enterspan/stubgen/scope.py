@@ -58,9 +58,6 @@ _DROPPED: Final = frozenset({"functools.wraps", MAKES_OVERLOADS})
 _PUBLIC_MODULES: Final = {"_collections_abc": "collections.abc", "_thread": "threading"}
 """Private modules, and the public ones that their names are imported from."""
 
-Ancestor: TypeAlias = "tuple[Scope, ast.ClassDef] | type"
-Found: TypeAlias = "tuple[Scope, Definition, ast.ClassDef | None]"
-
 
 class Project:
     """What the stubs of one package have in common: its modules, what is unknown, what failed."""
@@ -244,7 +241,7 @@ class Scope:
 
     def ancestors(
         self, node: ast.ClassDef, seen: tuple[ast.ClassDef, ...] = ()
-    ) -> Iterator[Ancestor]:
+    ) -> "Iterator[Ancestor]":
         """The base classes of a class: those of this package as written, others as they are."""
         for base in node.bases:
             name = dotted_name(base.value if isinstance(base, ast.Subscript) else base)
@@ -412,3 +409,7 @@ def unwrapped(value: Any) -> Any:
         return value
     inner = getattr(value, "__wrapped__", MISSING)
     return value if inner is MISSING else unwrapped(inner)
+
+
+Ancestor: TypeAlias = tuple[Scope, ast.ClassDef] | type
+Found: TypeAlias = tuple[Scope, Definition, ast.ClassDef | None]
