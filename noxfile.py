@@ -198,7 +198,7 @@ def stubs(session: nox.Session) -> None:
         old.unlink()
     session.run("python", "-m", "build", "--wheel", "--outdir", str(dist), silent=True)
     (wheel,) = dist.glob("*.whl")
-    session.install("--quiet", *group("otel"))
+    session.install("--quiet", *group("otel"), "celery>=5.5")
     session.install("--quiet", "--force-reinstall", f"{wheel}[otel,otlp,otlp-grpc]")
     # nox puts temporary files below the checkout, where checkers read its settings.
     session.env["TMPDIR"] = tempfile.gettempdir()

@@ -81,14 +81,14 @@ def short_calls_in_one_another(n: int) -> None:
     tracing.add_tail(_accept, delivery="inline")
     function = tracing.traced(min_duration=1000)(_yields)
     with tracing.invocation("main"):
-        scopes = []
+        bodies: list[Any] = []
         for _ in range(n):
-            body = function()
+            body: Any = function()
             next(body)
-            scopes.append(body)
+            bodies.append(body)
             with tracing.span("kept"):
                 pass
-        for body in scopes:
+        for body in bodies:
             body.close()
 
 
@@ -129,7 +129,7 @@ def late_spans_of_one_invocation(n: int) -> None:
     _export_here(tracing)
 
 
-def _export_here(tracing: Tracing) -> None:
+def _export_here(tracing: Any) -> None:
     """Deliver on this thread, where it is counted."""
     (subscription,) = tracing._subscribers.exporters
     subscription.worker.drain()
@@ -178,7 +178,7 @@ def exceptions(n: int) -> None:
                 pass
 
 
-CASES: Final[tuple[Callable[[int], None], ...]] = (
+CASES: Final[tuple[Any, ...]] = (
     undecided_siblings,
     short_calls_in_an_undecided_one,
     short_calls_in_one_another,

@@ -41,6 +41,29 @@ def path(tmp_path):
 # --- log rotation ---------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(os.name != "posix", reason="an open file can't be renamed")
+def test_the_lock_is_on_the_file_that_is_written_to(path, monkeypatch):
+    """Not on one that was moved away while the lock was waited for: the new one may get its fd."""
+    locked = []
+    lock = _files._lock
+
+    def lock_too_late(fd):
+        got = lock(fd)
+        if not locked:
+            path.rename(path.with_suffix(".1"))
+        locked.append(os.fstat(fd).st_ino)
+        return got
+
+    exporter = JsonLinesExporter(path, max_bytes=1000)
+    exporter.export([span("one")])
+    monkeypatch.setattr(_files, "_lock", lock_too_late)
+    exporter.export([span("two")])
+    assert names_in(path.with_suffix(".1")) == ["one"]
+    assert names_in(path) == ["two"]
+    assert len(locked) == 2
+    assert locked[-1] == path.stat().st_ino
+
+
 def test_a_file_that_was_renamed_is_begun_anew(path):
     """As by logrotate: what was written before is in the old one."""
     exporter = JsonLinesExporter(path)

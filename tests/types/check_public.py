@@ -1,4 +1,4 @@
-"""Every public name of the installed package has a type, and `Any` is at most one of them."""
+"""Every public name of the installed package has a type, and `Any` only where it is agreed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,25 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
-MOST = 3
-"""`TailEvent.to_dict()` gives JSON, and the base of both middlewares has an application of any kind."""
+AGREED = {
+    "_tracing.pyi": 4,  # `capture_return` takes a function of any result
+    "events.pyi": 1,  # `TailEvent.to_dict()` gives JSON
+    # Applications, requests and responses: no stub imports a framework, which may be missing.
+    "integrations/_http.pyi": 3,
+    "integrations/aiohttp.pyi": 9,
+    "integrations/asgi.pyi": 1,
+    "integrations/django.pyi": 5,
+    "integrations/falcon.pyi": 2,
+    "integrations/flask.pyi": 2,
+    "integrations/grpc.pyi": 14,
+    "integrations/quart.pyi": 2,
+}
+"""How often `Any` may stand in each stub, at most, and why."""
 
 
 def main() -> int:
@@ -59,21 +72,28 @@ def is_public(name: str) -> bool:
 
 
 def check_any() -> int:
-    """Count the `Any` of the public stubs."""
+    """Count the `Any` of each public stub."""
     spec = find_spec("enterspan")
     assert spec is not None
     assert spec.origin is not None
     package = Path(spec.origin).parent
-    found: list[str] = []
+    failed = False
     for path in sorted(package.rglob("*.pyi")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            name = getattr(node, "id", None) or getattr(node, "attr", None)
-            if name == "Any" and isinstance(node, ast.expr):
-                found.append(f"{path.relative_to(package)}:{node.lineno}")
-    print(f"Any stands {len(found)} times in the stubs, of at most {MOST}")
-    if len(found) > MOST:
-        print("\n".join(f"  {place}" for place in found))
-    return 0 if len(found) <= MOST else 1
+        stub = path.relative_to(package).as_posix()
+        lines = sorted(lines_with_any(path))
+        if len(lines) > AGREED.get(stub, 0):
+            failed = True
+            print(f"Any stands {len(lines)} times in {stub}, of at most {AGREED.get(stub, 0)}")
+            print("\n".join(f"  line {line}" for line in lines))
+    return 1 if failed else 0
+
+
+def lines_with_any(path: Path) -> Iterator[int]:
+    """The lines of a stub where `Any` is a type."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        name = getattr(node, "id", None) or getattr(node, "attr", None)
+        if name == "Any" and isinstance(node, ast.expr):
+            yield node.lineno
 
 
 if __name__ == "__main__":

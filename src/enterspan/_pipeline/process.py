@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         def end_process(self, timeout: float) -> None: ...
         def shut_down_at_exit(self, timeout: float) -> None: ...
         def after_fork_in_parent(self) -> None: ...
-        def after_fork_in_child(self, moment: int) -> None: ...
+        def after_fork_in_child(self, moment: int, /) -> None: ...
 
 
 EXIT_TIMEOUT: Final = 5.0
@@ -94,7 +94,7 @@ def register_end() -> None:
     if not _State.is_registered:
         _State.is_registered = True
         try:
-            import concurrent.futures.thread  # noqa: F401 - registers its hook before ours
+            import_module("concurrent.futures.thread")  # registers its hook before ours
             import threading
 
             # The hook of `concurrent.futures`, which has no public equivalent either.

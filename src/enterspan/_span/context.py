@@ -86,11 +86,15 @@ class Boundary(Attachment):
     """
 
     __slots__ = ("captures",)
-    _end = 0
 
     def __init__(self, captures: tuple[object, ...]) -> None:
         super().__init__(None)
         self.captures = captures
+
+    @property
+    def _end(self) -> int:
+        """Zero: it has no span that could end."""
+        return 0
 
 
 _ATTACHMENTS: Final = frozenset({Attachment, ThreadAttachment, Boundary})

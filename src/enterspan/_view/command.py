@@ -200,11 +200,12 @@ class _View:
             options.errors,
             tuple([pair_of(text) for text in options.where]),
         )
-        self._trace = None if options.trace is None else OneTrace(trace_id_of(options.trace))
+        trace = None if options.trace is None else trace_id_of(options.trace)
+        self._trace = None if trace is None else OneTrace(trace)
         self._inputs = Inputs(
             self._paths,
             twice=self._reads_twice,
-            trace="" if self._trace is None else trace_id_of(options.trace),
+            trace=trace or "",
         )
         self._found = 0
 

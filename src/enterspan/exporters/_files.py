@@ -128,11 +128,12 @@ class File:
 
     def opened_and_locked(self) -> int:
         """Open the file unless it is open, and lock it; meanwhile it may have been moved away."""
+        fd, _size = self._current()
         for _ in range(_OPENINGS):
-            fd, _size = self._current()
-            if not _lock(fd) or self._current()[0] == fd:
+            if not _lock(fd) or not self._has_moved():
                 break
             unlock(fd)
+            fd, _size = self._current()
         return fd
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ In the settings:
 
 # Django may not be installed when types are checked.
 # pyright: reportMissingImports=false, reportMissingModuleSource=false
-# pyright: reportUnknownParameterType=false
+# pyright: reportUnknownParameterType=false, reportMissingTypeStubs=false
 
 from __future__ import annotations
 

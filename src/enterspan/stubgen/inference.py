@@ -247,9 +247,9 @@ class Inference:
             return self.of(node, place)
 
         class Known(ast.NodeTransformer):
-            def visit(self, part: ast.AST) -> Any:
-                kind = known.get(dotted_name(part) or "")
-                return self.generic_visit(part) if kind is None else Typed(kind)
+            def visit(self, node: ast.AST) -> Any:
+                kind = known.get(dotted_name(node) or "")
+                return self.generic_visit(node) if kind is None else Typed(kind)
 
         return self.of(Known().visit(copy.deepcopy(node)), place)
 

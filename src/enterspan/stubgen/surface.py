@@ -236,6 +236,7 @@ class _Stub(Scope):
     def text(self, needed: set[str]) -> str:
         """The stub as text."""
         self.reader.used = set()
+        body: list[str] = []
         for _ in range(2):  # an import in a branch stands above what needs it
             body = spaced([self._block(i, Within(), needed) for i in [*self.module.items]])
         declared = [self.declared[name][0] for name in self._used_declared()]

@@ -72,5 +72,5 @@ Members.alone("1")  # mypy: incompatible type "str"; expected "int" # pyright: i
 
 traced(3)  # mypy: No overload variant of "traced" # pyright: No overloads for "traced"
 traced("a", capture_arg=True)  # mypy: No overload variant # pyright: No overloads for "traced"
-traced(capture_args=3)  # mypy: No overload variant # pyright: is not assignable to type "bool | Sequence[str]"
+traced(capture_args=3)  # mypy: No overload variant # pyright: is not assignable to type "bool | Sequence[str] | Mapping[str, str]"
 traced(min_duration="1s")  # mypy: No overload variant # pyright: is not assignable to type "float | None"
