@@ -36,6 +36,8 @@ SHOWN = {
     "formats.md": "the tests of the formats do",
 }
 """Pages whose terminals work on files that only the reader has."""
+EXTRAS = {"enterspan.exporters.otlp": {"urllib3"}}
+"""Modules of enterspan that need an extra, and the packages that it installs."""
 REQUIRED = os.environ.get("ENTERSPAN_TEST_DOCS") == "required"
 """Whether a package that an example needs must be there: so it is in the session `docs`."""
 _FENCE = re.compile(
@@ -101,13 +103,13 @@ def chosen(language: str) -> list[object]:
 
 
 def packages_of(source: str) -> set[str]:
-    """The packages that a program imports."""
+    """The packages that a program imports, and those of the extras that it needs."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            names.add(node.module.partition(".")[0])
+            names |= {node.module.partition(".")[0], *EXTRAS.get(node.module, ())}
     return names
 
 

@@ -48,7 +48,7 @@ def app(mine):
 
 def test_the_route_is_the_name(mine, app, serve, until, outcomes):
     paths = ["/items/7", "/api/mid/3/inner/items/7", "/shops/9/items/7", "/items/x", "/missing"]
-    with serve(app) as address, capture(mine) as trace:
+    with serve(app) as address, capture(mine, everything=True) as trace:
         statuses = [httpx.get(f"http://{address}{path}").status_code for path in (*paths, "/docs")]
         until(lambda: len(outcomes(trace)) == len(paths))
     assert statuses == [200, 200, 200, 422, 418, 200]
@@ -62,7 +62,7 @@ def test_the_route_is_the_name(mine, app, serve, until, outcomes):
 
 
 def test_dependencies_threads_and_background_tasks_are_inside(mine, app, serve, until, outcomes):
-    with serve(app) as address, capture(mine) as trace:
+    with serve(app) as address, capture(mine, everything=True) as trace:
         httpx.get(f"http://{address}/items/7")
         httpx.get(f"http://{address}/blocking")
         until(lambda: len(outcomes(trace)) == 2)

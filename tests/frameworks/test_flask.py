@@ -76,7 +76,7 @@ def app(mine, tmp_path):
 
 
 def test_the_route_is_the_name(mine, app, until, outcomes):
-    with running(app) as address, capture(mine) as trace:
+    with running(app) as address, capture(mine, everything=True) as trace:
         with mine.span("client") as client:
             headers = {}
             mine.inject(headers)
@@ -103,7 +103,7 @@ def test_the_route_is_the_name(mine, app, until, outcomes):
 
 
 def test_a_streamed_body_is_inside(mine, app, until, outcomes):
-    with running(app) as address, capture(mine) as trace:
+    with running(app) as address, capture(mine, everything=True) as trace:
         assert requests.get(f"{address}/stream", timeout=10).text == "012"
         until(lambda: outcomes(trace))
     assert trace.tree() == "GET /stream\n  piece\n  piece\n  piece"
@@ -111,7 +111,7 @@ def test_a_streamed_body_is_inside(mine, app, until, outcomes):
 
 
 def test_a_client_that_hangs_up_is_a_cancellation(mine, app, until, outcomes):
-    with running(app) as address, capture(mine) as trace:
+    with running(app) as address, capture(mine, everything=True) as trace:
         with requests.get(f"{address}/endless", stream=True, timeout=10) as answer:
             next(answer.iter_content(100))
         until(lambda: outcomes(trace))

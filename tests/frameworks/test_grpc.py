@@ -198,7 +198,7 @@ def outcomes(trace):
     ],
 )
 def test_a_call_is_an_invocation_of_each_kind(mine, serve, until, name, answer, tree):
-    with capture(mine) as trace, serve(mine) as address:
+    with capture(mine, everything=True) as trace, serve(mine) as address:
         assert call(address, name, metadata=[("traceparent", PARENT)]) == answer
         until(lambda: outcomes(trace))
     assert trace.tree() == f"shop.Cart/{name}{tree}"
@@ -226,7 +226,7 @@ def test_a_call_is_an_invocation_of_each_kind(mine, serve, until, name, answer, 
 def test_the_status_says_who_has_failed(
     mine, serve, until, name, code, status, outcome, description
 ):
-    with capture(mine) as trace, serve(mine) as address:
+    with capture(mine, everything=True) as trace, serve(mine) as address:
         assert call(address, name) == code
         until(lambda: outcomes(trace))
     root = trace.find(f"shop.Cart/{name}")
@@ -238,7 +238,11 @@ def test_the_status_says_who_has_failed(
 
 
 def test_a_method_that_is_not_there_is_answered_as_before(mine, serve):
-    with capture(mine) as trace, serve(mine) as address, grpc.insecure_channel(address) as channel:
+    with (
+        capture(mine, everything=True) as trace,
+        serve(mine) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
         with pytest.raises(grpc.RpcError) as raised:
             channel.unary_unary("/shop.Cart/nothing")(b"", timeout=20)
         assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
@@ -246,7 +250,11 @@ def test_a_method_that_is_not_there_is_answered_as_before(mine, serve):
 
 
 def test_a_client_that_hangs_up_is_a_cancellation(mine, serve, until):
-    with capture(mine) as trace, serve(mine) as address, grpc.insecure_channel(address) as channel:
+    with (
+        capture(mine, everything=True) as trace,
+        serve(mine) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
         calling = channel.unary_stream("/shop.Cart/forever")(b"x" * 10_000, timeout=20)
         next(calling)
         calling.cancel()
@@ -256,7 +264,7 @@ def test_a_client_that_hangs_up_is_a_cancellation(mine, serve, until):
 
 @pytest.mark.parametrize("incoming", ["link", lambda details: "ignore"])
 def test_what_a_caller_is_worth_can_be_said(mine, serve, until, incoming):
-    with capture(mine) as trace, serve(mine, incoming=incoming) as address:
+    with capture(mine, everything=True) as trace, serve(mine, incoming=incoming) as address:
         call(address, "add", metadata=[("traceparent", PARENT)])
         until(lambda: outcomes(trace))
     root = trace.find("shop.Cart/add")
@@ -266,7 +274,7 @@ def test_what_a_caller_is_worth_can_be_said(mine, serve, until, incoming):
 
 @pytest.mark.parametrize("name", ["add", "watch", "total", "echo"])
 def test_a_client_takes_the_trace_along(mine, serve, until, name):
-    with capture(mine) as trace, serve(mine) as address:
+    with capture(mine, everything=True) as trace, serve(mine) as address:
         with mine.span("order"):
             call(address, name, intercept=ClientInterceptor(tracing=mine))
             assert mine.current_span().name == "order"
@@ -277,7 +285,7 @@ def test_a_client_takes_the_trace_along(mine, serve, until, name):
 
 
 def test_any_status_is_an_error_of_the_client(mine, serve, until):
-    with capture(mine) as trace, serve(mine) as address:
+    with capture(mine, everything=True) as trace, serve(mine) as address:
         with mine.span("order"):
             code = call(address, "missing", intercept=ClientInterceptor(tracing=mine))
         assert code is grpc.StatusCode.NOT_FOUND

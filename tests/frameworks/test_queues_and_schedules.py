@@ -58,7 +58,7 @@ def test_a_job_of_apscheduler_is_an_invocation(mine, until, outcomes):
             pass
 
     scheduler = BackgroundScheduler(timezone=timezone.utc)
-    with capture(mine) as trace:
+    with capture(mine, everything=True) as trace:
         scheduler.start()
         try:
             scheduler.add_job(nightly)
@@ -91,7 +91,7 @@ def test_messages_of_a_plain_queue_carry_their_trace(mine, outcomes):
             consume(message)
 
     handled = []
-    with capture(mine) as trace:
+    with capture(mine, everything=True) as trace:
         thread = threading.Thread(target=worker)
         thread.start()
         with mine.span("producer"):

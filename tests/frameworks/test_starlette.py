@@ -99,7 +99,7 @@ def names(trace):
 
 def test_the_route_is_the_name(mine, app, serve, until, outcomes):
     paths = ["/items/7", "/shops/3/items/a", "/static/a.css", "/nowhere", "/items/x", "/blocking"]
-    with serve(app()) as address, capture(mine) as trace:
+    with serve(app()) as address, capture(mine, everything=True) as trace:
         statuses = [httpx.get(f"http://{address}{path}").status_code for path in paths]
         until(lambda: len(outcomes(trace)) == len(paths))
     assert statuses == [200, 200, 200, 404, 404, 200]
@@ -121,7 +121,7 @@ def test_the_route_is_the_name(mine, app, serve, until, outcomes):
 
 
 def test_a_client_and_the_service_share_a_trace(mine, app, serve, until, outcomes):
-    with serve(app()) as address, capture(mine) as trace:
+    with serve(app()) as address, capture(mine, everything=True) as trace:
         with mine.span("client") as client:
             headers = {}
             mine.inject(headers)
@@ -134,7 +134,7 @@ def test_a_client_and_the_service_share_a_trace(mine, app, serve, until, outcome
 
 
 def test_a_failure_is_the_outcome(mine, app, serve, until, outcomes):
-    with serve(app()) as address, capture(mine) as trace:
+    with serve(app()) as address, capture(mine, everything=True) as trace:
         assert httpx.get(f"http://{address}/fail").status_code == 500
         until(lambda: outcomes(trace))
     assert outcomes(trace) == ["exception"]
@@ -142,7 +142,7 @@ def test_a_failure_is_the_outcome(mine, app, serve, until, outcomes):
 
 
 def test_background_tasks_are_inside(mine, app, serve, until, outcomes):
-    with serve(app()) as address, capture(mine) as trace:
+    with serve(app()) as address, capture(mine, everything=True) as trace:
         httpx.get(f"http://{address}/background")
         until(lambda: outcomes(trace))
     assert trace.tree() == "GET /background\n  later"
@@ -150,7 +150,7 @@ def test_background_tasks_are_inside(mine, app, serve, until, outcomes):
 
 
 def test_a_streamed_body_is_inside(mine, app, serve, until, outcomes):
-    with serve(app()) as address, capture(mine) as trace:
+    with serve(app()) as address, capture(mine, everything=True) as trace:
         assert len(httpx.get(f"http://{address}/stream/3").content) == 3000
         until(lambda: outcomes(trace))
     assert trace.tree() == "GET /stream/{n}\n" + "\n".join(["  piece"] * 3)
@@ -158,7 +158,7 @@ def test_a_streamed_body_is_inside(mine, app, serve, until, outcomes):
 
 
 def test_a_client_that_hangs_up_is_a_cancellation(mine, app, serve, until, outcomes):
-    with serve(app()) as address, capture(mine) as trace:
+    with serve(app()) as address, capture(mine, everything=True) as trace:
         host, port = address.split(":")
         with socket.create_connection((host, int(port))) as client:
             client.sendall(b"GET /stream/100000 HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -169,7 +169,7 @@ def test_a_client_that_hangs_up_is_a_cancellation(mine, app, serve, until, outco
 
 
 def test_a_web_socket_is_an_invocation(mine, app, serve, until, outcomes):
-    with serve(app()) as address, capture(mine) as trace:
+    with serve(app()) as address, capture(mine, everything=True) as trace:
         with connect(f"ws://{address}/echo/7") as client:
             for text in ("a", "b"):
                 client.send(text)
@@ -180,7 +180,7 @@ def test_a_web_socket_is_an_invocation(mine, app, serve, until, outcomes):
 
 
 def test_or_each_of_its_messages_is_one(mine, app, serve, until, outcomes):
-    with serve(app(websocket="message")) as address, capture(mine) as trace:
+    with serve(app(websocket="message")) as address, capture(mine, everything=True) as trace:
         with connect(f"ws://{address}/echo/7") as client:
             for text in ("a", "b"):
                 client.send(text)
@@ -195,7 +195,7 @@ def test_or_each_of_its_messages_is_one(mine, app, serve, until, outcomes):
 
 
 def test_a_web_socket_that_is_refused(mine, app, serve, until, outcomes):
-    with serve(app()) as address, capture(mine) as trace:
+    with serve(app()) as address, capture(mine, everything=True) as trace:
         with pytest.raises(Exception, match="403"), connect(f"ws://{address}/refuse"):
             pass
         until(lambda: outcomes(trace))
@@ -209,7 +209,7 @@ def test_many_at_once_are_apart(mine, app, serve, until, outcomes):
                 *(client.get(f"http://{address}/items/{n}", timeout=30) for n in range(50))
             )
 
-    with serve(app()) as address, capture(mine) as trace:
+    with serve(app()) as address, capture(mine, everything=True) as trace:
         asyncio.run(main(address))
         until(lambda: len(outcomes(trace)) == 50)
     assert trace.tree() == "\n".join(["GET /items/{id:int}\n  load"] * 50)

@@ -107,7 +107,7 @@ def test_a_hundred_streams_at_a_time_are_apart(mine, app, serve, until, outcomes
         async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
             return await asyncio.gather(*[client.get(f"/stream/{n}") for n in range(100)])
 
-    with capture(mine) as trace, serve(app) as address:
+    with capture(mine, everything=True) as trace, serve(app) as address:
         answers = asyncio.run(ask_all(f"http://{address}"))
         until(lambda: len(outcomes(trace)) == 100)
     assert [answer.status_code for answer in answers] == [200] * 100
@@ -135,7 +135,7 @@ HOSTILE = [
 def test_headers_that_are_hostile_get_an_answer_and_a_trace(
     mine, app, serve, until, outcomes, header
 ):
-    with capture(mine) as trace, serve(app) as address:
+    with capture(mine, everything=True) as trace, serve(app) as address:
         host, _, port = address.partition(":")
         with socket.create_connection((host, int(port)), 10) as client:
             client.sendall(b"GET /teapot HTTP/1.0\r\n" + header + b"\r\n\r\n")
@@ -148,7 +148,7 @@ def test_headers_that_are_hostile_get_an_answer_and_a_trace(
 
 
 def test_a_huge_body_is_not_kept(mine, app, serve, until, outcomes):
-    with capture(mine) as trace, serve(app) as address:
+    with capture(mine, everything=True) as trace, serve(app) as address:
         answer = httpx.post(f"http://{address}/upload", content=b"x" * 20_000_000, timeout=30)
         until(lambda: len(outcomes(trace)) == 1)
     assert answer.text == "20000000"
@@ -156,7 +156,7 @@ def test_a_huge_body_is_not_kept(mine, app, serve, until, outcomes):
 
 
 def test_a_client_that_hangs_up_while_it_sends_is_a_cancellation(mine, app, serve, until, outcomes):
-    with capture(mine) as trace, serve(app) as address:
+    with capture(mine, everything=True) as trace, serve(app) as address:
         host, _, port = address.partition(":")
         with socket.create_connection((host, int(port)), 10) as client:
             client.sendall(b"POST /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nabc")
@@ -178,7 +178,7 @@ def test_a_client_that_hangs_up_while_it_sends_is_a_cancellation(mine, app, serv
 def test_a_failure_in_any_phase_is_the_outcome(
     mine, app, serve, until, outcomes, path, status, recorded, described
 ):
-    with capture(mine) as trace, serve(app) as address:
+    with capture(mine, everything=True) as trace, serve(app) as address:
         with contextlib.suppress(httpx.RemoteProtocolError):
             assert httpx.get(f"http://{address}{path}").status_code == status
         until(lambda: len(outcomes(trace)) == 1)
@@ -192,7 +192,7 @@ def test_a_failure_in_any_phase_is_the_outcome(
 
 
 def test_an_answer_of_the_frameworks_own_is_no_failure(mine, app, serve, until, outcomes):
-    with capture(mine) as trace, serve(app) as address:
+    with capture(mine, everything=True) as trace, serve(app) as address:
         assert httpx.get(f"http://{address}/teapot").status_code == 418
         assert httpx.get(f"http://{address}/nowhere").status_code == 404
         until(lambda: len(outcomes(trace)) == 2)
@@ -215,7 +215,7 @@ def test_mounted_below_one_another_with_the_middleware_each_time_it_is_one(
         routes=[Mount("/v1/{tenant}", routes=[Mount("/shop", app)])],
         middleware=[*again, dispatch],
     )
-    with capture(mine) as trace, serve(outer) as address:
+    with capture(mine, everything=True) as trace, serve(outer) as address:
         answer = httpx.get(f"http://{address}/v1/acme/shop/stream/7")
         until(lambda: len(outcomes(trace)) == 1)
     assert answer.headers["x-passed"] == "yes"
@@ -230,7 +230,7 @@ def test_mounted_below_one_another_with_the_middleware_each_time_it_is_one(
 def test_a_socket_may_be_closed_from_either_side(
     mine, app, serve, until, outcomes, text, code, outcome
 ):
-    with capture(mine) as trace, serve(app) as address:
+    with capture(mine, everything=True) as trace, serve(app) as address:
         with connect(f"ws://{address}/talk") as client:
             client.send("hello")
             assert client.recv() == "hello"
@@ -246,7 +246,7 @@ def test_a_socket_may_be_closed_from_either_side(
 
 
 def test_a_socket_that_is_cut_off_ends_as_the_server_says(mine, app, serve, until, outcomes):
-    with capture(mine) as trace, serve(app) as address:
+    with capture(mine, everything=True) as trace, serve(app) as address:
         with connect(f"ws://{address}/talk") as client:
             client.send("hello")
             assert client.recv() == "hello"
@@ -268,7 +268,7 @@ def test_a_server_that_stops_in_the_middle_ends_what_it_cuts_off(mine, until, ou
     app = Starlette(
         routes=[Route("/", endless)], middleware=[Middleware(TracingMiddleware, tracing=mine)]
     )
-    with capture(mine) as trace, socket.socket() as listener:
+    with capture(mine, everything=True) as trace, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         server = uvicorn.Server(
@@ -309,7 +309,7 @@ def test_a_lifespan_that_fails_is_the_servers_to_tell(mine):
 def test_a_slow_client_holds_up_nobody_and_its_request_lasts_as_long(
     mine, app, serve, until, outcomes
 ):
-    with capture(mine) as trace, serve(app) as address:
+    with capture(mine, everything=True) as trace, serve(app) as address:
         host, _, port = address.partition(":")
         with socket.create_connection((host, int(port)), 10) as client:
             client.sendall(b"POST /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n")
