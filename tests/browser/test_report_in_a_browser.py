@@ -491,6 +491,21 @@ def test_an_invocation_opens_on_its_own_axis_and_leads_back(opened):
     assert page.locator("#list").is_visible()
 
 
+def test_a_single_invocation_has_no_way_back_to_a_list_of_others(opened):
+    page = opened([span("only", 1)])
+    assert page.locator("#out").is_hidden()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_long_name_is_cut_off_where_the_bars_begin(opened, width):
+    deep = [span(f"level {at} " + "x" * 200, at, at - 1 or None) for at in range(1, 9)]
+    page = opened(deep, viewport={"width": width, "height": 800})
+    edge = page.locator("#ruler").bounding_box()["x"]
+    for label in page.locator(".row:not([hidden]) .label").all():
+        box = label.bounding_box()
+        assert box["x"] + box["width"] <= edge
+
+
 def test_the_slowest_request_of_one_route_is_a_search_and_a_click(opened):
     page = opened(requests())
     page.locator("#search").fill('name="POST /checkout"')
