@@ -92,7 +92,7 @@ def coverage(session: nox.Session) -> None:
     # coverage starts pytest, and not the other way round: pytest imports our plugin, and with it
     # the package, before a plugin could begin to measure.
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *WATCHED, *cache(session))
+    session.run("coverage", "run", "-m", "pytest", *WORKERS, *WATCHED, *cache(session))
     combine, report = ["coverage", "combine", "--quiet"], ["coverage", "report"]
     session.run(*combine)
     session.run(*report)
