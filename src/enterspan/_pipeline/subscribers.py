@@ -143,7 +143,7 @@ class Subscribers:
         prepare()
         from threading import main_thread
 
-        with self.tracer.wiring:
+        with self.tracer.settings_lock:
             if not self.tracer.resource:
                 self.tracer.use_resource()
             change()
@@ -152,7 +152,7 @@ class Subscribers:
 
     def remove(self, subscriber: object) -> None:
         """Take a tail, a source or an exporter out."""
-        with self.tracer.wiring:
+        with self.tracer.settings_lock:
             self.tails = tuple([s for s in self.tails if s is not subscriber])
             self.sources = tuple([s for s in self.sources if s is not subscriber])
             self.exporters = tuple([s for s in self.exporters if s is not subscriber])
@@ -161,7 +161,7 @@ class Subscribers:
 
     def keep_until_done(self, tail: Any) -> None:
         """Flush a tail that was replaced, too, until its last stream has ended."""
-        with self.tracer.wiring:
+        with self.tracer.settings_lock:
             self.retired = (*self.retired, tail)
 
     def update(self) -> None:

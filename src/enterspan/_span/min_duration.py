@@ -274,7 +274,7 @@ def _is_negligible(span: Span) -> bool:
 
 def hold_back(tracer: Any, state: Any) -> bool:
     """Put a duration filter before the processor of an invocation; False if it is immediate."""
-    with tracer.wiring:
+    with tracer.settings_lock:
         dispatch = state.dispatch
         if dispatch is None:
             state.dispatch = Dispatch(DurationFilter(state, lambda: None), tracer)

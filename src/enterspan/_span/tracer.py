@@ -86,9 +86,9 @@ class Tracer(Current):
         "resource",
         "sampler",
         "secrets",
+        "settings_lock",
         "subscribed",
         "threads",
-        "wiring",
     )
 
     def __init__(self, name: str) -> None:
@@ -128,7 +128,7 @@ class Tracer(Current):
         self.held_back = Budget()  # for decisions about spans with a `min_duration`
         self.generation = 0  # counts forks
         self.born = 0
-        self.wiring = RLock()
+        self.settings_lock = RLock()
         # Here, because the names of a module are gone when the last objects are finalized.
         self.is_finalizing = sys.is_finalizing
         _by_name.setdefault(name, self)
@@ -184,7 +184,7 @@ class Tracer(Current):
 
     def add_ambient(self, owner: object, root: Any = None) -> None:
         """Have contexts that carry nothing fall back to a root; None hides those before it."""
-        with self.wiring:
+        with self.settings_lock:
             captures = () if root is None else root._state.captures
             self.ambient = (*self.ambient, Ambient(owner, root, captures))
             self.update()
@@ -192,7 +192,7 @@ class Tracer(Current):
     def remove_ambient(self, owner: Any) -> None:
         """Take back what an owner has added; the others stay, in whatever order they end."""
         if any(item.owner is owner for item in self.ambient):
-            with self.wiring:
+            with self.settings_lock:
                 self.ambient = tuple([item for item in self.ambient if item.owner is not owner])
                 self.update()
 
@@ -214,7 +214,7 @@ class Tracer(Current):
 
         What a bridge has set can be reset at any later time, so its `reset` stays.
         """
-        with self.wiring:
+        with self.settings_lock:
             self.bridge = bridge
             if bridge is None:
                 self.get, self.set = self.variable.get, self.variable.set
@@ -305,7 +305,7 @@ class Tracer(Current):
 
     def after_fork(self) -> None:
         """Begin anew in a forked child: what is open there belongs to the parent process."""
-        self.wiring = RLock()
+        self.settings_lock = RLock()
         self.generation += 1
         self.garbage = []
         self.held_back = Budget()

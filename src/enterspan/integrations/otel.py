@@ -109,7 +109,7 @@ def install(tracing: Tracing = default_tracing, tracer_provider: object = None) 
         )
     prepare()
     tracer = tracing._tracer
-    with tracer.wiring:
+    with tracer.settings_lock:
         known = _installed.get(tracer)
         if known is not None:
             if known.tracer_provider is not tracer_provider:
@@ -150,7 +150,7 @@ class Bridge:
 
     def remove(self) -> None:
         """Give no further invocation a twin; a second time does nothing."""
-        with self._tracer.wiring:
+        with self._tracer.settings_lock:
             if not self.is_removed:
                 self.is_removed = True
                 _installed.pop(self._tracer, None)
