@@ -84,6 +84,7 @@ def measure(rounds: int, spans: int) -> list[dict[str, Any]]:
         for _ in range(rounds):
             random.shuffle(names)
             for name in names:
+                path.unlink()  # JSON lines are appended
                 gc.collect()
                 start = process_time_ns()
                 lost = WRITERS[name](path, spans)
