@@ -85,7 +85,7 @@ def _is_first_in_own_context(frame: Any, tracer: Tracer) -> bool:
         return sys.getrefcount(context) <= 1 + (
             _held_by_asyncio(asyncio, loop, task, context, frame) + _held_by_spans(context, tracer)
         )
-    except (AttributeError, RuntimeError):  # a task of another make
+    except (AttributeError, LookupError, RuntimeError):  # a task of another make
         return False
 
 
