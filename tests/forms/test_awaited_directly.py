@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import sys
 
@@ -196,3 +197,117 @@ def test_an_eager_task_is_isolated_too(mine):
     with capture(mine) as trace:
         asyncio.run(main())
     assert trace.tree() == "main\n  eager\n    inside"
+
+
+@needs_graph
+def test_the_call_graph_goes_through_spans_and_nested_bodies(mine):
+    """The references that the tokens of our own spans have do not make a context a shared one."""
+
+    @mine.traced
+    async def middle():
+        with mine.span("block"):
+            await mine.traced(leaf)()
+
+    async def top():
+        with mine.span("first"), mine.span("second"):
+            await middle()
+
+    with capture(mine):
+        text = asyncio.run(graph_of(top()))
+    for name in ("top()", "middle()", "leaf()", "Event.wait()"):
+        assert name in text, text
+
+
+@needs_graph
+@pytest.mark.parametrize("is_debug", [False, True])
+def test_the_call_graph_of_the_main_task_shows_what_it_waits_for(mine, is_debug):
+    """The context of the main task is the runner's, which lends it to one task at a time."""
+    texts = []
+
+    async def looks():
+        texts.append(asyncio.format_call_graph(main_task.pop()))
+
+    main_task = []
+
+    async def below():
+        main_task.append(asyncio.current_task())
+        await asyncio.create_task(looks())
+
+    @mine.traced
+    async def middle():
+        await below()
+
+    async def main():
+        with mine.span("block"):
+            await middle()
+
+    with capture(mine):
+        asyncio.run(main(), debug=is_debug)
+    for name in ("main()", "middle()", "below()"):
+        assert name in texts[0], texts
+
+
+def task_in(context, coroutine, **options):
+    return asyncio.Task(coroutine, loop=asyncio.get_running_loop(), context=context, **options)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="a task's context can be given since 3.11")
+@pytest.mark.parametrize("is_in_span", [False, True])
+@pytest.mark.parametrize(
+    "is_eager",
+    [
+        False,
+        pytest.param(
+            True, marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks")
+        ),
+    ],
+)
+def test_a_context_that_is_given_to_a_second_task_later(mine, is_in_span, is_eager):
+    """While the first task waits, nothing but the program knows that there will be another."""
+    options = {"eager_start": True} if is_eager else {}
+
+    @mine.traced("work")
+    async def work(event):
+        assert mine.current_span().name == "work"
+        await event.wait()
+        assert mine.current_span().name == "work"
+
+    async def with_span(event):
+        with mine.span("block"):
+            await work(event)
+
+    async def main():
+        context, event = contextvars.copy_context(), asyncio.Event()
+        first = task_in(context, work(event), **options)
+        await asyncio.sleep(0)
+        assert context.run(mine.current_span).context.span_id == 0
+        second = task_in(context, (with_span if is_in_span else work)(event), **options)
+        await asyncio.sleep(0)
+        event.set()
+        await asyncio.gather(first, second)
+
+    with capture(mine) as trace:
+        asyncio.run(main())
+    works = trace.find_all("work")
+    roots = [s for s in works if not s.parent_span_id]
+    assert (len(works), len(roots)) == (2, 1 if is_in_span else 2)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a task tells its context since 3.12")
+def test_a_task_in_the_context_of_the_main_task(mine):
+    @mine.traced("work")
+    async def work(event):
+        await event.wait()
+        assert mine.current_span().name == "work"
+
+    async def main():
+        event = asyncio.Event()
+        tasks = [task_in(asyncio.current_task().get_context(), work(event)) for _ in "ab"]
+        await asyncio.sleep(0)
+        assert mine.current_span().context.span_id == 0
+        event.set()
+        await asyncio.gather(*tasks)
+
+    with capture(mine) as trace:
+        asyncio.run(main())
+    assert [s.parent_span_id for s in trace.find_all("work")] == [None, None]

@@ -255,7 +255,7 @@ async def run_coroutine(body: Body, steps: Any) -> Any:
         steps = steps.take()
     try:
         if type(steps) is CoroutineType:
-            if IS_KNOWN and is_isolated(drive.__code__):
+            if IS_KNOWN and is_isolated(body.tracer, drive.__code__):
                 body.tracer.attach(body.entry)
                 try:
                     result = await steps

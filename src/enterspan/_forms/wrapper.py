@@ -69,7 +69,7 @@ _COROUTINE_FUNCTION: Final = """\
             return await @fn({args})
         try:
 {capture}            @steps = @fn({args})
-            @is_awaited = @IS_KNOWN and @is_isolated(@driving)
+            @is_awaited = @IS_KNOWN and @is_isolated(@tracer, @driving)
             if @is_awaited:
                 @result = await @steps
             else:
