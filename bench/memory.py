@@ -47,7 +47,7 @@ def ours(room: int) -> Queue:
 
     tracing = Tracing("memory")
     counter = CountingExporter()
-    # So far away that no span has to be weighed, which would wake the worker before the hour is over.
+    # So far away that no span is weighed: that would wake the worker before the hour is over.
     bound = room * 1024 * 1024
     tracing.add_exporter(
         counter, max_queue=room, max_batch=room, delay=float(HOUR), max_bytes=bound

@@ -66,7 +66,10 @@ def arrived(receiver: Any) -> list[Arrived]:
             hexadecimal(span["span_id"]),
             hexadecimal(span.get("parent_span_id", "")),
             mapping(span.get("attributes", ())),
-            [(event["name"], mapping(event.get("attributes", ()))) for event in span.get("events", ())],
+            [
+                (event["name"], mapping(event.get("attributes", ())))
+                for event in span.get("events", ())
+            ],
         )
         for _, resource, scope, span in sorted(found, key=lambda one: one[0])
     ]
