@@ -25,26 +25,33 @@ class Budget:
         self._lock = RLock()
         self.held = 0
 
+    def acquire(self) -> bool:
+        """Keep other threads from counting; return what `release` is to be given."""
+        return self._lock.acquire(timeout=_TIMEOUT)
+
+    def release(self, locked: bool) -> None:
+        """Let other threads count again."""
+        if locked:
+            self._lock.release()
+
     def take(self, size: int, limit: int, *, always: bool = False) -> bool:
         """Hold so many bytes more; False where that would be over the limit, unless *always*.
 
         What is larger than the limit by itself is held alone.
         """
-        locked = self._lock.acquire(timeout=_TIMEOUT)
+        locked = self.acquire()
         try:
             if not always and self.held > 0 and self.held + size > limit:
                 return False
             self.held += size
             return True
         finally:
-            if locked:
-                self._lock.release()
+            self.release(locked)
 
     def give(self, size: int) -> None:
         """Give bytes back."""
-        locked = self._lock.acquire(timeout=_TIMEOUT)
+        locked = self.acquire()
         try:
             self.held -= size
         finally:
-            if locked:
-                self._lock.release()
+            self.release(locked)

@@ -59,7 +59,9 @@ def weight_of_attributes(values: Mapping[str, Any]) -> int:
     if not values:
         return 0
     held = list(values.values())  # at once: another thread may add to them
-    total = _dict(len(held)) + sum(map(getsizeof, list(values))) + sum(map(getsizeof, held))
+    count = len(held)
+    total = _SMALL_DICT if count <= _SMALL_DICT_ITEMS else _DICT_ITEM * count
+    total += sum(map(getsizeof, list(values))) + sum(map(getsizeof, held))
     for value in held:
         if type(value) is tuple:
             total += sum(map(getsizeof, value))

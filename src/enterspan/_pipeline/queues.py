@@ -52,15 +52,24 @@ class BoundedQueue:
 
     def admit(self, weigh: Callable[[Any], int], limit: int, most: int) -> list[Any]:
         """Empty the intake into the queue; return what does not fit, in bytes or in number."""
-        intake = self.intake
+        intake, items, budget = self.intake, self._items, self._budget
         left_out: list[Any] = []
-        while intake:
-            try:
-                item = intake.popleft()
-            except IndexError:
-                break  # another thread has just taken it
-            if len(self._items) >= most or not self.put(item, weigh(item), limit):
-                left_out.append(item)
+        locked = budget.acquire()  # once for all of them: what `Budget.take` does, written out
+        try:
+            while intake:
+                try:
+                    item = intake.popleft()
+                except IndexError:
+                    break  # another thread has just taken it
+                weight = weigh(item)
+                held = budget.held
+                if len(items) < most and (held <= 0 or held + weight <= limit):
+                    budget.held = held + weight
+                    items.append((item, weight))
+                else:
+                    left_out.append(item)
+        finally:
+            budget.release(locked)
         return left_out
 
     def take(self, most: int, bare: int = 0) -> list[Any]:
