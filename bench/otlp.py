@@ -38,7 +38,7 @@ TRACES = 1_500
 QUEUE = 65_536
 BATCH = 512
 MOST = 1 / 2
-"""What ours may cost, as a part of what OpenTelemetry's costs, on a machine that has other work too."""
+"""What ours may cost, as a part of what OpenTelemetry's costs; on a quiet machine it is less."""
 
 
 # --- the receiver, in a process of its own --------------------------------------------------------
