@@ -402,6 +402,7 @@ def test_a_catalogue_writes_nothing_outside_its_project(tmp_path, output):
     project, outside = tmp_path / "project", tmp_path / "outside"
     project.mkdir()
     outside.mkdir()
+    (project / "pyproject.toml").touch()  # the folders of these tests may be in another project
     (project / "out").symlink_to(outside)
     path = project / "shop.toml"
     given = f"{outside}/spans.py" if output == "/spans.py" else output

@@ -399,7 +399,7 @@ def test_two_bridges_on_one_provider_see_one_anothers_spans_as_foreign(sdk: Any)
 
 @pytest.mark.parametrize("sampler", [ALWAYS_OFF, ParentBased(TraceIdRatioBased(0.0))])
 def test_the_providers_sampler_is_obeyed(mine: Tracing, sampler: Any) -> None:
-    from conftest import Provider  # type: ignore[attr-defined]
+    from otel_provider import Provider  # type: ignore[import-not-found]
 
     unsampled = Provider(sampler)
     kept: list[Any] = []
@@ -424,7 +424,7 @@ def test_the_providers_sampler_is_obeyed(mine: Tracing, sampler: Any) -> None:
 
 
 def test_tails_see_what_the_sampler_left_out(mine: Tracing) -> None:
-    from conftest import Provider
+    from otel_provider import Provider
 
     unsampled = Provider(ALWAYS_OFF)
     with install(mine, unsampled.provider), capture(mine) as recorded:
@@ -434,8 +434,8 @@ def test_tails_see_what_the_sampler_left_out(mine: Tracing) -> None:
 
 
 def test_the_sampler_sees_the_attributes_that_a_span_begins_with(mine: Tracing) -> None:
-    from conftest import Provider
     from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+    from otel_provider import Provider
 
     class ByAttribute(Sampler):
         def should_sample(
