@@ -29,12 +29,16 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("no stopwatch")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Undo what was inherited as ignored: cron, `nohup` and a shell's `&` start us like that.
 
     A child would inherit it again. A handler it does not inherit, so SIGHUP gets one that does
     nothing: these tests go on after a hang-up, and their children have the default.
     """
+    if hasattr(config, "workerinput") and sys.version_info >= (3, 15):
+        # A worker of xdist has a thread of its own, which Python counts from 3.15 on.
+        ignored = "ignore:This process .* is multi-threaded:DeprecationWarning"
+        config.addinivalue_line("filterwarnings", ignored)
     for name, handler in (
         ("SIGINT", signal.default_int_handler),
         ("SIGTERM", signal.SIG_DFL),
