@@ -13,6 +13,11 @@ import work
 from enterspan import Tracing
 
 
+pytestmark = pytest.mark.skipif(
+    sys.version_info[:2] == (3, 12), reason="3.12 does not report each instruction to a tracer"
+)
+
+
 @pytest.mark.parametrize("case", work.CASES, ids=lambda case: case.__name__)
 def test_a_unit_costs_the_same_where_there_are_more(case):
     assert max(work.growth(case)) <= work.MOST

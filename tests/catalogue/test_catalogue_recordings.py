@@ -160,7 +160,7 @@ def test_a_million_spans_need_no_more_memory_than_a_few():
         return found
 
     peak(4_000)  # what Python itself keeps of freed objects
-    assert peak(4_000) < peak(400) + 100_000
+    assert peak(4_000) < peak(400) + 500_000  # they are a megabyte and more of text
 
 
 # --- a draft --------------------------------------------------------------------------------------
