@@ -12,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 import work
 from enterspan import Tracing
 
-
 pytestmark = pytest.mark.skipif(
     sys.version_info[:2] == (3, 12), reason="3.12 does not report each instruction to a tracer"
 )
