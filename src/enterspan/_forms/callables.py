@@ -224,7 +224,7 @@ class Wrapping:
         recorded = recorder.starts or options.capture_args or options.capture_return
         self._known = None if recorded else (recorder.begin, recorder.end)
 
-    def refuses(self, function: Any) -> str | None:  # noqa: ARG002
+    def refuses(self, function: Any) -> str | None:  # noqa: ARG002 - subclasses use it
         """Why a Python function that could be wrapped is not to be; None where it is."""
         return None
 

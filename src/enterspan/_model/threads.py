@@ -128,7 +128,7 @@ class Bell:
 class Thread:
     """A native thread that does not keep the process from ending.
 
-    It begins with an empty context, so that it pins nothing of whoever happens to start it. Where
+    It begins with an empty context, so that it holds nothing of the thread that starts it. Where
     such threads are not allowed, in a sub-interpreter, it is asked to end before the others are
     waited for: *end* must make *run* return.
     """

@@ -1,4 +1,4 @@
-"""Signals that end the process, although nobody handles them: deliver first.
+"""Delivery before a signal without a handler ends the process.
 
 A handler runs between two steps of the main thread, wherever that is. What it waits for has a
 limit: a lock that the interrupted code holds costs at most that.

@@ -286,7 +286,7 @@ class TailSubscription(Subscription):
             self.worker.stop(0.0 if timeout is None else timeout)
             self.drop(self.worker.queue.clear())
 
-    def retire(self, successor: Any) -> None:  # noqa: ARG002
+    def retire(self, successor: Any) -> None:  # noqa: ARG002 - exporters need it
         """Get the rest of the invocations that were accepted, and no other."""
         self.subscribers.keep_until_done(self)
         self.is_retired = True
@@ -453,7 +453,7 @@ class Stream:
         weight = _WEIGHED.get(kind, weight_of_event)(payload)
         limit = to.tracer.limits.queue_bytes
         if to.worker is None:
-            # The onset of a stream waits for nobody: it is delivered right here.
+            # The onset of a stream is delivered here, on this thread.
             if not to.aside.take(weight, limit, always=always or kind is Onset):
                 to.drop()
                 self._dropped += 1

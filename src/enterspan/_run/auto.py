@@ -256,7 +256,7 @@ def source_of(module: Any) -> bytes | None:
     if type(file) is not str or not file.endswith(".py"):
         return None
     try:
-        with open(file, "rb") as stream:  # noqa: PTH123 - it costs less
+        with open(file, "rb") as stream:
             return stream.read()
     except OSError:
         return None

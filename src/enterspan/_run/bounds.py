@@ -86,7 +86,7 @@ class Bounds:
 
     def _size(self) -> int:
         try:
-            return 0 if self._path is None else os.stat(self._path).st_size  # noqa: PTH116
+            return 0 if self._path is None else os.stat(self._path).st_size
         except OSError:
             return 0
 

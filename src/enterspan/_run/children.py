@@ -117,7 +117,7 @@ class _Workers:
         """The main module has been imported again."""
         main = sys.modules.get("__mp_main__")
         if main is not None:
-            file = os.path.basename(str(vars(main).get("__file__", "")))  # noqa: PTH119
+            file = os.path.basename(str(vars(main).get("__file__", "")))
             for each in self._all:
                 own = each is self._own
                 names = ("__main__",) if own else ("__main__", file.partition(".")[0])

@@ -165,7 +165,7 @@ def run(options: argparse.Namespace, words: list[str]) -> int:
         wishes=wishes,
         auto=auto,
         is_asked=bool(options.auto),
-        output=None if options.output is None else os.path.abspath(options.output),  # noqa: PTH100
+        output=None if options.output is None else os.path.abspath(options.output),
         quiet=options.quiet,
         stacks=options.stacks,
         ids=options.ids,
@@ -173,7 +173,7 @@ def run(options: argparse.Namespace, words: list[str]) -> int:
         max_bytes=bounds[1],
         packages=program.packages,
         stderr=stderr_identity(),
-        notes=os.path.join(tempfile.gettempdir(), f"enterspan-{token_hex(16)}"),  # noqa: PTH118
+        notes=os.path.join(tempfile.gettempdir(), f"enterspan-{token_hex(16)}"),
         pid=os.getpid(),
     )
     try:

@@ -32,14 +32,14 @@ class ForeignError(Exception):
 
 def command_path(name: str) -> str | None:
     """Where a command is: beside this Python, or on PATH."""
-    own = os.path.dirname(sys.executable or "")  # noqa: PTH120 - as the shell sees it
+    own = os.path.dirname(sys.executable or "")
     return shutil.which(name, path=own) or shutil.which(name)
 
 
 def command_names() -> list[str]:
     """The commands that lie beside this Python."""
     try:
-        return sorted(os.listdir(os.path.dirname(sys.executable)))  # noqa: PTH120, PTH208
+        return sorted(os.listdir(os.path.dirname(sys.executable)))
     except OSError:
         return []
 
@@ -59,7 +59,7 @@ def interpreter_of(path: str, name: str) -> str | None:
 
     Raises ForeignError for one that is no Python.
     """
-    with open(path, "rb") as file:  # noqa: PTH123 - the path of a command is a text
+    with open(path, "rb") as file:
         head = file.read(_SHEBANG_BYTES)
     if head[:2] == b"#!" and not path.endswith((".py", ".pyw")):
         first, _, rest = head.decode("utf-8", "replace").partition("\n")
@@ -82,15 +82,15 @@ def _interpreter(first: str, rest: str) -> str | None:
 
 
 def _is_this(python: str) -> bool:
-    here = os.path.dirname(os.path.abspath(sys.executable))  # noqa: PTH100, PTH120 - links stay
-    there = os.path.dirname(os.path.abspath(python))  # noqa: PTH100, PTH120
+    here = os.path.dirname(os.path.abspath(sys.executable))
+    there = os.path.dirname(os.path.abspath(python))
     if here == there:
         return True
     try:
-        if os.path.samefile(here, there):  # noqa: PTH121
+        if os.path.samefile(here, there):
             return True
         in_venv = any(Path(each).parent.joinpath("pyvenv.cfg").is_file() for each in (here, there))
-        return not in_venv and os.path.samefile(python, sys.executable)  # noqa: PTH121
+        return not in_venv and os.path.samefile(python, sys.executable)
     except OSError:
         return False
 

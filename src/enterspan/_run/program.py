@@ -97,8 +97,8 @@ class Program:
 
         Raises ProgramError where there is none.
         """
-        full = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118 - as Python: not normalized
-        name = Path(os.path.abspath(full)).name  # noqa: PTH100 - `.` and `..` have no name
+        full = os.path.join(os.getcwd(), path)
+        name = Path(os.path.abspath(full)).name
         if not Path(full).exists():
             raise ProgramError(f"can't open {path!r}: No such file or directory{_hint(path)}")
         finder: Any = pkgutil.get_importer(full)
@@ -264,7 +264,7 @@ def _is_path(word: str) -> bool:
 def _is_command(path: str) -> bool:
     """Whether a script is one of those that lie beside this Python."""
     try:
-        return os.path.samefile(os.path.dirname(path), os.path.dirname(sys.executable))  # noqa: PTH120, PTH121
+        return os.path.samefile(os.path.dirname(path), os.path.dirname(sys.executable))
     except OSError:
         return False
 

@@ -249,7 +249,7 @@ class Recording:
         if path is None:
             return
         try:
-            os.kill(self.settings.pid, 0)  # once it has ended, nobody would remove the file
+            os.kill(self.settings.pid, 0)  # raises if it has ended: it would not remove the file
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
             fd = os.open(path, flags, 0o600)
         except OSError:
@@ -326,9 +326,9 @@ def _lines(path: str | None) -> Sequence[str]:
     if path is None:
         return ()
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - `pathlib` may be the program's
+        with open(path, encoding="utf-8") as file:
             lines = file.readlines()
-        os.unlink(path)  # noqa: PTH108
+        os.unlink(path)
     except OSError:
         return ()
     return lines

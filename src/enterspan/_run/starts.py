@@ -7,9 +7,9 @@ import os
 import sys
 from typing import Final
 
-SITE: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "site")  # noqa: PTH100, PTH118, PTH120
+SITE: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "site")
 """The folder that is put in front of PYTHONPATH."""
-LAUNCHER: Final = os.path.join(SITE, "launch.py")  # noqa: PTH118
+LAUNCHER: Final = os.path.join(SITE, "launch.py")
 
 _VALUED: Final = ("-W", "-X", "--check-hash-based-pycs")
 _POOLS: Final = ("multiprocessing", "joblib.externals.loky", "loky", "billiard", "execnet")
@@ -33,14 +33,14 @@ def is_replaced(words: list[str], at: int) -> bool:
     """Whether a child is started anew: one that runs a script, or a module that is no worker."""
     if not sys.executable or sys.flags.interactive or at >= len(words):
         return False
-    name = os.path.basename(words[0])  # noqa: PTH119
+    name = os.path.basename(words[0])
     if not name.startswith(("python", "pypy")):
         return False  # embedded: uwsgi and others
     word = words[at]
     if word[:2] == "-m":
         module = word[2:] or "".join(words[at + 1 : at + 2])
         return bool(module) and not f"{module}.".startswith(tuple(f"{pool}." for pool in _POOLS))
-    return not word.startswith("-") and os.path.exists(word)  # noqa: PTH110
+    return not word.startswith("-") and os.path.exists(word)
 
 
 def is_ready() -> bool:

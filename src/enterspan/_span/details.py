@@ -79,8 +79,8 @@ _proposed: Final[dict[Any, Details]] = {}
 def details_of(span: Any) -> Details:
     """Return the details of a span, allocated if it has none yet.
 
-    Several threads get the same: each sets them before it takes its proposal back, so that whoever
-    proposes later finds them set.
+    Several threads get the same: each sets them before it takes its proposal back, so that a thread
+    that proposes later finds them set.
     """
     details: Details | None = span._details
     if details is None:

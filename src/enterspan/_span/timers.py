@@ -167,7 +167,7 @@ def go_on() -> None:
 
 def after_fork_in_child() -> None:
     """Begin anew: a forked child has no threads."""
-    global _clockwork  # noqa: PLW0603
+    global _clockwork  # noqa: PLW0603 - one for the process
     if _clockwork is not None:
         _clockwork = None
         prepare()

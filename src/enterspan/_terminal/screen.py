@@ -151,7 +151,7 @@ def visible_text(text: str) -> Iterator[str]:
 
 
 def safe_text(text: str) -> str:
-    """A text of one line that can be written to a terminal, whoever has chosen it."""
+    """Return untrusted text as one line that is safe to write to a terminal."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(visible_text(text))

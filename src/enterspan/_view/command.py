@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 _FORMATS: Final = ("tree", "chrome", "otlp")
 _LINES_MOST: Final = 10_000
-"""A tree of more lines is not what somebody meant who did not ask for it."""
+"""The largest number of lines of a tree that is printed without `--full`."""
 _LINES_ON_A_TERMINAL: Final = 1_000
 
 

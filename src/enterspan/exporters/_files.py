@@ -38,7 +38,7 @@ _READER_TIMEOUT: Final = 1.0
 """Seconds to wait for the first reader of a named pipe."""
 _POLL: Final = 0.005
 _PIPE_BYTES: Final = getattr(select, "PIPE_BUF", 512)
-"""What a pipe takes in one piece, whoever else writes to it."""
+"""The largest write to a pipe that other processes can't split."""
 _OPENINGS: Final = 3
 """How often a file is opened anew for one write, if it is moved away each time."""
 

@@ -1,7 +1,7 @@
 """OpenTelemetry's spans as the program sees them here: what is written on one is written on both.
 
 A `Shadow` stands for a foreign span while there is a subscriber, and is recorded. A `Foreign` is
-made for whoever asks where there is none.
+made on request where there is none.
 """
 
 # The optional packages may not be there when types are checked.

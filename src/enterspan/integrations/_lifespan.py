@@ -1,4 +1,4 @@
-"""ASGI's lifespan: what is finished is delivered before the server is told that it may go.
+"""ASGI's lifespan: what is finished is delivered before the shutdown is reported to the server.
 
 Servers that are stopped by a signal end without atexit; the end of the lifespan is the one moment
 that they all give. https://asgi.readthedocs.io/en/latest/specs/lifespan.html

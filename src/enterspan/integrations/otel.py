@@ -648,7 +648,7 @@ class _Shadows:
         try:
             shadow = self._begin(span, context)
             if shadow is not None and not shadow._end:
-                if span.start_time is not None:  # it may be given by whoever starts the span
+                if span.start_time is not None:  # the caller may have given it
                     shadow._start = span.start_time - shadow._state.anchor
                 own = span.get_span_context()
                 self._by_span[span] = self._by_ids[own.trace_id, own.span_id] = shadow

@@ -139,7 +139,7 @@ class _Answer:
         try:
             rule = getattr(getattr(request, "url_rule", None), "rule", None)
         except Exception:
-            rule = None  # it is somebody else's, under that key
+            rule = None  # another package uses the key
         rule = self._environ.get(ROUTE, rule)
         if isinstance(rule, str):
             self._exchange.route(str(self._environ.get("SCRIPT_NAME") or "").rstrip("/") + rule)

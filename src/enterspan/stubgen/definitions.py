@@ -80,7 +80,7 @@ _SPECIAL: Final = {
     "__bytes__": "bytes",
     "__float__": "float",
 }
-"""What special methods give, whoever defines them."""
+"""The result types of special methods, in any class."""
 _IGNORED: Final = frozenset(
     {"overload-cannot-match", "overload-overlap", "type-arg", "type-var", "valid-type"}
 )

@@ -8,7 +8,7 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 
-_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - it is a text in sys.path
+_HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def _hand_on() -> None:
@@ -28,7 +28,7 @@ def _hand_on() -> None:
 def _begin() -> None:
     if "ENTERSPAN_RUN" not in os.environ or find_spec("enterspan") is None:
         return
-    spec = spec_from_file_location("starts", os.path.join(os.path.dirname(_HERE), "starts.py"))  # noqa: PTH118, PTH120
+    spec = spec_from_file_location("starts", os.path.join(os.path.dirname(_HERE), "starts.py"))
     if spec is None or spec.loader is None:
         return
     starts = module_from_spec(spec)
