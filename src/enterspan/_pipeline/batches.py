@@ -48,8 +48,10 @@ class ExporterSubscription(Subscription):
         self.max_queue = max_queue
         self.max_bytes = max_bytes
         self._unweighed = max(1, max_bytes // (_UNWEIGHED_PART * BARE))
-        self.mark = min(max_batch, max_queue, self._unweighed)
-        self._crowded = max(self.mark, max_queue * 3 // 4)
+        self._full = min(max_batch, max_queue)
+        """How many spans wake the worker."""
+        self.mark = min(self._full, self._unweighed)
+        self._crowded = max(self._full, max_queue * 3 // 4)
         self._count_lock = RLock()
         self._exported = 0
         self._dropped = 0
@@ -105,9 +107,11 @@ class ExporterSubscription(Subscription):
         fits = waiting + queue.weighed <= self.max_queue
         if waiting >= self._unweighed or not fits:
             self._drop(queue.admit(weight_of_span, self.max_bytes, self.max_queue))
+            if self.tracer.queue is queue.intake:
+                self.tracer.queue_mark = max(1, min(self.mark, self._full - queue.weighed))
         elif self.tracer.queue is queue.intake and self.tracer.queue_mark < self.mark:
             self.tracer.queue_mark = self.mark  # it was full
-        return fits and waiting < self.mark
+        return fits and len(queue) < self._full
 
     def _weigh_in(self, item: Any) -> bool:
         """Queue a span of any size; return whether the worker may sleep on."""
@@ -118,7 +122,7 @@ class ExporterSubscription(Subscription):
         if not fits or not queue.put(item, weigh(item), self.max_bytes):
             self._drop([item])
             return False
-        return len(queue) < self.mark
+        return len(queue) < self._full
 
     def _refuse(self, item: Span | SpanData) -> None:
         if self._successor is not None:
