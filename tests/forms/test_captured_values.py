@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from enterspan import Tracing, traced
+from enterspan import Tracing, traced, tracing
 from enterspan.testing import capture
 
 if TYPE_CHECKING:
@@ -92,14 +92,61 @@ def test_what_a_generator_yields_is_folded(trace: Trace) -> None:
         assert span.start_ns <= span.events[0].timestamp_ns <= span.end_ns
 
 
-def test_a_generator_that_yields_nothing_has_no_result(trace: Trace) -> None:
-    @traced("empty", capture_return="".join)
+def test_a_generator_that_yields_nothing_is_folded_too(trace: Trace) -> None:
+    @traced("empty", capture_return=len)
     def empty() -> Iterator[str]:
         yield from ()
 
     assert list(empty()) == []
-    assert not trace.find("empty").attributes
+    assert trace.find("empty").attributes["return"] == 0
     assert not trace.find("empty").events
+
+
+def test_a_result_that_can_be_gone_through_once_is_left_to_the_caller(trace: Trace) -> None:
+    @traced("items", capture_return=list)
+    def items() -> Iterator[int]:
+        return (item for item in (1, 2))
+
+    @traced("mapped", capture_return=list)
+    def mapped() -> Iterator[int]:
+        return map(abs, (1, -2))
+
+    assert list(items()) == [1, 2]
+    assert list(mapped()) == [1, 2]
+
+
+def test_a_fold_that_is_interrupted_leaves_the_span_ended(trace: Trace) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    @traced("left", capture_return=interrupted)
+    def left() -> Iterator[int]:
+        yield 1
+        raise ValueError
+
+    @traced("async", capture_return=interrupted)
+    async def several() -> AsyncIterator[int]:
+        yield 1
+
+    async def main() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            assert [item async for item in several()]
+
+    with pytest.raises(KeyboardInterrupt):
+        list(left())
+    asyncio.run(main())
+    assert [span.name for span in trace.spans] == ["left", "async"]
+
+
+def test_the_current_span_in_a_function_of_the_result_is_none(trace: Trace) -> None:
+    """It is suppressed there: what it calls is not recorded."""
+
+    @traced("made", capture_return=lambda _: tracing.current_span().is_traced)
+    def made() -> int:
+        return 1
+
+    made()
+    assert trace.find("made").attributes["return"] is False
 
 
 def test_of_an_endless_generator_the_beginning_is_folded(trace: Trace) -> None:
@@ -109,7 +156,9 @@ def test_of_an_endless_generator_the_beginning_is_folded(trace: Trace) -> None:
             yield "x" * 1000
 
     assert sum(map(len, long())) == 3_000_000
-    assert trace.find("long").attributes["return"] == 1049
+    span = trace.find("long")
+    assert span.attributes["return"] == 1049
+    assert span.attributes["enterspan.cut"] == ("return: 3000 items",)
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,11 @@ class Shown:
         ([[1, 2], (3,), {4}], [[1, 2], [3], [4]]),
         ([1, "a"], ...),
         (frozenset({7}), [7]),
+        (types.SimpleNamespace(a=1), {"a": 1}),
+        (types.MappingProxyType({"a": 1}), {"a": 1}),
+        (collections.UserDict(a=1), {"a": 1}),
+        (collections.deque([{"a": 1}]), [{"a": 1}]),
+        ([10**400, 1.5], [str(10**400), 1.5]),
         (Weird(a=1), {"a": 1}),
         (collections.OrderedDict(a=1), {"a": 1}),
         (collections.Counter("aa"), {"a": 2}),
@@ -114,7 +119,6 @@ def test_as_json(value: Any, meant: Any) -> None:
         (Shown(), "<shown>"),
         (b"x", "b'x'"),
         (1 + 2j, "(1+2j)"),
-        (types.SimpleNamespace(a=1), "namespace(a=1)"),
         (array.array("i", [1]), "array('i', [1])"),
         ("plain", "plain"),
     ],
@@ -213,3 +217,83 @@ def test_an_object_is_known_by_its_class_where_a_program_has_secrets_of_its_own(
         "plan": "[redacted]",
         "plans": 2,
     }
+
+
+def test_a_long_list_of_lists_is_cut_to_json() -> None:
+    for value in ([[i, i] for i in range(100_000)], [[]] * 100_000, [{"a": {}}] * 50_000):
+        text = recorded(value)
+        json.loads(text)
+        assert len(text.encode()) <= 16_384
+
+
+def test_a_long_key_is_measured_in_bytes() -> None:
+    assert json.loads(recorded({"日" * 300: 1}, 512)) == {}
+
+
+class TextKey(str):
+    __slots__ = ()
+
+
+class EnumKey(str, enum.Enum):
+    PASSWORD = "password"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {TextKey("password"): "hunter2"},
+        {EnumKey.PASSWORD: "hunter2"},
+        ("password", "hunter2"),
+        {"header": ("authorization", "hunter2")},
+        collections.deque([{"password": "hunter2"}]),
+        {"a": types.SimpleNamespace(password="hunter2")},
+        ["https://ada:hunter2@shop/"],
+    ],
+)
+def test_a_secret_is_found_in_other_shapes(value: object) -> None:
+    assert "hunter2" not in repr(recorded(value))
+
+
+def test_no_metaclass_and_no_descriptor_is_asked() -> None:
+    asked = []
+
+    class Meta(type):
+        def __eq__(cls, other: object) -> bool:
+            asked.append("eq")
+            return True
+
+        def __hash__(cls) -> int:
+            asked.append("hash")
+            return 1
+
+    class Odd(metaclass=Meta):
+        __slots__ = ()
+
+    class Query:
+        def __get__(self, instance: object, owner: object = None) -> Any:
+            if instance is not None:
+                asked.append("query")
+            return self
+
+        def __set__(self, instance: object, value: object) -> None:
+            vars(instance)["rows"] = value
+
+    @dataclasses.dataclass
+    class Row:
+        rows: Any = Query()  # noqa: RUF009 - a descriptor
+
+    recorded(Odd())
+    recorded([Odd(), 1])
+    assert json.loads(recorded(Row(3)))["rows"] == 3
+    assert asked == []
+
+
+def test_a_class_that_shows_itself_is_left_to_do_so() -> None:
+    @dataclasses.dataclass(repr=False)
+    class Hidden:
+        code: str
+
+        def __repr__(self) -> str:
+            return "Hidden(***)"
+
+    assert recorded(Hidden("hunter2")) == "Hidden(***)"

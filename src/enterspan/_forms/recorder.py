@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from enterspan._forms.results import PLAIN, kind_of
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.secrets import REDACTED, without_userinfo
-from enterspan._model.values import DEFAULT_LIMITS, clean_text
+from enterspan._model.values import CUT, DEFAULT_LIMITS, clean_text
 from enterspan._span.begin import begin
 from enterspan._span.details import Details, first_attributes, put_attributes
 from enterspan._span.end import end_span
@@ -25,6 +26,8 @@ _RETURN: Final = "return"
 """The attribute that `capture_return` sets."""
 _FIRST_ITEM: Final = "first item"
 """The event that tells when a generator has yielded for the first time."""
+_ITERATORS: Final = (map, zip, filter, enumerate, reversed)
+"""Classes of results that can be gone through once."""
 _ITEMS: Final = 65_536
 _ITEM_BYTES: Final = 1_048_576
 """How much of what a generator yields is kept to be folded: items, and bytes of their texts."""
@@ -107,11 +110,7 @@ class Recorder:
         secrets = self._use_secrets()
         shown = []
         for name, value in values.items():
-            given = value
-            if secrets.hides(name):
-                given = REDACTED
-            elif type(value) is str and "://" in value:
-                given = without_userinfo(value)
+            given = REDACTED if secrets.hides(name) else _shown(value)
             shown.append((labels.get(name, name), given))
         put_attributes(span, shown, secrets)
 
@@ -122,8 +121,10 @@ class Recorder:
         wanted = self._options.capture_return
         name = wanted if type(wanted) is str else _RETURN
         if callable(wanted):
+            if kind_of(value) is not PLAIN or any(type(value) is kind for kind in _ITERATORS):
+                return  # the function would use up what the caller is given
             value = ask(self.tracer, "capture_return", wanted, (value,), {})
-        put_attributes(span, ((name, value),), self._use_secrets())
+        put_attributes(span, ((name, _shown(value)),), self._use_secrets())
 
     def fold(self, span: Span) -> Folded:
         """Return what keeps the items that a generator yields, until they are folded."""
@@ -140,28 +141,51 @@ class Recorder:
 class Folded:
     """What one call of a generator has yielded, within a limit."""
 
-    __slots__ = ("_bytes", "_items", "_recorder", "_span")
+    __slots__ = ("_bytes", "_count", "_items", "_recorder", "_span")
 
     def __init__(self, recorder: Recorder, span: Span) -> None:
         self._recorder = recorder
         self._span = span
         self._items: list[Any] = []
-        self._bytes = 0
+        self._bytes = self._count = 0
 
     def item(self, item: Any) -> None:
         """Keep an item; the first one is an event of the span."""
         items = self._items
-        if not items:
+        if not self._count:
             self._span.add_event(_FIRST_ITEM)
+        self._count += 1
         if len(items) < _ITEMS and self._bytes < _ITEM_BYTES:
             items.append(item)
-            self._bytes += len(item) if type(item) in (str, bytes) else 0
+            self._bytes += _weight_of(item)
 
     def result(self, span: Span, _: object) -> None:
         """Record what the function makes of the items."""
         items, self._items = self._items, []
-        if items:
-            self._recorder.result(span, items)
+        self._recorder.result(span, items)
+        if len(items) < self._count:
+            put_attributes(span, ((CUT, (f"{_RETURN}: {self._count} items",)),))
+        self._count = 0
+
+    def close(self, span: Span, error: BaseException | None, end: Callable[..., None]) -> None:
+        """Record what there is of a generator that is left, and end its span."""
+        try:
+            if self._count:
+                self.result(span, None)
+        finally:
+            end(span, error)
+
+
+def _weight_of(item: Any) -> int:
+    """Roughly the bytes of an item; of what is neither text nor number, a guess."""
+    kind = type(item)
+    if kind is str or kind is bytes or kind is bytearray:
+        return len(item)
+    return 32 if kind is int or kind is float or kind is bool else 1_024
+
+
+def _shown(value: Any) -> Any:
+    return without_userinfo(value) if type(value) is str else value
 
 
 def ask(
@@ -178,7 +202,7 @@ def ask(
     try:
         return tracer.suppressed(lambda: given(*args, **kwargs))
     except BaseException as error:
-        if is_interrupt(error) or not isinstance(error, Exception):
+        if is_interrupt(error):
             raise
         warn_once(given, what, error)
         return otherwise

@@ -118,7 +118,7 @@ _GENERATOR_FUNCTION: Final = """\
 """
 _GENERATOR_END: Final = """\
         except @Error as @failure:
-            @hide(@failure){folded}
+            @hide(@failure){left}
             @end(@span, @failure)
             raise
 """
@@ -141,7 +141,7 @@ _ASYNC_GENERATOR_FUNCTION: Final = """\
                 return
             except @Error as @error:
                 @hide(@error)
-                if @inside is not None:{folded}
+                if @inside is not None:{left}
                     @inside.end(@inside.span, @error)
                 raise
             try:
@@ -159,12 +159,13 @@ _FOLDING: Final = {
     _GENERATOR: {
         "recorder": "@own_recorder.fold(@span)",
         "each": "; @recorder.item(@item)",
-        "folded": "; @recorder.result(@span, None)",
+        "left": "; @recorder.close(@span, @failure, @end)",
     },
     _ASYNC_GENERATOR: {
         "fold": "\n            @folded = @own_recorder.fold(@span)",
         "each": "; @folded is None or @folded.item(@item)",
-        "folded": "\n                    @folded.result(@span, None)",
+        "folded": "\n                    @folded.close(@span, None, @inside.end)",
+        "left": "\n                    @folded.close(@span, @error, @inside.end)",
     },
 }
 """What is written into the text of a generator whose items are folded."""
@@ -309,6 +310,7 @@ def _make(flags: int, parameters: Parameters, recorder: Recorder) -> Callable[[_
         "fold": "",
         "each": "",
         "folded": "",
+        "left": "",
     }
     if recorder.folds:
         fields.update(_FOLDING.get(flags & (_GENERATOR | _ASYNC_GENERATOR), {}))
@@ -344,7 +346,7 @@ def _labelled(code: CodeType, original: CodeType) -> CodeType:
 def _compile_given() -> Callable[[Body, Unstarted], Any]:
     """Compile the same loop for an async generator that a call has returned."""
     head, first, loop = _ASYNC_GENERATOR_FUNCTION.format(
-        params="", args="", start="", capture="", fold="", each="", folded=""
+        params="", args="", start="", capture="", fold="", each="", folded="", left=""
     ).partition("        @step = @first(")
     line = _ASYNC_LINE + head.count("\n") - _GIVEN_HEAD.count("\n")
     made: Callable[[Body, Unstarted], Any] = compile_template(

@@ -10,19 +10,20 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Final
+    from typing import Any, Final
 
 REDACTED: Final = "[redacted]"
 """What is recorded in the place of a secret."""
 
 _NAMES: Final = frozenset(
     (
-        "accesskey", "apikey", "auth", "authentication", "authorization", "bearer",
-        "cardnumber", "cookie", "cookies", "creditcard", "credential", "credentials", "creds",
-        "csrf", "cvc", "cvv", "jsessionid", "jwt", "oauth", "otp", "passcode", "passphrase",
-        "passwd", "password", "passwords", "phpsessid", "pin", "privatekey", "pwd", "secret",
-        "secretkey", "secrets", "sessid", "session", "sessionid", "sid", "sig", "signature",
-        "signingkey", "ssn", "token", "totp", "xsrf",
+        "accesskey", "accesstokens", "apikey", "apikeys", "auth", "authentication",
+        "authorization", "bearer", "cardnumber", "cookie", "cookies", "credential",
+        "credentials", "creditcard", "creds", "csrf", "cvc", "cvv", "encryptionkey",
+        "jsessionid", "jwt", "masterkey", "oauth", "otp", "passcode", "passphrase",
+        "passphrases", "passwd", "password", "passwords", "phpsessid", "pin", "privatekey",
+        "pwd", "secret", "secretkey", "secrets", "sessid", "session", "sessionid", "sid", "sig",
+        "signature", "signingkey", "ssn", "token", "totp", "xsrf",
     )
 )  # fmt: skip
 _LAST_WORDS: Final = frozenset({"pass"})
@@ -67,6 +68,9 @@ class Secrets:
         """Whether a name, percent-encoded or not, is one of a secret."""
         if type(name) is bytes:
             name = name.decode("latin-1")
+        elif issubclass(type(name), str):
+            text: Any = name
+            name = str.__str__(text)
         if type(name) is not str:
             return False
         known = self._known.get(name)
@@ -94,8 +98,9 @@ class Secrets:
 
     def clean_url(self, url: str) -> str:
         """Return a URL without the name and the password for its host, and without secrets."""
-        place, mark, query = without_userinfo(url).partition("?")
-        return f"{place}?{self.clean_query(query)}" if mark else place
+        whole, hash_sign, fragment = without_userinfo(url).partition("#")
+        place, mark, query = whole.partition("?")
+        return f"{place}{mark}{self.clean_query(query)}{hash_sign}{self.clean_query(fragment)}"
 
     def clean_headers(self, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return headers without the values of secrets."""

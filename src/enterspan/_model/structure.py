@@ -8,6 +8,7 @@ no structure.
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import islice
 
 from enterspan._model.classes import dict_of, full_name_of, mro_of
@@ -79,39 +80,48 @@ def enum_value(value: Any) -> Any:
 def fields_of(value: Any, most: int) -> Fields | None:
     """The first fields of a value that has some: names and values; None where it has none."""
     kinds = mro_of(type(value))
-    if dict in kinds:
+    if _is_among(dict, kinds):
         return list(islice(dict.items(value), most))
     for kind in kinds:
         own = dict_of(kind)
         if "__dataclass_fields__" in own:
-            names = [
-                name for name, field in own["__dataclass_fields__"].items() if _is_field(field)
-            ]
-            return _read(value, names)
+            if not own["__dataclass_params__"].repr and _has_repr(type(value)):
+                return None  # it shows itself in a way of its own
+            fields = own["__dataclass_fields__"].items()
+            return _read(value, [name for name, field in fields if _is_field(field)])
         if "__attrs_attrs__" in own:
-            return _read(value, [field.name for field in own["__attrs_attrs__"] if field.repr])
-        if full_name_of(kind) == ("pydantic.main", "BaseModel"):
-            return _pydantic_fields(value)
-        if "_fields" in own and tuple in kinds:
+            # A `repr` that is a function hides what is secret.
+            return _read(value, [f.name for f in own["__attrs_attrs__"] if f.repr is True])
+        if "_fields" in own and _is_among(tuple, kinds):
             return list(zip(own["_fields"], tuple.__iter__(value), strict=False))
+        read = _READ.get(full_name_of(kind))
+        if read is not None:
+            return list(islice(read(value), most))
     return None
+
+
+def _is_among(wanted: type, kinds: tuple[type, ...]) -> bool:
+    return any(kind is wanted for kind in kinds)  # not `in`, which asks metaclasses
 
 
 def items_in(value: Any, most: int) -> Iterable[Any] | None:
     """The first items of a sequence or a set; None for anything else."""
     for kind in mro_of(type(value)):
-        if kind in _ITERATE:
-            return list(islice(_ITERATE[kind](value), most))
+        iterate = _ITERATE.get(id(kind))
+        if iterate is not None:
+            return list(islice(iterate(value), most))
     return None
 
 
-_ITERATE: Final[dict[type, Callable[[Any], Iterable[Any]]]] = {
-    list: list.__iter__,
-    tuple: tuple.__iter__,
-    set: set.__iter__,
-    frozenset: frozenset.__iter__,
-    range: range.__iter__,
+_ITERATE: Final[dict[int, Callable[[Any], Iterable[Any]]]] = {
+    id(list): list.__iter__,
+    id(tuple): tuple.__iter__,
+    id(set): set.__iter__,
+    id(frozenset): frozenset.__iter__,
+    id(range): range.__iter__,
+    id(deque): deque.__iter__,
 }
+"""By the id of a class: a metaclass may hash in a way of its own."""
 
 
 def _is_field(field: Any) -> bool:
@@ -122,18 +132,45 @@ def _read(value: Any, names: Iterable[str]) -> Fields:
     found = []
     for name in names:
         try:
-            found.append((name, object.__getattribute__(value, name)))
-        except AttributeError:
+            if _is_computed(type(value), name):
+                found.append((name, _own(value)[name]))
+            else:
+                found.append((name, object.__getattribute__(value, name)))
+        except (AttributeError, KeyError):
             continue  # it was deleted, or never set
     return found
+
+
+def _is_computed(kind: type, name: str) -> bool:
+    """Whether code of the program's runs where an attribute is read: a property, a descriptor."""
+    for each in mro_of(kind):
+        if name in dict_of(each):
+            found = type(dict_of(each)[name])
+            is_slot = full_name_of(found) == ("builtins", "member_descriptor")
+            return not is_slot and any("__get__" in dict_of(k) for k in mro_of(found))
+    return False
+
+
+def _own(value: Any) -> dict[str, Any]:
+    values: dict[str, Any] = object.__getattribute__(value, "__dict__")
+    return values
 
 
 def _pydantic_fields(value: Any) -> Fields:
     declared: dict[str, Any] = {}
     for kind in mro_of(type(value)):
         declared = declared or dict_of(kind).get("__pydantic_fields__") or {}
-    values = object.__getattribute__(value, "__dict__")
-    return [(name, item) for name, item in values.items() if _is_shown(declared.get(name))]
+    return [(name, item) for name, item in _own(value).items() if _is_shown(declared.get(name))]
+
+
+_READ: Final[dict[tuple[object, str], Callable[[Any], Fields]]] = {
+    ("pydantic.main", "BaseModel"): _pydantic_fields,
+    ("builtins", "mappingproxy"): lambda value: list(value.items()),
+    ("collections", "UserDict"): lambda value: list(_own(value)["data"].items()),
+    ("types", "SimpleNamespace"): lambda value: list(_own(value).items()),
+    ("argparse", "Namespace"): lambda value: list(_own(value).items()),
+}
+"""How the fields of other standard classes, and of what derives from them, are read."""
 
 
 def _is_shown(field: Any) -> bool:
@@ -225,27 +262,30 @@ class Writer:
 
     def _write_object(self, fields: Fields) -> None:
         self._put("{")
+        self._left -= 1  # for the end of it
         comma = ""
         for name, item in fields:
-            key = encode_basestring(self._key(name)[: self._left]) if self._left > 0 else ""
-            if len(key) + _LEAST > self._left:
+            shown = enum_value(name)
+            key = _valid(encode_basestring(self._key(shown)[: max(self._left, 0)]))
+            if len(key.encode()) + _LEAST > self._left:
                 self.is_cut = True
                 break
-            self._put(f"{comma}{_valid(key)}: ")
+            self._put(f"{comma}{key}: ")
             comma = ", "
-            self._write(REDACTED if self._secrets.hides(name) else item)
+            hidden = self._secrets.hides(shown)
+            self._write(REDACTED if hidden else without_secret(item, self._secrets))
         self._parts.append("}")
 
     def _key(self, name: Any) -> str:
-        if type(name) is str:
-            return name
+        if issubclass(type(name), str):
+            return str.__str__(name)
         if name is None or type(name) is bool:
             return {None: "null", True: "true", False: "false"}[name]
-        shown = enum_value(name)
-        return shown if type(shown) is str else self._show(shown, max(self._left, 1))
+        return self._show(name, max(self._left, 1))
 
     def _write_array(self, items: Iterable[Any]) -> None:
         self._put("[")
+        self._left -= 1  # for the end of it
         comma = ""
         for item in items:
             if self._left < _LEAST:
@@ -253,14 +293,8 @@ class Writer:
                 break
             self._put(comma)
             comma = ", "
-            self._write(self._without_secret(item))
+            self._write(without_secret(item, self._secrets, lists=True))
         self._parts.append("]")
-
-    def _without_secret(self, item: Any) -> Any:
-        """A name and its value, as many frameworks have headers, without the value of a secret."""
-        if type(item) in (tuple, list) and len(item) == _PAIR and self._secrets.hides(item[0]):
-            return [item[0], REDACTED]
-        return item
 
     def _write_leaf(self, value: Any) -> None:
         inner = enum_value(value)
@@ -282,6 +316,16 @@ class Writer:
         if self._secrets.is_extended and module not in _PLAIN and _has_repr(kind):
             return f"<{module}.{name}>"
         return self._show(value, limit)
+
+
+def without_secret(item: Any, secrets: Secrets, *, lists: bool = False) -> Any:
+    """A name and its value, as many frameworks have headers, without the value of a secret.
+
+    It is a tuple or, in a list of others (*lists*), a list.
+    """
+    kind = type(item)
+    is_pair = (kind is tuple or (lists and kind is list)) and len(item) == _PAIR
+    return [item[0], REDACTED] if is_pair and secrets.hides(item[0]) else item
 
 
 def _has_repr(kind: type) -> bool:

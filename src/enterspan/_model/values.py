@@ -11,8 +11,15 @@ from _collections_abc import Iterable, Mapping, Sequence
 from enterspan._model.classes import name_of
 from enterspan._model.frozen import frozen, twin
 from enterspan._model.interrupts import is_interrupt
-from enterspan._model.secrets import DEFAULT_SECRETS, Secrets
-from enterspan._model.structure import Writer, enum_value, fields_of, items_in, text_of
+from enterspan._model.secrets import DEFAULT_SECRETS, Secrets, without_userinfo
+from enterspan._model.structure import (
+    Writer,
+    enum_value,
+    fields_of,
+    items_in,
+    text_of,
+    without_secret,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +38,9 @@ EASY_KEY: Final = 64
 """An ASCII key up to this length needs no look at the limits."""
 EASY_TEXT: Final = 256
 """An ASCII text up to this length needs no look at the limits."""
-_NUMBERS: Final = frozenset({bool, int, float})
+_INT_AND_FLOAT: Final = {id(int), id(float)}
+_SEQUENCES: Final = {*_INT_AND_FLOAT, id(bool), id(str)}
+"""The classes of which a sequence stays one, by their ids."""
 EASY_ATTRIBUTES: Final = 32
 """So many easy attributes need no look at the limits, nor at what a span weighs: see `weights`."""
 EASY_NAME: Final = 256
@@ -165,24 +174,25 @@ def _type_name(value: object) -> str:
     return name_of(type(value))
 
 
-_BRACKETS: Final[dict[type, tuple[str, str]]] = {
-    list: ("[", "]"),
-    tuple: ("(", ")"),
-    set: ("{", "}"),
-    frozenset: ("frozenset({", "})"),
-    dict: ("{", "}"),
+_BRACKETS: Final[dict[int, tuple[str, str]]] = {
+    id(list): ("[", "]"),
+    id(tuple): ("(", ")"),
+    id(set): ("{", "}"),
+    id(frozenset): ("frozenset({", "})"),
+    id(dict): ("{", "}"),
 }
+"""By the id of a class: a metaclass may hash in a way of its own."""
 
 
 def _write(value: Any, parts: list[str], budget: int, depth: int) -> int:
     """Append the repr of a value piece by piece; return what is left of the budget."""
     kind = type(value)
-    brackets = _BRACKETS.get(kind)
+    brackets = _BRACKETS.get(id(kind))
     if brackets is None:
         text = _leaf(value, kind, budget)
         parts.append(text)
         return budget - len(text)
-    if not value and kind in (set, frozenset):
+    if not value and (kind is set or kind is frozenset):
         parts.append(kind.__name__ + "()")
         return budget - len(parts[-1])
     if depth >= _REPR_DEPTH:
@@ -212,7 +222,7 @@ def _write(value: Any, parts: list[str], budget: int, depth: int) -> int:
 
 
 def _leaf(value: Any, kind: type, budget: int) -> str:
-    if kind in (str, bytes, bytearray):
+    if kind is str or kind is bytes or kind is bytearray:
         return repr(value[: max(budget, 0)])
     if kind is int and not INT_MIN <= value <= INT_MAX:
         return _big_int(value)
@@ -249,6 +259,9 @@ def clean_value(
         return text, len(text), ""
     if issubclass(kind, float):
         return float.__float__(value), _NUMBER_BYTES, ""
+    if kind is tuple:
+        value = without_secret(value, secrets)
+        kind = type(value)
     if kind is list or kind is tuple or kind is range:  # not `in`: a class's `==` may be anything
         found = _clean_sequence(value, limits)
         if found is not None:
@@ -283,25 +296,24 @@ def _clean_sequence(
     values: Sequence[Any], limits: Limits
 ) -> tuple[tuple[Any, ...], int, str] | None:
     """A tuple of strings, of bools, of ints or of floats; None where it is a mixture."""
-    try:
-        kinds = set(map(type, values[: limits.value_bytes]))
-    except Exception as error:  # a class that can't be hashed
-        if is_interrupt(error):
-            raise
-        return None
-    if kinds == {int, float}:
-        kinds, values = {float}, [float(item) for item in values[: limits.value_bytes]]
+    kinds = set(map(id, map(type, values[: limits.value_bytes])))  # no metaclass is asked
+    if kinds == _INT_AND_FLOAT:
+        try:
+            values = [float(item) for item in values[: limits.value_bytes]]
+        except OverflowError:
+            return None
+        kinds = {id(float)}
     if not kinds:
         return (), 0, ""
-    if len(kinds) != 1 or not kinds <= {str, bool, int, float}:
+    if len(kinds) != 1 or not kinds <= _SEQUENCES:
         return None
-    if kinds <= _NUMBERS:
-        return _clean_numbers(values, kinds, limits)
+    if kinds != {id(str)}:
+        return _clean_numbers(values, kinds == {id(int)}, limits)
     cleaned: list[Any] = []
     left = limits.value_bytes
     is_cut = False
     for item in values:
-        value, size, note = clean_value(item, limits)
+        value, size, note = clean_value(without_userinfo(item), limits)
         is_cut = is_cut or bool(note) or size > left
         if size > left:
             if left:
@@ -314,11 +326,11 @@ def _clean_sequence(
 
 
 def _clean_numbers(
-    values: Sequence[Any], kinds: set[type], limits: Limits
+    values: Sequence[Any], are_ints: bool, limits: Limits
 ) -> tuple[tuple[Any, ...], int, str] | None:
     most = limits.value_bytes // _NUMBER_BYTES
     numbers = tuple(values[:most])
-    if kinds == {int} and numbers and not (INT_MIN <= min(numbers) <= max(numbers) <= INT_MAX):
+    if are_ints and numbers and not (INT_MIN <= min(numbers) <= max(numbers) <= INT_MAX):
         return None  # an integer that OTLP can't hold makes the whole a text
     note = ""
     if values[most : most + 1]:

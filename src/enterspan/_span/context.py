@@ -51,8 +51,8 @@ class Attachment:
 
     @property
     def _end(self) -> int:
-        """Nonzero once the span has ended."""
-        return self.span._end  # type: ignore[no-any-return]
+        """Nonzero once the span has ended, or if there is none."""
+        return 1 if self.span is None else self.span._end
 
 
 class ThreadAttachment(Attachment):

@@ -10,7 +10,8 @@ made on request where there is none.
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace as otel_trace
 
@@ -19,7 +20,7 @@ from enterspan._model.diagnostics import warn_once
 from enterspan._model.failures import describe, semantic
 from enterspan._model.ids import SpanContext
 from enterspan._model.interrupts import is_interrupt
-from enterspan._model.values import Bag, clean_all, items_of
+from enterspan._model.values import CUT, Bag, clean_all, items_of
 from enterspan._span.details import Details, put_attributes
 from enterspan._span.invocation import remote_span
 from enterspan._span.span import STATUSES, Span, StartedSpan
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from enterspan._span.tracer import Tracer
 
 
+_WRITTEN: Final = 4_096
+"""How much a span remembers of what was written on both; OpenTelemetry keeps 128 events and links
+unless it is told otherwise."""
+
+
 class ForeignDetails(Details):
     """The details of a span that stands for a foreign one: they know it, and what was written."""
 
@@ -41,9 +47,10 @@ class ForeignDetails(Details):
     def __init__(self, foreign: Any) -> None:
         super().__init__()
         self.foreign = weakref.ref(foreign)  # it is freed, and its shadow, if it is dropped
-        self.written: set[tuple[str, int]] = set()
-        """The events that were written on both: names and times."""
-        self.links_written = 0
+        self.written: deque[tuple[str, int]] = deque(maxlen=_WRITTEN)
+        """The last events that were written on both: names and times."""
+        self.links_written: deque[tuple[int, int]] = deque(maxlen=_WRITTEN)
+        """The ids of links likewise."""
 
 
 def foreign_of(span: Span) -> Any:
@@ -74,8 +81,11 @@ class _Through(Span):
         tracer = self._state.tracer
         if self._end or tracer.is_suppressed:
             return
+        pairs = list(pairs)
+        put_attributes(self, pairs)
         values = tracer.suppressed(_cleaned, pairs, tracer)
-        put_attributes(self, values.items())
+        if CUT in values:
+            values[CUT] = (self._attributes or values).get(CUT, values[CUT])
         self._write("set_attributes", values)
 
     def _add_event(self, name: str, values: dict[str, Any], moment: int) -> None:
@@ -105,7 +115,7 @@ class _Through(Span):
     def _write_event(self, name: str, values: Mapping[str, Any], moment: int) -> None:
         details: Any = self._details
         time = self._state.anchor + moment
-        details.written.add((name, time))
+        details.written.append((name, time))
         self._write("add_event", name, values, time)
 
     def set_status(self, status: Any, description: str = "") -> Self:
@@ -126,7 +136,7 @@ class _Through(Span):
         known = len(details.links)
         super().add_link(context, attributes)
         for link in details.links[known:]:
-            details.links_written += 1
+            details.links_written.append((link.context.trace_id, link.context.span_id))
             self._write("add_link", otel_context_of(link.context), link.attributes)
         return self
 
@@ -138,7 +148,10 @@ class _Through(Span):
 
     def end(self) -> None:
         """End the foreign span, which ends this one."""
-        if not self._end:
+        foreign = foreign_of(self)
+        if foreign is None:
+            super().end()  # it was dropped
+        elif not self._end and foreign.is_recording():
             self._write("end")
 
     def _write(self, method: str, *args: Any) -> None:

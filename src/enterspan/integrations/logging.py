@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from enterspan._model.failures import describe, semantic
+from enterspan._model.interrupts import is_interrupt
 from enterspan._model.secrets import REDACTED
 from enterspan._tracing import tracing as default_tracing
 
@@ -50,20 +51,25 @@ class LogHandler(logging.Handler):
         """Log one record; what goes wrong is logging's to report (`Handler.handleError`)."""
         if str(record.name).partition(".")[0] == _OWN:
             return
-        level: Any = record.levelname.lower()  # also one that the program has added
         try:
+            level: Any = record.levelname.lower()  # also one that the program has added
             self._tracing.log(level, record.getMessage(), **self._attributes(record))
-        except Exception:
+        except Exception as error:
+            if is_interrupt(error):
+                raise
             self.handleError(record)
 
     def _attributes(self, record: logging.LogRecord) -> dict[str, Any]:
         hides = self._tracing._tracer.secrets.hides
-        ours = _TAKEN.union(*[found.names for found in _installed])
+        ids = {name for found in _installed for name in found.names}
+        here = ("", *trace_ids(self._tracing))
         return {
             **{
                 key: REDACTED if hides(key) else value
                 for key, value in vars(record).items()
-                if key not in ours and type(key) is str
+                if type(key) is str
+                and key not in _TAKEN
+                and not (key in ids and type(value) is str and value in here)
             },
             "logger": record.name,
             "code.filepath": record.pathname,

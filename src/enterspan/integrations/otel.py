@@ -578,7 +578,7 @@ def _take_over(span: Span, attributes: dict[str, Any], events: tuple[Any, ...]) 
     ]
     if added:
         put_attributes(span, added)
-    written = details.written if type(details) is ForeignDetails else ()
+    written = set(details.written) if type(details) is ForeignDetails else ()
     for event in events:
         if (event.name, event.timestamp) not in written:
             _take_over_event(span, event)
@@ -706,9 +706,12 @@ class _Shadows:
         if details.status == "error":
             details.outcome = "exception"
             details.description = clean_text(span.status.description or "", limits.value_bytes)
-        links = span.links
-        written = details.links_written if type(details) is ForeignDetails else 0
-        for link in links[: len(links) - written]:
+        written = list(details.links_written) if type(details) is ForeignDetails else []
+        for link in span.links:
+            ids = (link.context.trace_id, link.context.span_id)
+            if ids in written:
+                written.remove(ids)
+                continue
             values = clean_all(link.attributes, {}, limits)
             keep_link(shadow, our_context_of(link.context), values)
         state = shadow._state
