@@ -338,16 +338,25 @@ class TailSampling:
         if kept:
             self._exporter.export(kept)
 
-    def shutdown(self) -> None:
-        """Export what is undecided, and shut the other exporter down."""
+    @property
+    def inner_exporter(self) -> object:
+        """The other exporter."""
+        return self._exporter
+
+    def drain(self) -> None:
+        """Export what is undecided."""
         self._look_at_process()
         with self._lock:
             kept = []
             for key in [*self._over, *self._open, *self._emptied]:
                 kept += self._release(key, key not in self._over)
+        if kept:
+            self._exporter.export(kept)
+
+    def shutdown(self) -> None:
+        """Export what is undecided, and shut the other exporter down."""
         try:
-            if kept:
-                self._exporter.export(kept)
+            self.drain()
         finally:
             self._exporter.shutdown()
 

@@ -183,6 +183,8 @@ class _Recording:
         self._subscribers.remove(self._source)
         self.tracer.remove_ambient(self)
         self.tracer.detach(self._boundary)
+        self._boundary.captures = ()  # some context may hold it for long
+        self.tracer.attached()
 
 
 class capture(Block[Trace]):  # noqa: N801 - it is used as a block, and reads as one

@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import MappingProxyType
 
@@ -47,8 +48,8 @@ def test_the_lock_is_on_the_file_that_is_written_to(path, monkeypatch):
     locked = []
     lock = _files._lock
 
-    def lock_too_late(fd):
-        got = lock(fd)
+    def lock_too_late(fd, deadline):
+        got = lock(fd, deadline)
         if not locked:
             path.rename(path.with_suffix(".1"))
         locked.append(os.fstat(fd).st_ino)
@@ -542,8 +543,6 @@ def test_a_full_disk_is_counted_and_written_to_when_there_is_room(tmp_path, kind
 @pytest.mark.parametrize("kind", ["path", "stream"])
 def test_a_child_does_not_inherit_a_lock_that_another_thread_held(tmp_path, kind):
     """Held here by hand, as by a thread that was in the middle of a write."""
-    import threading
-
     stream = (tmp_path / "t.jsonl").open("w")
     exporter = JsonLinesExporter(tmp_path / "t.jsonl" if kind == "path" else stream)
     held, forked = threading.Event(), threading.Event()
@@ -569,3 +568,46 @@ def test_a_child_does_not_inherit_a_lock_that_another_thread_held(tmp_path, kind
     assert os.waitstatus_to_exitcode(status) == 0
     assert names_in(tmp_path / "t.jsonl") == ["child"]
     stream.close()
+
+
+def test_two_exporters_of_one_process_rotate_one_file(path):
+    """A lock of the system's belongs to the process, and not to one of its files."""
+    exporters = [JsonLinesExporter(path, max_bytes=9000, backups=900) for _ in range(2)]
+
+    def write(exporter, name):
+        for number in range(300):
+            exporter.export([span(f"{name} {number}")])
+
+    threads = [
+        threading.Thread(target=write, args=pair) for pair in zip(exporters, "ab", strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    names = [name for file in path.parent.iterdir() for name in names_in(file)]
+    assert sorted(names) == sorted(f"{name} {number}" for name in "ab" for number in range(300))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_several_processes_rotate_one_file(path):
+    exporter = JsonLinesExporter(path, max_bytes=9000, backups=900)
+    children = []
+    for name in "abc":
+        child = os.fork()
+        if not child:
+            signal.alarm(60)
+            for number in range(200):
+                exporter.export([span(f"{name} {number}")])
+            os._exit(0)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    names = [name for file in path.parent.iterdir() for name in names_in(file)]
+    assert sorted(names) == sorted(f"{name} {number}" for name in "abc" for number in range(200))
+
+
+def test_what_has_no_name_can_not_be_renamed(tmp_path):
+    with (tmp_path / "out").open("w") as stream:
+        (tmp_path / "link").symlink_to(f"/dev/fd/{stream.fileno()}")
+        with pytest.raises(ValueError, match="max_bytes is for files with a name"):
+            JsonLinesExporter(tmp_path / "link", max_bytes=500)

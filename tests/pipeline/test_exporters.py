@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -110,6 +111,29 @@ def test_a_batch_of_thousands_is_waited_for(mine):
         spans(mine, 2501)
         until(lambda: sizes)
     assert sizes[0] > 2000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_a_removal_after_a_fork_has_its_limit_too(mine):
+    """The fork has ended the thread: the exporter is shut down on a new one."""
+    gate = threading.Event()
+
+    class Slow(Collector):
+        def shutdown(self):
+            self.entered.set()
+            gate.wait(60)
+
+    slow = Slow()
+    subscription = mine.add_exporter(slow)
+    spans(mine, 1)
+    assert mine.flush(10)
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+    subscription.remove(timeout=0.1)
+    assert slow.entered.is_set()
+    gate.set()
 
 
 def test_what_is_open_is_not_exported(mine):

@@ -195,3 +195,15 @@ def test_a_subscription_that_was_inherited_by_a_fork_is_replaced_silently(script
     assert sorted(line["name"] for line in lines) == ["all"] * 3 + ["work"] * 30
     roots = {line["spanId"] for line in lines if line["name"] == "all"}
     assert {line["parentSpanId"] for line in lines if line["name"] == "work"} == roots
+
+
+def test_an_exporter_that_both_are_around_is_not_shut_down(mine):
+    """As of a cell that is run again; what the first one has not decided yet is exported."""
+    inner = Names()
+    mine.add_exporter(TailSampling(inner, keep=lambda spans: True), key="mine")
+    span(mine, "before")
+    mine.add_exporter(TailSampling(inner, keep=lambda spans: True), key="mine")
+    span(mine, "after")
+    assert mine.shutdown(10)
+    assert inner.names == ["before", "after"]
+    assert inner.shutdowns == 1

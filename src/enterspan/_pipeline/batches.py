@@ -16,6 +16,7 @@ from enterspan._span.span import Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Final
 
     from enterspan._model.protocols import Exporter
@@ -60,6 +61,7 @@ class ExporterSubscription(Subscription):
         self._is_used = False
         self._successor: ExporterSubscription | None = None
         self._predecessor: ExporterSubscription | None = None
+        self._drain: Callable[[], object] | None = None
         worker = Worker(
             tracer.suppressed,
             self._export,
@@ -171,6 +173,8 @@ class ExporterSubscription(Subscription):
             with self._count_lock:
                 self._failed += failed
                 self._exported += len(records) - failed
+            if self.worker.is_interrupted(error):
+                raise
         else:
             with self._count_lock:
                 self._exported += len(records)
@@ -185,6 +189,8 @@ class ExporterSubscription(Subscription):
         try:
             self.exporter.shutdown()
         except BaseException as error:
+            if self.worker.is_interrupted(error):
+                raise
             warn_once(self.exporter, "exporter", error)
 
     def _give_up(self) -> None:
@@ -212,8 +218,9 @@ class ExporterSubscription(Subscription):
 
     def retire(self, successor: ExporterSubscription) -> None:
         """Deliver what waits; the exporter is shut down unless it is the successor's, too."""
-        if successor.exporter is self.exporter:
+        if _innermost(successor.exporter) is _innermost(self.exporter):
             self._is_shut_down = True
+            self._drain = getattr(self.exporter, "drain", None)
         self._successor, self._predecessor = successor, None
         successor._predecessor = self
         self.end(EXIT_TIMEOUT)
@@ -232,11 +239,20 @@ class ExporterSubscription(Subscription):
         self.removed = True
         if not self.worker.stop(timeout):
             self._give_up()
+        if self._drain is not None:
+            self.tracer.suppressed(self._drain)
         if self._successor is not None:
             self.worker.hand_on(self._successor.offer)
         left = self.worker.queue.clear()
         with self._count_lock:
             self._dropped += left
+
+
+def _innermost(exporter: Any) -> Any:
+    """The exporter that one of ours is around; it may be shared by two of them."""
+    while (inner := getattr(exporter, "inner_exporter", None)) is not None:
+        exporter = inner
+    return exporter
 
 
 def _let_go(item: Any) -> None:

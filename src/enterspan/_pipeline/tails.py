@@ -162,6 +162,7 @@ class TailSubscription(Subscription):
         self._dropped = 0
         self._failed = 0
         self._unreported = 0
+        self._delivered_of_batch = 0  # they count as waiting until the batch is done
         self.aside = Budget()  # what waits for an inline tail
         self.left: dict[Stream, None] = {}  # streams of an inline tail in which events wait
         self.streams: set[Stream] = set()  # of invocations that were accepted and go on
@@ -181,7 +182,7 @@ class TailSubscription(Subscription):
     @property
     def stats(self) -> Stats:
         """Counted in events; `exported` is what was delivered, `failed` what the tail raised on."""
-        waiting = self.worker.waiting if self.worker is not None else 0
+        waiting = self.worker.waiting - self._delivered_of_batch if self.worker is not None else 0
         done = self.delivered + self._failed
         return Stats(done + self._dropped + waiting, self.delivered, self._dropped, self._failed)
 
@@ -254,8 +255,10 @@ class TailSubscription(Subscription):
         for number, (stream, context, moment, payload) in enumerate(batch):
             if self.removed:
                 self.drop(len(batch) - number)
-                return
+                break
+            self._delivered_of_batch = number
             stream.deliver(context, moment, payload)
+        self._delivered_of_batch = 0
 
     def flush(self, deadline: float) -> bool:
         """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
@@ -268,6 +271,11 @@ class TailSubscription(Subscription):
         self.tracer.sweep()
         if self.is_retired:
             self.end_if_done()
+
+    def clear_if_removed(self) -> None:
+        """Drop what another thread has queued at the moment of the removal."""
+        if self.removed and self.worker is not None:
+            self.drop(self.worker.queue.clear())
 
     def after_fork(self) -> None:
         """Forget what the parent process has queued, and counted: it delivers that itself."""
@@ -284,7 +292,7 @@ class TailSubscription(Subscription):
         self.subscribers.remove(self)
         if self.worker is not None:
             self.worker.stop(0.0 if timeout is None else timeout)
-            self.drop(self.worker.queue.clear())
+            self.clear_if_removed()
 
     def retire(self, successor: Any) -> None:  # noqa: ARG002 - exporters need it
         """Get the rest of the invocations that were accepted, and no other."""
@@ -366,6 +374,7 @@ class Stream:
         self._turn: list[None] = [None]
         variable = to.tracer.variable
         self._get, self._set = variable.get, variable.set
+        to.streams.add(self)
 
     def put(self, context: TailSpanContext, moment: int, payload: Any) -> None:
         """Add an event, and see to its delivery.
@@ -465,9 +474,11 @@ class Stream:
         if kind is Onset:
             weight += _ROOM
         if to.worker.put((self, context, moment, payload), weight, limit, always=always):
+            to.clear_if_removed()
             return
         if kind is Onset:
             self._lost = True
+            to.streams.discard(self)
             to.drop(unreported=True)
         else:
             to.drop()
@@ -552,7 +563,6 @@ class Stream:
         if handlers is None:
             self.stop()
             return
-        self.to.streams.add(self)
         if self.to.worker is None:
             self._inline = handlers
 

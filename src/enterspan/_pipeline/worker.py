@@ -13,6 +13,7 @@ from time import monotonic
 
 from enterspan._model import threads
 from enterspan._model.diagnostics import warn
+from enterspan._model.interrupts import is_interrupt
 from enterspan._model.threads import Bell, Thread, allocate_lock, get_ident, sleep, wait_for
 from enterspan._pipeline import process
 from enterspan._pipeline.queues import BoundedQueue
@@ -89,6 +90,11 @@ class Worker:
     def is_running(self) -> bool:
         """Whether its thread is there."""
         return self._thread is not None and self._thread.is_alive()
+
+    def is_interrupted(self, error: BaseException) -> bool:
+        """Whether an exception is meant for the program, on a thread of which this runs."""
+        thread = self._thread
+        return (thread is None or not thread.is_current) and is_interrupt(error)
 
     def hand_on(self, take: Callable[[Any], None]) -> None:
         """Give what is in the queue to another one."""
@@ -170,11 +176,13 @@ class Worker:
             try:
                 self._deliver(batch)
             except BaseException as error:
+                if self.is_interrupted(error):
+                    raise
                 warn(f"{self._name} failed", error)
             finally:
                 del batch
+                self._done += count  # before the release: `flush` never counts too little
                 queue.release()
-                self._done += count
             self._tell_waiters()
         self._tell_waiters()
 
@@ -222,6 +230,8 @@ class Worker:
 
     def stop(self, timeout: float) -> bool:
         """End the thread once its queue is empty; False if it did not end in time."""
+        if not self.is_running and (self.waiting or self._finish is not None):
+            self.start()  # what a subscriber does there has a limit; here it would have none
         self._stopping = True
         self._wake.ring()
         thread = self._thread

@@ -39,8 +39,6 @@ _READER_TIMEOUT: Final = 1.0
 _POLL: Final = 0.005
 _PIPE_BYTES: Final = getattr(select, "PIPE_BUF", 512)
 """The largest write to a pipe that other processes can't split."""
-_OPENINGS: Final = 3
-"""How often a file is opened anew for one write, if it is moved away each time."""
 
 
 class NotWrittenError(OSError):
@@ -87,6 +85,8 @@ class File:
         self._wait_for_reader = True
         self._pack = _packer(self.name)
         self.renew_lock()
+        if self._descriptor is not None and max_bytes is not None:
+            raise ValueError(f"{self.name} is open already: max_bytes is for files with a name")
         if self._descriptor is None:
             _check_writable(self._path, self.name)
             if mode == "w" and self._path.is_file():
@@ -103,8 +103,12 @@ class File:
         return ("file", os.path.realpath(self._path))
 
     def renew_lock(self) -> None:
-        """Begin with a new lock, as in a forked child."""
-        self.writing = RLock()  # a signal handler may come back to it
+        """Begin with a new lock, as in a forked child.
+
+        It is shared with other files of the same path: a lock of the system's belongs to the whole
+        process.
+        """
+        self.writing = _locks.setdefault(self.target, RLock())  # a signal handler may come back
 
     def write(self, text: str) -> None:
         """Append text. Raises NotWrittenError, OSError if not opened, ValueError after `close`."""
@@ -115,10 +119,11 @@ class File:
             if is_alone and self._max_bytes is None:  # no other process has written
                 self._append(fd, data, size)
                 return
-            fd = self.opened_and_locked()
+            fd, is_locked = self.opened_and_locked()
             try:
                 size = _size_of(os.fstat(fd))
-                if self._max_bytes is None or size <= 0 or size + len(data) <= self._max_bytes:
+                most = self._max_bytes if is_locked else None
+                if most is None or size <= 0 or size + len(data) <= most:
                     self._append(fd, data if self._is_whole(fd, size) else b"\n" + data, size)
                     return
                 self._rotate(fd)
@@ -126,15 +131,19 @@ class File:
                 unlock(fd)
             self.write(text)
 
-    def opened_and_locked(self) -> int:
-        """Open the file unless it is open, and lock it; meanwhile it may have been moved away."""
-        fd, _size = self._current()
-        for _ in range(_OPENINGS):
-            if not _lock(fd) or not self._has_moved():
-                break
-            unlock(fd)
+    def opened_and_locked(self) -> tuple[int, bool]:
+        """Open the file unless it is open, and lock it; say whether it is locked.
+
+        Meanwhile it may have been moved away, again and again while several processes rotate it.
+        """
+        deadline = monotonic() + _LOCK_TIMEOUT
+        while True:
             fd, _size = self._current()
-        return fd
+            if not _lock(fd, deadline):
+                return fd, False
+            if not self._has_moved():
+                return fd, True
+            unlock(fd)
 
     def close(self) -> None:
         """Close the file for good."""
@@ -295,7 +304,11 @@ def _size_of(found: os.stat_result) -> int:
 _places: weakref.WeakSet[File | Stream] = weakref.WeakSet()
 
 
+_locks: weakref.WeakValueDictionary[Any, Any] = weakref.WeakValueDictionary()
+
+
 def _after_fork_in_child() -> None:
+    _locks.clear()
     for place in list(_places):
         place.renew_lock()
 
@@ -334,11 +347,10 @@ def _write(fd: int, data: bytes) -> int:
         return os.write(fd, data)
 
 
-def _lock(fd: int) -> bool:
+def _lock(fd: int, deadline: float) -> bool:
     """Lock a file for this process, so that lines stay whole; False if that can't be."""
     if sys.platform == "win32":
         return False
-    deadline = monotonic() + _LOCK_TIMEOUT
     while True:
         try:
             fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

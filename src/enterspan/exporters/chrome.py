@@ -97,7 +97,7 @@ class _ArrayFile(File):
         """Append elements, which have commas between them already."""
         data = utf8(text) + _CLOSING
         with self.writing:
-            fd = self.opened_and_locked()
+            fd, _is_locked = self.opened_and_locked()
             try:
                 self._add(fd, data)
             finally:

@@ -53,6 +53,11 @@ class OTelExporter:
         """The `SpanExporter`."""
         return id(self._exporter)
 
+    @property
+    def inner_exporter(self) -> object:
+        """The SpanExporter."""
+        return self._exporter
+
     def export(self, spans: Sequence[SpanData]) -> None:
         """Export a batch. Raises ExportError if that fails, and what the SpanExporter raises."""
         batch = [readable(span, self._resource_of(span)) for span in spans]
