@@ -339,11 +339,11 @@ class TailSampling:
             self._exporter.export(kept)
 
     @property
-    def inner_exporter(self) -> object:
+    def inner_exporter(self) -> object:  # internal
         """The other exporter."""
         return self._exporter
 
-    def drain(self) -> None:
+    def drain(self) -> None:  # internal
         """Export what is undecided."""
         self._look_at_process()
         with self._lock:

@@ -251,6 +251,12 @@ def test_a_streamed_answer_that_fails_is_a_failure():
     assert outcomes(trace) == ["exception"]
 
 
+def test_a_streamed_answer_to_head_has_no_body_to_miss():
+    with capture(shop) as trace:
+        Client().head("/stream/").close()
+    assert outcomes(trace) == ["ok"]
+
+
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_streamed_answer_that_is_not_read_to_its_end_is_a_cancellation(begun):
     with capture(shop) as trace:

@@ -120,6 +120,22 @@ def test_excluded_paths_record_nothing(mine, app):
     assert trace.spans == []
 
 
+def test_an_excluded_request_leaves_nothing_in_the_environment(mine):
+    """Some servers use one for all requests of a connection."""
+    made = flask.Flask("shop")
+    made.logger.disabled = True
+    install(made, tracing=mine, exclude=["/out/*"])
+
+    @made.get("/out/boom")
+    def boom():
+        raise ValueError
+
+    with capture(mine):
+        environ = made.test_request_context("/out/boom").request.environ
+        list(made.wsgi_app(environ, lambda *_: None))
+    assert not [key for key in environ if key.startswith("enterspan.")]
+
+
 def test_a_second_install_does_nothing(mine, app):
     before = app.wsgi_app
     install(app, tracing=mine)

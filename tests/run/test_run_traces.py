@@ -397,3 +397,10 @@ def test_main_returns_the_exit_code(monkeypatch, capsys):
     assert cli.main() == 2
     assert isinstance(sys.stderr, io.TextIOBase)
     assert capsys.readouterr().err.startswith("enterspan: can't read")
+
+
+def test_the_program_is_not_overwritten(run, tmp_path):
+    result, _ = run("print('hi')", options=("--output", "program.py"))
+    assert result.returncode == 2
+    assert result.stderr == "enterspan: can't write 'program.py': it is the program itself\n"
+    assert (tmp_path / "program.py").read_text() == "print('hi')"

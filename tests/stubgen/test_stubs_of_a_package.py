@@ -824,3 +824,14 @@ def test_the_bytes_are_the_same_in_another_folder_and_with_another_hash_seed(pac
         )
         texts.add((tmp_path / folder / "out" / name / "__init__.pyi").read_bytes())
     assert len(texts) == 1
+
+
+def test_a_link_to_the_package_itself_is_not_followed(tmp_path, monkeypatch):
+    (tmp_path / "looped").mkdir()
+    (tmp_path / "looped" / "__init__.py").write_text("x = 1\n")
+    (tmp_path / "looped" / "again").symlink_to(".", target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert main(["stubs", "looped", "--output", "out"]) == 0
+    stubs = [path.relative_to(tmp_path).as_posix() for path in (tmp_path / "out").rglob("*.pyi")]
+    assert stubs == ["out/looped/__init__.pyi"]

@@ -213,3 +213,11 @@ def test_a_deep_chain_is_profiled_in_linear_time():
     profile.finish()
     assert profile.names()["step"].durations.count == 5_000
     assert max(len(path) for path, _ in profile.paths()) == 100
+
+
+@pytest.mark.parametrize("name", ["before.jsonl", "after.jsonl"])
+def test_a_recording_is_not_overwritten_with_the_page(diff, tmp_path, name):
+    code, out, err = diff(recording(), recording(), "--html", name)
+    assert (code, out) == (2, [])
+    assert err == [f"enterspan: can't write {name!r}: it is the trace itself"]
+    assert cli.main(["view", str(tmp_path / name)]) == 0

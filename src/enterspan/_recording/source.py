@@ -109,7 +109,7 @@ class Inputs:
         raw = self._stack.enter_context(open_file(path))
         try:
             file = _unpacked(raw) if is_compressed(raw) else raw
-            if self._twice and not file.seekable():
+            if self._twice and not (raw.seekable() and file.seekable()):
                 file = self._stack.enter_context(_kept(file))
         except OSError as error:
             raise ValueError(f"can't read {path!r}: {_reason(error)}") from None

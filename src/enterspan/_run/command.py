@@ -159,6 +159,8 @@ def run(options: argparse.Namespace, words: list[str]) -> int:
     auto = not wishes.instrument if options.auto is None else options.auto
     bounds = _bounds(options)
     program = _found(words)
+    if options.output is not None and _is_same(options.output, words[0]):
+        raise RefusedError(f"can't write {options.output!r}: it is the program itself")
     for problem in _without_effect(options, wishes, auto=auto):
         say(problem)
     settings = Settings(
@@ -275,6 +277,13 @@ def _list(wishes: Wishes, words: list[str]) -> int:
 
 
 _NEEDED: Final = {"-m": "a MODULE", "-c": "some CODE"}
+
+
+def _is_same(output: str, program: str) -> bool:
+    try:
+        return os.path.samefile(output, program)
+    except OSError:
+        return False  # one of them does not exist
 
 
 def _found(words: list[str]) -> Program:

@@ -23,7 +23,7 @@ from enterspan._terminal.say import say
 from enterspan._terminal.screen import is_terminal, screen_for
 from enterspan._terminal.text import counted
 from enterspan._view.follow import follow
-from enterspan._view.output import replaced_file
+from enterspan._view.output import refuse_inputs, replaced_file
 from enterspan._view.table import Slowest, Summary
 from enterspan._view.terminal import (
     UnwritableError,
@@ -364,10 +364,7 @@ class _View:
     @contextmanager
     def _written(self, target: str) -> Generator[None]:
         """A block that writes a file. Raises ValueError where that can't be done."""
-        if Path(target).exists():
-            for path in self._paths:
-                if path != "-" and Path(target).samefile(path):
-                    raise ValueError(f"can't write {target!r}: it is the trace itself")
+        refuse_inputs(target, self._paths)
         try:
             yield
         except OSError as error:

@@ -25,7 +25,7 @@ from enterspan._terminal.screen import (
 )
 from enterspan._terminal.text import counted, duration_text
 from enterspan._view.command import guarded
-from enterspan._view.output import replaced_file
+from enterspan._view.output import refuse_inputs, replaced_file
 from enterspan._view.terminal import reason_of, stdout, watched, write_lines
 
 if TYPE_CHECKING:
@@ -333,6 +333,7 @@ def _cells(row: Row, glyphs: Glyphs) -> list[str]:
 
 def _write_page(comparison: Comparison, options: argparse.Namespace) -> None:
     title = f"{name_of(options.before)} \u2192 {name_of(options.after)}"
+    refuse_inputs(options.html, (options.before, options.after))
     try:
         with replaced_file(options.html) as file:
             file.write(comparison.page(title).encode("utf-8", "replace"))

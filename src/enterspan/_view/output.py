@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
     from typing import BinaryIO
 
 
@@ -41,6 +41,14 @@ def replaced_file(target: str | os.PathLike[str]) -> Generator[BinaryIO]:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+def refuse_inputs(target: str, inputs: Iterable[str]) -> None:
+    """Raise ValueError for a file to write that is one of those to read."""
+    if Path(target).exists():
+        for path in inputs:
+            if path != "-" and Path(path).exists() and Path(target).samefile(path):
+                raise ValueError(f"can't write {target!r}: it is the trace itself")
 
 
 def _mode(path: Path, name: str) -> int | None:

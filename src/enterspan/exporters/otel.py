@@ -54,7 +54,7 @@ class OTelExporter:
         return id(self._exporter)
 
     @property
-    def inner_exporter(self) -> object:
+    def inner_exporter(self) -> object:  # internal
         """The SpanExporter."""
         return self._exporter
 

@@ -44,6 +44,10 @@ RESPONSE_END: Final = "http.response.end"
 """The event of an answer that is complete; what comes after it is work in the background."""
 
 
+_WITHOUT_BODY: Final = frozenset({204, 304})
+"""Statuses of answers that have no body."""
+
+
 class DisconnectedError(CancelledError):
     """The client went away before the answer was complete: to an invocation, a cancellation."""
 
@@ -141,6 +145,7 @@ class Request(NamedTuple):
         host = self.header("host")
         if not host:
             return self.server
+        host = host.rpartition("@")[2]
         name, colon, port = host.rpartition(":")
         if not colon or not port.isdecimal() or len(port) > 5:
             return host, None
@@ -190,6 +195,7 @@ class Exchange:
         self._prefix = prefix or request.known_method
         self._routed = False
         self._status: int | None = None
+        self._is_head = request.method == "HEAD"
         parent, new_trace = placed(middleware._tracer, middleware._incoming, carrier, given)
         self._block: InvocationScope = middleware._tracing.invocation(
             self._prefix,
@@ -220,6 +226,10 @@ class Exchange:
             details = details_of(span)
             if not details.status_is_final:  # an exception may yet say why
                 details.status = "error"
+
+    def has_no_body(self, status: int | None) -> bool:
+        """Whether HTTP has no body for an answer with this status."""
+        return self._is_head or status in _WITHOUT_BODY
 
     def answered(self) -> None:
         """The answer is complete."""

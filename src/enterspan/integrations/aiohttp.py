@@ -107,7 +107,8 @@ class TracingMiddleware(Middleware):
         except BaseException as error:
             self._fail(exchange, error)
             raise
-        exchange.respond(response.status)
+        # What is no response is aiohttp's to complain of; it answers with a 500.
+        exchange.respond(response.status if isinstance(response, self._web.StreamResponse) else 500)
         if isinstance(response, self._web.WebSocketResponse):
             exchange.invocation.span.set_attribute("websocket.close_code", response.close_code)
         exchange.end(None)

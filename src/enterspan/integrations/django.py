@@ -128,6 +128,7 @@ class _Answer:
         self.exchange = Exchange(by, made, request, request.headers)
         self.failure: BaseException | None = None
         self._is_over = False
+        self._missing: int | None = None  # bytes of the answer, where they are known
 
     def respond(self, response: Any) -> None:
         """End with the response, or with the last piece of it."""
@@ -140,7 +141,18 @@ class _Answer:
         body = Body(self._tracer, None, no_end, self._tracer.get())
         self._tracer.detach(root)
         made = _PiecesAsync if response.is_async else _Pieces
+        self._missing = _length_of(response, exchange)
         response.streaming_content = made(response.streaming_content, body, self)
+
+    def sent(self, piece: Any) -> None:
+        """A piece goes out."""
+        if self._missing is not None:
+            self._missing -= len(piece)
+
+    def close(self) -> None:
+        """Django is done with the answer; before its end, the client has gone."""
+        is_whole = self._missing is not None and self._missing <= 0
+        self.end(None if is_whole else DisconnectedError())
 
     def end(self, error: BaseException | None) -> None:
         """The pieces of a streamed answer are at their end, or closed before."""
@@ -164,17 +176,19 @@ class _Pieces:
     def __next__(self) -> bytes:
         """Return the next piece."""
         try:
-            return self._body.run(next, self._pieces)  # type: ignore[no-any-return]
+            piece: bytes = self._body.run(next, self._pieces)
         except StopIteration:
             self._answer.end(None)
             raise
         except BaseException as error:
             self._answer.end(error)
             raise
+        self._answer.sent(piece)
+        return piece
 
     def close(self) -> None:
-        """Django is done with the answer; before its end, the client has gone."""
-        self._answer.end(DisconnectedError())
+        """Django is done with the answer."""
+        self._answer.close()
 
 
 class _PiecesAsync:
@@ -189,16 +203,25 @@ class _PiecesAsync:
         return self._made  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """Django is done with the answer; before its end, the client has gone."""
-        self._answer.end(DisconnectedError())
+        """Django is done with the answer."""
+        self._answer.close()
+
+
+def _length_of(response: Any, exchange: Exchange) -> int | None:
+    """How many bytes of an answer are sent; None where that is not known."""
+    if exchange.has_no_body(response.status_code):
+        return 0
+    length = str(response.headers.get("Content-Length", ""))
+    return int(length) if length.isdecimal() else None
 
 
 async def _drive(content: AsyncIterable[bytes], answer: _Answer) -> AsyncIterator[bytes]:
     try:
         async for piece in content:
+            answer.sent(piece)
             yield piece
     except GeneratorExit:
-        answer.end(DisconnectedError())
+        answer.close()
         raise
     except BaseException as error:
         answer.end(error)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan.integrations._http import FAILURE, ROUTE
+from enterspan.integrations._http import FAILURE, ROUTE, TRACED_BY
 from enterspan.integrations.wsgi import TracingMiddleware
 
 if TYPE_CHECKING:
@@ -70,9 +70,11 @@ def _noting(handle: Callable[..., Any]) -> Callable[..., Any]:
     from flask import request
 
     def handle_noted(*args: Any) -> Any:  # the last one is the exception
-        request.environ[FAILURE] = args[-1]
-        if request.url_rule is not None:  # the exception may pass on without an answer
-            request.environ[ROUTE] = request.url_rule.rule
+        environ = request.environ
+        if TRACED_BY in environ:  # a request that is not recorded leaves nothing behind
+            environ[FAILURE] = args[-1]
+            if request.url_rule is not None:  # the exception may pass on without an answer
+                environ[ROUTE] = request.url_rule.rule
         return handle(*args)
 
     return handle_noted

@@ -156,7 +156,8 @@ def _code_of(context: Any) -> str:
     code = context.code()
     if isinstance(code, int):
         return _CODES[code] if 0 <= code < len(_CODES) else "UNKNOWN"
-    return "OK" if code is None else str(code.name)
+    name = getattr(code, "name", None)
+    return "OK" if code is None else name if name in _CODES else "UNKNOWN"
 
 
 def _details_of(context: Any) -> str:
@@ -323,7 +324,10 @@ class ClientInterceptor:
                 span.set_status("error", done.details() or "")
             span.end()
 
-        call.add_done_callback(end)
+        if getattr(type(call), "add_done_callback", None) is None:
+            span.end()  # another interceptor has replaced the call
+        else:
+            call.add_done_callback(end)
         return call
 
     intercept_unary_unary: Any = _call

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TracingMiddleware"]
 
-_WITHOUT_BODY: Final = frozenset({204, 304})
 _CONTENT: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
 _PATH_SAFE: Final = "/!$&'()*+,;=:@%~"
 
@@ -93,7 +92,6 @@ class _Answer:
         self._by = by
         self._environ = environ
         self._known = known  # the mark before ours, which goes with the request
-        self._head = request.method == "HEAD"
         self._start_response = start_response
         self._status: int | None = None
         self._length: int | None = None
@@ -147,7 +145,7 @@ class _Answer:
     @property
     def is_whole(self) -> bool:
         """Whether nothing of the body is missing, though its end was not asked for."""
-        if self._head or self._status in _WITHOUT_BODY:
+        if self._exchange.has_no_body(self._status):
             return True
         return self._length is not None and self._sent >= self._length
 

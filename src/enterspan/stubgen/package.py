@@ -268,14 +268,17 @@ def _below(folders: Iterable[str], parts: list[str]) -> Path | None:
     return None
 
 
-def _files(name: str, file: Path) -> Iterator[tuple[str, Path]]:
+def _files(name: str, file: Path, above: tuple[Path, ...] = ()) -> Iterator[tuple[str, Path]]:
     """The name of a module and of all modules below it, and their files."""
     yield name, file
+    above = (*above, file.parent.resolve())
     for entry in sorted(file.parent.iterdir()) if file.name == "__init__.py" else ():
+        if entry.is_symlink() and entry.resolve() in above:
+            continue  # the package, or one around it, once more
         inner = entry if entry.suffix == ".py" else entry / "__init__.py"
         stem = entry.name.removesuffix(".py")
         if stem.isidentifier() and stem != "__init__" and inner.is_file() and not _is_run(entry):
-            yield from _files(f"{name}.{stem}", inner)
+            yield from _files(f"{name}.{stem}", inner, above)
 
 
 def _is_run(entry: Path) -> bool:
