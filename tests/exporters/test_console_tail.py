@@ -58,18 +58,30 @@ class Clock:
 
 
 class Stream:
-    """One invocation's events, made by hand and given to a tail."""
+    """One invocation's events, made by hand and given to a tail.
+
+    Unless it *may_hold*, nothing is held back: what each event draws can be seen at once.
+    """
 
     count = 0
 
-    def __init__(self, tail, clock, name="main", info=None, *, inside=None, **attributes):
+    def __init__(
+        self, tail, clock, name="main", info=None, *, inside=None, may_hold=False, **attributes
+    ):
         Stream.count += 1
+        self.tail = tail
+        self.may_hold = may_hold
         self.id = f"{Stream.count:016x}"
         self.clock = clock
         self.began = clock.now
         self.sequence = 0
         self.spans = 0
         self.handler = tail(self.event(inside, Onset(self.id, name, info, pairs(attributes))))
+        self.show()
+
+    def show(self):
+        if not self.may_hold:
+            self.tail.flush()
 
     def event(self, span, payload):
         context = TailSpanContext("ab" * 16, span, None)
@@ -79,6 +91,7 @@ class Stream:
 
     def send(self, span, payload):
         self.handler(self.event(span or self.id, payload))
+        self.show()
 
     def open(self, name, parent=None):
         self.spans += 1

@@ -130,22 +130,31 @@ class Thread:
 
     It begins with an empty context, so that it holds nothing of the thread that starts it. Where
     such threads are not allowed, in a sub-interpreter, it is asked to end before the others are
-    waited for: *end* must make *run* return.
+    waited for: *end* must make *run* return. Where they are allowed, a hidden one is unknown to
+    `threading`: the program has as many threads as without it.
     """
 
-    __slots__ = ("_ended", "_ident", "_name", "_run", "_thread", "end")
+    __slots__ = ("_ended", "_hidden", "_ident", "_name", "_run", "_thread", "end")
 
-    def __init__(self, run: Callable[[], object], name: str, end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        run: Callable[[], object],
+        name: str,
+        end: Callable[[], None],
+        *,
+        hidden: bool = False,
+    ) -> None:
         self._run = run
         self._name = name
         self._thread: Any = None
         self._ended: Lock | None = None
         self._ident = 0
+        self._hidden = hidden and _DAEMON
         self.end = end
 
     def start(self) -> None:
         """Start it; RuntimeError where no thread can be started any more."""
-        if is_green():
+        if self._hidden or is_green():
             self._ended = allocate_lock()
             self._ended.acquire()
             _start_new_thread(self._run_alone, ())
@@ -187,6 +196,9 @@ class Thread:
             deadline = time.monotonic() + timeout
             while self.is_alive() and time.monotonic() < deadline:
                 time.sleep(_PAUSE)
+        elif self._ended is not None:
+            if self._ended.acquire(timeout=timeout):
+                self._ended.release()
         elif self._thread is not None:
             self._thread.join(timeout)
 

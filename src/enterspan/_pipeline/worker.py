@@ -35,7 +35,8 @@ class Worker:
     """A daemon thread and its queue.
 
     Everything that it calls is called through `suppressed`, so that nothing is recorded of it:
-    `deliver` with each batch, `rest` when the queue is empty, and `finish` once, at the end.
+    `deliver` with each batch, `rest` when the queue is empty, and `finish` once, at the end. A
+    hidden one is not among those that `threading` knows.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Worker:
         batch: int = 512,
         bare: int = 0,
         prompt: bool = False,
+        hidden: bool = False,
     ) -> None:
         self._suppressed = suppressed
         self._deliver = deliver
@@ -60,6 +62,7 @@ class Worker:
         self._batch = batch
         self._bare = bare
         self._prompt = prompt
+        self._hidden = hidden
         self._wake = Bell()
         threads.prepare()
         self.begin_anew()
@@ -110,7 +113,7 @@ class Worker:
                 self._unstarted.pop()
             except IndexError:
                 return  # another thread starts it
-            thread = Thread(lambda: self._suppressed(self._run), self._name, self._leave)
+            thread = Thread(self._run_suppressed, self._name, self._leave, hidden=self._hidden)
             self._thread = thread
             try:
                 thread.start()
@@ -139,6 +142,9 @@ class Worker:
     def ring(self) -> None:
         """Wake the worker if there is one; this may be called from a finalizer."""
         self._wake.ring()
+
+    def _run_suppressed(self) -> None:
+        self._suppressed(self._run)
 
     def _run(self) -> None:
         wake = self._wake

@@ -1,9 +1,10 @@
 """The tree of an invocation that is still going on, line by line.
 
 Each span has a line when it opens and a line, with its duration and its attributes, when it closes;
-what happens in between is written between the two. Where several things go on at once, invocations
-get a number and a colour, spans of one name that are open side by side get `#2`, `#3`, and a line
-that does not belong to the span above it names the span that it belongs to.
+what happens in between is written between the two. A span that ends at once, with nothing in
+between, is one line: the line of the opening is held back for a moment. Where several things go on
+at once, invocations get a number and a colour, spans of one name that are open side by side get
+`#2`, `#3`, and a line that does not belong to the span above it names the span that it belongs to.
 """
 
 from __future__ import annotations
@@ -44,11 +45,13 @@ from enterspan._terminal.text import (
     undelivered_text,
 )
 
+from enterspan.events import Attribute
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from enterspan._terminal.screen import Glyphs, Piece
-    from enterspan.events import Attribute, Onset, TailEvent
+    from enterspan.events import Onset, TailEvent
 
 _NUMBERS: Final = 99
 """Invocations that are open at once have numbers up to here, unless there are more of them."""
@@ -58,6 +61,9 @@ _MARGIN: Final = GUTTER + 4
 _RAIL_COLUMNS: Final = 2
 _LEAST_NAME: Final = 8
 """Of a name, at least so much is shown."""
+HELD: Final = 0.02
+"""Seconds for which the line of an opening may be held back."""
+_AT_ONCE: Final = int(HELD * 1_000_000_000)
 
 
 class Page(NamedTuple):
@@ -100,6 +106,8 @@ class LiveTree:
         self._used: set[int] = set()
         self._competing = 0
         self.drawn: _OpenSpan | None = None  # the root of the last line's invocation
+        self.holds = False  # whether the line of an opening may be held back
+        self.held: tuple[LiveInvocation, _OpenSpan] | None = None
         self._abandoned: deque[_Number] = deque()
         self._spans: WeakValueDictionary[str, _OpenSpan] = WeakValueDictionary()
 
@@ -151,6 +159,18 @@ class LiveTree:
     def abandon(self, number: _Number) -> None:
         """Take a number back later: this may be called by the garbage collector at any moment."""
         self._abandoned.append(number)
+
+    def open(self, invocation: LiveInvocation, span: _OpenSpan) -> list[str]:
+        """The line of an opening; none where it is held back."""
+        if not self.holds:
+            return [invocation.opening(span)]
+        self.held = (invocation, span)
+        return []
+
+    def release(self) -> list[str]:
+        """The line that was held back."""
+        held, self.held = self.held, None
+        return [] if held is None else [held[0].opening(held[1])]
 
     def opened(self, span: _OpenSpan) -> None:
         """Remember a span for invocations that begin in it, as long as it is open."""
@@ -207,6 +227,7 @@ class LiveInvocation:
 
     __slots__ = (
         "__weakref__",
+        "_about",
         "_answer",
         "_failed",
         "_given",
@@ -225,6 +246,7 @@ class LiveInvocation:
         self._root = _OpenSpan(onset.event.span_id, onset.event.name, None, onset.timestamp)
         self.spans: dict[str | None, _OpenSpan] = {onset.event.span_id: self._root}
         self._given: dict[str, Any] = {}
+        self._about: list[Piece] = []  # what its first line says beside its name and attributes
         self._namesakes: dict[tuple[int, str], list[int]] = {}
         self._path: list[_OpenSpan] = []  # the last line's span, below its parents
         self._held: _OpenSpan | None = None  # the span whose failure has no line yet
@@ -250,7 +272,7 @@ class LiveInvocation:
                 return []
             span = self._root
         ends_here = kind in _ENDING
-        lines: list[str] = []
+        lines = [] if kind in _DRAWN_AT_THE_END and self._holds(span) else self._tree.release()
         if not (ends_here and span is self._held):
             lines += self._failure_lines()
         if not (ends_here and span is self._root):
@@ -266,8 +288,8 @@ class LiveInvocation:
         self._given = {a.name: a.value for a in onset.attributes}
         about = info_text(event.to_dict()["event"]["info"], onset.name)
         trace_id = event.span_context.trace_id if self._page.ids else ""
-        pieces = [(root.label, BOLD), *spaced([(about, DIM), (trace_id, DIM)])]
-        return [self._open_line(root, pieces + self._written(onset.attributes))]
+        self._about = spaced([(about, DIM), (trace_id, DIM)])
+        return self._tree.open(self, root)
 
     def span_open(self, parent: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         span = _OpenSpan(event.event.span_id, event.event.name, parent, event.timestamp)
@@ -276,9 +298,7 @@ class LiveInvocation:
         self._tree.opened(span)
         self._label(span)
         self._seen += 1
-        pieces = _label_pieces(span.name, span, PLAIN)
-        pieces += spaced([(span.id if self._page.ids else "", DIM)])
-        return [self._open_line(span, pieces + self._owner(parent))]
+        return self._tree.open(self, span)
 
     def attributes(self, span: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         span.attributes = event.event.info
@@ -340,7 +360,10 @@ class LiveInvocation:
             (", ".join(summary), DIM),
         ]
         said = said_of_request(root.name, status)
-        root.attributes = tuple([a for a in root.attributes if (a.name, a.value) not in said])
+        shown = {a.name: a.value for a in root.attributes}
+        if self._ends_at_once(root, ended.wall_time):  # then this line is the first one too
+            shown = {**self._given, **shown}
+        root.attributes = tuple([Attribute(*a) for a in shown.items() if a not in said])
         is_bad = type(status) is int and status >= SERVER_ERROR
         lines = self._close_lines(root, ended.outcome, ended.wall_time, words, is_bad=is_bad)
         if root.number is not None:
@@ -348,6 +371,32 @@ class LiveInvocation:
         self.spans = {}
         self._path = []
         return lines
+
+    # --- the line of an opening, which may be held back -----------------------------------------
+
+    def opening(self, span: _OpenSpan) -> str:
+        """The line of a span that opens."""
+        sign = (self._page.glyphs.opening + " ", self._rail_style())
+        pieces = [sign, *_label_pieces(span.name, span, BOLD if span is self._root else PLAIN)]
+        pieces += self._around(span)
+        if span is self._root:
+            pieces += attribute_pieces(self._given.items(), self._page.glyphs)
+        return self._line(span, "", PLAIN, span.depth, pieces)
+
+    def _around(self, span: _OpenSpan) -> list[Piece]:
+        """What the first line of a span says beside its name: what it is about, or whose it is."""
+        if span is self._root:
+            return self._about
+        ids = spaced([(span.id if self._page.ids else "", DIM)])
+        return ids if span.parent is None else ids + self._owner(span.parent)
+
+    def _holds(self, span: _OpenSpan) -> bool:
+        held = self._tree.held
+        return held is not None and held[1] is span
+
+    def _ends_at_once(self, span: _OpenSpan, duration: int) -> bool:
+        """Whether one line is enough for a span."""
+        return self._holds(span) and duration <= _AT_ONCE
 
     # --- open spans ---------------------------------------------------------------------------
 
@@ -409,10 +458,6 @@ class LiveInvocation:
 
     # --- lines --------------------------------------------------------------------------------
 
-    def _open_line(self, span: _OpenSpan, pieces: list[Piece]) -> str:
-        sign = (self._page.glyphs.opening + " ", self._rail_style())
-        return self._line(span, "", PLAIN, span.depth, [sign, *pieces])
-
     def _close_lines(
         self,
         span: _OpenSpan,
@@ -424,21 +469,27 @@ class LiveInvocation:
     ) -> list[str]:
         """The last line of a span; its name is cut so that what became of it can be seen."""
         failed, page, glyphs = outcome == "exception", self._page, self._page.glyphs
+        is_whole = self._ends_at_once(span, duration)
+        if is_whole:
+            self._tree.held = None
+        lines = self._tree.release()
         if failed:
             self._failed += not span.failed_inside
             if span.parent is not None:
                 span.parent.failed_inside = True
         failed = failed or is_bad
-        sign = (glyphs.closing + " ", self._rail_style())
+        sign = ((glyphs.whole if is_whole else glyphs.closing) + " ", self._rail_style())
         rails = min(span.depth, page.levels) + 1
         room = page.screen.width - _MARGIN - rails * _RAIL_COLUMNS
         name = clip(span.name, max(room // 2, _LEAST_NAME), glyphs.ellipsis)
-        style = BOLD_RED if failed else BOLD if span is self._root else DIM
+        usual = PLAIN if is_whole else DIM
+        style = BOLD_RED if failed else BOLD if span is self._root else usual
         pieces = [(glyphs.failed + " ", BOLD_RED) if failed else sign]
-        pieces += [*_label_pieces(name, span, style), *spaced(words)]
-        pieces += self._written(span.attributes)
+        pieces += _label_pieces(name, span, style)
+        pieces += self._around(span) if is_whole else []
+        pieces += [*spaced(words), *self._written(span.attributes)]
         word, style = duration_text(duration, glyphs), duration_style(duration)
-        return [self._line(span, word, style, span.depth, pieces), *self._stack(span)]
+        return [*lines, self._line(span, word, style, span.depth, pieces), *self._stack(span)]
 
     def _inner_line(self, span: _OpenSpan, word: str, style: str, pieces: list[Piece]) -> str:
         return self._line(span, word, style, span.depth + 1, [*pieces, *self._owner(span)])
@@ -505,6 +556,9 @@ def _error(span: _OpenSpan) -> str:
 
 _ENDING: Final = frozenset({"attributes", "spanClose", "return", "streamDiagnostic", "outcome"})
 """The events that lead to a span's last line, which can show what was held back for it."""
+
+_DRAWN_AT_THE_END: Final = frozenset({"attributes", "exception", "return", "spanClose", "outcome"})
+"""The events of a span that need no line before its last one."""
 
 _DRAW: Final[dict[str, Callable[[LiveInvocation, _OpenSpan, TailEvent[Any]], list[str]]]] = {
     "onset": LiveInvocation.onset,

@@ -43,6 +43,7 @@ class Glyphs(NamedTuple):
     rail: str
     opening: str
     closing: str
+    whole: str
     failed: str
     branch: str
     last_branch: str
@@ -51,8 +52,8 @@ class Glyphs(NamedTuple):
     quotes: tuple[str, str]
 
 
-UNICODE: Final = Glyphs("│", "╭", "╰", "✗", "├─", "╰─", "…", "µs", ("\u2039", "\u203a"))
-ASCII: Final = Glyphs("|", "/", "\\", "x", "|-", "`-", "...", "us", ("<", ">"))
+UNICODE: Final = Glyphs("│", "╭", "╰", "─", "✗", "├─", "╰─", "…", "µs", ("\u2039", "\u203a"))
+ASCII: Final = Glyphs("|", "/", "\\", "-", "x", "|-", "`-", "...", "us", ("<", ">"))
 
 
 _SIGNS: Final = "│╭╰├─✗…µ\u2039\u203a"

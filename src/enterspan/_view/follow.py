@@ -53,11 +53,20 @@ def follow(
     Without a `path` it is a pipe, and is read to its end. `chosen` passes on what is to be shown.
     Raises ValueError for what turns out not to be a trace file.
     """
-    shown = _Everything(stream, look) if wanted.takes_all else _Filtered(wanted, stream, look)
+    source = _Source(file, path)
+    shown = (
+        _Everything(stream, look, holds=source.may_grow)
+        if wanted.takes_all
+        else _Filtered(wanted, stream, look)
+    )
     reader = Reader(name)
     reported = 0
     try:
-        for line in _growing_lines(file, path):
+        for line in _growing_lines(source):
+            if not line:
+                shown.rest()
+                stream.flush()
+                continue
             found = reader.take(line)
             if found is not None:
                 for each in (found,) if chosen is None else chosen((found,)):
@@ -87,12 +96,12 @@ def _report(reader: Reader, reported: int) -> int:
 # --- lines ----------------------------------------------------------------------------------------
 
 
-def _growing_lines(file: BinaryIO, path: str | None) -> Iterator[bytes]:
+def _growing_lines(source: _Source) -> Iterator[bytes]:
     """Each line once it is whole; the last one also if it never will be.
 
-    A file that became shorter, or was replaced, is read from its beginning.
+    An empty one is yielded before there is a wait for more. A file that became shorter, or was
+    replaced, is read from its beginning.
     """
-    source = _Source(file, path)
     part = b""
     try:
         while True:
@@ -101,6 +110,7 @@ def _growing_lines(file: BinaryIO, path: str | None) -> Iterator[bytes]:
                 if not source.may_grow:
                     break
                 if not source.begins_anew():
+                    yield b""
                     sleep(_PAUSE)
                 elif part:
                     yield part
@@ -177,6 +187,9 @@ class _Filtered:
                 line = span_line(span, screen, self._origins, ids=self._look.ids)
                 self._output.write(line + "\n")
 
+    def rest(self) -> None:
+        """Nothing is held back."""
+
     def finish(self) -> None:
         """Spans that have not ended are not shown."""
 
@@ -187,10 +200,11 @@ class _Everything:
     A finished span waits for the line of its invocation's root, which comes last.
     """
 
-    def __init__(self, stream: TextIO, look: Look) -> None:
+    def __init__(self, stream: TextIO, look: Look, *, holds: bool) -> None:
         self._stream = stream
         self._look = look
         self._tree = LiveTree()
+        self._tree.holds = holds
         self._live: dict[str, LiveInvocation] = {}
         self._begun = SpanIds()
         self._opened = SpanIds()
@@ -204,8 +218,13 @@ class _Everything:
         else:
             self._happened(found)
 
+    def rest(self) -> None:
+        """Show what is held back: there may be nothing more for some time."""
+        self._print(self._tree.release())
+
     def finish(self) -> None:
         """Show the spans whose invocation's root has not come."""
+        self.rest()
         self._draw({k: s for each in self._waiting.values() for k, s in each.spans.items()})
         self._waiting.clear()
         self._count = 0

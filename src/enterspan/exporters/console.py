@@ -8,11 +8,13 @@ import sys
 import weakref
 from collections import deque
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._model.threads import allocate_lock
 from enterspan._pipeline import process
-from enterspan._terminal.live import LiveTree, Page
+from enterspan._pipeline.worker import Worker
+from enterspan._terminal.live import HELD, LiveTree, Page
 from enterspan._terminal.screen import MIN_WIDTH, columns_of, screen_for
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ class ConsoleTail:
         stacks: Show the whole traceback of a failure.
         ids: Show the ids of traces and spans.
 
+    A span that ends within 20 ms, with nothing in between, is one line: the line of an opening is
+    held back for so long, unless there is another one to write.
+
     Events that a full disk does not take are counted (`Subscription.stats.failed`), and the next
     ones are tried. A stream that is closed or broken is not written to any more. The program is not
     affected.
@@ -73,11 +78,17 @@ class ConsoleTail:
         self._stacks = stacks
         self._ids = ids
         self._tree = LiveTree()
+        self._tree.holds = True
+        self._held_since = 0.0
+        late = partial(_show_late, weakref.ref(self))
+        again = partial(_look_again, weakref.ref(self))
+        self._late = Worker(_call, late, "console", HELD, rest=again, prompt=True, hidden=True)
+        weakref.finalize(self, self._late.pause).atexit = False
         self._broken: object = None
         self._unreported: _NotDrawnError | None = None
         self._seen: object = None
         self._page: Page | None = None
-        self._waiting: deque[tuple[LiveInvocation, TailEvent[Any]]] = deque()
+        self._waiting: deque[tuple[LiveInvocation, TailEvent[Any]] | None] = deque()
         self._writing = allocate_lock()
         _tails.add(self)
 
@@ -105,10 +116,23 @@ class ConsoleTail:
         self._waiting.append((invocation, event))
         unreported, self._unreported = self._unreported, None
         lost, why = (0, None) if unreported is None else (unreported.lost, unreported.why)
+        self._work_off(lost, why)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        if self._tree.held is None:
+            return
+        self._waiting.append(None)
+        try:
+            self._work_off(0, None)
+        except _NotDrawnError as error:
+            self._unreported = error
+
+    def _work_off(self, lost: int, why: OSError | None) -> None:
         while self._waiting and self._writing.acquire(blocking=False):
             try:
                 while self._waiting:
-                    error = self._draw(*self._waiting.popleft())
+                    error = self._draw(self._waiting.popleft())
                     if error is not None:
                         lost, why = lost + 1, error
             finally:
@@ -116,12 +140,20 @@ class ConsoleTail:
         if why is not None:
             raise _NotDrawnError(lost, why) from why
 
-    def _draw(self, invocation: LiveInvocation, event: TailEvent[Any]) -> OSError | None:
-        """Draw an event; return why its lines are lost, where the next ones may not be."""
+    def _draw(self, what: tuple[LiveInvocation, TailEvent[Any]] | None) -> OSError | None:
+        """Draw an event, or what is held back.
+
+        Returns why its lines are lost, where the next ones may not be.
+        """
         stream = sys.stderr if self._stream is None else self._stream
         if stream is None or stream is self._broken:
             return None
-        lines = invocation.lines(event, self._page_for(stream))
+        tree = self._tree
+        held = tree.held
+        lines = tree.release() if what is None else what[0].lines(what[1], self._page_for(stream))
+        if tree.held is not None and tree.held is not held:
+            self._held_since = monotonic()
+            self._look_again()
         if not lines:
             return None
         try:
@@ -145,10 +177,37 @@ class ConsoleTail:
             self._seen = stream
         return page
 
+    def _show_late(self) -> None:
+        """Write what has been held back for long enough; called by a thread of its own."""
+        if monotonic() - self._held_since >= HELD:
+            self.flush()
+
+    def _look_again(self) -> None:
+        """Have that thread look in a moment, if something is held back."""
+        if self._tree.held is not None and not self._late.queue:
+            self._late.put(None, 0, 1)
+
     def _after_fork(self) -> None:
         """In a forked child: a thread that was writing has stayed in the parent."""
         self._waiting.clear()
+        self._tree.held = None
         self._writing = allocate_lock()
+
+
+def _call(function: Callable[[], None]) -> None:
+    function()
+
+
+def _show_late(tail: weakref.ref[ConsoleTail], _: list[None]) -> None:
+    found = tail()
+    if found is not None:
+        found._show_late()
+
+
+def _look_again(tail: weakref.ref[ConsoleTail]) -> None:
+    found = tail()
+    if found is not None:
+        found._look_again()
 
 
 def _check_width(width: object) -> None:
@@ -163,9 +222,14 @@ def _check_width(width: object) -> None:
 _tails: weakref.WeakSet[ConsoleTail] = weakref.WeakSet()
 
 
+def _before_fork() -> None:
+    for tail in list(_tails):
+        tail.flush()
+
+
 def _after_fork() -> None:
     for tail in list(_tails):
         tail._after_fork()
 
 
-process.at_fork(in_child=_after_fork)
+process.at_fork(before=_before_fork, in_child=_after_fork)

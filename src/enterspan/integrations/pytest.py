@@ -80,4 +80,5 @@ def _tree(recorded: Trace) -> str:
             handlers[event.invocation_id] = console(event)
         else:
             draw(event)
+    console.flush()
     return lines.getvalue().rstrip("\n")
