@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import enterspan
 from enterspan import Tracing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 pytest_plugins = ["pytester"]
 
@@ -53,6 +54,25 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, handler)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _folded(lines: Iterable[str]) -> list[str]:
+    """Lines of a live tree; a span with nothing in between is one line, however long it took."""
+    folded: list[str] = []
+    for line in lines:
+        before = re.fullmatch(r"([^╭]*)╭ (.*)", folded[-1]) if folded else None
+        now = before and re.fullmatch(rf"([^╰✗]*)[╰✗] {re.escape(before[2])}(  .*)?", line)
+        if before and now and before[1].count("│") == now[1].count("│"):
+            folded[-1] = line.replace("╰", "─", 1)
+        else:
+            folded.append(line)
+    return folded
+
+
+@pytest.fixture
+def folded() -> Callable[[Iterable[str]], list[str]]:
+    """The lines of a live tree as they are where each span ends at once."""
+    return _folded
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import pytest
 import enterspan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DOCS = Path(__file__).parents[2] / "docs"
 ELSEWHERE = {
@@ -204,7 +204,9 @@ def is_as_shown(printed: list[str], shown: list[str]) -> bool:
 
 @pytest.mark.skipif(os.name != "posix", reason="the commands are those of a POSIX shell")
 @pytest.mark.parametrize("block", chosen("console"))
-def test_commands_print_what_the_page_says(block: Block, tmp_path: Path) -> None:
+def test_commands_print_what_the_page_says(
+    block: Block, tmp_path: Path, folded: Callable[[list[str]], list[str]]
+) -> None:
     """Standard output and error together, as on a terminal."""
     for source in block.files.values():
         need(block, source)
@@ -222,8 +224,8 @@ def test_commands_print_what_the_page_says(block: Block, tmp_path: Path) -> None
             check=False,
             timeout=60,
         )
-        printed = [alike(line) for line in done.stdout.splitlines()]
-        assert is_as_shown(printed, [alike(line) for line in shown]), done.stdout
+        printed = [alike(line) for line in folded(done.stdout.splitlines())]
+        assert is_as_shown(printed, [alike(line) for line in folded(shown)]), done.stdout
 
 
 def test_the_reference_has_every_public_name() -> None:

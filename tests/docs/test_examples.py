@@ -7,8 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -108,13 +112,13 @@ def test_a_recorded_shop_can_be_viewed_later(tmp_path: Path) -> None:
 
 
 def test_the_readme_shows_lines_of_the_tree_that_the_shop_prints(
-    traced: subprocess.CompletedProcess[str],
+    traced: subprocess.CompletedProcess[str], folded: Callable[[list[str]], list[str]]
 ) -> None:
     """The block in the README is an excerpt, in order; figures differ from run to run."""
     block = re.search(r"^```text\n(.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert block is not None
-    shown = [line for line in map(shape, block[1].splitlines()) if line != "..."]
-    printed = iter([shape(line) for line in traced.stderr.splitlines()])
+    shown = [line for line in map(shape, folded(block[1].splitlines())) if line != "..."]
+    printed = iter([shape(line) for line in folded(traced.stderr.splitlines())])
     assert len(shown) > 10
     assert [line for line in shown if line not in printed] == []  # each is found after the last
 

@@ -59,7 +59,7 @@ def shapes(events):
     return found
 
 
-def test_a_program_is_shown_as_it_runs(run):
+def test_a_program_is_shown_as_it_runs(run, folded):
     """A plain program with two spans: the tree on stderr, its own output on stdout."""
     result, _ = run("""
         from enterspan import traced, tracing
@@ -72,11 +72,10 @@ def test_a_program_is_shown_as_it_runs(run):
             print(add(1, 2))
     """)
     assert (result.returncode, result.stdout) == (0, "3\n")
-    assert [line[12:].split("  cpu")[0] for line in result.stderr.splitlines()] == [
+    assert [line[12:].split("  cpu")[0] for line in folded(result.stderr.splitlines())] == [
         "╭ program.py",
         "│ ╭ sum",
-        "│ │ ╭ add",
-        "│ │ ╰ add",
+        "│ │ ─ add",
         "│ ╰ sum  numbers=2",
         result.stderr.splitlines()[-1][12:].split("  cpu")[0],
     ]
@@ -116,8 +115,8 @@ def test_quiet_shows_nothing_and_writes_all_the_same(run):
 def test_a_program_without_a_span_is_an_invocation(run):
     """It begins, and it is over."""
     result, _ = run("")
-    assert [line.split()[-1] for line in result.stderr.splitlines()][:1] == ["program.py"]
-    assert "╰ program.py  ok  cpu" in result.stderr
+    assert re.search(r"[╰─] program\.py  ok  cpu .*\n$", result.stderr)
+    assert len(result.stderr.splitlines()) <= 2
 
 
 @pytest.mark.parametrize(
@@ -255,10 +254,11 @@ def test_the_program_has_its_name(tmp_path):
     """A module by its dotted name, a folder by its own, wherever it is run from."""
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "__main__.py").write_text("")
+    named = re.compile(r"^.{12}[╭─] (\S+)")
     for words, name in ((["-m", "shop"], "shop"), (["shop/"], "shop"), (["./shop/."], "shop")):
         result = enterspan("run", *words, cwd=tmp_path)
-        assert result.stderr.splitlines()[0] == f"            ╭ {name}"
-    assert enterspan("run", ".", cwd=tmp_path / "shop").stderr.startswith("            ╭ shop\n")
+        assert named.search(result.stderr.splitlines()[0])[1] == name
+    assert named.search(enterspan("run", ".", cwd=tmp_path / "shop").stderr)[1] == "shop"
 
 
 def test_the_folder_of_a_program_does_not_shadow_ours(tmp_path):

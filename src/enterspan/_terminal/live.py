@@ -44,7 +44,6 @@ from enterspan._terminal.text import (
     totals,
     undelivered_text,
 )
-
 from enterspan.events import Attribute
 
 if TYPE_CHECKING:

@@ -268,6 +268,7 @@ class _Everything:
     def _draw(self, spans: Mapping[Key, RecordedSpan]) -> None:
         screen = screen_for(self._stream)
         screen = screen._replace(whole=not is_terminal(self._stream))
+        self.rest()
         self._print(tree_lines(Recording(roots_of(spans)), screen, self._look))
 
     def _print(self, lines: Iterable[str]) -> None:

@@ -120,7 +120,7 @@ class ConsoleTail:
 
     def flush(self) -> None:
         """Write what is held back."""
-        if self._tree.held is None:
+        if self._tree.held is None and not self._waiting:
             return
         self._waiting.append(None)
         try:
