@@ -8,119 +8,29 @@ text, as it is written in the stub; None where it is not known.
 import ast
 import builtins
 import copy
-import re
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from enterspan.stubgen.expressions import dotted_name, last_part
+from enterspan.stubgen.kinds import (
+    MOST,
+    SIMPLE,
+    element_of,
+    item_of,
+    members,
+    union,
+    without_none,
+)
+from enterspan.stubgen.library import ARITY, BUILTIN_CALLS, LIBRARY_CALLS, TEXT_METHODS
 from enterspan.stubgen.package import Definition, Function, Imported, callee_name
+from enterspan.stubgen.place import Place
 from enterspan.stubgen.scope import MISSING, Found, Scope
+from enterspan.stubgen.translation import Translation, without_variables
 
-_UNKNOWN: Final = re.compile(r"\b_?Incomplete\b")
-_SIMPLE: Final = (bool, int, float, complex, str, bytes)
+_MODULE: Final = Place()
 _NUMBERS: Final = ("bool", "int", "float", "complex")
-_MOST: Final = 4
-"""How many types a union of elements may have; more are an `object`."""
 _DEPTH: Final = 12
 """How many definitions are followed."""
-
-ARITY: Final[Mapping[str, int]] = {
-    **dict.fromkeys(("list", "set", "frozenset", "collections.deque", "collections.Counter"), 1),
-    **dict.fromkeys(("dict", "collections.defaultdict", "collections.OrderedDict"), 2),
-    **dict.fromkeys(("weakref.WeakKeyDictionary", "weakref.WeakValueDictionary"), 2),
-    **dict.fromkeys(("weakref.WeakSet", "contextvars.ContextVar", "queue.Queue"), 1),
-    **dict.fromkeys(("queue.LifoQueue", "queue.SimpleQueue", "queue.PriorityQueue"), 1),
-    **dict.fromkeys(("asyncio.Queue", "asyncio.Future", "concurrent.futures.Future"), 1),
-    "collections.ChainMap": 2,
-}
-"""The type parameters of classes that don't list them."""
-
-_BUILTIN_CALLS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("len", "hash", "id", "ord"), "int"),
-    **dict.fromkeys(("repr", "ascii", "format", "chr", "hex", "oct", "bin", "input"), "str"),
-    **dict.fromkeys(("isinstance", "issubclass", "hasattr", "callable", "any", "all"), "bool"),
-    "dir": "list[str]",
-}
-_LIBRARY_CALLS: Final[Mapping[str, str]] = {
-    "logging.getLogger": "logging.Logger",
-    "threading.Lock": "threading.Lock",
-    "threading.RLock": "threading.RLock",
-    "os.getcwd": "str",
-    "os.getpid": "int",
-    "os.getenv": "str | None",
-    "os.environ.get": "str | None",
-    "os.path.join": "str",
-    "os.path.dirname": "str",
-    "os.path.basename": "str",
-    "os.path.abspath": "str",
-    "os.path.exists": "bool",
-    "os.path.isfile": "bool",
-    "os.path.isdir": "bool",
-    "time.time": "float",
-    "time.monotonic": "float",
-    "time.perf_counter": "float",
-    "time.time_ns": "int",
-    "textwrap.dedent": "str",
-    "json.dumps": "str",
-}
-"""Functions of the standard library with one type, whatever their arguments are."""
-_TEXT_METHODS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(
-        [
-            "capitalize",
-            "casefold",
-            "center",
-            "expandtabs",
-            "format",
-            "format_map",
-            "join",
-            "ljust",
-            "lower",
-            "lstrip",
-            "replace",
-        ],
-        "Self",
-    ),
-    **dict.fromkeys(
-        [
-            "removeprefix",
-            "removesuffix",
-            "rjust",
-            "rstrip",
-            "strip",
-            "swapcase",
-            "title",
-            "translate",
-            "upper",
-            "zfill",
-        ],
-        "Self",
-    ),
-    **dict.fromkeys(["split", "rsplit", "splitlines"], "list[Self]"),
-    **dict.fromkeys(["partition", "rpartition"], "tuple[Self, Self, Self]"),
-    **dict.fromkeys(
-        ["startswith", "endswith", "isdigit", "isalpha", "isupper", "islower", "isspace"], "bool"
-    ),
-    **dict.fromkeys(["find", "rfind", "index", "rindex", "count"], "int"),
-    "encode": "bytes",
-    "decode": "str",
-    "hex": "str",
-}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an expression stands: the class around it, and what is known in a function."""
-
-    owner: str = ""
-    """The qualified name of the class."""
-    node: ast.ClassDef | None = None
-    function: Function | None = None
-    first: str = ""
-    """The name of the first parameter of a method."""
-    seen: tuple[ast.AST, ...] = field(default=())
 
 
 class Inference:
@@ -146,7 +56,7 @@ class Inference:
     def _constant(self, node: ast.Constant, _place: Place) -> str | None:
         if node.value is None:
             return "None"
-        return self._builtin(type(node.value).__name__) if isinstance(node.value, _SIMPLE) else None
+        return self._builtin(type(node.value).__name__) if isinstance(node.value, SIMPLE) else None
 
     def _joinedstr(self, _node: ast.JoinedStr, _place: Place) -> str | None:
         return self._builtin("str")
@@ -197,7 +107,7 @@ class Inference:
                 return None
             found.append(one)
         kinds = list(dict.fromkeys(found))
-        return "object" if len(kinds) > _MOST else union([*kinds]) if kinds else None
+        return "object" if len(kinds) > MOST else union([*kinds]) if kinds else None
 
     def _builtin(self, name: str) -> str:
         """A builtin, or `builtins.name` where the module has something else of that name."""
@@ -370,7 +280,7 @@ class Inference:
             return without_none(kind)  # `if x is None: x = ...`
         return kind
 
-    def _annotation(self, node: ast.expr | None, place: Place = Place()) -> str | None:
+    def _annotation(self, node: ast.expr | None, place: Place = _MODULE) -> str | None:
         if node is None:
             return None
         if isinstance(node, ast.Subscript) and last_part(dotted_name(node.value)) in (
@@ -380,7 +290,7 @@ class Inference:
             node = node.slice
         made = self.translated(node, self._scope, is_local=True)
         if made is not None and place.function is not None:
-            return _without_variables(self._scope, made, place)
+            return without_variables(self._scope, made, place)
         return made
 
     def _attribute(self, node: ast.Attribute, place: Place) -> str | None:
@@ -395,7 +305,7 @@ class Inference:
             if found is not None:
                 return self._of_definition(found, place)
             value = self._scope.imported_value(dotted)
-            return self._builtin(type(value).__name__) if type(value) in _SIMPLE else None
+            return self._builtin(type(value).__name__) if type(value) in SIMPLE else None
         return self._member(self.of(node.value, place), node.attr, place)
 
     def _own_attribute(self, name: str, place: Place) -> str | None:
@@ -481,8 +391,8 @@ class Inference:
                 return kind
         if isinstance(callee, ast.Attribute):
             receiver = self.of(callee.value, place)
-            if receiver in ("str", "bytes") and callee.attr in _TEXT_METHODS:
-                return _TEXT_METHODS[callee.attr].replace("Self", receiver)
+            if receiver in ("str", "bytes") and callee.attr in TEXT_METHODS:
+                return TEXT_METHODS[callee.attr].replace("Self", receiver)
         found = self._function_of(node, place)
         return self._returned(*found) if found else None
 
@@ -502,8 +412,8 @@ class Inference:
         if not self._scope.module.find(name.partition(".")[0]):
             return self._builtin_call(name, node, place)
         origin = self._scope.origin_of(name)
-        if origin in _LIBRARY_CALLS:
-            return True, self._library(_LIBRARY_CALLS[origin])
+        if origin in LIBRARY_CALLS:
+            return True, self._library(LIBRARY_CALLS[origin])
         if origin == "re.compile" and node.args:
             of = self.of(node.args[0], place)
             return True, f"{self._scope.named('re', 'Pattern')}[{of}]" if of in (
@@ -530,8 +440,8 @@ class Inference:
         return self._scope.named(module, name) if module else kind
 
     def _builtin_call(self, name: str, node: ast.Call, place: Place) -> tuple[bool, str | None]:
-        if name in _BUILTIN_CALLS:
-            return True, _BUILTIN_CALLS[name]
+        if name in BUILTIN_CALLS:
+            return True, BUILTIN_CALLS[name]
         one = self.of(node.args[0], place) if len(node.args) == 1 else None
         if name in ("list", "set", "frozenset", "tuple", "sorted") and len(node.args) <= 1:
             head = "list" if name == "sorted" else name
@@ -642,7 +552,7 @@ class Inference:
         A type variable means something where the annotation is local only.
         """
         text = scope.reader.annotation(node)
-        made = _Translation(self._scope, scope, owner, is_local).of(text)
+        made = Translation(self._scope, scope, owner, is_local).of(text)
         if made is None:
             return None
         new = ast.unparse(made)
@@ -655,187 +565,6 @@ class Typed(ast.expr):
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.kind = kind
-
-
-class _Translation:
-    """Replaces the names of one module with those of another."""
-
-    def __init__(
-        self, here: Scope, there: Scope, owner: ast.ClassDef | None, is_local: bool
-    ) -> None:
-        self._here = here
-        self._there = there
-        self._owner = owner
-        self._is_local = is_local
-        self._ok = True
-
-    def of(self, text: str) -> ast.expr | None:
-        """The type in the names of this module; None where one can't be had."""
-        try:
-            made: Any = self._visit(ast.parse(text, mode="eval").body)
-        except SyntaxError:
-            return None
-        return made if self._ok else None
-
-    def _visit(self, node: ast.AST) -> Any:
-        name = dotted_name(node)
-        if name is not None:
-            return self._named(name)
-        if isinstance(node, ast.Subscript) and last_part(dotted_name(node.value)) == "Literal":
-            node.value = self._visit(node.value)
-            return node
-        for key, value in ast.iter_fields(node):
-            if isinstance(value, list):
-                setattr(node, key, [self._visit(v) if isinstance(v, ast.AST) else v for v in value])
-            elif isinstance(value, ast.AST) and not isinstance(
-                value, (ast.expr_context, ast.operator)
-            ):
-                setattr(node, key, self._visit(value))
-        return node
-
-    def _named(self, name: str) -> ast.expr:
-        origin = self._there.origin_of(name)
-        if last_part(origin) == "Self" and not self._is_local:
-            owner = self._owner.name if self._owner is not None else ""
-            if not self._there.module.find(owner):
-                return self._refused(name)
-            name, origin = owner, f"{self._there.module.name}.{owner}"
-        first = name.partition(".")[0]
-        if not self._is_local and _is_type_variable(self._there, name):
-            return self._refused(name)
-        if not self._there.module.find(first):
-            if not hasattr(builtins, first) and not self._is_local:
-                return self._refused(name)
-            if self._here is not self._there and self._here.module.find(first):
-                self._here.borrow_module("builtins")
-                self._here.reader.used.add("builtins")
-                return ast.Name(f"builtins.{name}")
-            return ast.Name(name)
-        if self._here is self._there:
-            self._here.reader.used.add(name)
-            return ast.Name(name)
-        module, _, last = origin.rpartition(".")
-        while module and module not in self._here.project.modules and module not in sys.modules:
-            module, _, part = module.rpartition(".")
-            last = f"{part}.{last}"
-        if not module:
-            return self._refused(name)
-        head, dot, rest = last.partition(".")
-        return ast.Name(self._here.named(module, head) + dot + rest)
-
-    def _refused(self, name: str) -> ast.expr:
-        self._ok = False
-        return ast.Name(name)
-
-
-# --- types as text --------------------------------------------------------------------------------
-
-
-def members(kind: str) -> list[str]:
-    """The members of a union."""
-    try:
-        node = ast.parse(kind, mode="eval").body
-    except SyntaxError:
-        return [kind]
-    found: list[str] = []
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        found.insert(0, ast.unparse(node.right))
-        node = node.left
-    return [ast.unparse(node), *found]
-
-
-def is_incomplete(kind: str) -> bool:
-    """Whether a part of a type is unknown."""
-    return _UNKNOWN.search(kind) is not None
-
-
-def union(kinds: Iterable[str | None]) -> str | None:
-    """The union of types, None at its end; unknown if one of them is."""
-    found: dict[str, None] = {}
-    for kind in kinds:
-        if kind is None:
-            return None
-        found.update(dict.fromkeys(members(kind)))
-    if not found:
-        return None
-    if "None" in found and len(found) > 1:
-        del found["None"]
-        found["None"] = None
-    return " | ".join(found)
-
-
-def without_none(kind: str | None) -> str | None:
-    """A type without None; empty if there is nothing else."""
-    return None if kind is None else " | ".join([m for m in members(kind) if m != "None"])
-
-
-def _parsed(kind: str | None) -> ast.Subscript | None:
-    try:
-        node = ast.parse(kind or "None", mode="eval").body
-    except SyntaxError:
-        return None
-    return node if isinstance(node, ast.Subscript) else None
-
-
-def element_of(kind: str | None) -> str | None:
-    """The type of what iterating gives."""
-    if kind in ("str", "bytes", "range"):
-        return "str" if kind == "str" else "int"
-    node = _parsed(kind)
-    head = last_part(dotted_name(node.value)) if node else ""
-    if node is None:
-        return None
-    given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    if head == "tuple":
-        given = [g for g in given if not (isinstance(g, ast.Constant) and g.value is Ellipsis)]
-        return union(map(ast.unparse, given)) if ast.unparse(node.slice) != "()" else None
-    known = (
-        "list",
-        "set",
-        "frozenset",
-        "dict",
-        "deque",
-        "Sequence",
-        "Iterable",
-        "Iterator",
-        "Mapping",
-    )
-    return ast.unparse(given[0]) if head in known else None
-
-
-def item_of(kind: str | None, index: ast.expr) -> str | None:
-    """The type of what a subscript gives."""
-    node = _parsed(kind)
-    head = last_part(dotted_name(node.value)) if node else ""
-    if node is None:
-        return None
-    given = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    if head in ("dict", "Mapping", "defaultdict", "OrderedDict") and len(given) == 2:
-        return ast.unparse(given[1])
-    if head in ("list", "Sequence", "deque") and len(given) == 1:
-        return ast.unparse(given[0])
-    if head == "tuple" and isinstance(index, ast.Constant) and isinstance(index.value, int):
-        if len(given) == 2 and ast.unparse(given[1]) == "...":
-            return ast.unparse(given[0])
-        return ast.unparse(given[index.value]) if index.value < len(given) else None
-    return None
-
-
-def runtime_type(value: Any) -> str | None:
-    """The type of a value that the source does not say: plain ones and containers of them."""
-    if value is MISSING or value is None:
-        return None
-    kind = type(value)
-    if kind in _SIMPLE:
-        return kind.__name__
-    if kind in (list, set, frozenset, tuple, dict) and value:
-        parts = [value.keys(), value.values()] if kind is dict else [value]
-        found = [union(dict.fromkeys(map(runtime_type, part))) for part in parts]
-        if None in found or any(len(members(f or "")) > _MOST for f in found):
-            return None
-        tail = ", ..." if kind is tuple else ""
-        return f"{kind.__name__}[{', '.join([f or '' for f in found])}{tail}]"
-    return None
 
 
 def _narrowed(test: ast.expr) -> list[tuple[str, bool]]:
@@ -856,46 +585,6 @@ def _narrowed(test: ast.expr) -> list[tuple[str, bool]]:
 def _is_generic(node: ast.ClassDef) -> bool:
     parameters = getattr(node, "type_params", [])
     return bool(parameters) or any(isinstance(base, ast.Subscript) for base in node.bases)
-
-
-def _without_variables(scope: Scope, kind: str, place: Place) -> str | None:
-    """A type without the type variables of a function: they mean nothing outside it."""
-    assert place.function is not None
-    own = {p.name for p in getattr(place.function, "type_params", [])}
-    heads = [*place.node.bases, *getattr(place.node, "type_params", [])] if place.node else []
-    outer = {getattr(n, "id", getattr(n, "name", "")) for head in heads for n in ast.walk(head)}
-    tree = ast.parse(kind, mode="eval")
-    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    free = {n for n in names if n in own or (n not in outer and _is_type_variable(scope, n))}
-    if not free:
-        return kind
-    unknown = scope.incomplete()
-
-    class Without(ast.NodeTransformer):
-        def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-            head = last_part(dotted_name(node.value))
-            if head == "Callable" and isinstance(node.slice, ast.Tuple):
-                first = node.slice.elts[0]
-                used = {n.id for n in ast.walk(first) if isinstance(n, ast.Name)}
-                if used & free and not isinstance(first, ast.List):
-                    node.slice.elts[0] = ast.Constant(...)
-            return self.generic_visit(node)
-
-        def visit_Name(self, node: ast.Name) -> ast.AST:
-            return ast.Name(unknown) if node.id in free else node
-
-    return ast.unparse(Without().visit(tree))
-
-
-def _is_type_variable(scope: Scope, name: str) -> bool:
-    """Whether a name stands for a type variable."""
-    origin = scope.origin_of(name)
-    if origin in ("typing.AnyStr", "typing_extensions.AnyStr"):
-        return True
-    found = scope.find(name)
-    value = found[1].values[0] if found and found[1].values else None
-    makers = ("TypeVar", "ParamSpec", "TypeVarTuple")
-    return isinstance(value, ast.Call) and last_part(callee_name(value)) in makers
 
 
 def _is_empty(node: ast.expr) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from enterspan.stubgen.definitions import Within, branch_lines, definition_lines, is_public
+from enterspan.stubgen.definitions import branch_lines, definition_lines, is_public
 from enterspan.stubgen.expressions import WIDTH, docstring, quoted, spaced, wrapped
 from enterspan.stubgen.package import (
     HEADER,
@@ -26,6 +26,7 @@ from enterspan.stubgen.package import (
     read_package,
     read_text,
 )
+from enterspan.stubgen.place import Within
 from enterspan.stubgen.scope import MISSING, Project, Scope
 
 _PUBLIC_NAMES: Final = {"_collections_abc": "collections.abc"}

@@ -17,6 +17,9 @@ class ConsoleTail:
         stacks: Show the whole traceback of a failure.
         ids: Show the ids of traces and spans.
 
+    A span that ends within 20 ms, with nothing in between, is one line: the line of an opening is
+    held back for so long, unless there is another one to write.
+
     Events that a full disk does not take are counted (`Subscription.stats.failed`), and the next
     ones are tried. A stream that is closed or broken is not written to any more. The program is not
     affected.
@@ -42,3 +45,6 @@ class ConsoleTail:
     @property
     def subscription_target(self) -> object:
         """The stream: a second tail for it replaces the first one."""
+
+    def flush(self) -> None:
+        """Write what is held back."""

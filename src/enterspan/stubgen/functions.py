@@ -1,0 +1,277 @@
+"""Functions in a stub: the signature as it is written and the docstring, without a body."""
+
+import ast
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from enterspan.stubgen.expressions import docstring, dotted_name, last_part, wrapped
+from enterspan.stubgen.inference import Inference
+from enterspan.stubgen.inherited import is_inherited
+from enterspan.stubgen.kinds import is_incomplete, union
+from enterspan.stubgen.package import (
+    FUNCTIONS,
+    Function,
+)
+from enterspan.stubgen.place import Within, place_of
+from enterspan.stubgen.scope import MAKES_OVERLOADS, STANDS_FOR, Scope
+
+_NONE: Final = frozenset({"__init__", "__init_subclass__", "__set_name__", "__post_init__"})
+"""Methods that return None, annotated or not."""
+_IMPLICIT: Final = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
+"""Static and class methods without a decorator."""
+_SPECIAL: Final = {
+    **dict.fromkeys(("__str__", "__repr__", "__format__"), "str"),
+    **dict.fromkeys(("__len__", "__hash__", "__index__", "__int__", "__sizeof__"), "int"),
+    **dict.fromkeys(("__bool__", "__contains__", "__instancecheck__", "__subclasscheck__"), "bool"),
+    **dict.fromkeys(("__delattr__", "__delitem__", "__setattr__", "__setitem__"), "None"),
+    "__bytes__": "bytes",
+    "__float__": "float",
+}
+"""The result types of special methods, in any class."""
+_IGNORED: Final = frozenset(
+    {"overload-cannot-match", "overload-overlap", "type-arg", "type-var", "valid-type"}
+)
+"""The complaints of mypy about a signature itself."""
+_OVERRIDING: Final = frozenset({"*", "misc", "mutable-override", "override"})
+"""The complaints about a signature that differs from the one of a base class."""
+
+
+def function_lines(scope: Scope, nodes: list[Function], within: Within) -> list[str]:
+    """All statements that bind one name: overloads, or the parts of a property."""
+    doc = ast.get_docstring(nodes[-1])
+    if len(nodes) == 1:
+        nodes = _with_overloads(nodes[0], scope)
+    overloads = [node for node in nodes if "overload" in map(last_part, scope.origins(node))]
+    lines: list[str] = []
+    for node in overloads or nodes:
+        text = ast.get_docstring(node) or (doc if overloads and not lines else None)
+        lines += signature_lines(scope, node, within, text)
+    return lines
+
+
+def decorator_lines(scope: Scope, node: Function | ast.ClassDef, within: Within) -> list[str]:
+    """The decorators that type checkers need, one line each."""
+    lines: list[str] = []
+    for decorator in scope.kept(node, within.qualified(node.name)):
+        standard = STANDS_FOR.get(scope.origin_of(dotted_name(decorator) or ""), "")
+        module, _, call = standard.partition(".")
+        if call:
+            scope.borrow(module, call.partition("(")[0])
+        lines.append(f"{within.indent}@{call or scope.reader.value(decorator)}")
+    return lines
+
+
+def signature_lines(scope: Scope, node: Function, within: Within, doc: str | None) -> list[str]:
+    """One statement: its decorators, its signature and its docstring."""
+    # Without a body, `async def` is a coroutine function: an async generator is a `def`.
+    is_coroutine = isinstance(node, ast.AsyncFunctionDef) and not _has_yield(node)
+    head = f"{'async def' if is_coroutine else 'def'} {node.name}{scope.type_parameters(node)}("
+    parameters = _parameters(scope, node, within)
+    tail = f") -> {_returns(scope, node, within)}:{'' if doc else ' ...'}"
+    ignore = _ignored(scope, node, within)
+    if ignore:  # it holds for one line
+        lines = [f"{within.indent}{head}{', '.join(parameters)}{tail}  {ignore}"]
+    else:
+        lines = wrapped(head, parameters, tail, within.indent)
+    decorators = decorator_lines(scope, node, within)
+    return decorators + lines + docstring(doc, within.indent + "    ")
+
+
+def _ignored(scope: Scope, node: Function, within: Within) -> str:
+    """The `# type: ignore` comment of a signature, for what its stub shares with the source."""
+    start = min([node.lineno, *[getattr(d, "lineno", node.lineno) for d in node.decorator_list]])
+    end = node.body[0].lineno if node.body else node.lineno
+    codes = scope.module.ignored(*range(start, max(end, node.lineno + 1)))
+    if not codes:
+        return ""
+    inherited = within.node is not None and is_inherited(scope, within.node, node.name)
+    kept = codes & (_IGNORED | (_OVERRIDING if inherited or within.varies else frozenset()))
+    return ignore_comment(kept)
+
+
+def ignore_comment(codes: set[str]) -> str:
+    """A `# type: ignore` comment for these complaints of mypy, and no other."""
+    if not codes:
+        return ""
+    return f"# type: ignore[{', '.join(sorted(codes))}]" if "*" not in codes else "# type: ignore"
+
+
+def _parameters(scope: Scope, node: Function, within: Within) -> list[str]:
+    arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    is_static = "builtins.staticmethod" in scope.origins(node) and node.name not in _IMPLICIT
+    owner = positional[:1] if within.name and not is_static else []
+
+    def parameter(argument: ast.arg, default: ast.expr | None = None) -> str:
+        if argument.annotation is not None:
+            kind = scope.reader.annotation(argument.annotation)
+            if isinstance(default, ast.Constant) and default.value is None:
+                kind = _optional(kind, argument.annotation)
+        elif argument in owner:
+            return argument.arg
+        else:
+            of = within.qualified(node.name)
+            what = f"parameter {argument.arg!r} of {of}() has no annotation"
+            kind = scope.unknown(argument.lineno, what)
+        text = f"{argument.arg}: {kind}"
+        return text if default is None else f"{text} = {scope.default(default)}"
+
+    required = len(positional) - len(arguments.defaults)
+    parts = [*map(parameter, positional[:required])]
+    parts += map(parameter, positional[required:], arguments.defaults)
+    if arguments.posonlyargs:
+        parts.insert(len(arguments.posonlyargs), "/")
+    if arguments.vararg is not None:
+        parts.append("*" + parameter(arguments.vararg))
+    elif arguments.kwonlyargs:
+        parts.append("*")
+    parts += map(parameter, arguments.kwonlyargs, arguments.kw_defaults)
+    if arguments.kwarg is not None:
+        parts.append("**" + parameter(arguments.kwarg))
+    return parts
+
+
+def _optional(kind: str, annotation: ast.expr) -> str:
+    """A type with None, where it names only types that are not."""
+    plain = ("str", "int", "float", "bool", "bytes", "list", "dict", "set", "tuple")
+    head = annotation.value if isinstance(annotation, ast.Subscript) else annotation
+    return f"{kind} | None" if dotted_name(head) in plain else kind
+
+
+def _returns(scope: Scope, node: Function, within: Within) -> str:
+    if node.returns is not None:
+        return scope.reader.annotation(node.returns)
+    if node.name in _NONE:
+        return "None"
+    if within.name and node.name in _SPECIAL:
+        return _SPECIAL[node.name]
+    overrides = within.node is not None and is_inherited(scope, within.node, node.name)
+    made = None if overrides or _is_stand_in(node) else _returned(scope, node, within)
+    if made is None:
+        what = "has no return annotation (-> None where it returns nothing)"
+        made = scope.unknown(node.lineno, f"{within.qualified(node.name)}() {what}")
+    return made
+
+
+def _is_stand_in(node: Function) -> bool:
+    """Whether subclasses are to define it: it is abstract, or does nothing."""
+    if any("abstract" in ast.dump(decorator) for decorator in node.decorator_list):
+        return True
+    docs_and_dots = (ast.Pass, ast.Raise)
+    return all(
+        isinstance(s, docs_and_dots)
+        or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
+        for s in node.body
+    )
+
+
+def _returned(scope: Scope, node: Function, within: Within) -> str | None:
+    """The type of what a function without a return annotation returns, as far as it is certain."""
+    if _has_yield(node):
+        return None
+    returns = [part for part in _inside(node) if isinstance(part, ast.Return)]
+    values = [part.value for part in returns if part.value is not None]
+    kinds = [Inference(scope).of(value, place_of(node, within)) for value in values]
+    if len(values) < len(returns) or not _leaves(node.body):
+        kinds.append("None")
+    made = union(kinds)
+    return made if made and not is_incomplete(made) else None
+
+
+def _inside(node: ast.AST) -> Iterator[ast.AST]:
+    """What is in a function, without the functions inside it."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
+            yield child
+            yield from _inside(child)
+
+
+def _leaves(body: list[ast.stmt]) -> bool:
+    """Whether the end of a body is never reached."""
+    match body[-1] if body else None:
+        case ast.Return() | ast.Raise() | ast.Continue():
+            return True
+        case ast.If(body=then, orelse=orelse):
+            return _leaves(then) and _leaves(orelse)
+        case ast.With(body=inner) | ast.AsyncWith(body=inner):
+            return _leaves(inner)
+        case ast.While(test=ast.Constant(value=True)):
+            return True
+        case ast.Try(body=inner, handlers=handlers, orelse=orelse, finalbody=final):
+            ways = [[*inner, *orelse], *[handler.body for handler in handlers]]
+            return _leaves(final) or all(map(_leaves, ways))
+        case ast.Match(cases=cases):
+            last = cases[-1].pattern
+            is_any = isinstance(last, ast.MatchAs) and last.pattern is None
+            return is_any and all(_leaves(case.body) for case in cases)
+        case _:
+            return False
+
+
+def _has_yield(node: ast.AST) -> bool:
+    """Whether a function is a generator; functions inside it don't count."""
+    inner = (*FUNCTIONS, ast.Lambda, ast.ClassDef)
+    return any(
+        isinstance(child, (ast.Yield, ast.YieldFrom))
+        or (not isinstance(child, inner) and _has_yield(child))
+        for child in ast.iter_child_nodes(node)
+    )
+
+
+# --- overloads for each number of arguments -------------------------------------------------------
+
+
+def _with_overloads(node: Function, scope: Scope) -> list[Function]:
+    """A function that `by_arity` decorates: an overload for each arity, then the general forms."""
+    origins = scope.origins(node)
+    if MAKES_OVERLOADS not in origins:
+        return [node]
+    marker = node.decorator_list[origins.index(MAKES_OVERLOADS)]
+    assert isinstance(marker, ast.Call)
+    most: int = ast.literal_eval(marker.args[0])
+    fixed = [_fixed(node, count) for count in range(most + 1)]
+    made = [*fixed, _variadic(node, most + 1, scope), copy.deepcopy(node)]
+    others = [d for d in node.decorator_list if d is not marker]
+    for function in made:
+        function.body = []
+        function.decorator_list = [ast.Name("overload"), *others]
+    scope.borrow("typing", "overload")
+    scope.borrow("typing", "TypeVar")
+    for name in [f"_A{number}" for number in range(1, most + 2)]:
+        scope.declared[name] = f'{name} = TypeVar("{name}")', "TypeVar"
+    return made
+
+
+def _variadic(node: Function, least: int, scope: Scope) -> Function:
+    """The form for more positional arguments, with a TypeVarTuple.
+
+    pyright infers a lambda's parameters from it, and not from a ParamSpec. ty takes any argument
+    for one, so that it stands for many arguments only.
+    """
+    name = "_As"
+    scope.borrow("typing_extensions", "TypeVarTuple")
+    scope.declared[name] = f'{name} = TypeVarTuple("{name}")', "TypeVarTuple"
+    unpacked = f"{scope.borrow('typing_extensions', 'Unpack')}[{name}]"
+    made = _fixed(node, least, [ast.Name(unpacked)])
+    scope.reader.used.add(name)
+    made.args.vararg = ast.arg("args", ast.Name(unpacked))
+    return made
+
+
+def _fixed(node: Function, count: int, more: Sequence[ast.expr] = ()) -> Function:
+    """The form for `count` positional arguments, each with a type variable of its own.
+
+    `Callable[Concatenate[X, P], T]` becomes `Callable[[X, _A1, _A2], T]`.
+    """
+    made = copy.deepcopy(node)
+    variables = [ast.Name(f"_A{number}") for number in range(1, count + 1)]
+    for part in ast.walk(made.args):
+        match part:
+            case ast.Tuple(elts=[ast.Subscript(slice=ast.Tuple(elts=given)), *_]):
+                part.elts[0] = ast.List([*given[:-1], *variables, *more])
+            case _:
+                pass
+    made.args.posonlyargs += [ast.arg(v.id.lower()[1:], v) for v in variables]
+    made.args.vararg = made.args.kwarg = None
+    return made
