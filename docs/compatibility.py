@@ -3,8 +3,9 @@
     python docs/compatibility.py           write them, with the versions that are installed here
     python docs/compatibility.py --check   exit with 1 if anything but these versions is out of date
 
-What is listed are the Pythons, requirements and dependency groups of `pyproject.toml`, and the tests that
-use each package. Write the page where the tests of the sessions `frameworks` and `otel` have passed.
+It lists the Pythons, requirements and dependency groups of `pyproject.toml`, and the tests that
+use each package. Write the page where the tests of the sessions `frameworks` and `otel` have
+passed.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ MODULES = {"grpcio": "grpc", "opentelemetry-distro": "opentelemetry-instrument"}
 
 
 class Requirement(NamedTuple):
-    """A requirement: the package, the oldest version that the tests ask for, and its other limits."""
+    """A requirement: the package, and the versions that are allowed."""
 
     package: str
     limits: str

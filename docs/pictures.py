@@ -3,9 +3,9 @@
     python docs/pictures.py              all of them; needs Chromium and Pillow
     python docs/pictures.py --tree-only  `live-tree.svg` alone; needs neither
 
-`live-tree.svg` is what `enterspan run` prints on a terminal, in its colours. `page.png` and `report.png`
-show the page of `enterspan view --html`, narrow and wide. The folder in which the shop was run is
-shown as `/home/ann`; nothing else is changed.
+`live-tree.svg` is what `enterspan run` prints on a terminal, in its colours. `page.png` and
+`report.png` show the page of `enterspan view --html`, narrow and wide. The folder in which the shop
+was run is shown as `/home/ann`; nothing else is changed.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 SHOWN_FOLDER = "/home/ann"
 FIRST, LAST = "╭ shipping.cheapest", "╰ order 1002"
-"""The lines that the picture begins and ends with: a part in which tasks overlap and one call fails."""
+"""The lines that the picture begins and ends with: tasks overlap there, and one call fails."""
 
 CHARACTER, LINE, MARGIN = 7.2, 17, 14
 """Pixels: a character's width, a line's height, the space around the text."""
 COLOURS = {"31": "#ff7b72", "32": "#7ee787", "33": "#f2cc60", "36": "#79c0ff"}
+FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 PLAIN, DIM, BACKGROUND = "#e6edf3", "#9aa4b0", "#0d1117"
 _STYLE = re.compile(r"\x1b\[([\d;]*)m")
 
@@ -93,27 +94,25 @@ def draw(lines: list[str]) -> str:
     columns = max(len(_STYLE.sub("", line)) for line in lines)
     width = round(columns * CHARACTER + 2 * MARGIN)
     height = len(lines) * LINE + 2 * MARGIN
-    rows = [
+    size = f'width="{width}" height="{height}"'
+    rows = "\n".join(
         f'<text y="{MARGIN + number * LINE + 12}">{"".join(map(show, pieces(line)))}</text>'
         for number, line in enumerate(lines)
-    ]
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
-            f' width="{width}" height="{height}" role="img">',
-            "<title>What enterspan run prints of the example shop</title>",
-            "<style>text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas,"
-            " 'DejaVu Sans Mono', monospace; white-space: pre }</style>",
-            f'<rect width="{width}" height="{height}" rx="8" fill="{BACKGROUND}"/>',
-            *rows,
-            "</svg>\n",
-        ]
     )
+    return f"""\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {size} role="img">
+<title>What enterspan run prints of the example shop</title>
+<style>text {{ font: 12px {FONTS}; white-space: pre }}</style>
+<rect {size} rx="8" fill="{BACKGROUND}"/>
+{rows}
+</svg>
+"""
 
 
 def pieces(line: str) -> list[Piece]:
     """The pieces of a line with the escape sequences of a terminal."""
-    found, column, colour, is_bold = [], 0, PLAIN, False
+    found: list[Piece] = []
+    column, colour, is_bold = 0, PLAIN, False
     for number, part in enumerate(_STYLE.split(line)):
         if number % 2:
             codes = part.split(";")
@@ -121,8 +120,10 @@ def pieces(line: str) -> list[Piece]:
             named = [COLOURS[code] for code in codes if code in COLOURS]
             colour = named[0] if named else DIM if "2" in codes else PLAIN
         else:
-            for word in re.finditer(r"\S+(?: \S+)*", part):
-                found.append(Piece(column + word.start(), word[0], colour, is_bold))
+            found += [
+                Piece(column + word.start(), word[0], colour, is_bold)
+                for word in re.finditer(r"\S+(?: \S+)*", part)
+            ]
             column += len(part)
     return found
 
@@ -159,7 +160,7 @@ def find_failed(recording: Path) -> str:
 
 def take(address: str, target: Path, size: tuple[int, int], scale: float) -> None:
     """Take a picture of a page, in few colours, so that it is small."""
-    from PIL import Image  # noqa: PLC0415
+    from PIL import Image
 
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or "google-chrome"
     subprocess.run(

@@ -174,8 +174,9 @@ class _Thing:
 
 @claim(
     "limits.md",
-    "A dict, a mixed list, a dataclass, an attrs or pydantic object is recorded as JSON text, a member"
-    " of an enum as its value, a date as ISO 8601 has it, and any other object as its `repr`.",
+    "A dict, a mixed list, a dataclass, an attrs or pydantic object is recorded as JSON text, a"
+    " member of an enum as its value, a date as ISO 8601 has it, and any other object as its"
+    " `repr`.",
 )
 @pytest.mark.parametrize(
     "value,recorded",
@@ -218,8 +219,8 @@ def test_a_url_has_no_password():
 
 @claim(
     "limits.md",
-    "Where a program names secrets of its own, an object with a `repr` of its own is recorded by its"
-    " class.",
+    "Where a program names secrets of its own, an object with a `repr` of its own is recorded by"
+    " its class.",
 )
 def test_with_own_secrets_a_repr_is_not_recorded():
     mine = Tracing("own secrets")
@@ -251,8 +252,8 @@ def _doubled(number):
 
 @claim(
     "limits.md",
-    "pickles of a `partial` that was made before its function was replaced | an error: the function's"
-    " name leads to the wrapper now",
+    "pickles of a `partial` that was made before its function was replaced | an error: the"
+    " function's name leads to the wrapper now",
 )
 def test_a_partial_of_a_replaced_function_can_not_be_pickled():
     held = functools.partial(_doubled, 2)
@@ -369,8 +370,8 @@ NOW = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
 
 @claim(
     "model.md",
-    "`fetch`, `connect`, `rpc` and `webSocket` are `server`, `queue` and `email` are `consumer`, and"
-    " the rest is `internal`.",
+    "`fetch`, `connect`, `rpc` and `webSocket` are `server`, `queue` and `email` are `consumer`,"
+    " and the rest is `internal`.",
 )
 def test_an_info_decides_the_kind():
     infos = (
@@ -421,7 +422,10 @@ def test_colours_of_durations_and_statuses():
     assert [status_style(s) for s in (399, 400, 499, 500)] == [GREEN, YELLOW, YELLOW, RED]
 
 
-@claim("live-tree.md", "Where the encoding of stderr has no such signs, they are `/`, `\\`, `|` and `x`.")
+@claim(
+    "live-tree.md",
+    "Where the encoding of stderr has no such signs, they are `/`, `\\`, `|` and `x`.",
+)
 def test_signs_of_a_poor_encoding():
     from enterspan._terminal.screen import glyphs_for
 
@@ -481,11 +485,13 @@ def test_sizes_of_files(tmp_path):
     mine.add_exporter(JsonLinesExporter(paths[".gz"]))
     mine.add_exporter(OTLPJsonExporter(paths["OTLPJsonExporter"]))
     mine.add_tail(JsonLinesTail(paths["JsonLinesTail"]))
-    for _ in range(1000):
+    for request in range(1000):
         with mine.invocation("GET /orders/{id}"):
             for order in range(4):
                 with mine.span("load", order=order, table="orders"):
                     pass
+        if request % 100 == 99:
+            assert mine.flush(10)  # no queue is full
     assert mine.shutdown(10)
     measured = {name: path.stat().st_size / 5000 for name, path in paths.items()}
     assert measured == pytest.approx(said, rel=0.2)

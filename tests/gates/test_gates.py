@@ -137,7 +137,10 @@ FAULTS = (
     Fault(
         "oldest",
         "a test that only warns",
-        {"tests/test_check.py": "def test_planted():\n    __import__('warnings').warn('planted')\n"},
+        {
+            "tests/test_check.py": "import warnings\n\n\n"
+            "def test_planted():\n    warnings.warn('planted')\n"
+        },
         "UserWarning: planted",
     ),
     Fault(

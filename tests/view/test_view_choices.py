@@ -302,7 +302,10 @@ def test_four_siblings_are_four_lines(view):
         ("--min-duration=-1s", "'-1s' is not a duration: write 250us, 1ms, 0.5s, or seconds"),
         ("--min-duration=nan", "'nan' is not a duration: write 250us, 1ms, 0.5s, or seconds"),
         ("--format pdf", "argument --format: invalid choice: 'pdf'"),
-        ("--follow --summary", "--summary needs the whole file: it can't be combined with --follow"),
+        (
+            "--follow --summary",
+            "--summary needs the whole file: it can't be combined with --follow",
+        ),
         ("--follow --html x", "--html needs the whole file: it can't be combined with --follow"),
         ("--slowest 3 --summary", "--slowest and --summary are two forms of output: choose one"),
         ("--html x --format otlp", "--html and --format otlp are two forms of output: choose one"),

@@ -69,7 +69,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "functions that are called very often are left out and reported",
     )
     what.add_argument(
-        "--no-auto", dest="auto", action="store_false", help="trace no function that is not marked or picked"
+        "--no-auto",
+        dest="auto",
+        action="store_false",
+        help="trace no function that is not marked or picked",
     )
     what.add_argument(
         "--instrument",

@@ -92,9 +92,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--unfold", action="store_true", help="show repeated spans one by one in the tree"
     )
-    parser.add_argument(
-        "--full", action="store_true", help="cut, fold and leave out nothing"
-    )
+    parser.add_argument("--full", action="store_true", help="cut, fold and leave out nothing")
     parser.add_argument("--stacks", action="store_true", help="show the tracebacks of failures")
     parser.add_argument("--ids", action="store_true", help="show the whole ids")
     parser.add_argument("--html", metavar="FILE", help="write a page to FILE, to be opened offline")
@@ -176,7 +174,9 @@ def _check_together(options: argparse.Namespace) -> None:
     if options.output is not None and options.format == "tree":
         raise ValueError("--output needs --format chrome or --format otlp")
     if options.limit is not None and asked and asked != ["--summary"]:
-        raise ValueError(f"--limit is for trees and --summary: it can't be combined with {asked[0]}")
+        raise ValueError(
+            f"--limit is for trees and --summary: it can't be combined with {asked[0]}"
+        )
     if not options.follow:
         return
     if asked:

@@ -64,11 +64,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("before", metavar="BEFORE", help="a recorded trace, also .gz")
     parser.add_argument("after", metavar="AFTER", help="the one to compare with it")
     parser.add_argument(
-        "--threshold", metavar="PERCENT", default="20%", help="report changes of PERCENT or more (default 20%%)"
+        "--threshold",
+        metavar="PERCENT",
+        default="20%",
+        help="report changes of PERCENT or more (default 20%%)",
     )
-    parser.add_argument(
-        "--min-change", metavar="TIME", help="and of TIME or more (default 100us)"
-    )
+    parser.add_argument("--min-change", metavar="TIME", help="and of TIME or more (default 100us)")
     parser.add_argument("--full", action="store_true", help="also list what is the same")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="text (default) or json"
