@@ -134,7 +134,7 @@ def frameworks(project: dict[str, Any], version_of: Any) -> list[str]:
     return [
         "## Frameworks, servers, libraries",
         "",
-        "| package | versions | tried with | switched on by | tests |",
+        "| package | versions | tried with | switched on by | in `tests/frameworks/test_*` |",
         "| --- | --- | --- | --- | --- |",
         *[
             f"| `{r.package}` | {r.limits} | {version_of(r.package)} | {ON[r.package]} |"
@@ -152,7 +152,7 @@ def telemetry(project: dict[str, Any], version_of: Any) -> list[str]:
     return [
         "## OpenTelemetry",
         "",
-        "| package | versions | tried with | tests |",
+        "| package | versions | tried with | in `tests/otel/test_*` |",
         "| --- | --- | --- | --- |",
         *[
             f"| `{r.package}` | {r.limits} | {version_of(r.package)} | {tests(r.package, 'otel')} |"
@@ -175,14 +175,14 @@ def read(line: str) -> Requirement:
 
 
 def tests(package: str, folder: str) -> str:
-    """The files of a folder of tests that use a package."""
+    """The files of a folder of tests that use a package, without what all of their names have."""
     module = MODULES.get(package) or package.replace("opentelemetry-", "opentelemetry.", 1)
     module = module.replace(".exporter-otlp", ".exporter.otlp")
     module = module.replace(".instrumentation-", ".instrumentation.").replace("-", "[_-]")
     pattern = re.compile(rf"(?<![\w./])(?<!enterspan\.integrations\.){module}(?!\w)")
     files = sorted((ROOT / "tests" / folder).glob("test_*.py"))
     found = [file.name for file in files if pattern.search(file.read_text(encoding="utf-8"))]
-    return ", ".join(f"`{name}`" for name in found)
+    return ", ".join(name.removeprefix("test_").removesuffix(".py") for name in found)
 
 
 if __name__ == "__main__":
