@@ -103,7 +103,7 @@ def coverage(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """Run the tests of what is wrapped, with the oldest requirements that are allowed."""
     install(session, "test", "oldest")
-    paths = session.posargs or ["tests/forms", "tests/instrument", "tests/span"]
+    paths = session.posargs or ["tests/forms", "tests/instrument"]
     # The anyio that goes with them has a plugin for an older pytest.
     options = [*WORKERS, *WATCHED, *cache(session), "-p", "no:anyio"]
     session.run("python", "-m", "pytest", *options, *paths)
