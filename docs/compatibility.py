@@ -100,7 +100,7 @@ def pythons(project: dict[str, Any]) -> list[str]:
     rows = [f"| CPython {version} | `tests-{version}` |" for version in found]
     noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
     (measured,) = re.findall(r'^MEASURED = "([\d.]+)"$', noxfile, re.MULTILINE)
-    rows = [row.replace(f"tests-{measured}", f"coverage-{measured}") for row in rows]
+    rows = [row.replace(f"tests-{measured}", "coverage") for row in rows]
     return ["## Pythons", "", "| Python, on Linux | session |", "| --- | --- |", *rows, ""]
 
 
