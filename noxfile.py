@@ -99,6 +99,18 @@ def coverage(session: nox.Session) -> None:
     check_gate(session, ["coverage", "run", "-m", "enterspan", "--help"], combine, report, env={})
 
 
+@nox.session(python=PYTHONS[0])
+def oldest(session: nox.Session) -> None:
+    """Run the tests of what is wrapped, with the oldest requirements that are allowed."""
+    install(session, "test", "oldest")
+    paths = session.posargs or ["tests/forms", "tests/instrument"]
+    # The anyio that goes with them has a plugin for an older pytest.
+    env = {"PYTEST_ADDOPTS": "-p no:anyio"}
+    session.run("python", "-m", "pytest", *WORKERS, *WATCHED, *cache(session), *paths, env=env)
+    quick = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_check.py"]
+    check_gate(session, quick, env=env)
+
+
 @nox.session
 def frameworks(session: nox.Session) -> None:
     """Run the tests with real frameworks, servers and clients."""
@@ -237,7 +249,7 @@ def layers(session: nox.Session) -> None:
 @nox.session
 def package(session: nox.Session) -> None:
     """Build the wheel and the source archive, and use what came out as a user would."""
-    session.install("--quiet", *group("build"))
+    session.install("--quiet", *group("build"), *group("gates"))
     dist = Path(session.create_tmp(), "dist").resolve()
     for old in dist.glob("*"):
         old.unlink()
@@ -247,6 +259,9 @@ def package(session: nox.Session) -> None:
     for built in (archive, wheel):
         session.install("--quiet", "--force-reinstall", str(built))
         session.run("enterspan", "run", "--quiet", "examples/shop")
+    use = ["enterspan", "run", "--quiet", "examples/shop"]
+    anew = ["python", "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", "."]
+    check_gate(session, anew, use, env={})
 
 
 @nox.session
@@ -257,8 +272,10 @@ def docs(session: nox.Session) -> None:
     # Not with --quiet: it leaves out the warnings before --strict has counted them.
     build = ["mkdocs", "build", "--strict", "--site-dir", str(site)]
     quiet = {"NO_MKDOCS_2_WARNING": "1"}
-    session.run(*build, env=quiet)
-    check_gate(session, build, env=quiet)
+    compatible = ["python", "docs/compatibility.py", "--check"]
+    run_all(session, build, compatible, env=quiet)
+    examples = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/docs/test_docs.py"]
+    check_gate(session, build, compatible, [*examples, "-k", "index.md"], env=quiet)
     files = ["docs", "otel/test_otel_docs.py"]
     session.run(
         "python",

@@ -444,8 +444,8 @@ def test_a_last_line_that_was_cut_off_is_told(file_of, capsys):
         ([], "nothing to do: name the FILE of a recorded trace, or say --generate"),
         (["--check"], "nothing to do: name the FILE of a recorded trace, or say --generate"),
         (["t", "--generate"], "--generate takes no FILE"),
-        (["t", "--output", "x.py"], "--output goes with --generate"),
-        (["t", "--catalogue", "c.toml"], "--catalogue goes with --check or --generate"),
+        (["t", "--output", "x.py"], "--output needs --generate"),
+        (["t", "--catalogue", "c.toml"], "--catalogue needs --check or --generate"),
     ],
 )
 def test_options_that_make_no_sense_together(capsys, words, message):

@@ -1,4 +1,4 @@
-"""The pages under `docs/` say what is so: every example is run, and prints what is shown.
+"""The README and the pages under `docs/`: every example is run, and prints what is shown.
 
 - A `python` block runs as a program of its own; a `text` block right after it is what it prints.
 - With a title it is written to a file of that name first, for the blocks that come after it.
@@ -87,7 +87,8 @@ def blocks_of(page: Path) -> Iterator[Block]:
         )
 
 
-ALL = [block for page in sorted(DOCS.glob("**/*.md")) for block in blocks_of(page)]
+README = DOCS.parent / "README.md"
+ALL = [block for page in (README, *sorted(DOCS.glob("**/*.md"))) for block in blocks_of(page)]
 
 
 def chosen(language: str) -> list[object]:
@@ -239,6 +240,7 @@ def test_nothing_is_left_out_by_accident() -> None:
     """Pages without examples are few, and a block that is not run says why."""
     with_examples = {block.page for block in ALL if block.language in {"python", "console"}}
     assert with_examples >= {
+        "README.md",
         "index.md",
         "tutorial.md",
         "recipes.md",

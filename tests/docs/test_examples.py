@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
 
 PRINTED = """\
 order 1001: 22.52 paid, R002007, with Stork
@@ -111,18 +111,29 @@ def test_a_recorded_shop_can_be_viewed_later(tmp_path: Path) -> None:
     assert "CardDeclinedError" in view.stdout
 
 
-def test_the_readme_shows_lines_of_the_tree_that_the_shop_prints(
+def test_the_picture_shows_lines_of_the_tree_that_the_shop_prints(
     traced: subprocess.CompletedProcess[str], folded: Callable[[list[str]], list[str]]
 ) -> None:
-    """The block in the README is an excerpt, in order; figures differ from run to run."""
-    block = re.search(r"^```text\n(.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    assert block is not None
-    shown = [line for line in map(shape, folded(block[1].splitlines())) if line != "..."]
+    """The README's picture is an excerpt, in order; figures differ from run to run."""
+    picture = ET.parse(ROOT / "docs" / "live-tree.svg").getroot()
+    texts = [text_of(line) for line in picture.iter() if line.tag.endswith("}text")]
+    own = [shape(line) for line in [*PRINTED.splitlines(), "...", "$ enterspan run examples/shop"]]
+    shown = [line for line in map(shape, folded(texts)) if line not in own]
     printed = iter([shape(line) for line in folded(traced.stderr.splitlines())])
-    assert len(shown) > 10
+    assert len(shown) > 15
     assert [line for line in shown if line not in printed] == []  # each is found after the last
 
 
+def text_of(line: ET.Element) -> str:
+    """A line of the picture, whose spaces are positions there."""
+    pieces = sorted((float(piece.attrib["x"]), piece.text or "") for piece in line)
+    text, end = "", 0.0
+    for x, piece in pieces:
+        text += " " * (round((x - end) / 7.2) if text else 1) + piece
+        end = x + len(piece) * 7.2
+    return text
+
+
 def shape(line: str) -> str:
-    """A line of the tree without its spaces and its measured times."""
-    return " ".join(re.sub(r"\b[\d.]+ (ns|µs|us|ms|s)\b", "", line).split())
+    """A line without its spaces and its measured times."""
+    return "".join(re.sub(r"\b[\d.]+ (ns|µs|us|ms|s)\b", "", line).split())

@@ -62,7 +62,8 @@ def test_a_job_of_apscheduler_is_an_invocation(mine, until, outcomes):
         scheduler.start()
         try:
             scheduler.add_job(nightly)
-            until(lambda: outcomes(trace))
+            # Its thread takes the job off the list, which the shutdown must not come before.
+            until(lambda: outcomes(trace) and not scheduler.get_jobs())
         finally:
             scheduler.shutdown()
     assert trace.tree() == "nightly\n  sweep"

@@ -91,9 +91,40 @@ FAULTS = (
         "enterspan.exporters.chrome -> enterspan.exporters.otlp",
         "lint-imports",
     ),
-    Fault("docs", "a broken link", {"docs/index.md": "\n[nowhere](nowhere.md)\n"}, "'nowhere.md'"),
     Fault(
-        "docs", "a broken anchor", {"docs/index.md": "\n[x](tutorial.md#not-there)\n"}, "not-there"
+        "docs",
+        "a broken link",
+        {"docs/index.md": "\n[nowhere](nowhere.md)\n"},
+        "'nowhere.md'",
+        "mkdocs",
+    ),
+    Fault(
+        "docs",
+        "a broken anchor",
+        {"docs/index.md": "\n[x](tutorial.md#not-there)\n"},
+        "not-there",
+        "mkdocs",
+    ),
+    Fault(
+        "docs",
+        "an example that prints something else",
+        {"docs/index.md": "\n```python\nprint(1)\n```\n\n```text\n2\n```\n"},
+        "test_an_example_runs_and_prints_what_the_page_says[index.md",
+        "pytest",
+    ),
+    Fault(
+        "docs",
+        "a table that is out of date",
+        {"tests/frameworks/test_aiohttp.py": "import falcon\n"},
+        "compatibility.md is out of date",
+        "compatibility.py",
+    ),
+    Fault(
+        "package",
+        "a command that does not start",
+        {"src/enterspan/_run/command.py": "raise ImportError('planted')\n"},
+        "planted",
+        "enterspan run",
     ),
     Fault(
         "stubs",
@@ -103,6 +134,24 @@ FAULTS = (
     ),
     # The commands measure `enterspan --help`, which runs little of the package.
     Fault("coverage", "code that was not run", {}, "less than fail-under=95", "report"),
+    Fault(
+        "oldest",
+        "a test that only warns",
+        {
+            "tests/test_check.py": "import warnings\n\n\n"
+            "def test_planted():\n    warnings.warn('planted')\n"
+        },
+        "UserWarning: planted",
+    ),
+    Fault(
+        "oldest",
+        "a test that is expected to fail, and does not",
+        {
+            "tests/test_check.py": "import pytest\n\n\n@pytest.mark.xfail\n"
+            "def test_planted():\n    pass\n"
+        },
+        "XPASS(strict)",
+    ),
 )
 GATE = os.environ.get("ENTERSPAN_GATE", "")
 COMMANDS: list[list[str]] = json.loads(os.environ.get("ENTERSPAN_GATE_COMMANDS", "[]"))

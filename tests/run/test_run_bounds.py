@@ -72,7 +72,7 @@ def test_sizes_are_read(text, size):
 @pytest.mark.parametrize("text", ["", "k", "0", "-1", "1.5m", "1t", "one"])
 def test_what_is_no_size_is_refused(text):
     """With what would be one."""
-    with pytest.raises(ValueError, match="is no size: write 500k, 100MB or 2g"):
+    with pytest.raises(ValueError, match="is not a size: write 500k, 100MB or 2g"):
         bytes_of(text)
 
 

@@ -167,8 +167,8 @@ HINTS = {
     " (see enterspan --help)",
     "run --max-spans many program.py": "--max-spans must be a number of spans, not 'many'",
     "run --max-spans 0 program.py": "--max-spans must be a number of spans, not '0'",
-    "run --max-size big program.py": "--max-size: 'big' is no size: write 500k, 100MB or 2g",
-    "run --capture-args a-b program.py": "'a-b' is no name of a parameter: write a,b",
+    "run --max-size big program.py": "--max-size: 'big' is not a size: write 500k, 100MB or 2g",
+    "run --capture-args a-b program.py": "'a-b' is not a parameter's name: write a,b",
 }
 
 

@@ -108,6 +108,19 @@ def test_list_shows_what_would_be_wrapped_and_runs_nothing(command: Any) -> None
     assert done.returncode == 0
 
 
+def test_list_finds_nothing_of_a_program_that_it_does_not_run(command: Any, tmp_path: Path) -> None:
+    """`__main__` is the program that runs; the reason says what to name instead."""
+    (tmp_path / "app.py").write_text("def f(): pass\n")
+    done = command("run", "--list", "--instrument", "__main__", "app.py")
+    assert done.stdout.splitlines() == ["0 would be wrapped, 0 not"]
+    assert done.stderr == (
+        "enterspan: --instrument '__main__' matched nothing: --list does not run the program; "
+        "name its module, such as app for app.py\n"
+    )
+    named = command("run", "--list", "--instrument", "app", "app.py")
+    assert named.stdout.splitlines() == ["app:f", "1 would be wrapped, 0 not"]
+
+
 def test_list_says_what_a_run_does(command: Any, tmp_path: Path) -> None:
     """Of what is traced already, too."""
     (tmp_path / "done.py").write_text(
@@ -302,7 +315,7 @@ BROKEN = {
     "[tool.enterspan": "can't read",
     "[tool.enterspan]\ninstrumnet = 'a'": "there are capture-args",
     "[tool.enterspan]\ninstrument = 3": "must be a list",
-    "[tool.enterspan]\nmin-duration = 'soon'": "no duration",
+    "[tool.enterspan]\nmin-duration = 'soon'": "not a duration",
     "[tool.enterspan]\nmin-duration = true": "must be a duration",
     "[tool.enterspan]\ncapture-return = 'yes'": "true or false",
     "[tool]\nenterspan = 3": "must be a table",

@@ -42,8 +42,8 @@ def test_a_syntax_error_in_the_package_itself_is_named_with_its_line(refused):
     "name, said",
     [
         ("no_such_package", "can't import 'no_such_package': there is no such package here"),
-        ("no-such-name", "'no-such-name' is no name of a package: write it as in an import"),
-        ("", "'' is no name of a package: write it as in an import statement"),
+        ("no-such-name", "'no-such-name' is not a package's name: write it as in an import"),
+        ("", "'' is not a package's name: write it as in an import statement"),
         ("no.such.package", "can't import 'no.such.package': there is no such package here"),
         ("sys", "'sys' has no Python source to read"),
     ],

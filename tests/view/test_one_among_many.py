@@ -226,13 +226,13 @@ def test_a_trace_is_found_by_the_beginning_of_its_id_in_every_form(view):
 def test_a_beginning_of_several_ids_shows_them_all_and_says_so(view):
     _, out, err = view({"t.jsonl": flat([request(n) for n in range(1, 4)])}, "--trace", "0000000")
     assert len([line for line in out if "GET" in line]) == 3
-    assert err == ["enterspan: --trace 0000000: 3 traces have an id that begins so"]
+    assert err == ["enterspan: --trace 0000000: 3 trace ids begin with it"]
 
 
 def test_an_unknown_id_is_one_line(view):
     code, out, err = view({"t.jsonl": request(1)}, "--trace", "ff")
     assert (code, out) == (2, [])
-    assert err == ["enterspan: --trace ff: no trace has an id that begins so"]
+    assert err == ["enterspan: --trace ff: no trace id begins with it"]
 
 
 @pytest.mark.parametrize("given", ["", "xyz", "0" * 33, "-1"])
@@ -274,7 +274,7 @@ def test_a_value_is_matched_exactly(view, where, found, form):
     ids = sorted({n for line in out for n in "789" if f"0000000{n}" in line})
     assert ids == found
     assert code == 0
-    assert err == ([] if found else ["enterspan: no span is like that"])
+    assert err == ([] if found else ["enterspan: no span matches"])
 
 
 def test_conditions_add_up_and_one_without_a_value_is_refused(view):

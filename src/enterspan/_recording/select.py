@@ -87,7 +87,7 @@ _FIELDS: Final[dict[str, Any]] = {
 
 
 class OneTrace:
-    """Passes on what is of the traces whose id begins so; remembers which these are."""
+    """Passes on what is of the traces whose id has this beginning; remembers which these are."""
 
     def __init__(self, beginning: str) -> None:
         self._beginning = beginning

@@ -123,7 +123,7 @@ def bytes_of(text: str) -> int:
     unit = number[-1:] if number[-1:] in ("k", "m", "g") else ""
     digits = number.removesuffix(unit).strip()
     if not digits.isdecimal() or not int(digits):
-        raise ValueError(f"{text!r} is no size: write 500k, 100MB or 2g")
+        raise ValueError(f"{text!r} is not a size: write 500k, 100MB or 2g")
     return int(digits) * _UNITS[unit]
 
 

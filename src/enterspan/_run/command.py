@@ -49,15 +49,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     run = commands.add_parser(
         "run",
         help="run a program and show its spans, live",
-        description="Run a Python program unchanged, and show on stderr, live, what it calls.",
+        description="Run a Python program unchanged, and draw its calls on stderr as they happen.",
         usage="enterspan run [OPTION ...] (COMMAND | SCRIPT | -m MODULE | -c CODE | -) [ARGS ...]",
         epilog="COMMAND is one that pip installed. SCRIPT is a file, or a folder or zip archive "
-        "with a __main__.py; - is standard input. What follows belongs to the program. "
-        "A program that does not use enterspan itself has its own code traced (--auto), unless "
-        "a PATTERN is named. A PATTERN is shop (a module, or a package with "
-        "all below it), 'shop:*' (its own functions), 'shop.*' (those below it), shop.cart:total "
-        "or 'shop.cart:Cart.*' (names in it). What the command line leaves out is read from "
-        "[tool.enterspan] in pyproject.toml.",
+        "with a __main__.py; - is standard input. What follows it belongs to the program. "
+        "A program that does not import enterspan has its own code traced (--auto), unless "
+        "--instrument is given. A PATTERN is shop (a module, or a package with all modules "
+        "below it), 'shop:*' (functions of shop itself), 'shop.*' (modules below it), "
+        "shop.cart:total or 'shop.cart:Cart.*' (names in a module). Options that are not given "
+        "are read from [tool.enterspan] in pyproject.toml.",
         allow_abbrev=False,
     )
     what = run.add_argument_group("what is traced")
@@ -65,54 +65,58 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--auto",
         action="store_true",
         default=None,
-        help="trace the program's own code, neither Python's nor what is installed; functions that "
-        "are called often and shortly are left out, and reported",
+        help="trace the program's own code, but not Python's and not installed packages; short "
+        "functions that are called very often are left out and reported",
     )
     what.add_argument(
-        "--no-auto", dest="auto", action="store_false", help="trace nothing by itself"
+        "--no-auto",
+        dest="auto",
+        action="store_false",
+        help="trace no function that is not marked or picked",
     )
     what.add_argument(
         "--instrument",
         metavar="PATTERN",
         action="append",
-        help="trace the functions that PATTERN picks; can be given several times",
+        help="trace the functions that PATTERN picks; may be repeated",
     )
     what.add_argument(
         "--exclude",
         metavar="PATTERN",
         action="append",
-        help="leave out of them what PATTERN picks; can be given several times",
+        help="do not trace the functions that PATTERN picks; may be repeated",
     )
     what.add_argument(
         "--min-duration",
         metavar="TIME",
-        help="leave out their spans that are shorter, such as 1ms or 0.5s; with --auto it grows "
-        "with the run unless it is given",
+        help="leave out their spans shorter than TIME, such as 1ms or 0.5s; with --auto it grows "
+        "during the run unless it is given",
     )
     what.add_argument(
         "--capture-args",
         metavar="NAMES",
         action="append",
-        help="record their arguments of these names (a,b), or all of them (all)",
+        help="record their arguments with these names (a,b), or every one (all)",
     )
     what.add_argument("--capture-return", action="store_true", help="record their results")
     what.add_argument(
         "--redact",
         metavar="NAMES",
         action="append",
-        help="record arguments of these names (a,b) as [redacted]",
+        help="record arguments with these names (a,b) as [redacted]",
     )
     what.add_argument(
         "--no-children",
         action="store_true",
-        help="don't trace the Python processes that the program starts",
+        help="do not trace the Python processes that the program starts",
     )
     what.add_argument(
         "--list",
         action="store_true",
-        help="only show what would be traced, and what not and why; imports the modules named",
+        help="show what would be traced, and what not and why, and do not run the program; imports "
+        "the modules that are named",
     )
-    how = run.add_argument_group("what becomes of it")
+    how = run.add_argument_group("output")
     how.add_argument("--output", metavar="FILE", help="write the events to FILE, as JSON lines")
     how.add_argument("--quiet", action="store_true", help="show nothing on stderr")
     how.add_argument("--stacks", action="store_true", help="show the tracebacks of failures")
@@ -120,12 +124,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     how.add_argument(
         "--max-spans",
         metavar="N",
-        help=f"stop recording a process after so many spans (default: {MAX_SPANS:,})",
+        help=f"stop recording a process after N spans (default: {MAX_SPANS:,})",
     )
     how.add_argument(
         "--max-size",
         metavar="SIZE",
-        help=f"stop recording when FILE is so large (default: {size_text(MAX_BYTES)})",
+        help=f"stop recording when FILE reaches SIZE (default: {size_text(MAX_BYTES)})",
     )
 
 
@@ -255,7 +259,7 @@ def _names(given: list[str] | None) -> tuple[str, ...] | None:
     names = tuple([name.strip() for text in given for name in text.split(",")])
     for name in names:
         if not name.isidentifier():
-            raise ValueError(f"{name!r} is no name of a parameter: write a,b")
+            raise ValueError(f"{name!r} is not a parameter's name: write a,b")
     return names
 
 

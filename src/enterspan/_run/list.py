@@ -32,23 +32,27 @@ def show(wishes: Wishes) -> list[str]:
         for name, why in sorted(left.items()):
             sys.stdout.write(f"not {name}: {why}\n")
         sys.stdout.write(f"{len(found.wrapped)} would be wrapped, {len(left)} not\n")
-        problems += unmatched(found, wishes)
+        problems += unmatched(found, wishes, is_run=False)
     return problems
 
 
-def unmatched(found: Instrumentation, wishes: Wishes, elsewhere: Collection[str] = ()) -> list[str]:
+def unmatched(
+    found: Instrumentation, wishes: Wishes, elsewhere: Collection[str] = (), *, is_run: bool = True
+) -> list[str]:
     """What to say of each pattern that picked nothing, neither here nor elsewhere."""
     return [
-        f"{wishes.source} {pattern!r} matched nothing: {_why(str(pattern))}"
+        f"{wishes.source} {pattern!r} matched nothing: {_why(str(pattern), is_run=is_run)}"
         for pattern in found.unmatched
         if str(pattern) not in elsewhere
     ]
 
 
-def _why(pattern: str) -> str:
+def _why(pattern: str, *, is_run: bool) -> str:
     from enterspan.instrument.patterns import Pattern
 
     read = Pattern(pattern)
+    if read.module == "__main__" and not is_run:
+        return "--list does not run the program; name its module, such as app for app.py"
     if read.module == "__main__":
         return "the program itself has no such function, or did not run"
     loaded = [name for name in sorted(sys.modules) if read.names_in(name)]

@@ -58,16 +58,16 @@ def add_parser(commands: Any) -> None:
         help="look at a recorded trace",
         description="Show the spans of JSON lines files: as a tree, a list or a table.",
         usage="enterspan view FILE ... [OPTION ...]",
-        epilog="GLOB is a name, with * for any rest and ? for any character. TIME is such as "
-        "250us, 1ms or 0.5s. --errors, --name, --min-duration and --where combine, and go with "
-        "every form of output except --format; --trace goes with all.",
+        epilog="GLOB is a name, with * for any text and ? for any character. TIME is a number with "
+        "its unit: 250us, 1ms, 0.5s. --errors, --name, --min-duration and --where combine, and "
+        "work with every output except --format; --trace works with all.",
         allow_abbrev=False,
     )
     parser.add_argument(
         "files", metavar="FILE", nargs="+", help="a recorded trace, also .gz; - is stdin"
     )
     parser.add_argument(
-        "--follow", action="store_true", help="show also what is written from now on (Ctrl-C ends)"
+        "--follow", action="store_true", help="show also what is written from now on, until Ctrl-C"
     )
     parser.add_argument(
         "--slowest", metavar="N", type=_count, help="list the N spans that took longest"
@@ -75,16 +75,16 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--summary", action="store_true", help="for each name: count, total, p50, p95, max"
     )
-    parser.add_argument("--trace", metavar="ID", help="only traces whose id begins so")
+    parser.add_argument("--trace", metavar="ID", help="only the trace whose id begins with ID")
     parser.add_argument("--errors", action="store_true", help="only spans that failed")
-    parser.add_argument("--name", metavar="GLOB", help="only spans of this name")
+    parser.add_argument("--name", metavar="GLOB", help="only spans whose name matches GLOB")
     parser.add_argument("--min-duration", metavar="TIME", help="only spans that took at least TIME")
     parser.add_argument(
         "--where",
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="only spans with this attribute (also: service, outcome, kind, status)",
+        help="only spans with this attribute (or: service, outcome, kind, status)",
     )
     parser.add_argument(
         "--limit", metavar="N", type=_limit, help="at most N trees, or names of the summary"
@@ -92,9 +92,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--unfold", action="store_true", help="show repeated spans one by one in the tree"
     )
-    parser.add_argument(
-        "--full", action="store_true", help="cut no value and no line, fold and leave out nothing"
-    )
+    parser.add_argument("--full", action="store_true", help="cut, fold and leave out nothing")
     parser.add_argument("--stacks", action="store_true", help="show the tracebacks of failures")
     parser.add_argument("--ids", action="store_true", help="show the whole ids")
     parser.add_argument("--html", metavar="FILE", help="write a page to FILE, to be opened offline")
@@ -176,13 +174,15 @@ def _check_together(options: argparse.Namespace) -> None:
     if options.output is not None and options.format == "tree":
         raise ValueError("--output needs --format chrome or --format otlp")
     if options.limit is not None and asked and asked != ["--summary"]:
-        raise ValueError(f"--limit is for trees and --summary: it does not go with {asked[0]}")
+        raise ValueError(
+            f"--limit is for trees and --summary: it can't be combined with {asked[0]}"
+        )
     if not options.follow:
         return
     if asked:
-        raise ValueError(f"{asked[0]} needs the whole file: it does not go with --follow")
+        raise ValueError(f"{asked[0]} needs the whole file: it can't be combined with --follow")
     if options.limit is not None:
-        raise ValueError("--limit needs the whole file: it does not go with --follow")
+        raise ValueError("--limit needs the whole file: it can't be combined with --follow")
     if len(options.files) > 1:
         raise ValueError("--follow shows one file: name one")
 
@@ -266,9 +266,9 @@ class _View:
         yield from self._trace.of(parsed)
         found, beginning = len(self._trace.found), self._options.trace
         if not found:
-            raise ValueError(f"--trace {beginning}: no trace has an id that begins so")
+            raise ValueError(f"--trace {beginning}: no trace id begins with it")
         if found > 1:
-            say(f"--trace {beginning}: {found:,} traces have an id that begins so")
+            say(f"--trace {beginning}: {found:,} trace ids begin with it")
 
     def _spans(self, *, events: bool = True) -> Iterator[RecordedSpan]:
         """Each span once it has ended; counts those that are asked for."""
@@ -359,7 +359,7 @@ class _View:
 
     def _say_nothing_found(self, found: int) -> None:
         if not found and not self._wanted.takes_all:
-            say("no span is like that")
+            say("no span matches")
 
     @contextmanager
     def _written(self, target: str) -> Generator[None]:

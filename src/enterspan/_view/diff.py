@@ -64,12 +64,13 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("before", metavar="BEFORE", help="a recorded trace, also .gz")
     parser.add_argument("after", metavar="AFTER", help="the one to compare with it")
     parser.add_argument(
-        "--threshold", metavar="PERCENT", default="20%", help="from so much on (default 20%%)"
+        "--threshold",
+        metavar="PERCENT",
+        default="20%",
+        help="report changes of PERCENT or more (default 20%%)",
     )
-    parser.add_argument(
-        "--min-change", metavar="TIME", help="and from such a difference on (default 100us)"
-    )
-    parser.add_argument("--full", action="store_true", help="list also what is the same")
+    parser.add_argument("--min-change", metavar="TIME", help="and of TIME or more (default 100us)")
+    parser.add_argument("--full", action="store_true", help="also list what is the same")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="text (default) or json"
     )
@@ -108,7 +109,7 @@ def _percent_of(text: str) -> float:
     except ValueError:
         percent = -1.0
     if not 0 <= percent < 1e6:
-        raise ValueError(f"--threshold {text!r} is no percentage: write 20 or 20%")
+        raise ValueError(f"--threshold {text!r} is not a percentage: write 20 or 20%")
     return percent
 
 

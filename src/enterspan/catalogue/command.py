@@ -71,9 +71,9 @@ def _check_options(options: argparse.Namespace) -> None:
     if not options.generate and options.file is None:
         raise ValueError("nothing to do: name the FILE of a recorded trace, or say --generate")
     if options.output is not None and not options.generate:
-        raise ValueError("--output goes with --generate")
+        raise ValueError("--output needs --generate")
     if options.catalogue is not None and not (options.generate or options.check):
-        raise ValueError("--catalogue goes with --check or --generate")
+        raise ValueError("--catalogue needs --check or --generate")
 
 
 def _catalogue_path(options: argparse.Namespace) -> Path:

@@ -30,7 +30,7 @@ def seconds_of(text: str) -> float:
     """
     found = _DURATION.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no duration: write 250us, 1ms, 0.5s, or seconds")
+        raise ValueError(f"{text!r} is not a duration: write 250us, 1ms, 0.5s, or seconds")
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 

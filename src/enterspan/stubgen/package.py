@@ -240,7 +240,7 @@ def _is_private(name: str, modules: dict[str, Module]) -> bool:
 
 def _origin(name: str) -> Path:
     if not all(part.isidentifier() for part in name.split(".")):
-        raise StubError(f"{name!r} is no name of a package: write it as in an import statement")
+        raise StubError(f"{name!r} is not a package's name: write it as in an import statement")
     root, *rest = name.split(".")
     try:
         spec = importlib.util.find_spec(root)
