@@ -16,6 +16,7 @@ price
 PYTEST_DONT_REWRITE: under `enterspan run -m pytest` it is imported before its pytest plugin is.
 """
 
+from enterspan._model.lazy import lazy
 from enterspan._span.span import Span as Span
 from enterspan._tracing import Invocation as Invocation
 from enterspan._tracing import InvocationScope as InvocationScope
@@ -136,18 +137,9 @@ _HOMES = {
     ),
     "instrument.instrumentation": "Instrumentation",
 }
-"""Where the names are that are imported when they are first asked for (PEP 562)."""
+"""Where the names are that are imported when they are first asked for."""
 
-
-def __getattr__(name: str) -> object:
-    for home, names in _HOMES.items():
-        if name in names.split():
-            from importlib import import_module
-
-            found: object = getattr(import_module(f"enterspan.{home}"), name)
-            globals()[name] = found
-            return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
