@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from enterspan._span.scope import SpanScope
     from enterspan._tracing import Invocation, InvocationScope
 
-_METHODS: Final = frozenset(
+METHODS: Final = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}
 )
 """What a method may be in a name: a client can make up any number of others."""
-_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 TRACED_BY: Final = "enterspan.traced_by"
 """The key of a scope or an environment for the Tracings that have the request already: a mounted
 application may have the middleware as well."""
@@ -154,7 +154,7 @@ class Request(NamedTuple):
     def info(self, middleware: Middleware) -> FetchEventInfo:
         """The request as the stream has it."""
         host, port = self.address()
-        place = host if port is None or port == _PORTS.get(self.scheme) else f"{host}:{port}"
+        place = host if port is None or port == PORTS.get(self.scheme) else f"{host}:{port}"
         query = f"?{middleware._tracer.secrets.clean_query(self.query)}" if self.query else ""
         url = f"{self.scheme}://{place}{self.path}{query}"
         return FetchEventInfo(self.method, url, self.captured(middleware))
@@ -162,7 +162,7 @@ class Request(NamedTuple):
     def attributes(self, middleware: Middleware) -> dict[str, Any]:
         """The request as a span has it."""
         host, port = self.address()
-        is_known = self.method in _METHODS
+        is_known = self.method in METHODS
         found: dict[str, Any] = {  # None leaves an attribute unset
             "http.request.method": self.method if is_known else "_OTHER",
             "http.request.method_original": None if is_known else self.method,
@@ -170,7 +170,7 @@ class Request(NamedTuple):
             "url.path": self.path,
             "server.address": host,
             "network.protocol.version": self.version,
-            "server.port": port if port is not None else _PORTS.get(self.scheme),
+            "server.port": port if port is not None else PORTS.get(self.scheme),
             "url.query": middleware._tracer.secrets.clean_query(self.query) or None,
             "client.address": self.client,
             "user_agent.original": self.header("user-agent"),
@@ -183,7 +183,7 @@ class Request(NamedTuple):
 
 def known_method(method: str) -> str:
     """A method as a name has it."""
-    return method if method in _METHODS else "HTTP"
+    return method if method in METHODS else "HTTP"
 
 
 class Exchange:
@@ -245,10 +245,15 @@ class Exchange:
         if error is None and failure is not None and (self._status or 0) >= 500:
             error = failure
         if isinstance(error, Exception) and not isinstance(error, CancelledError):
-            kind = type(error)
-            module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-            self.invocation.span.set_attribute("error.type", f"{module}{kind.__qualname__}")
+            self.invocation.span.set_attribute("error.type", type_name(error))
         leave(self._block, error)
+
+
+def type_name(error: BaseException) -> str:
+    """The type of an exception, as `error.type` has it."""
+    kind = type(error)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"
 
 
 def leave(block: InvocationScope | SpanScope, error: BaseException | None) -> None:
