@@ -39,7 +39,7 @@ class Site:
                 with contextlib.suppress(OSError):  # a client that has gone
                     self.wfile.write(body)
 
-            do_POST = do_BREW = do_GET
+            do_POST = do_BREW = do_GET  # noqa: N815 - the base class's names
 
             def log_message(self, *args):
                 pass
