@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -125,6 +126,7 @@ class _Answer:
 
     def __init__(self, by: Middleware, made: Request, request: Any) -> None:
         self._tracer = by._tracer
+        self._may_be_sent_as_file = bool(request.META.get("wsgi.file_wrapper"))
         self.exchange = Exchange(by, made, request, request.headers)
         self.failure: BaseException | None = None
         self._is_over = False
@@ -140,9 +142,23 @@ class _Answer:
         root = exchange.invocation._root
         body = Body(self._tracer, None, no_end, self._tracer.get())
         self._tracer.detach(root)
+        if self._may_be_sent_as_file and getattr(response, "file_to_stream", None) is not None:
+            # It stays what it is, so that the server can send the file in its own way. What the
+            # server closes then is this, and how much it has sent can't be seen.
+            response.close = partial(self._close_file, response.close, body)
+            return
         made = _PiecesAsync if response.is_async else _Pieces
         self._missing = _length_of(response, exchange)
         response.streaming_content = made(response.streaming_content, body, self)
+
+    def _close_file(self, close: Callable[[], object], body: Body) -> None:
+        """The server is done with a file."""
+        try:
+            body.run(close)
+        except BaseException as error:
+            self.end(error)
+            raise
+        self.end(None)
 
     def sent(self, piece: Any) -> None:
         """A piece goes out."""
