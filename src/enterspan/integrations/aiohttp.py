@@ -131,13 +131,16 @@ def _request_of(request: Any) -> Request:
     """The request as aiohttp describes it."""
     version = request.version
     url = request.rel_url
+    headers = request.headers
     return Request(
         method=request.method,
         scheme=request.scheme,
         server=(request.host, None),
         path=url.raw_path,
         query=url.raw_query_string,
-        headers=[(name.lower(), value) for name, value in request.headers.items()],
+        host=headers.get("host"),
+        user_agent=headers.get("user-agent"),
+        headers=lambda: [(name.lower(), value) for name, value in headers.items()],
         client=request.remote,
         version=f"{version.major}.{version.minor}",
     )

@@ -127,7 +127,7 @@ class _Answer:
     def __init__(self, by: Middleware, made: Request, request: Any) -> None:
         self._tracer = by._tracer
         self._may_be_sent_as_file = bool(request.META.get("wsgi.file_wrapper"))
-        self.exchange = Exchange(by, made, request, request.headers)
+        self.exchange = Exchange(by, made, request, request.META)
         self.failure: BaseException | None = None
         self._is_over = False
         self._missing: int | None = None  # bytes of the answer, where they are known
@@ -271,8 +271,15 @@ def _request_of(request: Any) -> Request:
         server=(str(meta.get("SERVER_NAME") or ""), int(port) if port.isdecimal() else None),
         path=quote(request.path, "/!$&'()*+,;=:@%~"),
         query=str(meta.get("QUERY_STRING") or ""),
-        headers=[(name.lower(), str(value)) for name, value in request.headers.items()],
+        host=_text_of(meta.get("HTTP_HOST")),
+        user_agent=_text_of(meta.get("HTTP_USER_AGENT")),
+        headers=lambda: [(name.lower(), str(value)) for name, value in request.headers.items()],
         client=meta.get("REMOTE_ADDR") or None,
         version=scope.get("http_version")
         or str(meta.get("SERVER_PROTOCOL") or "HTTP/1.1").partition("/")[2],
     )
+
+
+def _text_of(value: object) -> str | None:
+    """A header as Django has it; a test may give anything."""
+    return None if value is None else str(value)

@@ -18,7 +18,7 @@ from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 from enterspan.events import RpcEventInfo
 from enterspan.integrations._expected import is_abort
-from enterspan.integrations._http import DisconnectedError, leave, type_name
+from enterspan.integrations._http import DisconnectedError, invocation_of, leave, type_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -132,13 +132,8 @@ class _Call:
         metadata = [(key, value) for key, value in details.invocation_metadata or ()]
         parent, new_trace = placed(tracing._tracer, by._incoming, metadata, details)
         self._context = context
-        self._block = tracing.invocation(
-            method,
-            info=RpcEventInfo(method),
-            parent=parent,
-            new_trace=new_trace,
-            linger=by._linger,
-            attributes=_facts(method),
+        self._block = invocation_of(
+            tracing, method, RpcEventInfo(method), parent, new_trace, by._linger, _facts(method)
         )
         self._invocation = self._block.__enter__()
         self.root = self._invocation._root
