@@ -4,11 +4,12 @@
     python bench/served.py flask django --seconds 5
     python bench/served.py --check                  exit with 1 if ours costs more than a third
 
-A request is made in this process, on the calling thread: ASGI and WSGI applications are called as a
-server does, aiohttp is asked over a connection, a handler of gRPC is called with a context. The same
-application stands there three times: bare, with ours, with OpenTelemetry's. They take turns of about
-10 ms in random order; what a middleware costs is the CPU time of the thread above that of the bare
-one. Both record in batches to a sink that counts, and the counts prove that each request was recorded.
+A request is made in this process, on the calling thread: ASGI and WSGI applications are called as
+a server does, aiohttp is asked over a connection, a handler of gRPC is called with a context. The
+same application stands there three times: bare, with ours, with OpenTelemetry's. They take turns of
+about 10 ms in random order; what a middleware costs is the CPU time of the thread above that of the
+bare one. Both record in batches to a sink that counts, and the counts prove that each request was
+recorded.
 
 OpenTelemetry's middleware of ASGI makes a span of each message as well, unless it is told not to;
 `server span only` is with `exclude_spans`.
@@ -31,8 +32,10 @@ import sys
 from importlib import import_module
 from statistics import median, quantiles
 from time import perf_counter_ns, thread_time_ns
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import machine
 from cases import Mode
 from contenders import otel, ours
 from lineup import version_of
@@ -136,7 +139,7 @@ def wsgi(app: Any) -> Run:
     def start_response(status: str, headers: Any, exc_info: Any = None) -> Callable[..., None]:
         del headers, exc_info
         statuses.append(status[:3])
-        return lambda data: None
+        return print
 
     def run(count: int) -> None:
         for _ in range(count):
@@ -156,12 +159,13 @@ def wsgi(app: Any) -> Run:
 
 
 def starlette(two: Two, only: bool) -> list[Run]:
-    from enterspan.integrations.asgi import TracingMiddleware
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.responses import PlainTextResponse
     from starlette.routing import Route
+
+    from enterspan.integrations.asgi import TracingMiddleware
 
     async def order(request: Any) -> Any:
         return PlainTextResponse(request.path_params["number"])
@@ -177,17 +181,18 @@ def starlette(two: Two, only: bool) -> list[Run]:
 
 
 def fastapi(two: Two, only: bool) -> list[Run]:
-    from enterspan.integrations.asgi import TracingMiddleware
     from fastapi import FastAPI
     from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+
+    from enterspan.integrations.asgi import TracingMiddleware
+
+    async def order(number: int) -> int:
+        return number
 
     def make() -> Any:
         app = FastAPI()
 
-        @app.get("/orders/{number}")
-        async def order(number: int) -> int:
-            return number
-
+        app.get("/orders/{number}")(order)
         return app
 
     with_ours, with_theirs = make(), make()
@@ -201,18 +206,20 @@ def _options(two: Two, only: bool) -> dict[str, Any]:
     return {"tracer_provider": two.provider, **excluded}
 
 
+def str_of(number: int) -> str:
+    return str(number)
+
+
 def flask(two: Two, _: bool) -> list[Run]:
-    from enterspan.integrations.flask import install
     from flask import Flask
     from opentelemetry.instrumentation.flask import FlaskInstrumentor
+
+    from enterspan.integrations.flask import install
 
     def make() -> Any:
         app = Flask("shop")
 
-        @app.get("/orders/<int:number>")
-        def order(number: int) -> str:
-            return str(number)
-
+        app.get("/orders/<int:number>")(str_of)
         return app
 
     with_ours, with_theirs = make(), make()
@@ -222,8 +229,9 @@ def flask(two: Two, _: bool) -> list[Run]:
 
 
 def plain_wsgi(two: Two, _: bool) -> list[Run]:
-    from enterspan.integrations.wsgi import TracingMiddleware
     from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware
+
+    from enterspan.integrations.wsgi import TracingMiddleware
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
         del environ
@@ -270,10 +278,10 @@ def django(two: Two, _: bool) -> list[Run]:
 
 
 def aiohttp(two: Two, _: bool) -> list[Run]:
-    from enterspan.integrations.aiohttp import TracingMiddleware
+    from aiohttp import web
     from opentelemetry.instrumentation import aiohttp_server
 
-    from aiohttp import web
+    from enterspan.integrations.aiohttp import TracingMiddleware
 
     aiohttp_server.AioHttpServerInstrumentor().instrument(tracer_provider=two.provider)
     theirs = aiohttp_server.create_aiohttp_middleware(tracer_provider=two.provider)
@@ -317,33 +325,24 @@ class Pair(NamedTuple):
 
 
 def grpc(two: Two, _: bool) -> list[Run]:
-    from enterspan.integrations.grpc import ServerInterceptor
     from opentelemetry.instrumentation.grpc import server_interceptor
+
+    from enterspan.integrations.grpc import ServerInterceptor
 
     package = import_module("grpc")
     metadata = tuple(map(Pair._make, HEADERS.items()))
 
-    class Context:
-        """What is asked of a call's context."""
-
-        def invocation_metadata(self) -> tuple[Pair, ...]:
-            return metadata
-
-        def peer(self) -> str:
-            return "ipv4:127.0.0.1:50000"
-
-        def code(self) -> None:
-            return None
-
-        def details(self) -> None:
-            return None
-
-        def add_callback(self, _: Any) -> bool:
-            return True
-
     class Details:
         method = "/shop.Cart/Add"
         invocation_metadata = metadata
+
+    context = SimpleNamespace(
+        invocation_metadata=lambda: metadata,
+        peer=lambda: "ipv4:127.0.0.1:50000",
+        code=lambda: None,
+        details=lambda: None,
+        add_callback=lambda _: True,
+    )
 
     def add(request: bytes, context: Any) -> bytes:
         del context
@@ -352,8 +351,6 @@ def grpc(two: Two, _: bool) -> list[Run]:
     handler = package.unary_unary_rpc_method_handler(add)
 
     def make(*interceptors: Any) -> Run:
-        context = Context()
-
         def run(count: int) -> None:
             for _ in range(count):
                 found = handler
@@ -432,6 +429,12 @@ def measure(name: str, seconds: float) -> dict[str, Any]:
     }
 
 
+def described() -> dict[str, Any]:
+    """With what it was measured: this part may be measured at another time than the others."""
+    found = machine.describe(None)
+    return {name: found[name] for name in ("date", "python", "cpu", "enterspan")}
+
+
 def _calibrated(run: Run, made: list[int], number: int) -> int:
     """How many requests last a turn."""
     count = 4
@@ -472,7 +475,7 @@ def main() -> int:
             f"   {part:.2f} of that ({low:.2f} to {high:.2f})",
             file=sys.stderr,
         )
-    print(json.dumps(rows))
+    print(json.dumps({"rows": rows, **described()}))
     return int(given.check and any(row["part"][1] > MOST for row in rows))
 
 

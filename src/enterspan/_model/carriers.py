@@ -61,7 +61,8 @@ def _values_of(carrier: Any) -> dict[str, list[str]]:
     lengths = _LENGTHS if names is _NAMES else _WSGI_LENGTHS
     for key, value in islice(_pairs_of(carrier), _PAIRS):
         kind = type(key)
-        if (kind is str or kind is bytes) and len(key) not in lengths:
+        length = len(key) if kind is bytes else str.__len__(key) if issubclass(kind, str) else None
+        if length is not None and length not in lengths:
             continue  # most headers: nothing is made of them
         name = names.get(_text(key).lower())
         if name is not None:
