@@ -429,15 +429,18 @@ class Bag:
     def put_all(self, pairs: Iterable[tuple[Any, Any]], limits: Limits) -> None:
         """Add attributes; None leaves one unset."""
         values = self.values
+        most_name, most_text = limits.name_bytes, limits.value_bytes
+        most, most_bytes = limits.attributes, limits.span_bytes
         for key, value in pairs:
             # Most are short texts: what `put` does with these, written out.
             if type(value) is str and type(key) is str and key not in values:
-                spent = self.spent + len(key) + len(value)
+                name_size, size = len(key), len(value)
+                spent = self.spent + name_size + size
                 if (
-                    spent <= limits.span_bytes
-                    and len(value) <= limits.value_bytes
-                    and len(key) <= limits.name_bytes
-                    and len(values) < limits.attributes
+                    spent <= most_bytes
+                    and size <= most_text
+                    and name_size <= most_name
+                    and len(values) < most
                     and value.isascii()
                     and key.isascii()
                 ):
