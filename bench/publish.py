@@ -201,7 +201,8 @@ def served(results: Results) -> Iterator[str]:
         yield ""
         yield "Microseconds of CPU of the thread: of the bare application, and what our integration"
         yield "and OpenTelemetry's instrumentation add to it. The last column is ours as a part of"
-        yield f"theirs. Measured on {found['date']}, {found['cpu']}, enterspan {found['enterspan']}."
+        yield f"theirs. Measured on {found['date']}: {found['cpu']}, enterspan"
+        yield f"{found['enterspan']}."
         yield ""
         head = ["µs a request", "bare", OURS, "OpenTelemetry", "its spans", "part"]
         yield from table(head, rows)
