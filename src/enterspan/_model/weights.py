@@ -43,7 +43,7 @@ HELD_CALL: Final = 260
 BARE: Final = 16_384
 """A span with at most 32 attributes, short ones or few bytes in all, a few bare events, no link."""
 _BARE_ATTRIBUTES: Final = 32
-_BARE_BYTES: Final = 1_536
+_BARE_BYTES: Final = 1_280
 """Of all attributes; in memory, a text takes up to four times its UTF-8."""
 _BARE_DESCRIPTION: Final = 512
 """Characters."""
