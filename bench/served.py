@@ -18,6 +18,7 @@ OpenTelemetry's middleware of ASGI makes a span of each message as well, unless 
 # The frameworks may not be there when types are checked.
 # pyright: reportMissingImports=false, reportUnknownVariableType=false
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportUnknownLambdaType=false
 # mypy: disable-error-code="import-not-found,import-untyped,unused-ignore,misc,no-untyped-call"
 
 from __future__ import annotations
@@ -257,7 +258,7 @@ def django(two: Two, _: bool) -> list[Run]:
 
     def order(request: Any, number: int) -> Any:
         del request
-        return HttpResponse(str(number))
+        return HttpResponse(str(number).encode())
 
     urls: Any = ModuleType("urls")
     urls.urlpatterns = [path("orders/<int:number>", order)]

@@ -108,7 +108,8 @@ def served(framework: str) -> Target:
     """A request through our integration costs at most a third of what OpenTelemetry's does."""
 
     def judge(results: Results) -> Verdict | None:
-        for row in (results.get("served") or {}).get("rows") or ():
+        found: Results = results.get("served") or {}
+        for row in found.get("rows") or ():
             if row["name"] == framework:
                 low, middle, high = row["part"]
                 return Verdict(f"{middle:.2f} ({low:.2f} to {high:.2f})", round(middle, 2) <= THIRD)

@@ -13,7 +13,8 @@ def install(tracing: Tracing | None = None) -> Installation:
     this process (`ASGITransport`, `WSGITransport`) or to a `MockTransport`. The span is of the kind
     `client`, has the name of the method and lasts until the headers of the answer have come: a
     streamed body is later. A status of 400 or more is an error. Each redirection is a request of
-    its own. Names, passwords and the values of secret parameters are not in `url.full`.
+    its own. Names, passwords and the values of secret parameters are not in `url.full`. A transport
+    of the program's own is not seen, except for the transports of httpx that it sends through.
 
     With the bridge, where OpenTelemetry's instrumentation of httpx is on, its span is the request's
     and there is no second one. A second call does nothing.
