@@ -199,9 +199,7 @@ def test_a_value_that_raises_says_so():
     with capture(mine) as trace, mine.span("s", a=AllHostile(), b=hostile_of_hostile_class()):
         pass
     assert trace.spans[0].attributes["a"] == "<AllHostile that can't be shown>"
-    assert (
-        "HostileClass object" in trace.spans[0].attributes["b"]
-    )  # shown without a question to its class
+    assert "HostileClass object" in trace.spans[0].attributes["b"]  # shown without a question to its class
 
 
 def test_an_iterator_is_never_consumed():
