@@ -183,6 +183,31 @@ def throughput(results: Results) -> Iterator[str]:
         yield from table(["", "µs of CPU a span, all threads", "dropped"], rows)
 
 
+def served(results: Results) -> Iterator[str]:
+    found: dict[str, Any] = results.get("served") or {}
+    rows = [
+        [
+            row["name"],
+            f"{row['bare_ns'] / 1e3:,.1f}",
+            f"{row['ours_ns'][1] / 1e3:,.1f}",
+            f"{row['theirs_ns'][1] / 1e3:,.1f}",
+            str(row["spans"]),
+            times(row["part"]),
+        ]
+        for row in found.get("rows") or ()
+    ]
+    if rows:
+        yield "### A request through an integration"
+        yield ""
+        yield "Microseconds of CPU of the thread: of the bare application, and what our integration"
+        yield "and OpenTelemetry's instrumentation add to it. The last column is ours as a part of"
+        yield f"theirs. Measured on {found['date']}: {found['cpu']}, enterspan"
+        yield f"{found['enterspan']}."
+        yield ""
+        head = ["µs a request", "bare", OURS, "OpenTelemetry", "its spans", "part"]
+        yield from table(head, rows)
+
+
 def growth(results: Results) -> Iterator[str]:
     rows = [
         [
@@ -243,7 +268,7 @@ def page(runs: Mapping[str, Results]) -> Iterator[str]:
     for name, results in runs.items():
         yield f"## More of Python {name}"
         yield ""
-        for part in (threads, memory, imports, throughput, growth):
+        for part in (threads, memory, imports, throughput, served, growth):
             yield from part(results)
     yield from machine(runs)
 

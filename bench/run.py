@@ -25,7 +25,7 @@ from lineup import LINEUP, OURS
 from memory import METERS, QUEUES
 
 HERE = Path(__file__).parent
-PARTS = ("pairs", "memory", "imports", "throughput", "growth")
+PARTS = ("pairs", "memory", "imports", "throughput", "growth", "served")
 BRIEF = ("closure", "minimal", "otel")
 """Who takes part in a brief run, which only asks whether all of this works."""
 
@@ -123,6 +123,12 @@ def measure(session: Session, given: argparse.Namespace) -> dict[str, Any]:
         found["throughput"] = session.start("throughput", "--spans", spans)
     if "growth" in given.part:
         found["growth"] = session.start("growth", "--seconds", seconds)
+    if "served" in given.part:
+        missing = LINEUP["otel"].missing()
+        if missing:
+            session.skip("served", f"not installed: {', '.join(missing)}")
+        else:
+            found["served"] = session.start("served", "--seconds", seconds)
     found["skipped"] = session.skipped
     return found
 

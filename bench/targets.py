@@ -14,6 +14,10 @@ FLAT = 1.25
 """How much dearer a span may be at the largest size, to be called flat."""
 
 
+THIRD = 0.33
+"""What a request may cost here, as a part of what it costs with OpenTelemetry's instrumentation."""
+
+
 class Verdict(NamedTuple):
     """A figure, in words, and whether it is as it should be."""
 
@@ -100,6 +104,22 @@ def flat(key: str) -> Callable[[Results], Verdict | None]:
     return judge
 
 
+def served(framework: str) -> Target:
+    """A request through our integration costs at most a third of what OpenTelemetry's does."""
+
+    def judge(results: Results) -> Verdict | None:
+        found: Results = results.get("served") or {}
+        for row in found.get("rows") or ():
+            if row["name"] == framework:
+                low, middle, high = row["part"]
+                return Verdict(f"{middle:.2f} ({low:.2f} to {high:.2f})", round(middle, 2) <= THIRD)
+        return None
+
+    return Target(
+        f"a request: {framework}", f"at most {THIRD} of OpenTelemetry's instrumentation", judge
+    )
+
+
 OTEL = "the OpenTelemetry SDK"
 FLAT_TEXT = f"flat: at most {FLAT:g} times the smallest size"
 
@@ -142,6 +162,7 @@ TARGETS = (
         "a do-nothing wrapt wrapper",
         1.3,
     ),
+    *map(served, ("starlette", "fastapi", "wsgi", "flask", "django", "aiohttp", "grpc")),
 )
 
 

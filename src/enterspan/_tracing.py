@@ -1021,6 +1021,9 @@ class Tracing:
         tracer = self._tracer
         if tracer.off:
             return None
+        foreign: Span | None = tracer.foreign_span()
+        if foreign is not None:
+            return foreign.context
         entry = tracer.current_entry()
         if entry is None:
             return tracer.upstream()

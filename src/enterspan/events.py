@@ -541,6 +541,19 @@ _FOREIGN_DEPTH: Final = 12
 # Hot values are made by plain stores: see `frozen`.
 _new: Any = object.__new__
 _Attribute, _Attributes = twin(Attribute), twin(Attributes)
+_FetchEventInfo: Any = twin(FetchEventInfo)
+
+
+def make_fetch_info(method: str, url: str, headers: Sequence[tuple[str, str]]) -> FetchEventInfo:
+    """Make the info of a request whose texts are without secrets already."""
+    if headers or len(url) > _SHORT or len(method) > _SHORT:
+        return FetchEventInfo(method, url, headers)
+    made = _new(_FetchEventInfo)
+    made.method = method
+    made.url = url
+    made.headers = ()
+    made.__class__ = FetchEventInfo
+    return made  # type: ignore[no-any-return]
 
 
 def make_attributes(attributes: Mapping[str, Any]) -> Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from wsgiref.util import FileWrapper
 
 import django
 import pytest
@@ -22,7 +23,7 @@ django.setup()
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, override_settings
 from django.urls import include, path, re_path
 
@@ -123,6 +124,22 @@ def stream_fails(request):
     return StreamingHttpResponse(pieces())
 
 
+def download(request):
+    return FileResponse(FILES.append(opened := Invoice(b"x" * 20_000)) or opened)
+
+
+class Invoice(io.BytesIO):
+    """A file that notes in a span that it is closed."""
+
+    def close(self):
+        if not self.closed:
+            with shop.span("close the file"):
+                super().close()
+
+
+FILES = []
+
+
 def health(request):
     with shop.span("check"):
         return HttpResponse("ok")
@@ -139,6 +156,7 @@ urlpatterns = [
     path("stream/", stream),
     path("stream-later/", stream_later),
     path("stream-fails/", stream_fails),
+    path("download/", download),
     path("health", health),
 ]
 
@@ -299,15 +317,50 @@ def test_a_caller_is_linked_where_the_setting_says_so(monkeypatch, ask):
 # --- behind the middleware of the server's protocol -----------------------------------------------
 
 
-def over_wsgi(url):
-    environ = {
+def environ_of(url, **more):
+    return {
         "REQUEST_METHOD": "GET",
         "PATH_INFO": url,
         "SERVER_NAME": "testserver",
         "SERVER_PORT": "80",
         "wsgi.input": io.BytesIO(),
         "wsgi.url_scheme": "http",
+        **more,
     }
+
+
+@pytest.mark.parametrize("around", [lambda app: app, lambda app: Wsgi(app, tracing=shop)])
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_file_stays_one_that_the_server_can_send_in_its_own_way(around, is_read):
+    """A server sends it itself, whether or not it reads it here, and closes it."""
+    app = around(WSGIHandler())
+    environ = environ_of("/download/", **{"wsgi.file_wrapper": FileWrapper})
+    with capture(shop) as trace:
+        body = app(environ, lambda *start: None)
+        assert type(body) is FileWrapper
+        assert body.filelike is FILES[-1]
+        assert shop.current_invocation() is None
+        assert trace.spans == []
+        if is_read:
+            assert b"".join(body) == b"x" * 20_000
+        body.close()
+        body.close()
+    assert FILES[-1].closed
+    assert trace.tree() == "GET /download/\n  close the file"
+    assert outcomes(trace) == ["ok"]
+
+
+def test_a_file_is_streamed_where_the_server_has_no_way_of_its_own():
+    with capture(shop) as trace:
+        body = WSGIHandler()(environ_of("/download/"), lambda *start: None)
+        assert b"".join(body) == b"x" * 20_000
+        body.close()
+    assert outcomes(trace)[0] == "ok"
+    assert FILES[-1].closed
+
+
+def over_wsgi(url):
+    environ = environ_of(url)
     body = Wsgi(WSGIHandler(), tracing=shop)(environ, lambda *start: None)
     list(body)
     body.close()

@@ -10,7 +10,13 @@ import grpc
 import grpc.aio
 import pytest
 
-from enterspan.integrations.grpc import AioServerInterceptor, ClientInterceptor, ServerInterceptor
+from enterspan import Tracing
+from enterspan.integrations.grpc import (
+    AioServerInterceptor,
+    ClientInterceptor,
+    ServerInterceptor,
+    aio_client_interceptors,
+)
 from enterspan.testing import capture
 
 TRACE = 0x0AF7651916CD43DD8448EB211C80319C
@@ -272,27 +278,154 @@ def test_what_a_caller_is_worth_can_be_said(mine, serve, until, incoming):
     assert len(root.links) == (incoming == "link")
 
 
+def calling(mine, address, name, **options):
+    """Call with a client of the one kind."""
+    return call(address, name, intercept=ClientInterceptor(tracing=mine), **options)
+
+
+def calling_aio(mine, address, name, *, metadata=(), more=()):
+    """Call with a client of the other kind."""
+    kind = next(kind for kind, names in KINDS.items() if name in names)
+
+    async def pieces():
+        yield b"a"
+        yield b"b"
+
+    async def main():
+        interceptors = [*aio_client_interceptors(tracing=mine), *more]
+        async with grpc.aio.insecure_channel(address, interceptors=interceptors) as channel:
+            method = getattr(channel, kind)(f"/shop.Cart/{name}")
+            request = pieces() if kind.startswith("stream") else b"a"
+            answer = method(request, metadata=metadata, timeout=20)
+            try:
+                return [a async for a in answer] if kind.endswith("stream") else await answer
+            except grpc.RpcError as error:
+                return error.code()
+
+    return asyncio.run(main())
+
+
+@pytest.fixture(params=[calling, calling_aio])
+def client(request):
+    return request.param
+
+
+def client_span(trace):
+    (found,) = [span for span in trace.spans if span.kind == "client"]
+    return found
+
+
 @pytest.mark.parametrize("name", ["add", "watch", "total", "echo"])
-def test_a_client_takes_the_trace_along(mine, serve, until, name):
+def test_a_client_takes_the_trace_along(mine, serve, until, client, name):
     with capture(mine, everything=True) as trace, serve(mine) as address:
         with mine.span("order"):
-            call(address, name, intercept=ClientInterceptor(tracing=mine))
+            answer = client(mine, address, name)
             assert mine.current_span().name == "order"
         until(lambda: len(outcomes(trace)) == 2)
+    assert answer == {"add": b"a", "watch": [b"a"] * 3, "total": b"ab", "echo": [b"a", b"b"]}[name]
     assert trace.tree().startswith(f"order\n  shop.Cart/{name}\n    shop.Cart/{name}\n      ")
-    (client,) = [span for span in trace.spans if span.kind == "client"]
-    assert (client.status, client.attributes["rpc.grpc.status_code"]) == ("unset", 0)
+    span = client_span(trace)
+    assert (span.status, span.outcome) == ("unset", "ok")
+    assert span.attributes == {
+        "rpc.system": "grpc",
+        "rpc.service": "shop.Cart",
+        "rpc.method": name,
+        "rpc.grpc.status_code": 0,
+    }
 
 
-def test_any_status_is_an_error_of_the_client(mine, serve, until):
+@pytest.mark.parametrize(
+    "name,code,description",
+    [
+        ("missing", grpc.StatusCode.NOT_FOUND, "no such cart"),
+        ("breaks", grpc.StatusCode.UNKNOWN, "of the stream"),
+        ("nothing", grpc.StatusCode.UNIMPLEMENTED, "Method not found!"),
+    ],
+)
+def test_any_status_is_an_error_of_the_client(
+    mine, serve, until, client, name, code, description, monkeypatch
+):
     with capture(mine, everything=True) as trace, serve(mine) as address:
+        monkeypatch.setitem(KINDS, "unary_unary", [*KINDS["unary_unary"], "nothing"])
         with mine.span("order"):
-            code = call(address, "missing", intercept=ClientInterceptor(tracing=mine))
-        assert code is grpc.StatusCode.NOT_FOUND
+            assert client(mine, address, name) is code
+        until(lambda: len(outcomes(trace)) == (1 if name == "nothing" else 2))
+    span = client_span(trace)
+    assert (span.status, span.outcome) == ("error", "ok")
+    assert description in span.status_description
+    assert span.attributes["error.type"] == code.name
+    assert span.attributes["rpc.grpc.status_code"] == code.value[0]
+
+
+def test_the_metadata_of_the_program_goes_along_and_a_trace_in_it_is_replaced(
+    mine, serve, until, client
+):
+    """Two would be none: a server begins a new trace then."""
+    seen = []
+
+    def incoming(details):
+        seen.append([(key, value) for key, value in details.invocation_metadata])
+        return "parent"
+
+    given = (("traceparent", PARENT), ("x-shop-id", "7"), ("tracestate", "a=1"))
+    with capture(mine, everything=True) as trace, serve(mine, incoming=incoming) as address:
+        client(mine, address, "add", metadata=given)
+        until(lambda: outcomes(trace))
+    ((*pairs,),) = seen
+    traceparent = client_span(trace).context.traceparent
+    assert [pair for pair in pairs if pair[0].startswith("trace")] == [("traceparent", traceparent)]
+    assert ("x-shop-id", "7") in pairs
+
+
+def test_without_a_subscriber_the_metadata_stays(mine, serve, client):
+    seen = []
+
+    def incoming(details):
+        seen.extend(pair for pair in details.invocation_metadata if pair[0] == "traceparent")
+        return "parent"
+
+    other = Tracing("the client's")
+    with capture(mine, everything=True), serve(mine, incoming=incoming) as address:
+        client(other, address, "add", metadata=(("traceparent", PARENT),))
+    assert [tuple(pair) for pair in seen] == [("traceparent", PARENT)]
+
+
+def test_a_call_that_is_canceled_ends_its_span(mine, serve, until):
+    async def main(address):
+        channel = grpc.aio.insecure_channel(
+            address, interceptors=aio_client_interceptors(tracing=mine)
+        )
+        async with channel:
+            answers = channel.unary_stream("/shop.Cart/forever")(b"a", timeout=20)
+            async for _ in answers:
+                answers.cancel()
+                break
+            with pytest.raises(asyncio.CancelledError):
+                async for _ in answers:
+                    pass
+
+    with capture(mine, everything=True) as trace, serve(mine) as address:
+        asyncio.run(main(address))
         until(lambda: len(outcomes(trace)) == 2)
-    (client,) = [span for span in trace.spans if span.kind == "client"]
-    assert (client.status, client.status_description) == ("error", "no such cart")
-    assert client.attributes["error.type"] == "NOT_FOUND"
+    span = client_span(trace)
+    assert span.attributes["error.type"] == "CANCELLED"
+
+
+def test_a_call_that_another_interceptor_answers_or_refuses_ends_its_span(mine, serve):
+    class Answers(grpc.aio.UnaryUnaryClientInterceptor):
+        async def intercept_unary_unary(self, continuation, details, request):
+            if b"missing" in details.method:
+                raise ValueError("of the interceptor")
+            return b"from the cache"
+
+    with capture(mine) as trace, serve(mine) as address:
+        assert calling_aio(mine, address, "add", more=[Answers()]) == b"from the cache"
+        assert client_span(trace).attributes["rpc.grpc.status_code"] == 0
+        with pytest.raises(ValueError, match="of the interceptor"):
+            calling_aio(mine, address, "missing", more=[Answers()])
+    failed = trace.spans[-1]
+    assert (failed.status, failed.attributes["error.type"]) == ("error", "ValueError")
+    assert [event.name for event in failed.events] == ["exception"]
 
 
 def test_options_that_make_no_sense_are_refused():
@@ -303,5 +436,6 @@ def test_options_that_make_no_sense_are_refused():
             make(linger=-1)
         with pytest.raises(TypeError, match="Tracing"):
             make(tracing="mine")
-    with pytest.raises(TypeError, match="Tracing"):
-        ClientInterceptor(tracing="mine")
+    for make in (ClientInterceptor, aio_client_interceptors):
+        with pytest.raises(TypeError, match="Tracing"):
+            make(tracing="mine")

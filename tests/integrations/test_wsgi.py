@@ -382,10 +382,46 @@ def test_a_body_that_is_never_closed_ends_with_its_last_piece(mine, around):
         assert outcomes(trace) == ["ok"]
 
 
-def test_a_body_that_is_neither_read_nor_closed_ends_with_its_garbage(mine, around):
+@pytest.mark.parametrize("make", [lambda: [b"hello"], lambda: iter([b"hello"])])
+def test_a_body_of_which_nothing_is_missing_is_over_when_it_is_dropped(mine, around, make):
+    """A test client reads the first piece, and its test looks at the status alone."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Length", "5")])
+        return make()
+
     with capture(mine) as trace:
-        body = around(hello)(environ_of(), lambda *start: None)
-        next(iter(body))
+        body = around(app)(environ_of(), lambda *start: None)
+        assert next(body) == b"hello"
+        del body
+        gc.collect()
+        assert [span.name for span in trace.spans] == ["GET"]
+    assert outcomes(trace) == ["ok"]
+
+
+def test_an_empty_list_is_a_body_that_is_whole(mine, around):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return []
+
+    with capture(mine) as trace:
+        assert len(around(app)(environ_of(), lambda *start: None)) == 0
+        gc.collect()
+    assert outcomes(trace) == ["ok"]
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_a_body_that_is_neither_read_to_its_end_nor_closed_ends_with_its_garbage(
+    mine, around, read
+):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [b"hello", b"again"]
+
+    with capture(mine) as trace:
+        body = around(app)(environ_of(), lambda *start: None)
+        for _ in range(read):
+            next(body)
         del body
         gc.collect()
     assert outcomes(trace) == ["abandoned"]

@@ -176,6 +176,25 @@ def test_the_current_span_is_theirs(bridged: Tracing, sdk: Any) -> None:
             sdk.memory.clear()
 
 
+@pytest.mark.parametrize("listening", [False, True])
+def test_inside_a_span_of_ours_theirs_is_sent_on(
+    bridged: Tracing, sdk: Any, listening: bool
+) -> None:
+    """What is nearest to the request that is sent, whether or not there is a subscriber."""
+    headers: dict[str, str] = {}
+    with capture(bridged) if listening else _nothing(), bridged.span("ours") as ours:
+        with sdk.foreign.start_as_current_span("theirs") as theirs:
+            bridged.inject(headers)
+            own = theirs.get_span_context()
+            assert headers["traceparent"].split("-")[2] == f"{own.span_id:016x}"
+            assert trace_ids(bridged) == (f"{own.trace_id:032x}", f"{own.span_id:016x}")
+            with bridged.span("inner") as inner:
+                bridged.inject(headers)
+                assert headers["traceparent"] == inner.context.traceparent
+        bridged.inject(headers)
+        assert headers["traceparent"] == ours.context.traceparent
+
+
 class _nothing:  # noqa: N801
     def __enter__(self) -> None:
         return None

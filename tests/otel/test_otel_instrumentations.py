@@ -32,6 +32,8 @@ from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor
 
 from enterspan import Tracing
+from enterspan.integrations.httpx import install as install_httpx
+from enterspan.integrations.requests import install as install_requests
 from enterspan.testing import capture
 
 if TYPE_CHECKING:
@@ -207,6 +209,40 @@ def test_through_a_client_and_flask_it_is_one_trace(
         "client work",
     ]
     sdk.tree()
+
+
+@pytest.mark.parametrize("ours_is_first", [True, False])
+@pytest.mark.parametrize("client", ["requests", "httpx"])
+def test_beside_a_hook_of_ours_a_request_has_one_span_and_one_header(
+    client: str,
+    ours_is_first: bool,
+    bridged: Tracing,
+    sdk: Any,
+    instrumented: Any,
+    flask_service: str,
+) -> None:
+    """Whichever was switched on first: the span is OpenTelemetry's."""
+    instrumentor, get = CLIENTS[client]
+    install = {"requests": install_requests, "httpx": install_httpx}[client]
+    if not ours_is_first:
+        instrumented(instrumentor())
+    with install(bridged):
+        if ours_is_first:
+            instrumented(instrumentor())
+        with bridged.span("client work"):
+            get(f"{flask_service}/7")
+        settled(sdk)
+        assert sdk.tree() == "client work\n  GET\n    GET /<int:number>\n      handle\n        load"
+        scopes = {span.instrumentation_scope.name for span in sdk.spans if span.name == "GET"}
+        assert scopes == {f"opentelemetry.instrumentation.{client}"}
+        if not ours_is_first:
+            return
+        # Without it, ours is there again.
+        instrumentor().uninstrument()
+        with capture(bridged) as recorded, bridged.span("client work"):
+            get(f"{flask_service}/7")
+        assert [span.kind for span in recorded.spans if span.name == "GET"] == ["client"]
+        instrumentor().instrument()
 
 
 def test_an_async_client_among_others_keeps_its_own_parent(

@@ -23,11 +23,13 @@ from enterspan.events import EVENT_INFOS, make_attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any, Final
 
     from enterspan._forms.options import Options
-    from enterspan._span.invocation import Facade
+    from enterspan._span.invocation import Facade, Given
     from enterspan._span.tracer import Tracer
+    from enterspan.events import Attribute
 
 
 _FLUSH_TIMEOUT: Final = 5.0
@@ -153,7 +155,7 @@ def invocation_start(
 ) -> InvocationStart:
     """Prepare an invocation: a parent in any of its forms is read, attributes are cleaned."""
     values = None
-    given: tuple[Any, ...] = ()
+    given: Given = tuple
     if attributes is not None:
         values, cleaned = tracer.suppressed(
             first_attributes, attributes, {}, tracer.limits, tracer.secrets
@@ -163,7 +165,8 @@ def invocation_start(
             cleaned.expected = details.expected
             cleaned.min_duration = details.min_duration
         details = cleaned
-        given = make_attributes(values).info if values else ()
+        if values:
+            given = _Pairs(values)
     context = parent_context(parent)
     restarts = parent is not None and context is None
     return InvocationStart(
@@ -180,6 +183,19 @@ def invocation_start(
         details=details,
         given=given,
     )
+
+
+class _Pairs:
+    """Attributes as the stream has them, made where there is one."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def __call__(self) -> tuple[Attribute, ...]:
+        """Make them."""
+        return make_attributes(self._values).info
 
 
 def parent_context(parent: object) -> SpanContext | None:

@@ -22,6 +22,8 @@ _STATE: Final = "tracestate"
 _NAMES: Final = {_PARENT: _PARENT, _STATE: _STATE}
 _WSGI_NAMES: Final = {"http_traceparent": _PARENT, "http_tracestate": _STATE}
 """How PEP 3333 names the two in the environment of a request."""
+_LENGTHS: Final = frozenset(map(len, _NAMES))
+_WSGI_LENGTHS: Final = frozenset(map(len, _WSGI_NAMES))
 _WSGI_SIGN: Final = "REQUEST_METHOD"
 """What every WSGI environment has (PEP 3333), and no carrier of headers."""
 _PAIRS: Final = 10_000
@@ -42,6 +44,8 @@ def extract_context(carrier: object) -> SpanContext | None:
     context = parse_traceparent(found[_PARENT][0])
     if context is None:
         return None
+    if not found[_STATE]:
+        return context
     state = parse_tracestate(found[_STATE])
     return make_context(context.trace_id, context.span_id, context.trace_flags, state, True)
 
@@ -51,13 +55,27 @@ def _values_of(carrier: Any) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {_PARENT: [], _STATE: []}
     names = _NAMES
     if hasattr(carrier, "keys") and _WSGI_SIGN in carrier:
+        if type(carrier) is dict:  # as a server makes it: names are in upper case
+            return {name: _texts(carrier.get(key.upper())) for key, name in _WSGI_NAMES.items()}
         names = _WSGI_NAMES
+    lengths = _LENGTHS if names is _NAMES else _WSGI_LENGTHS
     for key, value in islice(_pairs_of(carrier), _PAIRS):
+        kind = type(key)
+        length = len(key) if kind is bytes else str.__len__(key) if issubclass(kind, str) else None
+        if length is not None and length not in lengths:
+            continue  # most headers: nothing is made of them
         name = names.get(_text(key).lower())
         if name is not None:
-            values = value if isinstance(value, (list, tuple)) else (value,)
-            found[name] += [_text(v) for v in values]
+            found[name] += _texts(value)
     return found
+
+
+def _texts(value: object) -> list[str]:
+    """The values of one name; none where there is none."""
+    if value is None:
+        return []
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return [_text(v) for v in values]
 
 
 def _pairs_of(carrier: Any) -> Any:

@@ -149,7 +149,7 @@ def parse_traceparent(text: object) -> SpanContext | None:
     version, trace, span, flags = text[:2], text[3:35], text[36:52], text[53:55]
     if len(text) < 55 or text[2] != "-" or text[35] != "-" or text[52] != "-":
         return None
-    if not (_is_hex(version) and _is_hex(trace) and _is_hex(span) and _is_hex(flags)):
+    if not _is_hex(version + trace + span + flags):
         return None
     if version == "ff" or (version == "00" and len(text) != 55):
         return None

@@ -358,6 +358,30 @@ def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
     return pairs
 
 
+def easy_size(
+    values: Mapping[str, Any], key: Any, value: Any, limits: Limits, spent: int
+) -> int | None:
+    """What an attribute counts for that needs no cleaning and is within the limits.
+
+    None where it takes a closer look, or where there is one of that name.
+    """
+    kind = type(value)
+    if type(key) is not str or key in values or len(values) >= limits.attributes:
+        return None
+    if kind is str:
+        size = len(value)
+        if size > limits.value_bytes or not value.isascii():
+            return None
+    elif kind is bool or kind is float or (kind is int and INT_MIN <= value <= INT_MAX):
+        size = _NUMBER_BYTES
+    else:
+        return None
+    size += len(key)
+    if len(key) > limits.name_bytes or not key.isascii() or spent + size > limits.span_bytes:
+        return None
+    return size
+
+
 class Bag:
     """Attributes that are being cleaned, within a budget of bytes."""
 
@@ -378,6 +402,11 @@ class Bag:
 
     def put(self, key: object, value: Any, limits: Limits) -> None:
         """Add one attribute, cleaned; count it as dropped where the budget is spent."""
+        easy = easy_size(self.values, key, value, limits, self.spent)
+        if easy is not None:
+            self.spent += easy
+            self.values[key] = value  # type: ignore[index]
+            return
         name = clean_text(key, limits.name_bytes)
         cleaned, size, note = clean_value(value, limits, self._secrets)
         if note and len(self._cut) < _TOLD:
@@ -396,6 +425,30 @@ class Bag:
             return
         self.spent += size
         self.values[name] = cleaned
+
+    def put_all(self, pairs: Iterable[tuple[Any, Any]], limits: Limits) -> None:
+        """Add attributes; None leaves one unset."""
+        values = self.values
+        most_name, most_text = limits.name_bytes, limits.value_bytes
+        most, most_bytes = limits.attributes, limits.span_bytes
+        for key, value in pairs:
+            # Most are short texts: what `put` does with these, written out.
+            if type(value) is str and type(key) is str and key not in values:
+                name_size, size = len(key), len(value)
+                spent = self.spent + name_size + size
+                if (
+                    spent <= most_bytes
+                    and size <= most_text
+                    and name_size <= most_name
+                    and len(values) < most
+                    and value.isascii()
+                    and key.isascii()
+                ):
+                    self.spent = spent
+                    values[key] = value
+                    continue
+            if value is not None:
+                self.put(key, value, limits)
 
     def tell(self) -> None:
         """Record which values were cut, and how long they had been; it costs no budget."""
@@ -430,8 +483,6 @@ def clean_all(
     """Clean the attributes of something that is no span (an event, a link, a log)."""
     bag = Bag({}, secrets=secrets)
     for source in (attributes, more):
-        for key, value in items_of(source):
-            if value is not None:
-                bag.put(key, value, limits)
+        bag.put_all(items_of(source), limits)
     bag.tell()
     return bag.values

@@ -41,7 +41,15 @@ INVOCATION: Final = 2_000
 HELD_CALL: Final = 260
 """A call that is held back for a decision about a span, without what it is about."""
 BARE: Final = 16_384
-"""A span with at most 32 short attributes, and nothing else."""
+"""A span with at most 32 attributes, short ones or few bytes in all, a few bare events, no link."""
+_BARE_ATTRIBUTES: Final = 32
+_BARE_BYTES: Final = 1_280
+"""Of all attributes; in memory, a text takes up to four times its UTF-8."""
+_BARE_DESCRIPTION: Final = 512
+"""Characters."""
+_BARE_EVENTS: Final = 4
+_BARE_NAME: Final = 64
+"""Characters of the name of an event without attributes."""
 
 _PAIR: Final = 80
 _FROZEN: Final = 56
@@ -82,6 +90,29 @@ def weight_of_span(span: Any) -> int:
         total += DETAILS + getsizeof(details.description)
         total += _parts(details.events, details.links)
     return total
+
+
+def is_bare(span: Any) -> bool:
+    """Whether a span that has ended weighs at most `BARE`, by what is known of it already."""
+    details = span._details
+    if details is None:
+        return True
+    if details.links or len(details.description) > _BARE_DESCRIPTION:
+        return False
+    if details.events:
+        events = list(details.events)
+        if len(events) > _BARE_EVENTS:
+            return False
+        for event in events:
+            if event.attributes or len(event.name) > _BARE_NAME:
+                return False
+    spent = details.spent
+    if spent is None:  # nothing but easy attributes
+        return True
+    values = list((span._attributes or {}).values())  # at once: another thread may add to them
+    if spent > _BARE_BYTES or len(values) > _BARE_ATTRIBUTES:
+        return False
+    return tuple not in map(type, values)  # empty texts count for nothing, and take some bytes
 
 
 def weight_of_record(record: Any) -> int:

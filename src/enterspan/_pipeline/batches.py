@@ -7,7 +7,7 @@ from time import sleep
 
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.threads import RLock
-from enterspan._model.weights import BARE, weight_of_record, weight_of_span
+from enterspan._model.weights import BARE, is_bare, weight_of_record, weight_of_span
 from enterspan._pipeline.process import EXIT_TIMEOUT
 from enterspan._pipeline.subscription import Stats, Subscription, key_of
 from enterspan._pipeline.worker import Worker
@@ -88,8 +88,8 @@ class ExporterSubscription(Subscription):
         if self.removed or self.tracer.is_finalizing():
             self._refuse(item)
             return
-        is_bare = isinstance(item, Span) and item._details is None
-        is_quiet = self._take_in(item) if is_bare else self._weigh_in(item)
+        is_small = isinstance(item, Span) and is_bare(item)
+        is_quiet = self._take_in(item) if is_small else self._weigh_in(item)
         if is_quiet and worker.is_running:
             return
         worker.wake()

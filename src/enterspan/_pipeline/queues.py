@@ -84,15 +84,17 @@ class BoundedQueue:
             weight += size
             batch.append(item)
             self.in_hand = len(batch)
-        if not batch:
-            while intake and len(batch) < most:
-                try:
-                    batch.append(intake.popleft())
-                except IndexError:
-                    break  # another thread has just weighed it
-                self.in_hand = len(batch)
-            weight = bare * len(batch)
-            self._budget.take(weight, 0, always=True)
+        unweighed = 0
+        while intake and len(batch) < most:
+            try:
+                batch.append(intake.popleft())
+            except IndexError:
+                break  # another thread has just weighed it
+            unweighed += 1
+            self.in_hand = len(batch)
+        if unweighed:
+            self._budget.take(bare * unweighed, 0, always=True)
+            weight += bare * unweighed
         self._in_hand_bytes = weight
         return batch
 

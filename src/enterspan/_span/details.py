@@ -14,6 +14,7 @@ from enterspan._model.values import (
     WARNING_MESSAGE,
     WARNING_TYPE,
     Bag,
+    easy_size,
     items_of,
     size_of,
 )
@@ -94,6 +95,20 @@ def details_of(span: Any) -> Details:
     return details
 
 
+def put_easy(span: Any, attributes: dict[str, Any], key: Any, value: Any) -> bool:
+    """Record an attribute that needs no cleaning, on a span that has details: the usual case."""
+    details: Details | None = span._details
+    tracer = span._state.tracer
+    if details is None or details.spent is None or tracer.is_suppressed:
+        return False
+    size = easy_size(attributes, key, value, tracer.limits, details.spent)
+    if size is None:
+        return False
+    details.spent += size
+    attributes[key] = value
+    return True
+
+
 def put_attributes(
     span: Any, pairs: Iterable[tuple[Any, Any]], secrets: Secrets | None = None
 ) -> None:
@@ -113,9 +128,7 @@ def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secr
     bag = Bag(attributes, spent, secrets or tracer.secrets)
     limits = tracer.limits
     try:
-        for key, value in pairs:
-            if value is not None:
-                bag.put(key, value, limits)
+        bag.put_all(pairs, limits)
     finally:
         details.spent = bag.spent
         bag.tell()
@@ -139,9 +152,7 @@ def first_attributes(
     bag = Bag({}, secrets=secrets)
     details = Details()
     for source in (attributes, more):
-        for key, value in items_of(source):
-            if value is not None:
-                bag.put(key, value, limits)
+        bag.put_all(items_of(source), limits)
     details.spent = bag.spent
     bag.tell()
     _count_dropped(bag, details)

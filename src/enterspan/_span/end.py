@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from enterspan._model.clock import now_ns
 from enterspan._model.failures import SeenExceptions, describe, is_expected, outcome_of, semantic
+from enterspan._model.weights import is_bare
 from enterspan._span.details import details_of, keep_event
 
 TYPE_CHECKING = False
@@ -63,7 +64,11 @@ def end_span(  # noqa: C901, PLR0912 - the hot path, written out
         span._end = moment
         if state.sampled:
             queue = tracer.queue
-            if queue is not None and span._details is None and len(queue) < tracer.queue_mark:
+            if (
+                queue is not None
+                and len(queue) < tracer.queue_mark
+                and (span._details is None or is_bare(span))
+            ):
                 queue.append(span)
             else:
                 tracer.hand_over(span)

@@ -28,6 +28,7 @@ if not TYPE_CHECKING:
     typing = Late("typing")
     events = Late("enterspan.events")
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Final, Literal, Protocol, TypeAlias
 
     from enterspan._model.ids import SpanContext
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from enterspan._span.tracer import Tracer
     from enterspan.events import Attribute, EventInfo
 
+    Given: TypeAlias = Callable[[], tuple[Attribute, ...]]
+    """Makes the attributes that a root was given, as the stream has them."""
     Phase: TypeAlias = Literal["live", "ended", "unsampled", "disabled", "remote"]
 
     class Facade(Protocol):
@@ -180,6 +183,8 @@ class InvocationState:
 
     def abandon_below(self, root: Span | None, moment: int) -> None:
         """End all spans that are open, innermost first, but not the root."""
+        if not self.spans and not self.started:
+            return
         spans = list(self.spans)
         if self.started:
             spans += [span for ref in list(self.started.values()) if (span := ref()) is not None]
@@ -401,7 +406,7 @@ def start_root(
     link: SpanContext | None = None,
     late_since: int = 0,
     info: EventInfo | None = None,
-    given: tuple[Attribute, ...] = (),
+    given: Given = tuple,
     asked: Asked | None = None,
     make: type[Span] = Span,
 ) -> Span:
@@ -470,17 +475,21 @@ def _processor_of(
     parent: SpanContext | None,
     link: SpanContext | None,
     info: EventInfo | None,
-    given: tuple[Attribute, ...],
+    given: Given,
 ) -> SpanProcessor | None:
     """Make the processor that follows an invocation; None if only exporters record it, or none."""
     if tracer.bridge is not None:
-        return tracer.bridge.processor_for(state, root, parent, link, info, given)  # type: ignore[no-any-return]
+        return tracer.bridge.processor_for(state, root, parent, link, info, given())  # type: ignore[no-any-return]
     details = root._details
     if details is not None and details.min_duration and not tracer.off:
+        pairs = given()
         return DurationFilter(
-            state, lambda: tracer.processor_for(state, root, parent, info, given), root
+            state, lambda: tracer.processor_for(state, root, parent, info, pairs), root
         )
-    return tracer.processor_for(state, root, parent, info, given)  # type: ignore[no-any-return]
+    if not tracer.subscribed:
+        tracer.sweep()
+        return None
+    return tracer.processor_for(state, root, parent, info, given())  # type: ignore[no-any-return]
 
 
 def start_plain_root(tracer: Tracer, name: str, attributes: dict[str, Any] | None) -> Span:

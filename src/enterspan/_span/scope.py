@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from enterspan._model.ids import SpanContext
     from enterspan._span.details import Details
-    from enterspan._span.invocation import Facade
+    from enterspan._span.invocation import Facade, Given
     from enterspan._span.tracer import Tracer
-    from enterspan.events import Attribute, EventInfo
+    from enterspan.events import EventInfo
 
 
 class SpanScope(Block[Span]):
@@ -178,7 +178,7 @@ class InvocationStart:
         unlinked: bool = False,
         attributes: dict[str, Any] | None = None,
         details: Details | None = None,
-        given: tuple[Attribute, ...] = (),
+        given: Given = tuple,
     ) -> None:
         self.tracer = tracer
         self.facade = facade
@@ -191,7 +191,7 @@ class InvocationStart:
         self.unlinked = unlinked  # a parent was given that can't be read: it restarts the trace
         self.attributes = attributes
         self.details = details
-        self.given = given
+        self.given = given  # makes the attributes as the stream has them
 
     def begin(self, current: bool = True) -> Span:
         """Begin it, make its root current, and return the root."""

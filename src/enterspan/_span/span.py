@@ -22,7 +22,7 @@ from enterspan._model.values import (
     cut,
     items_of,
 )
-from enterspan._span.details import details_of, keep_event, keep_link, put_attributes
+from enterspan._span.details import details_of, keep_event, keep_link, put_attributes, put_easy
 from enterspan._span.end import end_span, record
 
 TYPE_CHECKING = False
@@ -140,7 +140,7 @@ class Span:
                 ):
                     attributes[key] = value
                     return self
-        if value is not None:
+        if value is not None and not put_easy(self, attributes, key, value):
             put_attributes(self, ((key, value),))
         return self
 

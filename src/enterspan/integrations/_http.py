@@ -10,29 +10,30 @@ from concurrent.futures import CancelledError
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from enterspan._forms.entrypoint import invocation_start
 from enterspan._forms.incoming import check_incoming, placed
 from enterspan._forms.options import check_seconds
 from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.routes import routed_name
 from enterspan._span.details import details_of, keep_event
-from enterspan._tracing import Tracing
+from enterspan._tracing import InvocationScope, Tracing
 from enterspan._tracing import tracing as default_tracing
-from enterspan.events import FetchEventInfo, FetchResponseInfo
+from enterspan.events import FetchEventInfo, FetchResponseInfo, make_fetch_info
 from enterspan.integrations._expected import is_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from enterspan._model.protocols import Incoming
     from enterspan._span.scope import SpanScope
-    from enterspan._tracing import Invocation, InvocationScope
+    from enterspan._tracing import Invocation
 
-_METHODS: Final = frozenset(
+METHODS: Final = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}
 )
 """What a method may be in a name: a client can make up any number of others."""
-_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 TRACED_BY: Final = "enterspan.traced_by"
 """The key of a scope or an environment for the Tracings that have the request already: a mounted
 application may have the middleware as well."""
@@ -102,6 +103,8 @@ class Middleware:
         return {TRACED_BY: (*given.get(TRACED_BY, ()), self._tracing)}
 
     def _excludes(self, path: str) -> bool:
+        if not self._exclude:
+            return False
         return any(fnmatchcase(path, pattern) for pattern in self._exclude)
 
 
@@ -122,7 +125,10 @@ class Request(NamedTuple):
     server: tuple[str, int | None]
     path: str
     query: str
-    headers: list[tuple[str, str]]
+    host: str | None
+    user_agent: str | None
+    headers: Callable[[], Iterable[tuple[str, str]]]
+    """All of them, with their names in lower case; few programs want any."""
     client: str | None
     version: str
 
@@ -131,18 +137,16 @@ class Request(NamedTuple):
         """The method as a name has it."""
         return known_method(self.method)
 
-    def header(self, name: str) -> str | None:
-        """The first value of a header; names are in lower case."""
-        return next((value for key, value in self.headers if key == name), None)
-
     def captured(self, middleware: Middleware) -> list[tuple[str, str]]:
         """The headers that are to be recorded; those that are secrets without their values."""
-        pairs = [pair for pair in self.headers if pair[0] in middleware._headers]
+        if not middleware._headers:
+            return []
+        pairs = [pair for pair in self.headers() if pair[0] in middleware._headers]
         return middleware._tracer.secrets.clean_headers(pairs)
 
     def address(self) -> tuple[str, int | None]:
         """The host and the port that the client asked for."""
-        host = self.header("host")
+        host = self.host
         if not host:
             return self.server
         host = host.rpartition("@")[2]
@@ -151,18 +155,15 @@ class Request(NamedTuple):
             return host, None
         return name, int(port)
 
-    def info(self, middleware: Middleware) -> FetchEventInfo:
-        """The request as the stream has it."""
+    def described(self, middleware: Middleware) -> tuple[FetchEventInfo, dict[str, Any]]:
+        """The request as the stream has it, and as a span has it."""
         host, port = self.address()
-        place = host if port is None or port == _PORTS.get(self.scheme) else f"{host}:{port}"
-        query = f"?{middleware._tracer.secrets.clean_query(self.query)}" if self.query else ""
-        url = f"{self.scheme}://{place}{self.path}{query}"
-        return FetchEventInfo(self.method, url, self.captured(middleware))
-
-    def attributes(self, middleware: Middleware) -> dict[str, Any]:
-        """The request as a span has it."""
-        host, port = self.address()
-        is_known = self.method in _METHODS
+        usual = PORTS.get(self.scheme)
+        is_known = self.method in METHODS
+        query = middleware._tracer.secrets.clean_query(self.query) if self.query else ""
+        captured = self.captured(middleware)
+        place = host if port is None or port == usual else f"{host}:{port}"
+        url = f"{self.scheme}://{place}{self.path}{f'?{query}' if query else ''}"
         found: dict[str, Any] = {  # None leaves an attribute unset
             "http.request.method": self.method if is_known else "_OTHER",
             "http.request.method_original": None if is_known else self.method,
@@ -170,20 +171,20 @@ class Request(NamedTuple):
             "url.path": self.path,
             "server.address": host,
             "network.protocol.version": self.version,
-            "server.port": port if port is not None else _PORTS.get(self.scheme),
-            "url.query": middleware._tracer.secrets.clean_query(self.query) or None,
+            "server.port": usual if port is None else port,
+            "url.query": query or None,
             "client.address": self.client,
-            "user_agent.original": self.header("user-agent"),
+            "user_agent.original": self.user_agent,
         }
-        for name, value in self.captured(middleware):
+        for name, value in captured:
             key = f"http.request.header.{name}"
             found[key] = (*found.get(key, ()), value)
-        return found
+        return make_fetch_info(self.method, url, captured), found
 
 
 def known_method(method: str) -> str:
     """A method as a name has it."""
-    return method if method in _METHODS else "HTTP"
+    return method if method in METHODS else "HTTP"
 
 
 class Exchange:
@@ -196,14 +197,16 @@ class Exchange:
         self._routed = False
         self._status: int | None = None
         self._is_head = request.method == "HEAD"
+        info, attributes = request.described(middleware)
         parent, new_trace = placed(middleware._tracer, middleware._incoming, carrier, given)
-        self._block: InvocationScope = middleware._tracing.invocation(
+        self._block = invocation_of(
+            middleware._tracing,
             self._prefix,
-            info=request.info(middleware),
-            parent=parent,
-            new_trace=new_trace,
-            linger=middleware._linger,
-            attributes=request.attributes(middleware),
+            info,
+            parent,
+            new_trace,
+            middleware._linger,
+            attributes,
         )
         self.invocation: Invocation = self._block.__enter__()
 
@@ -216,7 +219,7 @@ class Exchange:
 
     def respond(self, status: Any) -> None:
         """The answer begins; what is no status is the server's to complain of."""
-        if not isinstance(status, int):
+        if status == self._status or not isinstance(status, int):
             return
         self._status = status
         self.invocation.set_return(FetchResponseInfo(status))
@@ -245,10 +248,40 @@ class Exchange:
         if error is None and failure is not None and (self._status or 0) >= 500:
             error = failure
         if isinstance(error, Exception) and not isinstance(error, CancelledError):
-            kind = type(error)
-            module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-            self.invocation.span.set_attribute("error.type", f"{module}{kind.__qualname__}")
+            self.invocation.span.set_attribute("error.type", type_name(error))
         leave(self._block, error)
+
+
+def invocation_of(
+    tracing: Tracing,
+    name: str,
+    info: Any,
+    parent: Any,
+    new_trace: bool,
+    linger: float | None,
+    attributes: dict[str, Any],
+) -> InvocationScope:
+    """`Tracing.invocation`, with options that were checked when the integration was made."""
+    start = invocation_start(
+        tracing._tracer,
+        tracing,
+        name,
+        info,
+        parent,
+        linger,
+        ambient=False,
+        new_trace=new_trace,
+        attributes=attributes,
+        details=None,
+    )
+    return InvocationScope(start)
+
+
+def type_name(error: BaseException) -> str:
+    """The type of an exception, as `error.type` has it."""
+    kind = type(error)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"
 
 
 def leave(block: InvocationScope | SpanScope, error: BaseException | None) -> None:

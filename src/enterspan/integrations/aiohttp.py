@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
 from enterspan._span.context import SUPPRESSED
-from enterspan._tracing import Tracing
-from enterspan._tracing import tracing as default_tracing
 from enterspan.integrations._expected import is_answer
 from enterspan.integrations._http import (
     TRACED_BY,
     Exchange,
     Middleware,
     Request,
-    known_method,
 )
+from enterspan.integrations._outgoing import Client, ClientAnswer, ClientRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from enterspan._model.protocols import Incoming
+    from enterspan._tracing import Tracing
 
 __all__ = ["ClientMiddleware", "TracingMiddleware"]
 
@@ -132,20 +131,19 @@ def _request_of(request: Any) -> Request:
     """The request as aiohttp describes it."""
     version = request.version
     url = request.rel_url
+    headers = request.headers
     return Request(
         method=request.method,
         scheme=request.scheme,
         server=(request.host, None),
         path=url.raw_path,
         query=url.raw_query_string,
-        headers=[(name.lower(), value) for name, value in request.headers.items()],
+        host=headers.get("host"),
+        user_agent=headers.get("user-agent"),
+        headers=lambda: [(name.lower(), value) for name, value in headers.items()],
         client=request.remote,
         version=f"{version.major}.{version.minor}",
     )
-
-
-_FAILED: Final = 400
-"""The status from which on a client's request has failed."""
 
 
 class ClientMiddleware:
@@ -163,24 +161,17 @@ class ClientMiddleware:
     """
 
     def __init__(self, *, tracing: Tracing | None = None) -> None:
-        if tracing is not None and not isinstance(tracing, Tracing):
-            raise TypeError(f"tracing must be a Tracing, not {tracing!r}")
-        self._tracing = default_tracing if tracing is None else tracing
+        self._client = Client(tracing, _client_request_of, _answer_of)
 
     async def __call__(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
         """Send a request."""
-        url = request.url
-        name = known_method(request.method)
-        attributes = {
-            "http.request.method": "_OTHER" if name == "HTTP" else name,
-            "server.address": url.host,
-            "server.port": url.port,
-            "url.full": self._tracing._tracer.secrets.clean_url(str(url)),
-        }
-        with self._tracing.span(name, attributes, kind="client") as span:
-            self._tracing.inject(request.headers)
-            response = await handler(request)
-            span.set_attribute("http.response.status_code", response.status)
-            if response.status >= _FAILED:
-                span.set_status("error").set_attribute("error.type", str(response.status))
-            return response
+        return await self._client.send_async(request, lambda: handler(request))
+
+
+def _client_request_of(request: Any) -> ClientRequest:
+    url = request.url
+    return ClientRequest(request.method, str(url), url.scheme, url.host, url.port, request.headers)
+
+
+def _answer_of(response: Any) -> ClientAnswer:
+    return ClientAnswer(response.status, f"{response.version.major}.{response.version.minor}")

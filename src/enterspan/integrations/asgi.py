@@ -51,6 +51,8 @@ _BODIES: Final = frozenset(
     {"http.response.body", "http.response.pathsend", "http.response.zerocopysend"}
 )
 """The messages that carry a body: hints, pushes and what extensions add are no answer."""
+_HOST_LENGTH: Final = len("host")
+_AGENT_LENGTH: Final = len("user-agent")
 _DISCONNECTS: Final = frozenset({"ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect"})
 """What servers and frameworks raise where a client has gone."""
 
@@ -300,10 +302,16 @@ def _is_disconnect(error: BaseException) -> bool:
 
 def _request_of(scope: _Message) -> Request:
     """The request as the server describes it."""
-    headers = [
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in scope.get("headers") or ()
-    ]
+    host = user_agent = None
+    for name, value in scope.get("headers") or ():
+        if len(name) == _HOST_LENGTH and host is None and name.decode("latin-1").lower() == "host":
+            host = value.decode("latin-1")
+        elif (
+            len(name) == _AGENT_LENGTH
+            and user_agent is None
+            and name.decode("latin-1").lower() == "user-agent"
+        ):
+            user_agent = value.decode("latin-1")
     raw_path = scope.get("raw_path")
     path = raw_path.decode("latin-1") if raw_path else str(scope.get("path") or "/")
     server = scope.get("server") or ("", None)
@@ -314,10 +322,19 @@ def _request_of(scope: _Message) -> Request:
         server=(str(server[0]), server[1]),
         path=path.partition("?")[0],
         query=(scope.get("query_string") or b"").decode("latin-1"),
-        headers=headers,
+        host=host,
+        user_agent=user_agent,
+        headers=partial(_headers_of, scope),
         client=client[0] if client else None,
         version=str(scope.get("http_version") or "1.1"),
     )
+
+
+def _headers_of(scope: _Message) -> list[tuple[str, str]]:
+    return [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in scope.get("headers") or ()
+    ]
 
 
 # --- routes ---------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -125,7 +126,8 @@ class _Answer:
 
     def __init__(self, by: Middleware, made: Request, request: Any) -> None:
         self._tracer = by._tracer
-        self.exchange = Exchange(by, made, request, request.headers)
+        self._may_be_sent_as_file = bool(request.META.get("wsgi.file_wrapper"))
+        self.exchange = Exchange(by, made, request, request.META)
         self.failure: BaseException | None = None
         self._is_over = False
         self._missing: int | None = None  # bytes of the answer, where they are known
@@ -140,9 +142,23 @@ class _Answer:
         root = exchange.invocation._root
         body = Body(self._tracer, None, no_end, self._tracer.get())
         self._tracer.detach(root)
+        if self._may_be_sent_as_file and getattr(response, "file_to_stream", None) is not None:
+            # It stays what it is, so that the server can send the file in its own way. What the
+            # server closes then is this, and how much it has sent can't be seen.
+            response.close = partial(self._close_file, response.close, body)
+            return
         made = _PiecesAsync if response.is_async else _Pieces
         self._missing = _length_of(response, exchange)
         response.streaming_content = made(response.streaming_content, body, self)
+
+    def _close_file(self, close: Callable[[], object], body: Body) -> None:
+        """The server is done with a file."""
+        try:
+            body.run(close)
+        except BaseException as error:
+            self.end(error)
+            raise
+        self.end(None)
 
     def sent(self, piece: Any) -> None:
         """A piece goes out."""
@@ -255,8 +271,15 @@ def _request_of(request: Any) -> Request:
         server=(str(meta.get("SERVER_NAME") or ""), int(port) if port.isdecimal() else None),
         path=quote(request.path, "/!$&'()*+,;=:@%~"),
         query=str(meta.get("QUERY_STRING") or ""),
-        headers=[(name.lower(), str(value)) for name, value in request.headers.items()],
+        host=_text_of(meta.get("HTTP_HOST")),
+        user_agent=_text_of(meta.get("HTTP_USER_AGENT")),
+        headers=lambda: [(name.lower(), str(value)) for name, value in request.headers.items()],
         client=meta.get("REMOTE_ADDR") or None,
         version=scope.get("http_version")
         or str(meta.get("SERVER_PROTOCOL") or "HTTP/1.1").partition("/")[2],
     )
+
+
+def _text_of(value: object) -> str | None:
+    """A header as Django has it; a test may give anything."""
+    return None if value is None else str(value)

@@ -12,19 +12,25 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from enterspan._forms.enter import carry
 from enterspan._forms.incoming import check_incoming, placed
+from enterspan._model.classes import mro_of
 from enterspan._span.context import Attachment
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 from enterspan.events import RpcEventInfo
 from enterspan.integrations._expected import is_abort
-from enterspan.integrations._http import DisconnectedError, leave
+from enterspan.integrations._http import DisconnectedError, invocation_of, leave, type_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from enterspan._model.protocols import Incoming
 
-__all__ = ["AioServerInterceptor", "ClientInterceptor", "ServerInterceptor"]
+__all__ = [
+    "AioServerInterceptor",
+    "ClientInterceptor",
+    "ServerInterceptor",
+    "aio_client_interceptors",
+]
 
 _CODES: Final = (
     "OK",
@@ -46,6 +52,10 @@ _CODES: Final = (
     "UNAUTHENTICATED",
 )
 """gRPC's status codes, in the order of their numbers."""
+_KINDS: Final = ("UnaryUnary", "UnaryStream", "StreamUnary", "StreamStream")
+"""The kinds of calls, as the classes of interceptors are named."""
+_CONTEXT: Final = frozenset({"traceparent", "tracestate"})
+"""What W3C Trace Context has in the metadata of a call; gRPC has names in lower case only."""
 _FAILURES: Final = frozenset(
     {"DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNIMPLEMENTED", "UNKNOWN"}
 )
@@ -122,13 +132,8 @@ class _Call:
         metadata = [(key, value) for key, value in details.invocation_metadata or ()]
         parent, new_trace = placed(tracing._tracer, by._incoming, metadata, details)
         self._context = context
-        self._block = tracing.invocation(
-            method,
-            info=RpcEventInfo(method),
-            parent=parent,
-            new_trace=new_trace,
-            linger=by._linger,
-            attributes=_facts(method),
+        self._block = invocation_of(
+            tracing, method, RpcEventInfo(method), parent, new_trace, by._linger, _facts(method)
         )
         self._invocation = self._block.__enter__()
         self.root = self._invocation._root
@@ -153,7 +158,11 @@ class _Call:
 
 def _code_of(context: Any) -> str:
     """The name of the status that a handler has set; `OK` if it has set none."""
-    code = context.code()
+    return _code_named(context.code())
+
+
+def _code_named(code: Any) -> str:
+    """The name of a status."""
     if isinstance(code, int):
         return _CODES[code] if 0 <= code < len(_CODES) else "UNKNOWN"
     name = getattr(code, "name", None)
@@ -274,6 +283,47 @@ class AioServerInterceptor(_Server):
 # --- clients --------------------------------------------------------------------------------------
 
 
+class _Sent:
+    """A call that a client sends: a span until the status has come."""
+
+    def __init__(self, tracing: Tracing, details: Any) -> None:
+        method = details.method
+        method = method.decode() if isinstance(method, bytes) else method
+        method = method.removeprefix("/")
+        self._span = tracing.start_span(method, _facts(method), kind="client")
+        self.current = tracing.use_span(self._span)
+        self._tracing = tracing
+
+    def metadata(self, given: Any) -> list[tuple[str, Any]]:
+        """The metadata of the program, with the trace context in the place of what is in there."""
+        carrier: dict[str, str] = {}
+        self._tracing.inject(carrier)
+        pairs = list(given or ())
+        if carrier:
+            pairs = [pair for pair in pairs if pair[0] not in _CONTEXT]
+        return [*pairs, *carrier.items()]
+
+    def failed(self, error: BaseException) -> None:
+        """End the span: another interceptor, or gRPC itself, has refused the call."""
+        if not isinstance(error, Exception):
+            self.end("CANCELLED", "")
+            return
+        span = self._span.record_exception(error).set_attribute("error.type", type_name(error))
+        span.set_status("error", type(error).__name__).end()
+
+    def end(self, code: str, details: object) -> None:
+        """End the span with the status of the call."""
+        span = self._span.set_attribute("rpc.grpc.status_code", _CODES.index(code))
+        if code != "OK":
+            span.set_attribute("error.type", code)
+            span.set_status("error", str(details or ""))
+        span.end()
+
+    def end_unseen(self) -> None:
+        """End the span of a call whose status can't be seen."""
+        self._span.end()
+
+
 class ClientInterceptor:
     """An interceptor of a channel that makes calls spans, which take the trace along.
 
@@ -290,44 +340,31 @@ class ClientInterceptor:
     def __init__(self, *, tracing: Tracing | None = None) -> None:
         self._tracing = _tracing_of(tracing)
         grpc = _grpc()
-        for kind in ("UnaryUnary", "UnaryStream", "StreamUnary", "StreamStream"):
+        for kind in _KINDS:
             getattr(grpc, f"{kind}ClientInterceptor").register(ClientInterceptor)
 
     def _call(self, continuation: Any, details: Any, request: Any) -> Any:
-        tracing = self._tracing
-        method = details.method
-        method = method.decode() if isinstance(method, bytes) else method
-        method = method.removeprefix("/")
-        span = tracing.start_span(method, _facts(method), kind="client")
-        carrier: dict[str, str] = {}
-        with tracing.use_span(span):
-            tracing.inject(carrier)
-            sent = _Details(
-                details.method,
-                details.timeout,
-                [*(details.metadata or ()), *carrier.items()],
-                details.credentials,
-                getattr(details, "wait_for_ready", None),
-                getattr(details, "compression", None),
-            )
+        sent = _Sent(self._tracing, details)
+        with sent.current:
             try:
-                call = continuation(sent, request)
+                call = continuation(
+                    _Details(
+                        details.method,
+                        details.timeout,
+                        sent.metadata(details.metadata),
+                        details.credentials,
+                        getattr(details, "wait_for_ready", None),
+                        getattr(details, "compression", None),
+                    ),
+                    request,
+                )
             except BaseException as error:
-                span.record_exception(error).set_status("error", type(error).__name__).end()
+                sent.failed(error)
                 raise
-
-        def end(done: Any) -> None:
-            code = _code_of(done)
-            span.set_attribute("rpc.grpc.status_code", _CODES.index(code))
-            if code != "OK":
-                span.set_attribute("error.type", code)
-                span.set_status("error", done.details() or "")
-            span.end()
-
         if getattr(type(call), "add_done_callback", None) is None:
-            span.end()  # another interceptor has replaced the call
+            sent.end_unseen()  # another interceptor has replaced the call
         else:
-            call.add_done_callback(end)
+            call.add_done_callback(lambda done: sent.end(_code_of(done), done.details()))
         return call
 
     intercept_unary_unary: Any = _call
@@ -345,3 +382,91 @@ class _Details(NamedTuple):
     credentials: Any
     wait_for_ready: Any
     compression: Any
+
+
+def aio_client_interceptors(*, tracing: Tracing | None = None) -> list[Any]:
+    """Return interceptors of a `grpc.aio` channel that make calls spans.
+
+    `grpc.aio.insecure_channel(address, interceptors=aio_client_interceptors())`. There are four,
+    because a channel of `grpc.aio` uses an interceptor for one kind of calls. All else is as in
+    `ClientInterceptor`.
+
+    Args:
+        tracing: By default the default instance.
+
+    Returns:
+        One for each kind of calls; more can be added to the list.
+
+    Raises:
+        TypeError: It is no Tracing.
+    """
+    aio = _grpc("grpc.aio")
+    used = _tracing_of(tracing)
+    made = (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)
+    for kind, interceptor in zip(_KINDS, made, strict=True):
+        getattr(aio, f"{kind}ClientInterceptor").register(interceptor)
+    return [interceptor(used, aio) for interceptor in made]
+
+
+class _AioClient:
+    """What the interceptors of the four kinds of calls have in common."""
+
+    def __init__(self, tracing: Tracing, aio: Any) -> None:
+        self._tracing = tracing
+        self._aio = aio
+
+    async def _call(self, continuation: Any, details: Any, request: Any) -> Any:
+        aio = self._aio
+        sent = _Sent(self._tracing, details)
+        with sent.current:
+            try:
+                call = await continuation(
+                    aio.ClientCallDetails(
+                        details.method,
+                        details.timeout,
+                        aio.Metadata(*sent.metadata(details.metadata)),
+                        details.credentials,
+                        details.wait_for_ready,
+                    ),
+                    request,
+                )
+            except BaseException as error:
+                sent.failed(error)
+                raise
+
+        def end(done: Any) -> None:
+            sent.end(_code_named(_settled(done.code())), _settled(done.details()))
+
+        if aio.Call not in mro_of(type(call)):
+            sent.end_unseen()  # another interceptor has replaced the call
+        elif call.done():
+            end(call)
+        else:
+            call.add_done_callback(end)
+        return call
+
+
+class _UnaryUnary(_AioClient):
+    intercept_unary_unary: Any = _AioClient._call
+
+
+class _UnaryStream(_AioClient):
+    intercept_unary_stream: Any = _AioClient._call
+
+
+class _StreamUnary(_AioClient):
+    intercept_stream_unary: Any = _AioClient._call
+
+
+class _StreamStream(_AioClient):
+    intercept_stream_stream: Any = _AioClient._call
+
+
+def _settled(answer: Any) -> Any:
+    """The result of a coroutine that has nothing to wait for: those of a call that is done."""
+    try:
+        answer.send(None)
+    except StopIteration as stop:
+        return stop.value
+    answer.close()
+    return None

@@ -10,7 +10,12 @@ from enterspan._model.protocols import Incoming
 from enterspan._tracing import Tracing
 from typing import Any
 
-__all__ = ["AioServerInterceptor", "ClientInterceptor", "ServerInterceptor"]
+__all__ = [
+    "AioServerInterceptor",
+    "ClientInterceptor",
+    "ServerInterceptor",
+    "aio_client_interceptors",
+]
 
 class _Server:
     """What the interceptors of both kinds of servers have in common."""
@@ -89,3 +94,20 @@ class ClientInterceptor:
     intercept_stream_unary: Any
     intercept_stream_stream: Any
     def __init__(self, *, tracing: Tracing | None = None) -> None: ...
+
+def aio_client_interceptors(*, tracing: Tracing | None = None) -> list[Any]:
+    """Return interceptors of a `grpc.aio` channel that make calls spans.
+
+    `grpc.aio.insecure_channel(address, interceptors=aio_client_interceptors())`. There are four,
+    because a channel of `grpc.aio` uses an interceptor for one kind of calls. All else is as in
+    `ClientInterceptor`.
+
+    Args:
+        tracing: By default the default instance.
+
+    Returns:
+        One for each kind of calls; more can be added to the list.
+
+    Raises:
+        TypeError: It is no Tracing.
+    """

@@ -1,0 +1,241 @@
+"""A client's request over HTTP and the span that it is: what the hooks of the clients share.
+
+Attributes are named as OpenTelemetry's conventions for HTTP clients name them:
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from enterspan._model.diagnostics import warn_once
+from enterspan._tracing import Tracing
+from enterspan._tracing import tracing as default_tracing
+from enterspan.integrations._http import METHODS, PORTS, known_method, type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from enterspan._span.span import Span
+
+_FAILED: Final = 400
+"""The status from which on a client's request has failed."""
+_OTEL: Final = "opentelemetry"
+_OF_HTTP: Final = ("http.request.method", "http.method")
+"""The attribute of a span that is a request over HTTP: the name since 2023, and the one before."""
+
+
+class ClientRequest(NamedTuple):
+    """A request that is about to be sent."""
+
+    method: str
+    url: str
+    scheme: str
+    host: str
+    port: int | None
+    headers: MutableMapping[str, str]
+
+
+class ClientAnswer(NamedTuple):
+    """The beginning of its answer."""
+
+    status: int
+    version: str | None
+
+
+class Client:
+    """Makes the requests of one library spans of one Tracing.
+
+    *read* makes a `ClientRequest` of the library's request, and *read_answer* a `ClientAnswer` of
+    its answer, or None of what is none. *is_instrumented* says whether what is called makes a span
+    of OpenTelemetry's.
+    """
+
+    def __init__(
+        self,
+        tracing: Tracing | None,
+        read: Callable[[Any], ClientRequest],
+        read_answer: Callable[[Any], ClientAnswer | None],
+        is_instrumented: Callable[[], bool] = bool,
+    ) -> None:
+        if tracing is not None and not isinstance(tracing, Tracing):
+            raise TypeError(f"tracing must be a Tracing, not {tracing!r}")
+        self.tracing = default_tracing if tracing is None else tracing
+        self._tracer = self.tracing._tracer
+        self._read = read
+        self._read_answer = read_answer
+        self._is_instrumented = is_instrumented
+
+    def send(self, request: Any, call: Callable[[], Any]) -> Any:
+        """Send a request: *call* does it."""
+        sent = self._sent(request)
+        if sent is None:
+            return call()
+        with self._scope(sent) as span:
+            self.tracing.inject(sent.headers)
+            try:
+                answer = call()
+            except Exception as error:
+                span.set_attribute("error.type", type_name(error))
+                raise
+            self._answered(span, answer)
+            return answer
+
+    async def send_async(self, request: Any, call: Callable[[], Awaitable[Any]]) -> Any:
+        """Send a request asynchronously."""
+        sent = self._sent(request)
+        if sent is None:
+            return await call()
+        with self._scope(sent) as span:
+            self.tracing.inject(sent.headers)
+            try:
+                answer = await call()
+            except Exception as error:
+                span.set_attribute("error.type", type_name(error))
+                raise
+            self._answered(span, answer)
+            return answer
+
+    def _sent(self, request: Any) -> ClientRequest | None:
+        """A request that is to be a span; None if it isn't.
+
+        One that is the innermost span already, of OpenTelemetry's, takes the trace along.
+        """
+        tracer = self._tracer
+        if tracer.off or tracer.is_suppressed:
+            return None
+        try:
+            if tracer.bridge is not None:
+                if self._is_instrumented():
+                    return None
+                if _is_request(import_module(f"{_OTEL}.trace").get_current_span()):
+                    self.tracing.inject(self._read(request).headers)
+                    return None
+            return self._read(request)
+        except Exception as error:  # it is the library's to complain of
+            warn_once(self, "request", error, "and it is not traced")
+            return None
+
+    def _scope(self, sent: ClientRequest) -> Any:
+        method = sent.method
+        is_known = method in METHODS
+        port = sent.port
+        attributes = {  # None leaves an attribute unset
+            "http.request.method": method if is_known else "_OTHER",
+            "http.request.method_original": None if is_known else method,
+            "server.address": sent.host,
+            "server.port": PORTS.get(sent.scheme) if port is None else port,
+            "url.full": self._tracer.secrets.clean_url(sent.url),
+        }
+        return self.tracing.span(known_method(method), attributes, kind="client")
+
+    def _answered(self, span: Span, answer: Any) -> None:
+        try:
+            begun = self._read_answer(answer)
+        except Exception as error:  # a stand-in of a test's
+            warn_once(self, "answer", error, "and its status is not recorded")
+            return
+        if begun is None:
+            return
+        span.set_attribute("http.response.status_code", begun.status)
+        span.set_attribute("network.protocol.version", begun.version)
+        if begun.status >= _FAILED:
+            span.set_status("error").set_attribute("error.type", str(begun.status))
+
+
+def _is_request(span: Any) -> bool:
+    """Whether a span of OpenTelemetry's is a client's request over HTTP."""
+    kind = getattr(getattr(span, "kind", None), "name", None)
+    attributes = getattr(span, "attributes", None) or {}
+    return kind == "CLIENT" and any(name in attributes for name in _OF_HTTP)
+
+
+def is_instrumented(library: str, instrumentor: str) -> bool:
+    """Whether OpenTelemetry's instrumentation of a library is on."""
+    found = getattr(sys.modules.get(f"{_OTEL}.instrumentation.{library}"), instrumentor, None)
+    return found is not None and bool(found().is_instrumented_by_opentelemetry)
+
+
+# --- methods of classes, replaced -----------------------------------------------------------------
+
+
+_lock: Final = threading.Lock()
+_hooks: Final[dict[tuple[type, str, Tracing], _Hook]] = {}
+"""What is in place: a method has one for each Tracing."""
+
+
+class _Hook:
+    """A method of a class that goes through a client, as long as it is wanted."""
+
+    def __init__(self, owner: type, name: str, make: Callable[[Any, _Hook], Any]) -> None:
+        self.is_wanted = True
+        self._owner = owner
+        self._name = name
+        self._original = getattr(owner, name)
+        self._ours = functools.wraps(self._original)(make(self._original, self))
+        setattr(owner, name, self._ours)
+
+    def remove(self) -> None:
+        self.is_wanted = False
+        if vars(self._owner).get(self._name) is self._ours:  # else another package is around it
+            setattr(self._owner, self._name, self._original)
+
+
+class Installation:
+    """The hooks of a library, from `install` until `remove`."""
+
+    def __init__(self, methods: Iterable[tuple[Client, type, str]]) -> None:  # internal
+        self._keys: list[tuple[type, str, Tracing]] = []
+        with _lock:
+            for client, owner, name in methods:
+                key = (owner, name, client.tracing)
+                self._keys.append(key)
+                if key not in _hooks:
+                    make = _asynchronous if "async" in name else _synchronous
+                    _hooks[key] = _Hook(owner, name, functools.partial(make, client))
+
+    def remove(self) -> None:
+        """Undo it; a second time does nothing."""
+        with _lock:
+            for key in self._keys:
+                hook = _hooks.pop(key, None)
+                if hook is not None:
+                    hook.remove()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove it."""
+        self.remove()
+
+
+def _synchronous(client: Client, original: Any, hook: _Hook) -> Any:
+    def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if not hook.is_wanted:
+            return original(self, request, *args, **kwargs)
+        return client.send(request, lambda: original(self, request, *args, **kwargs))
+
+    return send
+
+
+def _asynchronous(client: Client, original: Any, hook: _Hook) -> Any:
+    async def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if not hook.is_wanted:
+            return await original(self, request, *args, **kwargs)
+        return await client.send_async(request, lambda: original(self, request, *args, **kwargs))
+
+    return send
