@@ -7,8 +7,10 @@ exception to remember that, and neither it nor its traceback is kept alive.
 from __future__ import annotations
 
 import weakref
+from sys import modules
+from types import ModuleType
 
-from enterspan._model.classes import full_name_of, module_of, mro_of, name_of
+from enterspan._model.classes import dict_of, full_name_of, module_of, mro_of, name_of
 from enterspan._model.frozen import frozen
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.values import cut, safe_str
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
     from enterspan._model.values import Limits
 
-    ExceptionTypes: TypeAlias = tuple[type[BaseException], ...]
+    ExceptionTypes: TypeAlias = tuple[type[BaseException] | str, ...]
+    """Exception types, and dotted names of such."""
 
 _FRAMES_FIRST: Final = 20
 _FRAMES_LAST: Final = 40
@@ -72,7 +75,38 @@ def prepare() -> None:
 
 def is_expected(exception: BaseException, expected: ExceptionTypes) -> bool:
     """Whether an exception is of one of some types; no metaclass is asked."""
-    return any(base is one for base in mro_of(type(exception)) for one in expected)
+    kinds = mro_of(type(exception))
+    for one in expected:
+        wanted = loaded(one) if type(one) is str else one
+        if any(base is wanted for base in kinds):
+            return True
+        if type(one) is str and any(".".join(map(str, full_name_of(base))) == one for base in kinds):
+            return True
+    return False
+
+
+_names_of: Any = ModuleType.__dict__["__dict__"].__get__
+
+
+def loaded(name: str) -> Any:
+    """What a dotted name leads to in the modules that are loaded; nothing is imported.
+
+    None where it leads to nothing: then there can't be an instance of it under that name.
+    """
+    module_name, _, path = name.rpartition(".")
+    while module_name:
+        module = modules.get(module_name)
+        if module is not None and issubclass(type(module), ModuleType):
+            found: Any = _names_of(module)
+            for part in path.split("."):
+                found = found.get(part)
+                if not issubclass(type(found), type):
+                    return found
+                held, found = found, dict_of(found)
+            return held
+        module_name, _, last = module_name.rpartition(".")
+        path = f"{last}.{path}"
+    return None
 
 
 def outcome_of(exception: BaseException, canceled: ExceptionTypes = ()) -> str:

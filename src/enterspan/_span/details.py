@@ -61,7 +61,7 @@ class Details:
         self.description = ""
         self.outcome = "ok"
         self.kind = "internal"
-        self.expected: tuple[type[BaseException], ...] = ()
+        self.expected: tuple[type[BaseException] | str, ...] = ()
         self.dropped_attributes = 0
         self.dropped_events = 0
         self.dropped_links = 0

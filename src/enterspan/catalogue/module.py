@@ -22,7 +22,7 @@ _IMPORTS: Final = (
     ("typing_extensions", "Never", "NotRequired"),
     ("",),
     ("enterspan", "AttributeValue", "Span", "SpanScope", "Tracing"),
-    ("enterspan.catalogue.spans", "CatalogueScope", "CatalogueSpan"),
+    ("enterspan.catalogue.spans", "CatalogueScope", "CatalogueSpan", "Kind"),
 )
 """What the types may need, in the order of the file; an empty line between groups."""
 _SHORT: Final = {"CatalogueScope": "Scope", "CatalogueSpan": "Entry"}
@@ -174,8 +174,12 @@ _Callable[_Concatenate[_Span, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs) 
         @_overload
         def traced(self, name: _Name | None = None, *, \
 attributes: _Mapping[str, _AttributeValue] | None = None, \
-capture_args: bool | _Sequence[str] = False, capture_return: bool = False, \
-min_duration: float | None = None) -> _Callable[[_F], _F]: ...
+kind: _Kind | None = None, \
+capture_args: bool | _Sequence[str] | _Mapping[str, str] = False, \
+capture_return: bool | str | _Callable[[_Any], object] \
+| _Mapping[str, _Callable[[_Any], object] | bool] = False, \
+redact: _Sequence[str] = (), min_duration: float | None = None, \
+expected: type[BaseException] | str | _Sequence[type[BaseException] | str] = ()) -> _Callable[[_F], _F]: ...
         def traced(self, name: object = None, **options: object) -> _Any: ...  # ty: ignore
 """
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
+from enterspan._model.protocols import Kind as Kind
 from enterspan._span.scope import SpanScope
 from enterspan._span.span import Span
 from enterspan._tracing import Tracing
@@ -47,9 +48,15 @@ class CatalogueSpan(Protocol[_Span_co, _Attributes_contra, _Name_contra]):
         /,
         *,
         attributes: _Attributes_contra | None = None,
-        capture_args: bool | Sequence[_Name_contra] = False,
-        capture_return: bool = False,
+        kind: Kind | None = None,
+        capture_args: bool | Sequence[_Name_contra] | Mapping[str, str] = False,
+        capture_return: bool
+        | str
+        | Callable[[Any], object]
+        | Mapping[str, Callable[[Any], object] | bool] = False,
+        redact: Sequence[str] = (),
         min_duration: float | None = None,
+        expected: type[BaseException] | str | Sequence[type[BaseException] | str] = (),
     ) -> Callable[[_F], _F]: ...
     def traced(self, function: Any = None, /, **options: Any) -> Any:
         """Open the span around each call, as `Tracing.traced` does: bare, or with its options."""
