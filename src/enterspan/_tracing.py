@@ -24,6 +24,7 @@ from enterspan._model.block import Block
 from enterspan._model.carriers import extract_context, inject_context
 from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_keyword, warn_misuse, warn_once
+from enterspan._model.excerpt import cut
 from enterspan._model.ids import SpanContext
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.late import Late
@@ -35,7 +36,6 @@ from enterspan._model.values import (
     Limits,
     clean_all,
     clean_text,
-    cut,
 )
 from enterspan._pipeline.subscribers import Subscribers
 from enterspan._span.begin import begin
@@ -1177,7 +1177,7 @@ def _clean(
     for name in _KEYWORDS:
         if name in more:
             warn_keyword(tracer, name, _HINTS[name])
-    return tracer.suppressed(first_attributes, attributes, more, tracer.limits, tracer.secrets)
+    return tracer.suppressed(first_attributes, attributes, more, tracer)
 
 
 _HINTS: Final = {

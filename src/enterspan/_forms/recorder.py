@@ -96,7 +96,7 @@ class Recorder:
             given = ask(self.tracer, "attributes", options.attributes, args, kwargs)
             if given is not None:
                 attributes, details = self.tracer.suppressed(
-                    first_attributes, given, {}, self.tracer.limits, self.tracer.secrets
+                    first_attributes, given, {}, self.tracer
                 )
         return attributes, self.details(details) if self._details else details
 

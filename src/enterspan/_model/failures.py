@@ -11,9 +11,10 @@ from sys import modules
 from types import ModuleType
 
 from enterspan._model.classes import dict_of, full_name_of, module_of, mro_of, name_of
+from enterspan._model.excerpt import cut
 from enterspan._model.frozen import frozen
 from enterspan._model.interrupts import is_interrupt
-from enterspan._model.values import cut, safe_str
+from enterspan._model.values import safe_str
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,12 +81,15 @@ def is_expected(exception: BaseException, expected: ExceptionTypes) -> bool:
         wanted = loaded(one) if type(one) is str else one
         if any(base is wanted for base in kinds):
             return True
-        if type(one) is str and any(".".join(map(str, full_name_of(base))) == one for base in kinds):
+        if type(one) is str and any(
+            ".".join(map(str, full_name_of(base))) == one for base in kinds
+        ):
             return True
     return False
 
 
-_names_of: Any = ModuleType.__dict__["__dict__"].__get__
+_module: Any = ModuleType
+_names_of: Any = _module.__dict__["__dict__"].__get__
 
 
 def loaded(name: str) -> Any:

@@ -132,7 +132,8 @@ def items_in(value: Any, most: int) -> Iterable[Any] | None:
 
 
 _USER_LIST: Final = ("collections", "UserList")
-_VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()))
+_EMPTY: Final[dict[str, Any]] = {}
+_VIEWS: Final = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
 """What shows the contents of a dict."""
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from enterspan._model.records import SpanEvent, SpanLink
-from enterspan._model.secrets import DEFAULT_SECRETS
 from enterspan._model.values import (
     WARNING_MESSAGE,
     WARNING_TYPE,
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     from enterspan._model.ids import SpanContext
     from enterspan._model.secrets import Secrets
-    from enterspan._model.values import Limits
 
 _EVENT_BYTES: Final = 32
 """What an event or a link counts for, beside its texts."""
@@ -51,7 +49,11 @@ class Details:
         "status",
         "status_is_final",
         "warned",
+        "whole",
     )
+
+    has_twin = True
+    """Whether another tracer's span, while there is a bridge, gets what is recorded of it."""
 
     def __init__(self) -> None:
         self.events: list[SpanEvent] = []
@@ -70,6 +72,8 @@ class Details:
         self.warned = False
         self.exception_is_kept = False  # one that there was no room for
         self.min_duration = 0  # nanoseconds
+        self.whole: dict[str, Any] | None = None
+        """With a bridge, values that were cut or dropped: the other tracer has its own limits."""
 
 
 _proposed: Final[dict[Any, Details]] = {}
@@ -110,7 +114,10 @@ def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secr
     attributes = _attributes_of(span)
     details = details_of(span)
     spent = size_of(attributes) if details.spent is None else details.spent
-    bag = Bag(attributes, spent, secrets or tracer.secrets)
+    whole = None
+    if tracer.bridge is not None and details.has_twin:
+        whole = {} if details.whole is None else details.whole
+    bag = Bag(attributes, spent, secrets or tracer.secrets, is_span=True, whole=whole)
     limits = tracer.limits
     try:
         for key, value in pairs:
@@ -118,6 +125,7 @@ def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secr
                 bag.put(key, value, limits)
     finally:
         details.spent = bag.spent
+        details.whole = whole or None
         bag.tell()
         _count_dropped(bag, details)
 
@@ -130,19 +138,18 @@ def _attributes_of(span: Any) -> dict[str, Any]:
 
 
 def first_attributes(
-    attributes: object,
-    more: Mapping[str, Any],
-    limits: Limits,
-    secrets: Secrets = DEFAULT_SECRETS,
+    attributes: object, more: Mapping[str, Any], tracer: Any
 ) -> tuple[dict[str, Any], Details]:
     """Clean the attributes that a span starts with."""
-    bag = Bag({}, secrets=secrets)
+    whole: dict[str, Any] | None = None if tracer.bridge is None else {}
+    bag = Bag({}, secrets=tracer.secrets, is_span=True, whole=whole)
     details = Details()
     for source in (attributes, more):
         for key, value in items_of(source):
             if value is not None:
-                bag.put(key, value, limits)
+                bag.put(key, value, tracer.limits)
     details.spent = bag.spent
+    details.whole = whole or None
     bag.tell()
     _count_dropped(bag, details)
     return bag.values, details

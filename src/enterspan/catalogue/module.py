@@ -22,10 +22,10 @@ _IMPORTS: Final = (
     ("typing_extensions", "Never", "NotRequired"),
     ("",),
     ("enterspan", "AttributeValue", "Span", "SpanScope", "Tracing"),
-    ("enterspan.catalogue.spans", "CatalogueScope", "CatalogueSpan", "Kind"),
+    ("enterspan.catalogue.spans", "CatalogueScope", "CatalogueSpan", "SpanKind"),
 )
 """What the types may need, in the order of the file; an empty line between groups."""
-_SHORT: Final = {"CatalogueScope": "Scope", "CatalogueSpan": "Entry"}
+_SHORT: Final = {"CatalogueScope": "Scope", "CatalogueSpan": "Entry", "SpanKind": "Kind"}
 
 _ANY_ATTRIBUTES: Final = "_Mapping[str, _AttributeValue | None]"
 _QUIET: Final = "  # pyrefly: ignore # ty: ignore"
@@ -179,7 +179,8 @@ capture_args: bool | _Sequence[str] | _Mapping[str, str] = False, \
 capture_return: bool | str | _Callable[[_Any], object] \
 | _Mapping[str, _Callable[[_Any], object] | bool] = False, \
 redact: _Sequence[str] = (), min_duration: float | None = None, \
-expected: type[BaseException] | str | _Sequence[type[BaseException] | str] = ()) -> _Callable[[_F], _F]: ...
+expected: type[BaseException] | str | _Sequence[type[BaseException] | str] = ()) \
+-> _Callable[[_F], _F]: ...
         def traced(self, name: object = None, **options: object) -> _Any: ...  # ty: ignore
 """
 

@@ -7,12 +7,25 @@ no code runs between the call and the plain API.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    overload,
+)
 
-from enterspan._model.protocols import Kind as Kind
+from enterspan._model.protocols import Kind
 from enterspan._span.scope import SpanScope
 from enterspan._span.span import Span
 from enterspan._tracing import Tracing
+
+SpanKind: TypeAlias = Kind
+"""What a span's kind may be."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -48,7 +61,7 @@ class CatalogueSpan(Protocol[_Span_co, _Attributes_contra, _Name_contra]):
         /,
         *,
         attributes: _Attributes_contra | None = None,
-        kind: Kind | None = None,
+        kind: SpanKind | None = None,
         capture_args: bool | Sequence[_Name_contra] | Mapping[str, str] = False,
         capture_return: bool
         | str
