@@ -657,8 +657,8 @@ class Tracing:
         Nothing is imported.
 
         Args:
-            targets: Patterns (`shop`, `shop.*`, `shop.cart:total`, `shop.cart:Cart.*`), modules,
-                classes or functions.
+            targets: Patterns (`shop`, `shop:public`, `shop.*`, `shop.cart:total`,
+                `shop.cart:Cart.*`), modules, classes or functions.
             exclude: One of these, or a list of them, to be left alone.
             min_duration: As in `traced`.
             attributes: As in `traced`.

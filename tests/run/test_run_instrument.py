@@ -120,6 +120,20 @@ def test_list_says_what_a_run_does(command: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "seconds, quiet, said", [(0.4, False, True), (0.4, True, False), (0.01, False, False)]
 )
+def test_list_says_what_is_not_public(command: Any, tmp_path: Path) -> None:
+    """`package:public`, on the command line and in a project."""
+    package = tmp_path / "kit"
+    package.mkdir()
+    (package / "__init__.py").write_text("from kit._own import shown\n")
+    (package / "_own.py").write_text("def shown(): pass\ndef kept(): pass\n")
+    listed = "kit._own:shown\nnot kit._own:kept: it is not public\n1 would be wrapped, 1 not\n"
+    done = command("run", "--list", "--instrument", "kit:public")
+    assert (done.stdout, done.stderr, done.returncode) == (listed, "", 0)
+    if HAS_TOML:
+        (tmp_path / "pyproject.toml").write_text('[tool.enterspan]\ninstrument = ["kit:public"]\n')
+        assert command("run", "--list").stdout == listed
+
+
 def test_a_run_says_what_wrapping_has_cost(
     modules: Any, mine: Tracing, seconds: float, quiet: bool, said: bool
 ) -> None:

@@ -75,7 +75,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--instrument",
         metavar="PATTERN",
         action="append",
-        help="trace the functions that PATTERN picks; can be given several times",
+        help="trace the functions that PATTERN picks: shop, shop:public, shop.cart:total, ...;"
+        " can be given several times",
     )
     what.add_argument(
         "--exclude",
