@@ -120,6 +120,18 @@ def test_list_says_what_a_run_does(command: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "seconds, quiet, said", [(0.4, False, True), (0.4, True, False), (0.01, False, False)]
 )
+def test_a_run_says_what_wrapping_has_cost(
+    modules: Any, mine: Tracing, seconds: float, quiet: bool, said: bool
+) -> None:
+    """Where it takes noticeable time, and unless it is to be quiet."""
+    modules(costly="def f(): pass\ndef g(): pass\n")
+    recording = Recording(Settings(quiet=True))
+    with mine.instrument("costly") as recording.named:
+        recording.named._seconds = seconds
+        recording.settings = Settings(quiet=quiet)
+        assert recording.report() == ["wrapped 2 functions in 0.4 s"] * said
+
+
 def test_list_says_what_is_not_public(command: Any, tmp_path: Path) -> None:
     """`package:public`, on the command line and in a project."""
     package = tmp_path / "kit"
@@ -132,18 +144,6 @@ def test_list_says_what_is_not_public(command: Any, tmp_path: Path) -> None:
     if HAS_TOML:
         (tmp_path / "pyproject.toml").write_text('[tool.enterspan]\ninstrument = ["kit:public"]\n')
         assert command("run", "--list").stdout == listed
-
-
-def test_a_run_says_what_wrapping_has_cost(
-    modules: Any, mine: Tracing, seconds: float, quiet: bool, said: bool
-) -> None:
-    """Where it takes noticeable time, and unless it is to be quiet."""
-    modules(costly="def f(): pass\ndef g(): pass\n")
-    recording = Recording(Settings(quiet=True))
-    with mine.instrument("costly") as recording.named:
-        recording.named._seconds = seconds
-        recording.settings = Settings(quiet=quiet)
-        assert recording.report() == ["wrapped 2 functions in 0.4 s"] * said
 
 
 def test_list_imports_the_modules_of_a_package(command: Any, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def _shown_by(module: ModuleType) -> frozenset[str]:
     """The names that a public module shows."""
     held = names_of(module)
     listed = held.get("__all__")
-    if type(listed) in (list, tuple):
+    if type(listed) is list or type(listed) is tuple:
         return frozenset([name for name in listed if type(name) is str])
     return frozenset([name for name in held if type(name) is str and not name.startswith("_")])
 
