@@ -137,7 +137,9 @@ def _keywords(span: SpanEntry, attributes: Sequence[Attribute]) -> list[str]:
 
 def _running_span(span: SpanEntry) -> str:
     renamed = {a.parameter: a.name for a in span.attributes if a.parameter != a.name}
-    table = f", {renamed!r}" if renamed else ""
+    constants = {a.name: a.kind.values[0] for a in span.constants}
+    table = f", {renamed or None!r}" if renamed or constants else ""
+    table += f", {constants!r}" if constants else ""
     return f"    {span.method} = _plain(_tracing, {span.name!r}{table})\n"
 
 
@@ -247,6 +249,9 @@ def _doc_of(span: SpanEntry) -> str:
         renamed = f" ({attribute.name})" if attribute.name != attribute.parameter else ""
         doc = " ".join(attribute.doc.split())
         lines.append(f"{attribute.parameter}{renamed}{f': {doc}' if doc else ''}")
+    if span.constants:
+        values = [f"{a.name}={a.kind.values[0]!r}" for a in span.constants]
+        lines += ["", f"It has {', '.join(values)}."]
     return "\n".join(lines)
 
 
