@@ -77,15 +77,15 @@ def prepare() -> None:
 def is_expected(exception: BaseException, expected: ExceptionTypes) -> bool:
     """Whether an exception is of one of some types; no metaclass is asked."""
     kinds = mro_of(type(exception))
-    for one in expected:
-        wanted = loaded(one) if type(one) is str else one
-        if any(base is wanted for base in kinds):
-            return True
-        if type(one) is str and any(
-            ".".join(map(str, full_name_of(base))) == one for base in kinds
-        ):
-            return True
-    return False
+    return any(_is_one(kinds, one) for one in expected)
+
+
+def _is_one(kinds: tuple[type, ...], one: Any) -> bool:
+    """Whether one of some classes is a type, or has a dotted name, or is shown under it."""
+    if type(one) is not str:
+        return any(kind is one for kind in kinds)
+    shown = loaded(one)
+    return any(kind is shown or ".".join(map(str, full_name_of(kind))) == one for kind in kinds)
 
 
 _module: Any = ModuleType
@@ -101,13 +101,13 @@ def loaded(name: str) -> Any:
     while module_name:
         module = modules.get(module_name)
         if module is not None and issubclass(type(module), ModuleType):
-            found: Any = _names_of(module)
-            for part in path.split("."):
-                found = found.get(part)
+            first, *rest = path.split(".")
+            found: Any = _names_of(module).get(first)
+            for part in rest:
                 if not issubclass(type(found), type):
-                    return found
-                held, found = found, dict_of(found)
-            return held
+                    return found  # the rest of the name leads to nothing that is known
+                found = dict_of(found).get(part)
+            return found
         module_name, _, last = module_name.rpartition(".")
         path = f"{last}.{path}"
     return None

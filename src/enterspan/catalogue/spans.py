@@ -162,13 +162,15 @@ def _traced(tracing: Tracing, name: str, function: Any = None, /, **options: Any
 def _traced_with(
     tracing: Tracing, name: str, constants: Any, function: Any = None, /, **options: Any
 ) -> Any:
-    attributes = options.pop("attributes", None)
+    attributes: Any = options.pop("attributes", None)
+    plain: Any = attributes or {}
     if callable(attributes):
 
         def merged(*args: Any, **kwargs: Any) -> Any:
-            return {**constants, **(attributes(*args, **kwargs) or {})}
+            computed: Any = attributes(*args, **kwargs) or {}
+            return {**constants, **computed}
 
         options["attributes"] = merged
     else:
-        options["attributes"] = {**constants, **(attributes or {})}
+        options["attributes"] = {**constants, **plain}
     return _traced(tracing, name, function, **options)
