@@ -132,8 +132,13 @@ class Fake(agents.Model):
     """A model that asks for two tools, and then answers."""
 
     async def get_response(
-        self, system_instructions: Any, asked: Any, *args: Any, **options: Any
+        self,
+        system_instructions: Any,
+        input: Any,  # noqa: A002 - its name there
+        *args: Any,
+        **options: Any,
     ) -> ModelResponse:
+        asked = input
         usage = Usage(requests=1, input_tokens=9, output_tokens=4, total_tokens=13)
         with agents.generation_span(
             input=agents.ItemHelpers.input_to_new_input_list(asked)

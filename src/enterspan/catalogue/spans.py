@@ -11,6 +11,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Concatenate,
+    Final,
     Generic,
     ParamSpec,
     Protocol,
@@ -25,6 +26,8 @@ from enterspan._span.scope import SpanScope
 from enterspan._span.span import Span
 from enterspan._tracing import Tracing
 
+KEYWORDS: Final = frozenset({"kind", "links"})
+"""Keywords of `Tracing.span` that are no attributes."""
 SpanKind: TypeAlias = Kind
 """What a span's kind may be."""
 
@@ -137,7 +140,11 @@ def _renaming(form: Any, tracing: Tracing, names: dict[str, str], constants: dic
     def renamed(name: str, attributes: Any = None, /, **more: Any) -> Any:
         if tracer.off:
             return form(name)
-        return form(name, attributes, **constants, **{name_of(key, key): more[key] for key in more})
+        values = {**constants, **{name_of(key, key): more[key] for key in more}}
+        if not KEYWORDS.isdisjoint(values):  # attributes of such names can only be in a mapping
+            attributes = {**(attributes or {}), **values}
+            values = {}
+        return form(name, attributes, **values)
 
     return renamed
 
