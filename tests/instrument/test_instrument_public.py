@@ -159,6 +159,20 @@ def test_a_private_module_that_comes_later_is_left_out(kit: Path) -> None:
         assert [span.name for span in trace.spans] == ["shown", "shown"]
 
 
+def test_what_holds_it_already_in_its_own_module_calls_it_seen(kit: Path) -> None:
+    """A class there that was looked at before the function was shown to others."""
+    held = IMPL + "\nclass _Box:\n    get = staticmethod(shown)\n"
+    (kit / "kit" / "_impl.py").write_text(held)
+    (kit / "kit" / "__init__.py").write_text("")
+    (kit / "kit" / "api.py").write_text("from kit._impl import shown")
+    with tracing.instrument("kit:public", "kit._impl:Client.close"):
+        importlib.import_module("kit._impl")
+        importlib.import_module("kit.api")
+        with capture() as trace:
+            sys.modules["kit._impl"]._Box.get(1)
+        assert [span.name for span in trace.spans] == ["shown"]
+
+
 def test_it_goes_with_other_patterns_and_with_exclude(kit: Path) -> None:
     with tracing.instrument(
         "kit:public", "kit._impl:_Hidden", exclude=["kit.tools", "kit:top"]

@@ -120,7 +120,9 @@ def test_their_spans_are_ours_within_our_limits(bridged: Tracing, sdk: Any) -> N
     with capture(bridged) as trace, sdk.foreign.start_as_current_span("theirs") as span:
         span.set_attribute("prompt", "p" * 40_000)
         span.set_attribute("note", "n" * 40_000)
-        bridged.current_span().set_attribute("ours", "o" * 40_000)
+        ours = bridged.current_span().set_attribute("ours", "o" * 40_000)
+        assert ours._details is not None
+        assert ours._details.whole is None
     assert {name: len(value) for name, value in sdk.find("theirs").attributes.items()} == {
         "prompt": 40_000, "note": 40_000, "ours": 40_000,
     }  # fmt: skip
