@@ -120,6 +120,17 @@ def frameworks(session: nox.Session) -> None:
 
 
 @nox.session
+def models(session: nox.Session) -> None:
+    """Run the recipes for frameworks that talk to models, with fake models; skip none."""
+    install(session, "models")
+    paths = session.posargs or ["tests/models"]
+    session.run(
+        *("python", "-m", "pytest", "--timeout=120", *cache(session), *paths),
+        env={"ENTERSPAN_TEST_MODELS": "required"},
+    )
+
+
+@nox.session
 def otel(session: nox.Session) -> None:
     """Run the tests with OpenTelemetry, its instrumentations and a real receiver; skip none."""
     session.install("--quiet", ".[otel,otlp]", *group("test"), *group("otel"))

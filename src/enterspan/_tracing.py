@@ -24,6 +24,7 @@ from enterspan._model.block import Block
 from enterspan._model.carriers import extract_context, inject_context
 from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_keyword, warn_misuse, warn_once
+from enterspan._model.excerpt import cut
 from enterspan._model.ids import SpanContext
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.late import Late
@@ -35,7 +36,6 @@ from enterspan._model.values import (
     Limits,
     clean_all,
     clean_text,
-    cut,
 )
 from enterspan._pipeline.subscribers import Subscribers
 from enterspan._span.begin import begin
@@ -66,7 +66,8 @@ if not TYPE_CHECKING:
     _Attributes = Mapping[str, object]
     _Carrier = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
     _Parent = SpanContext | Span | str | _Carrier
-    _Expected = type[BaseException] | Sequence[type[BaseException]]
+    _Expected = type[BaseException] | str | Sequence[type[BaseException] | str]
+    _Returned = bool | str | Callable[..., object] | Mapping[str, Callable[..., object] | bool]
     _Target = str | ModuleType | type | Callable[..., object]
 if TYPE_CHECKING:
     import os
@@ -94,7 +95,10 @@ if TYPE_CHECKING:
     _Attributes: TypeAlias = Mapping[str, object]
     _Carrier: TypeAlias = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
     _Parent: TypeAlias = SpanContext | Span | str | _Carrier
-    _Expected: TypeAlias = type[BaseException] | Sequence[type[BaseException]]
+    _Expected: TypeAlias = type[BaseException] | str | Sequence[type[BaseException] | str]
+    _Returned: TypeAlias = (
+        bool | str | Callable[[Any], object] | Mapping[str, Callable[[Any], object] | bool]
+    )
     _Target: TypeAlias = str | ModuleType | type | Callable[..., object]
 
 _UNSET: Any = object()
@@ -466,7 +470,7 @@ class Tracing:
             attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
             kind: protocols.Kind | None = None,
             capture_args: bool | Sequence[str] | Mapping[str, str] = False,
-            capture_return: bool | str | Callable[[Any], object] = False,
+            capture_return: _Returned = False,
             redact: Sequence[str] = (),
             min_duration: float | None = None,
             expected: _Expected = (),
@@ -479,7 +483,7 @@ class Tracing:
         attributes: typing.Any = None,
         kind: typing.Any = None,
         capture_args: bool | Sequence[str] | Mapping[str, str] = False,
-        capture_return: bool | str | Callable[[Any], object] = False,
+        capture_return: _Returned = False,
         redact: Sequence[str] = (),
         min_duration: float | None = None,
         expected: typing.Any = (),
@@ -496,14 +500,17 @@ class Tracing:
             capture_args: Record all arguments (True), those that are named, or, with a mapping,
                 those that are its keys as the attributes that are its values.
             capture_return: Record the result as `return` (True), as the attribute that is named, or
-                what a function makes of it. Of a generator, the function is given the list of what
-                it has yielded: `capture_return="".join`.
+                what a function makes of it; a mapping names several attributes, each with its
+                function, or True for the result itself. Of a generator, a function is given the
+                list of what it has yielded, of at most 65,536 items and 8 MiB:
+                `capture_return="".join`. A result that is an iterator is the caller's alone.
             redact: Names that are recorded without their values, beside those that are secrets
                 anywhere (`password`, `token`, ...): of arguments, and of keys and fields in what is
                 captured.
             min_duration: Seconds; a span that is shorter and did not fail is left out, and its
                 children become its parent's.
-            expected: Exception types that are control flow: they are no failure of the span.
+            expected: Exception types that are control flow: they are no failure of the span. A
+                dotted name (`"openai.RateLimitError"`) does as well, and imports nothing.
 
         Returns:
             What it was given, of the same type.
@@ -555,7 +562,7 @@ class Tracing:
             incoming: protocols.Incoming | Callable[..., protocols.Incoming] = "parent",
             kind: protocols.Kind | None = None,
             capture_args: bool | Sequence[str] | Mapping[str, str] = False,
-            capture_return: bool | str | Callable[[Any], object] = False,
+            capture_return: _Returned = False,
             redact: Sequence[str] = (),
             min_duration: float | None = None,
         ) -> Callable[[_F], _F]: ...
@@ -575,7 +582,7 @@ class Tracing:
         incoming: typing.Any = "parent",
         kind: typing.Any = None,
         capture_args: bool | Sequence[str] | Mapping[str, str] = False,
-        capture_return: bool | str | Callable[[Any], object] = False,
+        capture_return: _Returned = False,
         redact: Sequence[str] = (),
         min_duration: float | None = None,
     ) -> typing.Any:
@@ -641,7 +648,7 @@ class Tracing:
         attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
         kind: protocols.Kind | None = None,
         capture_args: bool | Sequence[str] | Mapping[str, str] = False,
-        capture_return: bool | str | Callable[[Any], object] = False,
+        capture_return: _Returned = False,
         redact: Sequence[str] = (),
         expected: _Expected = (),
     ) -> instrumenting.Instrumentation:
@@ -650,8 +657,8 @@ class Tracing:
         Nothing is imported.
 
         Args:
-            targets: Patterns (`shop`, `shop.*`, `shop.cart:total`, `shop.cart:Cart.*`), modules,
-                classes or functions.
+            targets: Patterns (`shop`, `shop:public`, `shop.*`, `shop.cart:total`,
+                `shop.cart:Cart.*`), modules, classes or functions.
             exclude: One of these, or a list of them, to be left alone.
             min_duration: As in `traced`.
             attributes: As in `traced`.
@@ -898,7 +905,8 @@ class Tracing:
             propagate_threads: Whether new threads and greenlets, and jobs of their pools, begin
                 with the current span.
             enabled: Whether anything is recorded; None leaves it.
-            expected: Exception types that are control flow everywhere: no failure of any span.
+            expected: Exception types, or dotted names of such, that are control flow everywhere: no
+                failure of any span.
             canceled: Exception types that mean cancellation, beside those of asyncio, concurrent
                 futures, trio, gevent and Twisted.
             redact: Names of secrets, beside those that are known (`password`, `token`, ...): their
@@ -1172,7 +1180,7 @@ def _clean(
     for name in _KEYWORDS:
         if name in more:
             warn_keyword(tracer, name, _HINTS[name])
-    return tracer.suppressed(first_attributes, attributes, more, tracer.limits, tracer.secrets)
+    return tracer.suppressed(first_attributes, attributes, more, tracer)
 
 
 _HINTS: Final = {

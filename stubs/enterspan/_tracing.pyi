@@ -35,7 +35,13 @@ _F = TypeVar("_F", bound="Callable[..., object] | property")
 _Attributes: TypeAlias = Mapping[str, object]
 _Carrier: TypeAlias = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
 _Parent: TypeAlias = SpanContext | Span | str | _Carrier
-_Expected: TypeAlias = type[BaseException] | Sequence[type[BaseException]]
+_Expected: TypeAlias = type[BaseException] | str | Sequence[type[BaseException] | str]
+_Returned: TypeAlias = (
+    bool
+    | str
+    | Callable[[Any], object]
+    | Mapping[str, Callable[[Any], object] | bool]
+)
 _Target: TypeAlias = str | ModuleType | type | Callable[..., object]
 
 class Invocation:
@@ -352,14 +358,17 @@ class Tracing:
             capture_args: Record all arguments (True), those that are named, or, with a mapping,
                 those that are its keys as the attributes that are its values.
             capture_return: Record the result as `return` (True), as the attribute that is named, or
-                what a function makes of it. Of a generator, the function is given the list of what
-                it has yielded: `capture_return="".join`.
+                what a function makes of it; a mapping names several attributes, each with its
+                function, or True for the result itself. Of a generator, a function is given the
+                list of what it has yielded, of at most 65,536 items and 8 MiB:
+                `capture_return="".join`. A result that is an iterator is the caller's alone.
             redact: Names that are recorded without their values, beside those that are secrets
                 anywhere (`password`, `token`, ...): of arguments, and of keys and fields in what is
                 captured.
             min_duration: Seconds; a span that is shorter and did not fail is left out, and its
                 children become its parent's.
-            expected: Exception types that are control flow: they are no failure of the span.
+            expected: Exception types that are control flow: they are no failure of the span. A
+                dotted name (`"openai.RateLimitError"`) does as well, and imports nothing.
 
         Returns:
             What it was given, of the same type.
@@ -383,7 +392,7 @@ class Tracing:
         attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
         kind: protocols.Kind | None = None,
         capture_args: bool | Sequence[str] | Mapping[str, str] = False,
-        capture_return: bool | str | Callable[[Any], object] = False,
+        capture_return: _Returned = False,
         redact: Sequence[str] = (),
         min_duration: float | None = None,
         expected: _Expected = (),
@@ -440,7 +449,7 @@ class Tracing:
         incoming: protocols.Incoming | Callable[..., protocols.Incoming] = "parent",
         kind: protocols.Kind | None = None,
         capture_args: bool | Sequence[str] | Mapping[str, str] = False,
-        capture_return: bool | str | Callable[[Any], object] = False,
+        capture_return: _Returned = False,
         redact: Sequence[str] = (),
         min_duration: float | None = None,
     ) -> Callable[[_F], _F]: ...
@@ -453,7 +462,7 @@ class Tracing:
         attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
         kind: protocols.Kind | None = None,
         capture_args: bool | Sequence[str] | Mapping[str, str] = False,
-        capture_return: bool | str | Callable[[Any], object] = False,
+        capture_return: _Returned = False,
         redact: Sequence[str] = (),
         expected: _Expected = (),
     ) -> instrumenting.Instrumentation:
@@ -462,8 +471,8 @@ class Tracing:
         Nothing is imported.
 
         Args:
-            targets: Patterns (`shop`, `shop.*`, `shop.cart:total`, `shop.cart:Cart.*`), modules,
-                classes or functions.
+            targets: Patterns (`shop`, `shop:public`, `shop.*`, `shop.cart:total`,
+                `shop.cart:Cart.*`), modules, classes or functions.
             exclude: One of these, or a list of them, to be left alone.
             min_duration: As in `traced`.
             attributes: As in `traced`.
@@ -622,7 +631,8 @@ class Tracing:
             propagate_threads: Whether new threads and greenlets, and jobs of their pools, begin
                 with the current span.
             enabled: Whether anything is recorded; None leaves it.
-            expected: Exception types that are control flow everywhere: no failure of any span.
+            expected: Exception types, or dotted names of such, that are control flow everywhere: no
+                failure of any span.
             canceled: Exception types that mean cancellation, beside those of asyncio, concurrent
                 futures, trio, gevent and Twisted.
             redact: Names of secrets, beside those that are known (`password`, `token`, ...): their
@@ -746,14 +756,17 @@ def traced(name: _F, /) -> _F:
         capture_args: Record all arguments (True), those that are named, or, with a mapping,
             those that are its keys as the attributes that are its values.
         capture_return: Record the result as `return` (True), as the attribute that is named, or
-            what a function makes of it. Of a generator, the function is given the list of what
-            it has yielded: `capture_return="".join`.
+            what a function makes of it; a mapping names several attributes, each with its
+            function, or True for the result itself. Of a generator, a function is given the
+            list of what it has yielded, of at most 65,536 items and 8 MiB:
+            `capture_return="".join`. A result that is an iterator is the caller's alone.
         redact: Names that are recorded without their values, beside those that are secrets
             anywhere (`password`, `token`, ...): of arguments, and of keys and fields in what is
             captured.
         min_duration: Seconds; a span that is shorter and did not fail is left out, and its
             children become its parent's.
-        expected: Exception types that are control flow: they are no failure of the span.
+        expected: Exception types that are control flow: they are no failure of the span. A
+            dotted name (`"openai.RateLimitError"`) does as well, and imports nothing.
 
     Returns:
         What it was given, of the same type.
@@ -776,7 +789,7 @@ def traced(
     attributes: _Attributes | Callable[..., _Attributes | None] | None = None,
     kind: protocols.Kind | None = None,
     capture_args: bool | Sequence[str] | Mapping[str, str] = False,
-    capture_return: bool | str | Callable[[Any], object] = False,
+    capture_return: _Returned = False,
     redact: Sequence[str] = (),
     min_duration: float | None = None,
     expected: _Expected = (),

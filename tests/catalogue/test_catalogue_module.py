@@ -427,3 +427,110 @@ def test_a_tracing_that_is_a_keyword_is_refused(shop):
     shop.write_text('tracing = "import:class"\n' + SHOP)
     with pytest.raises(CatalogueError, match="'tracing' must be 'module:name'"):
         generate(shop)
+
+
+MODEL = """
+output = "spans.py"
+[spans.chat]
+attributes.operation = { value = "chat", doc = "What it is." }
+attributes.version = { value = 2 }
+attributes."gen.model" = { type = "str", parameter = "model" }
+attributes.messages = { type = "json", required = false }
+[spans.ping]
+attributes.operation = { value = "ping" }
+"""
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.toml"
+    path.write_text(MODEL)
+    return path
+
+
+def test_every_form_of_a_span_has_its_constants(model):
+    """And no call takes them: blocks, spans, callbacks, and traced functions of each kind."""
+    spans = loaded(render(read_catalogue(model)))
+    constant = {"operation": "chat", "version": 2}
+
+    @spans.chat.traced
+    def bare():
+        pass
+
+    @spans.chat.traced(attributes={"gen.model": "m"}, kind="client")
+    def with_more():
+        pass
+
+    @spans.chat.traced(attributes=lambda name: {"gen.model": name})
+    def computed(name):
+        pass
+
+    @spans.chat.traced(attributes=lambda: None)
+    def with_nothing():
+        pass
+
+    with capture() as trace:
+        with spans.chat(model="m", messages=[{"role": "user"}]):
+            pass
+        spans.chat.start_span(model="m").end()
+        assert spans.chat.enter_span(lambda span, a, b: (a, b), 1, b=2) == (1, 2)
+        spans.chat.start_active_span(lambda span: span).end()
+        bare()
+        with_more()
+        computed("m")
+        with_nothing()
+        with spans.ping():
+            pass
+    named = {**constant, "gen.model": "m"}
+    assert [dict(span.attributes) for span in trace.spans] == [
+        {**named, "messages": '[{"role": "user"}]'},
+        named,
+        constant,
+        constant,
+        constant,
+        named,
+        named,
+        constant,
+        {"operation": "ping"},
+    ]
+    assert [span.kind for span in trace.spans].count("client") == 1
+    with spans.chat(model="m"), spans.ping():
+        pass  # without a subscriber
+
+
+def test_constants_are_documented_and_are_no_parameters(model):
+    text = render(read_catalogue(model))
+    assert "It has operation='chat', version=2." in text
+    assert "def __call__(self, *, model: str, messages: object | None = None)" in text
+    assert "operation:" not in text
+
+
+@pytest.mark.parametrize(
+    "attribute, words",
+    [
+        ('{ value = "a", type = "str" }', "has a value, and so it has no 'type'"),
+        ('{ value = "a", required = false }', "has a value, and so it has no 'required'"),
+        ("{ value = 1.5 }", "must be a str, bool or int, not 1.5"),
+        ('{ value = ["a"] }', "must be a str, bool or int, not a list"),
+    ],
+)
+def test_a_constant_that_makes_no_sense_is_refused(tmp_path, attribute, words):
+    path = tmp_path / "model.toml"
+    path.write_text(f"[spans.chat.attributes]\noperation = {attribute}\n")
+    with pytest.raises(CatalogueError, match=words):
+        read_catalogue(path)
+
+
+def test_a_recording_is_checked_for_constants_and_takes_any_json(model, tmp_path, capsys):
+    from enterspan.exporters.jsonlines import JsonLinesExporter
+
+    file = tmp_path / "run.jsonl"
+    with tracing.add_exporter(JsonLinesExporter(file)):
+        with tracing.span("chat", {"gen.model": "m", "operation": "chart", "messages": [1, "a"]}):
+            pass
+        assert tracing.flush(10)
+    assert cli.main(["catalogue", "--catalogue", str(model), "--check", str(file)]) == 1
+    said = capsys.readouterr().out
+    assert "attribute 'operation' of span 'chat' is not 'chat': 'chart'" in said
+    assert "attribute 'version' of span 'chat' is required and missing" in said
+    assert "messages" not in said

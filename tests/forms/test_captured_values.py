@@ -58,6 +58,76 @@ def test_a_result_is_recorded_under_a_name_or_through_a_function(trace: Trace) -
     ]
 
 
+def test_a_mapping_makes_several_attributes_of_a_result(trace: Trace) -> None:
+    """Each with a function of it, or the result itself; what a generator yields likewise."""
+
+    @traced("call", capture_return={"output": True, "tokens": lambda answer: answer["n"]})
+    def call() -> dict[str, Any]:
+        return {"text": "tea", "n": 7}
+
+    @traced("stream", capture_return={"output": "".join, "chunks": len})
+    def stream() -> Iterator[str]:
+        yield "te"
+        yield "a"
+
+    call()
+    list(stream())
+    assert [dict(span.attributes) for span in trace.spans] == [
+        {"output": '{"text": "tea", "n": 7}', "tokens": 7},
+        {"output": "tea", "chunks": 2},
+    ]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"": True}, {"a": False}, {"a": 1}, {1: len}, 5, ""])
+def test_what_says_nothing_about_a_result_is_refused(wanted: Any) -> None:
+    """With the forms that there are."""
+    with pytest.raises(TypeError, match="capture_return must be True, False, the name"):
+        traced(capture_return=wanted)
+
+
+def test_an_iterator_that_is_returned_is_the_callers_alone(
+    trace: Trace, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No function of the result uses it up, whatever its class; a warning says so, once."""
+
+    class Stream:
+        def __init__(self) -> None:
+            self.left = ["a", "te"]
+
+        def __iter__(self) -> Stream:
+            return self
+
+        def __next__(self) -> str:
+            if not self.left:
+                raise StopIteration
+            return self.left.pop()
+
+    class Later:
+        async def __anext__(self) -> str:
+            raise AssertionError("it was asked")
+
+    made: list[object] = []
+
+    def use_up(result: Any) -> None:
+        made.append(list(result))
+
+    @traced("call", capture_return=use_up)
+    def call(result: Any) -> Any:
+        return result
+
+    assert list(call(Stream())) == ["te", "a"]
+    assert list(call(iter([1]))) == [1]
+    assert list(call(map(str, [1]))) == ["1"]
+    call(Later())
+    assert made == []
+    assert all(not span.attributes for span in trace.spans)
+    assert [r.message for r in caplog.records if "iterator" in r.message] == [
+        f"capture_return {use_up.__qualname__} is left out: the call returns an iterator"
+    ]
+    call([1])
+    assert made == [[1]]
+
+
 def test_what_a_generator_yields_is_folded(trace: Trace) -> None:
     """At its end, and where it is left or fails too; the first item is an event."""
 
@@ -152,13 +222,25 @@ def test_the_current_span_in_a_function_of_the_result_is_none(trace: Trace) -> N
 def test_of_an_endless_generator_the_beginning_is_folded(trace: Trace) -> None:
     @traced("long", capture_return=len)
     def long() -> Iterator[str]:
-        for _ in range(3000):
-            yield "x" * 1000
+        for _ in range(300):
+            yield "x" * 100_000
 
-    assert sum(map(len, long())) == 3_000_000
+    @traced("named", capture_return={"whole": True, "count": len, "text": "".join})
+    def named() -> Iterator[str]:
+        yield from long()
+
+    assert sum(map(len, named())) == 30_000_000
     span = trace.find("long")
-    assert span.attributes["return"] == 1049
-    assert span.attributes["enterspan.cut"] == ("return: 3000 items",)
+    assert span.attributes["return"] == 84
+    assert span.attributes["enterspan.cut"] == ("return: 300 items",)
+    span = trace.find("named")
+    assert span.attributes["count"] == 84
+    assert span.attributes["text"] == "x" * 16_384
+    assert span.attributes["enterspan.cut"] == (
+        "whole: 84 items",
+        "text: 8400000 characters",
+        "count: 300 items",
+    )
 
 
 @pytest.mark.parametrize(

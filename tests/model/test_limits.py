@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
 
 import pytest
 
@@ -36,7 +37,10 @@ def test_limits_are_a_frozen_dataclass():
     assert hash(Limits()) == hash(Limits())
 
 
-@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Limits)])
+NUMBERS = [f.name for f in dataclasses.fields(Limits) if f.name != "value_bytes_of"]
+
+
+@pytest.mark.parametrize("field", NUMBERS)
 @pytest.mark.parametrize(
     "value,error",
     [(0, ValueError), (-1, ValueError), ("1", TypeError), (1.0, TypeError), (True, TypeError)],
@@ -227,3 +231,117 @@ def test_exceptions_without_end_on_one_span_are_bounded(mine):
     data = trace.spans[0]
     assert len(data.events) + data.dropped_events == 300
     assert len(data.events) < 100
+
+
+@pytest.mark.parametrize(
+    "given,error",
+    [
+        (3, TypeError),
+        ([("a", 3)], TypeError),
+        ({1: 3}, TypeError),
+        ({"a": "3"}, TypeError),
+        ({"a": True}, TypeError),
+        ({"a": 0}, ValueError),
+    ],
+)
+def test_limits_of_names_that_make_no_sense_are_an_error(given, error):
+    with pytest.raises(error, match="value_bytes_of"):
+        Limits(value_bytes_of=given)
+
+
+def test_limits_with_names_are_values_too():
+    """They compare, hash, pickle and repr, and later changes of the mapping don't count."""
+    given = {"prompt": 30_000}
+    limits = Limits(value_bytes_of=given)
+    given["prompt"] = 1
+    assert limits == Limits(value_bytes_of={"prompt": 30_000}) != Limits()
+    assert hash(limits) == hash(Limits(value_bytes_of={"prompt": 30_000}))
+    assert pickle.loads(pickle.dumps(limits)) == limits
+    assert dataclasses.replace(limits, name_bytes=9).value_bytes_of == {"prompt": 30_000}
+    with pytest.raises(TypeError):
+        limits.value_bytes_of["prompt"] = 1
+
+
+def of_tail(trace, name="s"):
+    """The attributes of a span as its tail got them."""
+    (opened,) = [e.event.span_id for e in trace.events if getattr(e.event, "name", "") == name]
+    return {
+        pair.name: pair.value
+        for e in trace.events
+        if e.event.type == "attributes" and e.span_context.span_id == opened
+        for pair in e.event.info
+    }
+
+
+def test_an_attribute_may_have_a_limit_of_its_own(mine):
+    """In every form; what it takes does not count for the span's total."""
+    mine.configure(limits=Limits(value_bytes_of={"prompt": 200_000, "note": 5, "n": 8}))
+    texts = {"prompt": "p" * 150_000, "note": "n" * 10, "other": "o" * 30_000}
+    with capture(mine) as trace:
+        with mine.span("first", texts):
+            pass
+        with mine.span("later") as span:
+            span.set_attributes(texts)
+            span.set_attribute("prompt", "p" * 300_000).set_attribute("n", 7)
+            span.set_attributes({f"rest{n}": "r" * 16_000 for n in range(4)})
+        with mine.invocation("root", attributes=texts):
+            pass
+    first, later, root = trace.spans
+    assert first.attributes["prompt"] == root.attributes["prompt"] == "p" * 150_000
+    assert first.attributes["note"] == later.attributes["note"] == "nnnnn"
+    assert first.attributes["other"] == "o" * 16_384
+    cut = ("note: 10 characters", "other: 30000 characters")
+    assert first.attributes["enterspan.cut"] == root.attributes["enterspan.cut"] == cut
+    assert later.attributes["prompt"] == "p" * 200_000
+    assert later.attributes["enterspan.cut"] == (*cut, "prompt: 300000 characters")
+    assert (later.attributes["n"], later.dropped_attributes) == (7, 1)
+    assert [name for name in later.attributes if name.startswith("rest")] == [
+        "rest0", "rest1", "rest2",
+    ]  # fmt: skip
+
+
+def test_events_and_logs_have_no_limits_by_name(mine):
+    """They go to live tails at once, whatever exporters keep."""
+    mine.configure(limits=Limits(value_bytes_of={"prompt": 30_000}))
+    with capture(mine) as trace, mine.span("s") as span:
+        span.add_event("e", prompt="p" * 20_000)
+    assert len(trace.spans[0].events[0].attributes["prompt"]) == 16_384
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(value_bytes_of={"prompt": 100_000, "many": 100_000}),
+        Limits(value_bytes=100_000, span_bytes=1_000_000, queue_bytes=10_000_000),
+    ],
+)
+def test_exporters_get_more_than_live_tails(mine, limits):
+    """A tail gets `tail_value_bytes` of a value, JSON as JSON, and is told."""
+    mine.configure(limits=limits)
+    messages = [{"role": "user", "content": "x" * 900}] * 50
+    many = ["y" * 1000] * 50
+    with capture(mine) as trace, mine.span("s", prompt=messages, many=many, short="z" * 300):
+        pass
+    whole, shown = trace.spans[0].attributes, of_tail(trace)
+    assert json.loads(whole["prompt"]) == messages
+    assert (len(whole["many"]), whole["short"], "enterspan.cut" in whole) == (50, "z" * 300, False)
+    assert size(shown["prompt"]) <= 16_384
+    assert json.loads(shown["prompt"])[:17] == messages[:17]
+    assert (len(shown["many"]), shown["short"]) == (17, "z" * 300)
+    assert shown["enterspan.cut"] == (
+        f"prompt: {len(whole['prompt'])} characters",
+        "many: 50 items",
+    )
+
+
+def test_a_tail_is_told_the_first_length_of_what_was_cut_twice(mine):
+    mine.configure(limits=Limits(value_bytes_of={"prompt": 1_000}, tail_value_bytes=100))
+    with capture(mine) as trace:
+        with mine.span("s", prompt="p" * 5_000):
+            pass
+        with mine.invocation("i", attributes={"prompt": "p" * 5_000}):
+            pass
+    assert len(trace.spans[0].attributes["prompt"]) == 1_000
+    assert of_tail(trace) == {"prompt": "p" * 100, "enterspan.cut": ("prompt: 5000 characters",)}
+    for onset in (e.event for e in trace.events if e.event.type == "onset"):
+        assert all(size(str(pair.value)) <= 100 for pair in onset.attributes)

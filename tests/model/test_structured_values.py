@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import collections
+import collections.abc
 import dataclasses
 import datetime as dt
 import decimal
@@ -12,7 +13,7 @@ import json
 import pathlib
 import types
 import uuid
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hypothesis
 import pytest
@@ -20,6 +21,9 @@ from hypothesis import strategies
 
 from enterspan import Limits, Tracing
 from enterspan.testing import capture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def recorded(value: object, limit: int = 16_384, **settings: Any) -> Any:
@@ -238,6 +242,25 @@ class EnumKey(str, enum.Enum):
     PASSWORD = "password"
 
 
+class Headers(collections.abc.Mapping[str, str]):
+    """A mapping of a class of its own, as those of requests, httpx and Starlette are."""
+
+    def __init__(self, *pair: str) -> None:
+        self.pair = pair
+
+    def __getitem__(self, name: str) -> str:
+        return self.pair[1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.pair[:1])
+
+    def __len__(self) -> int:
+        return 1
+
+    def __repr__(self) -> str:
+        return f"Headers{self.pair}"
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -248,10 +271,33 @@ class EnumKey(str, enum.Enum):
         collections.deque([{"password": "hunter2"}]),
         {"a": types.SimpleNamespace(password="hunter2")},
         ["https://ada:hunter2@shop/"],
+        collections.ChainMap({"password": "hunter2"}),
+        collections.UserList([{"password": "hunter2"}]),
+        {"password": "hunter2"}.items(),
+        [{"password": "hunter2"}.values(), {"a": {"password": "hunter2"}}.values()][1:],
+        Headers("Authorization", "hunter2"),
     ],
 )
 def test_a_secret_is_found_in_other_shapes(value: object) -> None:
     assert "hunter2" not in repr(recorded(value))
+
+
+def test_a_mapping_of_any_class_is_an_object_as_far_as_it_shows_itself() -> None:
+    """One that fails is shown by its `repr`; one without a `repr`, which may load, is not read."""
+
+    class Failing(Headers):
+        def __getitem__(self, name: str) -> str:
+            raise KeyError(name)
+
+    class Lazy(Headers):
+        __repr__ = object.__repr__
+
+        def __iter__(self) -> Iterator[str]:
+            raise AssertionError("it was read")
+
+    assert recorded({"headers": Headers("host", "shop")}) == '{"headers": {"host": "shop"}}'
+    assert recorded([Failing("host", "shop"), 1]) == """["Headers('host', 'shop')", 1]"""
+    assert "Lazy object at" in recorded(Lazy("host", "shop"))
 
 
 def test_no_metaclass_and_no_descriptor_is_asked() -> None:

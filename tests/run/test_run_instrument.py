@@ -147,6 +147,20 @@ def test_a_run_says_what_wrapping_has_cost(
         assert recording.report() == ["wrapped 2 functions in 0.4 s"] * said
 
 
+def test_list_says_what_is_not_public(command: Any, tmp_path: Path) -> None:
+    """`package:public`, on the command line and in a project."""
+    package = tmp_path / "kit"
+    package.mkdir()
+    (package / "__init__.py").write_text("from kit._own import shown\n")
+    (package / "_own.py").write_text("def shown(): pass\ndef kept(): pass\n")
+    listed = "kit._own:shown\nnot kit._own:kept: it is not public\n1 would be wrapped, 1 not\n"
+    done = command("run", "--list", "--instrument", "kit:public")
+    assert (done.stdout, done.stderr, done.returncode) == (listed, "", 0)
+    if HAS_TOML:
+        (tmp_path / "pyproject.toml").write_text('[tool.enterspan]\ninstrument = ["kit:public"]\n')
+        assert command("run", "--list").stdout == listed
+
+
 def test_list_imports_the_modules_of_a_package(command: Any, tmp_path: Path) -> None:
     """All below it, save `__main__`; one that can't be imported is told."""
     package = tmp_path / "pack" / "sub"

@@ -12,9 +12,10 @@ from enterspan._forms.options import check_seconds
 from enterspan._forms.recorder import Recorder, ask
 from enterspan._model.carriers import extract_context
 from enterspan._model.diagnostics import warn_once
+from enterspan._model.excerpt import cut
 from enterspan._model.frozen import frozen
 from enterspan._model.ids import SpanContext, bounded, parse_traceparent
-from enterspan._model.values import cut, safe_repr
+from enterspan._model.values import safe_repr
 from enterspan._span.details import Details, first_attributes
 from enterspan._span.invocation import exit_root
 from enterspan._span.scope import InvocationStart
@@ -157,9 +158,7 @@ def invocation_start(
     values = None
     given: Given = tuple
     if attributes is not None:
-        values, cleaned = tracer.suppressed(
-            first_attributes, attributes, {}, tracer.limits, tracer.secrets
-        )
+        values, cleaned = tracer.suppressed(first_attributes, attributes, {}, tracer)
         if details is not None:
             cleaned.kind = details.kind
             cleaned.expected = details.expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _collections_abc import Mapping
 
+from enterspan._model.failures import loaded
 from enterspan._model.frozen import frozen
 from enterspan._model.values import DEFAULT_LIMITS, clean_all
 
@@ -25,7 +26,7 @@ class Options:
     attributes: Mapping[str, Any] | Callable[..., Any] | None = None
     kind: str | None = None
     capture_args: bool | tuple[str, ...] = False
-    capture_return: bool | str | Callable[[Any], Any] = False
+    capture_return: bool | str | Callable[[Any], Any] | Mapping[str, Any] = False
     redact: tuple[str, ...] = ()
     min_duration: float | None = None
     expected: ExceptionTypes = ()
@@ -45,12 +46,7 @@ class Options:
                 f" one, not {attributes!r}"
             )
         check_kind(self.kind)
-        wanted: object = self.capture_return
-        if wanted == "" or not (isinstance(wanted, (bool, str)) or callable(wanted)):
-            raise TypeError(
-                "capture_return must be True, False, the name of an attribute, or a function of the"
-                f" result, not {wanted!r}"
-            )
+        check_returned(self.capture_return)
         check_seconds("min_duration", self.min_duration)
 
     @property
@@ -65,6 +61,24 @@ def replaced(options: Options, **changes: Any) -> Options:
     """Return options with some of them changed."""
     values: dict[str, Any] = {name: getattr(options, name) for name in Options.__match_args__}
     return Options(**{**values, **changes})
+
+
+def check_returned(wanted: object) -> None:
+    """Refuse what says nothing about a result."""
+    if isinstance(wanted, Mapping):
+        named: dict[object, object] = dict(wanted)
+        is_good = bool(named) and all(
+            isinstance(name, str) and name and (make is True or callable(make))
+            for name, make in named.items()
+        )
+    else:
+        is_good = wanted != "" and (isinstance(wanted, (bool, str)) or callable(wanted))
+    if not is_good:
+        raise TypeError(
+            "capture_return must be True, False, the name of an attribute, a function of the"
+            " result, or a mapping from names of attributes to functions or True,"
+            f" not {wanted!r}"
+        )
 
 
 def names_of(option: str, given: bool | Iterable[str], *, of: str = "parameter names") -> Any:
@@ -104,15 +118,30 @@ def redacted_names(redact: Sequence[str]) -> tuple[str, ...]:
 
 
 def exception_types(option: str, given: Any) -> ExceptionTypes:
-    """Return a tuple of exception types; TypeError for anything else."""
+    """Return a tuple of exception types and names of such; TypeError for anything else."""
     try:
-        kinds: tuple[Any, ...] = tuple(given)
+        kinds: tuple[Any, ...] = (given,) if isinstance(given, str) else tuple(given)
     except TypeError:  # one that is given alone
         kinds = (given,)
     for kind in kinds:
-        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
-            raise TypeError(f"{option} must be exception types, not {kind!r}")
+        found = loaded(kind) if isinstance(kind, str) and _is_dotted(option, kind) else kind
+        if found is None and isinstance(kind, str):
+            continue  # its module may be loaded later
+        if not (isinstance(found, type) and issubclass(found, BaseException)):
+            raise TypeError(
+                f"{option} must be exception types, or dotted names of such, not {kind!r}"
+            )
     return kinds
+
+
+def _is_dotted(option: str, name: str) -> bool:
+    """Whether a name has a module in it; TypeError where it has none, or is no name."""
+    if "." not in name or not all(part.isidentifier() for part in name.split(".")):
+        raise TypeError(
+            f"{option}: {name!r} is no dotted name of an exception type, such as"
+            " 'openai.RateLimitError' or 'builtins.ValueError'"
+        )
+    return True
 
 
 def check_kind(kind: object) -> None:

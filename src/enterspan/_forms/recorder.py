@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from _collections_abc import Mapping
+
 from enterspan._forms.results import PLAIN, kind_of
-from enterspan._model.diagnostics import warn_once
+from enterspan._model.classes import dict_of, mro_of
+from enterspan._model.diagnostics import warn_left_out, warn_once
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.secrets import REDACTED, without_userinfo
 from enterspan._model.values import CUT, DEFAULT_LIMITS, clean_text
@@ -13,7 +16,7 @@ from enterspan._span.end import end_span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import FunctionType
     from typing import Any, Final
 
@@ -26,10 +29,8 @@ _RETURN: Final = "return"
 """The attribute that `capture_return` sets."""
 _FIRST_ITEM: Final = "first item"
 """The event that tells when a generator has yielded for the first time."""
-_ITERATORS: Final = (map, zip, filter, enumerate, reversed)
-"""Classes of results that can be gone through once."""
 _ITEMS: Final = 65_536
-_ITEM_BYTES: Final = 1_048_576
+_ITEM_BYTES: Final = 8_388_608
 """How much of what a generator yields is kept to be folded: items, and bytes of their texts."""
 
 
@@ -40,6 +41,7 @@ class Recorder:
         "_attributes",
         "_details",
         "_options",
+        "_returned",
         "_secrets",
         "_secrets_of_all",
         "captured",
@@ -59,6 +61,7 @@ class Recorder:
         self.name = name
         self.captured = captured
         self._options = options
+        self._returned = returned_by(options.capture_return)
         self._attributes = options.static_attributes
         self._details = bool(options.min_duration or options.kind or options.expected)
         self._secrets_of_all = tracer.secrets
@@ -72,12 +75,17 @@ class Recorder:
     @property
     def captures_return(self) -> bool:
         """Whether the result is recorded."""
-        return self._options.capture_return is not False
+        return bool(self._returned)
 
     @property
     def folds(self) -> bool:
         """Whether what a generator yields is given to a function when it ends."""
-        return callable(self._options.capture_return)
+        return any(make is not None for _, make in self._returned)
+
+    @property
+    def folded_name(self) -> str:
+        """The attribute that the items are folded into first."""
+        return next((name for name, make in self._returned if make is not None), _RETURN)
 
     def start(self, /, *args: Any, **kwargs: Any) -> tuple[Any, Details | None]:
         """Return the attributes and the details that the span of a call begins with."""
@@ -88,7 +96,7 @@ class Recorder:
             given = ask(self.tracer, "attributes", options.attributes, args, kwargs)
             if given is not None:
                 attributes, details = self.tracer.suppressed(
-                    first_attributes, given, {}, self.tracer.limits, self.tracer.secrets
+                    first_attributes, given, {}, self.tracer
                 )
         return attributes, self.details(details) if self._details else details
 
@@ -118,13 +126,16 @@ class Recorder:
         """Record a captured return value."""
         if span._end:
             return
-        wanted = self._options.capture_return
-        name = wanted if type(wanted) is str else _RETURN
-        if callable(wanted):
-            if kind_of(value) is not PLAIN or any(type(value) is kind for kind in _ITERATORS):
-                return  # the function would use up what the caller is given
-            value = ask(self.tracer, "capture_return", wanted, (value,), {})
-        put_attributes(span, ((name, _shown(value)),), self._use_secrets())
+        shown = []
+        for name, make in self._returned:
+            made = value
+            if make is not None:
+                if _is_used_up(value):
+                    warn_left_out(make, "capture_return", "the call returns an iterator")
+                    continue
+                made = ask(self.tracer, "capture_return", make, (value,), {})
+            shown.append((name, _shown(made)))
+        put_attributes(span, shown, self._use_secrets())
 
     def fold(self, span: Span) -> Folded:
         """Return what keeps the items that a generator yields, until they are folded."""
@@ -164,7 +175,8 @@ class Folded:
         items, self._items = self._items, []
         self._recorder.result(span, items)
         if len(items) < self._count:
-            put_attributes(span, ((CUT, (f"{_RETURN}: {self._count} items",)),))
+            note = f"{self._recorder.folded_name}: {self._count} items"
+            put_attributes(span, ((CUT, (*(span._attributes or {}).get(CUT, ()), note)),))
         self._count = 0
 
     def close(self, span: Span, error: BaseException | None, end: Callable[..., None]) -> None:
@@ -174,6 +186,27 @@ class Folded:
                 self.result(span, None)
         finally:
             end(span, error)
+
+
+def returned_by(
+    wanted: bool | str | Callable[[Any], Any] | Mapping[str, Any],
+) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+    """The attributes that a result is recorded as, and the functions that make them of it."""
+    if wanted is False:
+        return ()
+    if isinstance(wanted, Mapping):
+        return tuple((name, make if callable(make) else None) for name, make in wanted.items())
+    if callable(wanted):
+        return ((_RETURN, wanted),)
+    return ((wanted if isinstance(wanted, str) else _RETURN, None),)
+
+
+def _is_used_up(value: Any) -> bool:
+    """Whether a function of a result would take away what the caller is given."""
+    steps = ("__next__", "__anext__")
+    return kind_of(value) is not PLAIN or any(
+        step in dict_of(kind) for kind in mro_of(type(value)) for step in steps
+    )
 
 
 def _weight_of(item: Any) -> int:

@@ -83,6 +83,12 @@ def warn_misuse(what: str, given: object, wanted: str) -> None:
         warn(f"{what} takes {wanted}, not {shown}; the call is ignored")
 
 
+def warn_left_out(culprit: object, what: str, why: str) -> None:
+    """Log once that a function is not called, and why."""
+    if _is_new(culprit, what):
+        warn(f"{what} {_name(culprit)} is left out: {why}")
+
+
 def warn_lost(tracer: object, message: str) -> None:
     """Log once for each tracer that spans of this process are lost."""
     if _is_new(tracer, "lost"):

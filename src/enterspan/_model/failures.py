@@ -7,11 +7,14 @@ exception to remember that, and neither it nor its traceback is kept alive.
 from __future__ import annotations
 
 import weakref
+from sys import modules
+from types import ModuleType
 
-from enterspan._model.classes import full_name_of, module_of, mro_of, name_of
+from enterspan._model.classes import dict_of, full_name_of, module_of, mro_of, name_of
+from enterspan._model.excerpt import cut
 from enterspan._model.frozen import frozen
 from enterspan._model.interrupts import is_interrupt
-from enterspan._model.values import cut, safe_str
+from enterspan._model.values import safe_str
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 
     from enterspan._model.values import Limits
 
-    ExceptionTypes: TypeAlias = tuple[type[BaseException], ...]
+    ExceptionTypes: TypeAlias = tuple[type[BaseException] | str, ...]
+    """Exception types, and dotted names of such."""
 
 _FRAMES_FIRST: Final = 20
 _FRAMES_LAST: Final = 40
@@ -72,7 +76,41 @@ def prepare() -> None:
 
 def is_expected(exception: BaseException, expected: ExceptionTypes) -> bool:
     """Whether an exception is of one of some types; no metaclass is asked."""
-    return any(base is one for base in mro_of(type(exception)) for one in expected)
+    kinds = mro_of(type(exception))
+    return any(_is_one(kinds, one) for one in expected)
+
+
+def _is_one(kinds: tuple[type, ...], one: Any) -> bool:
+    """Whether one of some classes is a type, or has a dotted name, or is shown under it."""
+    if type(one) is not str:
+        return any(kind is one for kind in kinds)
+    shown = loaded(one)
+    return any(kind is shown or ".".join(map(str, full_name_of(kind))) == one for kind in kinds)
+
+
+_module: Any = ModuleType
+_names_of: Any = _module.__dict__["__dict__"].__get__
+
+
+def loaded(name: str) -> Any:
+    """What a dotted name leads to in the modules that are loaded; nothing is imported.
+
+    None where it leads to nothing: then there can't be an instance of it under that name.
+    """
+    module_name, _, path = name.rpartition(".")
+    while module_name:
+        module = modules.get(module_name)
+        if module is not None and issubclass(type(module), ModuleType):
+            first, *rest = path.split(".")
+            found: Any = _names_of(module).get(first)
+            for part in rest:
+                if not issubclass(type(found), type):
+                    return found  # the rest of the name leads to nothing that is known
+                found = dict_of(found).get(part)
+            return found
+        module_name, _, last = module_name.rpartition(".")
+        path = f"{last}.{path}"
+    return None
 
 
 def outcome_of(exception: BaseException, canceled: ExceptionTypes = ()) -> str:

@@ -124,7 +124,9 @@ def _equal(self: Any, other: object) -> Any:
 
 
 def _hash(self: Any) -> int:
-    return hash((type(self), _values(self)))
+    values = _values(self)
+    closed = [frozenset(v.items()) if type(v) is MappingProxyType else v for v in values]
+    return hash((type(self), *closed))
 
 
 def _repr(self: Any) -> str:

@@ -12,6 +12,7 @@ from collections import deque
 from itertools import islice
 
 from enterspan._model.classes import dict_of, full_name_of, mro_of
+from enterspan._model.interrupts import is_interrupt
 from enterspan._model.secrets import REDACTED, without_userinfo
 
 try:
@@ -97,7 +98,22 @@ def fields_of(value: Any, most: int) -> Fields | None:
         read = _READ.get(full_name_of(kind))
         if read is not None:
             return list(islice(read(value), most))
+    if _MAPPING in map(full_name_of, kinds) and _has_repr(type(value)):
+        return _pairs_of(value, most)
     return None
+
+
+_MAPPING: Final = ("collections.abc", "Mapping")
+
+
+def _pairs_of(value: Any, most: int) -> Fields | None:
+    """The pairs of a mapping of any class whose `repr` shows them as well; None if that fails."""
+    try:
+        return [(name, value[name]) for name in islice(value, most)]
+    except Exception as error:
+        if is_interrupt(error):
+            raise
+        return None
 
 
 def _is_among(wanted: type, kinds: tuple[type, ...]) -> bool:
@@ -110,7 +126,15 @@ def items_in(value: Any, most: int) -> Iterable[Any] | None:
         iterate = _ITERATE.get(id(kind))
         if iterate is not None:
             return list(islice(iterate(value), most))
+        if full_name_of(kind) == _USER_LIST:
+            return list(islice(list.__iter__(_own(value)["data"]), most))
     return None
+
+
+_USER_LIST: Final = ("collections", "UserList")
+_EMPTY: Final[dict[str, Any]] = {}
+_VIEWS: Final = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
+"""What shows the contents of a dict."""
 
 
 _ITERATE: Final[dict[int, Callable[[Any], Iterable[Any]]]] = {
@@ -120,6 +144,7 @@ _ITERATE: Final[dict[int, Callable[[Any], Iterable[Any]]]] = {
     id(frozenset): frozenset.__iter__,
     id(range): range.__iter__,
     id(deque): deque.__iter__,
+    **{id(view): iter for view in _VIEWS},
 }
 """By the id of a class: a metaclass may hash in a way of its own."""
 
@@ -159,13 +184,23 @@ def _own(value: Any) -> dict[str, Any]:
 def _pydantic_fields(value: Any) -> Fields:
     declared: dict[str, Any] = {}
     for kind in mro_of(type(value)):
-        declared = declared or dict_of(kind).get("__pydantic_fields__") or {}
+        own = dict_of(kind)
+        declared = declared or own.get("__pydantic_fields__") or own.get("__fields__") or {}
     return [(name, item) for name, item in _own(value).items() if _is_shown(declared.get(name))]
+
+
+def _pairs(value: Any) -> Fields:
+    return list(value.items())
 
 
 _READ: Final[dict[tuple[object, str], Callable[[Any], Fields]]] = {
     ("pydantic.main", "BaseModel"): _pydantic_fields,
-    ("builtins", "mappingproxy"): lambda value: list(value.items()),
+    ("pydantic.v1.main", "BaseModel"): _pydantic_fields,
+    ("multidict._multidict", "CIMultiDict"): _pairs,
+    ("multidict._multidict", "CIMultiDictProxy"): _pairs,
+    ("multidict._multidict", "MultiDict"): _pairs,
+    ("multidict._multidict", "MultiDictProxy"): _pairs,
+    ("builtins", "mappingproxy"): _pairs,
     ("collections", "UserDict"): lambda value: list(_own(value)["data"].items()),
     ("types", "SimpleNamespace"): lambda value: list(_own(value).items()),
     ("argparse", "Namespace"): lambda value: list(_own(value).items()),
@@ -174,7 +209,7 @@ _READ: Final[dict[tuple[object, str], Callable[[Any], Fields]]] = {
 
 
 def _is_shown(field: Any) -> bool:
-    return getattr(field, "repr", True) is not False
+    return getattr(getattr(field, "field_info", field), "repr", True) is not False
 
 
 class Writer:

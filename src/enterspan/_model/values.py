@@ -7,8 +7,10 @@ that is not immutable is copied or turned into text at once.
 from __future__ import annotations
 
 from _collections_abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from enterspan._model.classes import name_of
+from enterspan._model.excerpt import cut, cut_value
 from enterspan._model.frozen import frozen, twin
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.secrets import DEFAULT_SECRETS, Secrets, without_userinfo
@@ -50,6 +52,9 @@ _NUMBER_BYTES: Final = 8
 _PAIRS: Final = 10_000
 """How many pairs of a mapping are looked at: one that makes them up may have no end."""
 
+_WHOLE: Final = 16_777_216
+"""Bytes of a value that is kept for others, who have limits of their own or none."""
+
 CUT: Final = "enterspan.cut"
 """The attribute that names the values that were cut."""
 _TOLD: Final = 8
@@ -64,12 +69,24 @@ class Limits:
 
     In bytes of UTF-8: `name_bytes`, a span's, an event's or an attribute's name; `value_bytes`, one
     attribute value; `span_bytes`, all attributes, events and links of one span, of which what
-    follows is left out; `event_bytes`, one log message or one stack.
+    follows is left out; `event_bytes`, one log message or one stack; `tail_value_bytes`, one
+    attribute value of a span as live tails get it, while exporters get all that is recorded.
+
+    `value_bytes_of` has other limits for attributes of spans with certain names, such as prompts.
+    What these take does not count for `span_bytes`.
 
     In bytes of memory: `queue_bytes`, what may wait for one tail, or for decisions about spans with
     a `min_duration`.
 
     In number: `attributes` of one span, event or link, `events` and `links` of one span.
+
+    Raises:
+        TypeError: A limit is no int, or `value_bytes_of` no mapping from names to ints.
+        ValueError: A limit is below 1.
+
+    >>> from enterspan import Limits, tracing
+    >>> tracing.configure(limits=Limits(value_bytes_of={"gen_ai.input.messages": 1_000_000}))
+    >>> tracing.configure(limits=None)
     """
 
     name_bytes: int = 256
@@ -80,21 +97,41 @@ class Limits:
     attributes: int = 128
     events: int = 128
     links: int = 128
+    tail_value_bytes: int = 16_384
+    value_bytes_of: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         """Refuse limits that leave nothing."""
         for name in type(self).__match_args__:
-            value = getattr(self, name)
-            unit = " byte" if name.endswith("_bytes") else ""
-            if type(value) is not int:
-                raise TypeError(f"Limits.{name} must be an int{unit and ' (bytes)'}, not {value!r}")
-            if value < 1:
-                raise ValueError(f"Limits.{name} must be at least 1{unit}, not {value}")
+            if name != "value_bytes_of":
+                _check_limit(name, getattr(self, name), " byte" if name.endswith("_bytes") else "")
+        given = self.value_bytes_of
+        if given is not None:
+            if not isinstance(given, Mapping):
+                raise TypeError(
+                    "Limits.value_bytes_of must be a mapping from names of attributes to bytes, not"
+                    f" {given!r}"
+                )
+            for key, value in given.items():
+                if not isinstance(key, str):
+                    raise TypeError(f"Limits.value_bytes_of has a key that is no name: {key!r}")
+                _check_limit(f"value_bytes_of[{key!r}]", value, " byte")
+            twin(Limits).value_bytes_of.__set__(self, MappingProxyType(dict(given)))
+
+    @property
+    def lowest_value_bytes(self) -> int:  # internal
+        """The lowest limit on a value of any name, for exporters or tails."""
+        return min((self.value_bytes, self.tail_value_bytes, *(self.value_bytes_of or {}).values()))
+
+    @property
+    def highest_value_bytes(self) -> int:  # internal
+        """The highest limit on a value of any name."""
+        return max((self.value_bytes, *(self.value_bytes_of or {}).values()))
 
     @property
     def easy_text(self) -> int:  # internal
         """How long an ASCII text may be without a look at the limits."""
-        return min(EASY_TEXT, self.value_bytes)
+        return min(EASY_TEXT, self.lowest_value_bytes)
 
     @property
     def easy_key(self) -> int:  # internal
@@ -108,31 +145,26 @@ class Limits:
         return min(EASY_ATTRIBUTES, self.attributes, fit)
 
 
-def _default_limits() -> Limits:
+def _check_limit(name: str, value: object, unit: str) -> None:
+    if type(value) is not int:
+        raise TypeError(f"Limits.{name} must be an int{unit and ' (bytes)'}, not {value!r}")
+    if value < 1:
+        raise ValueError(f"Limits.{name} must be at least 1{unit}, not {value}")
+
+
+def _limits(**changed: int) -> Limits:
     made: Any = object.__new__(twin(Limits))  # by stores: `__init__` is compiled when first called
-    for name, value in Limits._defaults.items():  # type: ignore[attr-defined]
+    for name, value in {**Limits._defaults, **changed}.items():  # type: ignore[attr-defined]
         setattr(made, name, value)
     made.__class__ = Limits
     return made  # type: ignore[no-any-return]
 
 
-DEFAULT_LIMITS: Final = _default_limits()
-
-
-def cut(text: str, limit: int) -> str:
-    """Return the text as valid UTF-8 of at most `limit` bytes, never cut inside a character.
-
-    Surrogates that form a pair become their character; a lone one becomes U+FFFD.
-    """
-    text = text[:limit]
-    if text.isascii():
-        return text
-    try:
-        raw = text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        raw = text.encode()
-    return text if len(raw) <= limit else raw[:limit].decode("utf-8", "ignore")
+DEFAULT_LIMITS: Final = _limits()
+WHOLE: Final = _limits(
+    value_bytes=_WHOLE, span_bytes=1 << 40, attributes=1 << 20, tail_value_bytes=_WHOLE
+)
+"""The limits on what is kept for others."""
 
 
 def clean_text(value: object, limit: int) -> str:
@@ -237,9 +269,7 @@ def _big_int(value: int) -> str:
         return f"<int of {value.bit_length()} bits>"
 
 
-def clean_value(
-    value: Any, limits: Limits, secrets: Secrets = DEFAULT_SECRETS
-) -> tuple[Any, int, str]:
+def clean_value(value: Any, limit: int, secrets: Secrets = DEFAULT_SECRETS) -> tuple[Any, int, str]:
     """Turn any object into an attribute value.
 
     Says also how many bytes it counts for, and, where it was cut, how long it had been.
@@ -247,7 +277,7 @@ def clean_value(
     kind = type(value)
     if issubclass(kind, str):
         whole = value if kind is str else str.__str__(value)
-        text = cut(whole, limits.value_bytes)
+        text = cut_value(whole, limit)
         return text, _size(text), f"{len(whole)} characters" if len(text) < len(whole) else ""
     if kind is bool or kind is float:
         return value, _NUMBER_BYTES, ""
@@ -255,7 +285,7 @@ def clean_value(
         plain = int.__int__(value)
         if INT_MIN <= plain <= INT_MAX:
             return plain, _NUMBER_BYTES, ""
-        text = cut(_big_int(plain), limits.value_bytes)
+        text = cut(_big_int(plain), limit)
         return text, len(text), ""
     if issubclass(kind, float):
         return float.__float__(value), _NUMBER_BYTES, ""
@@ -263,13 +293,13 @@ def clean_value(
         value = without_secret(value, secrets)
         kind = type(value)
     if kind is list or kind is tuple or kind is range:  # not `in`: a class's `==` may be anything
-        found = _clean_sequence(value, limits)
+        found = _clean_sequence(value, limit)
         if found is not None:
             return found
     inner = enum_value(value)
     if inner is not value:
-        return clean_value(inner, limits, secrets)
-    text, note = _shown(value, limits.value_bytes, secrets)
+        return clean_value(inner, limit, secrets)
+    text, note = _shown(value, limit, secrets)
     return text, _size(text), note
 
 
@@ -292,14 +322,12 @@ def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def _clean_sequence(
-    values: Sequence[Any], limits: Limits
-) -> tuple[tuple[Any, ...], int, str] | None:
+def _clean_sequence(values: Sequence[Any], limit: int) -> tuple[tuple[Any, ...], int, str] | None:
     """A tuple of strings, of bools, of ints or of floats; None where it is a mixture."""
-    kinds = set(map(id, map(type, values[: limits.value_bytes])))  # no metaclass is asked
+    kinds = set(map(id, map(type, values[:limit])))  # no metaclass is asked
     if kinds == _INT_AND_FLOAT:
         try:
-            values = [float(item) for item in values[: limits.value_bytes]]
+            values = [float(item) for item in values[:limit]]
         except OverflowError:
             return None
         kinds = {id(float)}
@@ -308,12 +336,12 @@ def _clean_sequence(
     if len(kinds) != 1 or not kinds <= _SEQUENCES:
         return None
     if kinds != {id(str)}:
-        return _clean_numbers(values, kinds == {id(int)}, limits)
+        return _clean_numbers(values, kinds == {id(int)}, limit)
     cleaned: list[Any] = []
-    left = limits.value_bytes
+    left = limit
     is_cut = False
     for item in values:
-        value, size, note = clean_value(without_userinfo(item), limits)
+        value, size, note = clean_value(without_userinfo(item), limit)
         is_cut = is_cut or bool(note) or size > left
         if size > left:
             if left:
@@ -322,13 +350,13 @@ def _clean_sequence(
         cleaned.append(value)
         left -= max(size, 1)
     note = f"{len(values)} items" if is_cut else ""
-    return tuple(cleaned), limits.value_bytes - left, note
+    return tuple(cleaned), limit - left, note
 
 
 def _clean_numbers(
-    values: Sequence[Any], are_ints: bool, limits: Limits
+    values: Sequence[Any], are_ints: bool, limit: int
 ) -> tuple[tuple[Any, ...], int, str] | None:
-    most = limits.value_bytes // _NUMBER_BYTES
+    most = limit // _NUMBER_BYTES
     numbers = tuple(values[:most])
     if are_ints and numbers and not (INT_MIN <= min(numbers) <= max(numbers) <= INT_MAX):
         return None  # an integer that OTLP can't hold makes the whole a text
@@ -363,10 +391,13 @@ def easy_size(
 ) -> int | None:
     """What an attribute counts for that needs no cleaning and is within the limits.
 
-    None where it takes a closer look, or where there is one of that name.
+    None where it takes a closer look, where names may have limits of their own, or where there is
+    an attribute of that name.
     """
     kind = type(value)
     if type(key) is not str or key in values or len(values) >= limits.attributes:
+        return None
+    if limits.value_bytes_of is not None:
         return None
     if kind is str:
         size = len(value)
@@ -385,45 +416,59 @@ def easy_size(
 class Bag:
     """Attributes that are being cleaned, within a budget of bytes."""
 
-    __slots__ = ("_cut", "_secrets", "dropped", "over", "spent", "values")
+    __slots__ = ("_cut", "_is_span", "_secrets", "dropped", "over", "spent", "values", "whole")
 
     def __init__(
         self,
         values: dict[str, Any],
         spent: int = 0,
         secrets: Secrets = DEFAULT_SECRETS,
+        *,
+        is_span: bool = False,
+        whole: dict[str, Any] | None = None,
     ) -> None:
         self.values = values
         self.spent = spent
         self.dropped = 0
         self.over = ""  # the limit that was reached first
+        self.whole = whole
+        """Where what was cut or dropped is kept for others, who have limits of their own."""
         self._cut: list[str] = []
+        self._is_span = is_span  # some of its attributes have limits of their own
         self._secrets = secrets
 
     def put(self, key: object, value: Any, limits: Limits) -> None:
         """Add one attribute, cleaned; count it as dropped where the budget is spent."""
-        easy = easy_size(self.values, key, value, limits, self.spent)
+        if self.whole is None:
+            easy = easy_size(self.values, key, value, limits, self.spent)
+        else:
+            easy = None
         if easy is not None:
             self.spent += easy
             self.values[key] = value  # type: ignore[index]
             return
         name = clean_text(key, limits.name_bytes)
-        cleaned, size, note = clean_value(value, limits, self._secrets)
+        own = limits.value_bytes_of if self._is_span else None
+        limit = None if own is None else own.get(name)
+        cleaned, size, note = clean_value(value, limit or limits.value_bytes, self._secrets)
         if note and len(self._cut) < _TOLD:
             self._cut.append(f"{name[:EASY_KEY]}: {note}")
-        size += _size(name)
-        if name in self.values:
-            self.spent -= size_of({name: self.values[name]})
+        size = size + _size(name) if limit is None else 0
+        freed = size_of({name: self.values[name]}) if limit is None and name in self.values else 0
         is_one_more = name not in self.values and len(self.values) >= limits.attributes
-        if is_one_more or self.spent + size > limits.span_bytes:
-            if name in self.values:
-                self.spent += size_of({name: self.values[name]})
+        is_over = is_one_more or (size and self.spent - freed + size > limits.span_bytes)
+        if self.whole is not None:
+            if note or is_over:
+                self.whole[name] = clean_value(value, WHOLE.value_bytes, self._secrets)[0]
+            else:
+                self.whole.pop(name, None)
+        if is_over:
             self.dropped += 1
             self.over = self.over or (
                 f"{limits.attributes} attributes" if is_one_more else f"{limits.span_bytes} bytes"
             )
             return
-        self.spent += size
+        self.spent += size - freed
         self.values[name] = cleaned
 
     def put_all(self, pairs: Iterable[tuple[Any, Any]], limits: Limits) -> None:
@@ -431,6 +476,8 @@ class Bag:
         values = self.values
         most_name, most_text = limits.name_bytes, limits.value_bytes
         most, most_bytes = limits.attributes, limits.span_bytes
+        if limits.value_bytes_of is not None or self.whole is not None:
+            most = 0  # each takes a closer look
         for key, value in pairs:
             # Most are short texts: what `put` does with these, written out.
             if type(value) is str and type(key) is str and key not in values:
@@ -457,6 +504,27 @@ class Bag:
             told = known if type(known) is tuple else ()
             self.values[CUT] = (*told, *self._cut)[:_TOLD]
             self._cut = []
+
+
+def for_tails(values: Mapping[str, Any], limit: int) -> Mapping[str, Any]:
+    """Attributes of a span, cleaned and perhaps long, as live tails get them."""
+    shown = dict(values)
+    notes: list[str] = []
+    told: tuple[str, ...] = shown.get(CUT, ()) if type(shown.get(CUT, ())) is tuple else ()
+    for name, value in values.items():
+        note = ""
+        if type(value) is str and _size(value) > limit:
+            shown[name], note = cut_value(value, limit), f"{len(value)} characters"
+        elif type(value) is tuple and name != CUT:
+            found = _clean_sequence(value, limit)
+            if found is not None:
+                shown[name], _, note = found
+        label = f"{name[:EASY_KEY]}: "
+        if note and not any(one.startswith(label) for one in told):
+            notes.append(label + note)
+    if notes:
+        shown[CUT] = (*told, *notes)[:_TOLD]
+    return shown
 
 
 def size_of(values: Mapping[str, Any]) -> int:

@@ -17,10 +17,11 @@ from types import MappingProxyType
 from enterspan._model.budget import Budget
 from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_once
+from enterspan._model.excerpt import cut
 from enterspan._model.frozen import twin
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.threads import RLock
-from enterspan._model.values import cut, safe_repr
+from enterspan._model.values import for_tails, safe_repr
 from enterspan._model.weights import (
     STREAM_EVENT,
     weight_of_all_attributes,
@@ -609,6 +610,8 @@ class TailStream(SpanProcessor):
         self._root_attributes: Attributes | None = None
         name = cut(root._name, subscribers.tracer.limits.name_bytes)
         resource = subscribers.tracer.resource
+        if given and subscribers.tracer.tail_value_bytes:
+            given = self._attributes_of({pair.name: pair.value for pair in given}).info
         onset = Onset(f"{root._span_id:016x}", name, info, given, resource)
         above = f"{root._parent_id:016x}" if root._parent_id else None
         self._root_context = TailSpanContext(self._trace, onset.span_id, self._flags)
@@ -664,16 +667,20 @@ class TailStream(SpanProcessor):
         attributes = span._attributes
         if span._span_id == self._root_id:
             if attributes:
-                self._root_attributes = make_attributes(attributes)
+                self._root_attributes = self._attributes_of(attributes)
             return
         details = span._details
         outcome = "ok" if details is None else details.outcome
         context = span._memo or self._context_of(span)
         if attributes:
-            self._put(context, span._end, make_attributes(attributes))
+            self._put(context, span._end, self._attributes_of(attributes))
         payload = _CLOSED_OK if outcome == "ok" else SpanClose(outcome)
         for stream in self._streams:
             stream.put(context, span._end, payload)
+
+    def _attributes_of(self, attributes: Mapping[str, Any]) -> Attributes:
+        limit = self._subscribers.tracer.tail_value_bytes
+        return make_attributes(for_tails(attributes, limit) if limit else attributes)
 
     def on_return(self, info: Any, moment: int) -> None:
         """Put the `return` event."""

@@ -78,7 +78,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--instrument",
         metavar="PATTERN",
         action="append",
-        help="trace the functions that PATTERN picks; may be repeated",
+        help="trace the functions that PATTERN picks: shop, shop:public, shop.cart:total, ...;"
+        " may be repeated",
     )
     what.add_argument(
         "--exclude",

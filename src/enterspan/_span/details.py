@@ -9,7 +9,6 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from enterspan._model.records import SpanEvent, SpanLink
-from enterspan._model.secrets import DEFAULT_SECRETS
 from enterspan._model.values import (
     WARNING_MESSAGE,
     WARNING_TYPE,
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from enterspan._model.ids import SpanContext
     from enterspan._model.secrets import Secrets
-    from enterspan._model.values import Limits
 
 _EVENT_BYTES: Final = 32
 """What an event or a link counts for, beside its texts."""
@@ -52,7 +50,11 @@ class Details:
         "status",
         "status_is_final",
         "warned",
+        "whole",
     )
+
+    has_twin = True
+    """Whether another tracer's span, while there is a bridge, gets what is recorded of it."""
 
     def __init__(self) -> None:
         self.events: list[SpanEvent] = []
@@ -62,7 +64,7 @@ class Details:
         self.description = ""
         self.outcome = "ok"
         self.kind = "internal"
-        self.expected: tuple[type[BaseException], ...] = ()
+        self.expected: tuple[type[BaseException] | str, ...] = ()
         self.dropped_attributes = 0
         self.dropped_events = 0
         self.dropped_links = 0
@@ -71,6 +73,8 @@ class Details:
         self.warned = False
         self.exception_is_kept = False  # one that there was no room for
         self.min_duration = 0  # nanoseconds
+        self.whole: dict[str, Any] | None = None
+        """With a bridge, values that were cut or dropped: the other tracer has its own limits."""
 
 
 _proposed: Final[dict[Any, Details]] = {}
@@ -101,6 +105,8 @@ def put_easy(span: Any, attributes: dict[str, Any], key: Any, value: Any) -> boo
     tracer = span._state.tracer
     if details is None or details.spent is None or tracer.is_suppressed:
         return False
+    if tracer.bridge is not None:  # what is whole may be kept for it
+        return False
     size = easy_size(attributes, key, value, tracer.limits, details.spent)
     if size is None:
         return False
@@ -125,12 +131,16 @@ def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secr
     attributes = _attributes_of(span)
     details = details_of(span)
     spent = size_of(attributes) if details.spent is None else details.spent
-    bag = Bag(attributes, spent, secrets or tracer.secrets)
+    whole = None
+    if tracer.bridge is not None and details.has_twin:
+        whole = {} if details.whole is None else details.whole
+    bag = Bag(attributes, spent, secrets or tracer.secrets, is_span=True, whole=whole)
     limits = tracer.limits
     try:
         bag.put_all(pairs, limits)
     finally:
         details.spent = bag.spent
+        details.whole = whole or None
         bag.tell()
         _count_dropped(bag, details)
 
@@ -143,17 +153,16 @@ def _attributes_of(span: Any) -> dict[str, Any]:
 
 
 def first_attributes(
-    attributes: object,
-    more: Mapping[str, Any],
-    limits: Limits,
-    secrets: Secrets = DEFAULT_SECRETS,
+    attributes: object, more: Mapping[str, Any], tracer: Any
 ) -> tuple[dict[str, Any], Details]:
     """Clean the attributes that a span starts with."""
-    bag = Bag({}, secrets=secrets)
+    whole: dict[str, Any] | None = None if tracer.bridge is None else {}
+    bag = Bag({}, secrets=tracer.secrets, is_span=True, whole=whole)
     details = Details()
     for source in (attributes, more):
-        bag.put_all(items_of(source), limits)
+        bag.put_all(items_of(source), tracer.limits)
     details.spent = bag.spent
+    details.whole = whole or None
     bag.tell()
     _count_dropped(bag, details)
     return bag.values, details

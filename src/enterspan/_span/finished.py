@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from enterspan._model.excerpt import cut
 from enterspan._model.frozen import twin
 from enterspan._model.ids import make_context
 from enterspan._model.records import SpanData
-from enterspan._model.values import cut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

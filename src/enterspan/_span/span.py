@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_misuse
+from enterspan._model.excerpt import cut
 from enterspan._model.ids import NO_CONTEXT, SpanContext, bounded, make_context
 from enterspan._model.late import Late
 from enterspan._model.values import (
@@ -19,7 +20,6 @@ from enterspan._model.values import (
     AttributeValue,
     clean_all,
     clean_text,
-    cut,
     items_of,
 )
 from enterspan._span.details import details_of, keep_event, keep_link, put_attributes, put_easy

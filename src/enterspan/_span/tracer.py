@@ -88,6 +88,7 @@ class Tracer(Current):
         "secrets",
         "settings_lock",
         "subscribed",
+        "tail_value_bytes",
         "threads",
     )
 
@@ -145,6 +146,8 @@ class Tracer(Current):
         self.easy_key = limits.easy_key
         self.easy_text = limits.easy_text
         self.easy_count = limits.easy_count
+        shortens = limits.tail_value_bytes < limits.highest_value_bytes
+        self.tail_value_bytes = limits.tail_value_bytes if shortens else 0  # 0: as recorded
 
     def use_resource(self, given: Mapping[str, Any] | None = None) -> None:
         """Set the attributes of this process: the default ones, and those that the program gave."""

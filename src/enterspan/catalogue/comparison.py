@@ -35,7 +35,8 @@ class Comparison:
         self._entries = {entry.name: entry for entry in catalogue.spans}
         self._allow = catalogue.allow
         self._known: dict[str, dict[str, Any]] = {
-            entry.name: {a.name: a for a in entry.attributes} for entry in catalogue.spans
+            entry.name: {a.name: a for a in (*entry.attributes, *entry.constants)}
+            for entry in catalogue.spans
         }
         self._counts: dict[tuple[str, ...], int] = {}
         self._first: dict[tuple[str, ...], tuple[int, str]] = {}
@@ -67,7 +68,7 @@ class Comparison:
             elif not attribute.kind.fits(value):
                 self._note(span, ("type", entry.name, name, attribute.kind.text), value)
         if span.is_whole:
-            for attribute in entry.attributes:
+            for attribute in (*entry.attributes, *entry.constants):
                 if attribute.required and attribute.name not in span.attributes:
                     self._note(span, ("missing", entry.name, attribute.name), "")
 

@@ -28,7 +28,7 @@ TABLE: Final = ("tool", "enterspan", "catalogue")
 
 _CATALOGUE_KEYS: Final = ("allow", "doc", "names", "output", "spans", "tracing")
 _SPAN_KEYS: Final = ("attributes", "doc", "extra", "method")
-_ATTRIBUTE_KEYS: Final = ("doc", "parameter", "required", "type", "values")
+_ATTRIBUTE_KEYS: Final = ("doc", "parameter", "required", "type", "value", "values")
 
 _CONTAINERS: Final[dict[type, str]] = {dict: "a table", list: "a list"}
 _SHORTHANDS: Final[dict[type, str]] = {str: "type", list: "values"}
@@ -38,7 +38,7 @@ _Option = TypeVar("_Option", str, bool)
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute of a span; `parameter` is its name in the generated method."""
+    """An attribute of a span; `parameter` is its name in the generated method, if it has one."""
 
     name: str
     parameter: str
@@ -49,13 +49,17 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class SpanEntry:
-    """A span of the catalogue. With `extra`, it may have undeclared attributes."""
+    """A span of the catalogue. With `extra`, it may have undeclared attributes.
+
+    `constants` are attributes of one value, which each span has without being given it.
+    """
 
     name: str
     method: str
     attributes: tuple[Attribute, ...]
     doc: str
     extra: bool
+    constants: tuple[Attribute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +213,14 @@ def _span(table: _Table) -> SpanEntry:
     given = table.table("attributes", f"the attributes of {table.label}", "a table (NAME = TYPE)")
     of = table.label
     found = [_attribute(given, name, f"attribute {name!r} of {of}") for name in given.values]
-    _check_collisions([(inner, attribute.parameter) for inner, attribute in found], "parameter")
-    attributes = tuple([attribute for _, attribute in found])
+    given_later = [(inner, each) for inner, each in found if each.parameter]
+    _check_collisions(
+        [(inner, attribute.parameter) for inner, attribute in given_later], "parameter"
+    )
+    attributes = tuple([attribute for _, attribute in given_later])
+    constants = tuple([attribute for _, attribute in found if not attribute.parameter])
     extra = table.option("extra", default=False)
-    return SpanEntry(name, method, attributes, table.option("doc", ""), extra)
+    return SpanEntry(name, method, attributes, table.option("doc", ""), extra, constants)
 
 
 def _attribute(within: _Table, name: str, label: str) -> tuple[_Table, Attribute]:
@@ -223,9 +231,24 @@ def _attribute(within: _Table, name: str, label: str) -> tuple[_Table, Attribute
     like = "a type, a list of values, or a table"
     table = _Table(within.document, (*within.key, name), values, label, like)
     table.check_keys(_ATTRIBUTE_KEYS)
+    if "value" in values:
+        return table, _constant(table, name)
     parameter = table.identifier(name, "parameter", RESERVED_PARAMETERS)
     required, doc = table.option("required", default=True), table.option("doc", "")
     return table, Attribute(name, parameter, _kind(table, listed), required, doc)
+
+
+def _constant(table: _Table, name: str) -> Attribute:
+    """An attribute of one value, which no call is given."""
+    for key in table.values:
+        if key not in ("doc", "value"):
+            raise table.error(f"{table.label} has a value, and so it has no {key!r}", key)
+    value = table.values["value"]
+    if type(value) not in (str, bool, int):
+        what = f"the value of {table.label} must be a str, bool or int, not {_shown(value)}"
+        raise table.error(what, "value")
+    kind = Kind((type(value).__name__,), (value,))
+    return Attribute(name, "", kind, required=True, doc=table.option("doc", ""))
 
 
 def _kind(table: _Table, listed: tuple[str, ...]) -> Kind:

@@ -1,7 +1,8 @@
 """The types of attributes: in a catalogue, in Python, and in a recording.
 
 They are those of `AttributeValue`: `str`, `bool`, `int`, `float`, lists of one of these, and unions
-of them with `|`. A type may be restricted to certain values.
+of them with `|`; and `json`, any value: what has structure is recorded as JSON text. A type may be
+restricted to certain values.
 """
 
 import re
@@ -14,7 +15,7 @@ from enterspan._model.values import INT_MAX, INT_MIN
 Value: TypeAlias = str | bool | int
 
 SCALARS: Final[tuple[str, ...]] = ("str", "bool", "int", "float")
-KINDS: Final[tuple[str, ...]] = (*SCALARS, *[f"list[{scalar}]" for scalar in SCALARS])
+KINDS: Final[tuple[str, ...]] = (*SCALARS, *[f"list[{scalar}]" for scalar in SCALARS], "json")
 """The members that a type may have."""
 
 _PYTHON: Final = {
@@ -23,6 +24,7 @@ _PYTHON: Final = {
     "list[bool]": "list[bool] | tuple[bool, ...]",
     "list[int]": "list[int] | tuple[int, ...] | range",
     "list[float]": "list[float] | list[int] | tuple[float, ...] | range",
+    "json": "object",
 }
 _NOT_FINITE: Final = frozenset({"nan", "inf", "-inf"})
 """JSON has no numbers for these: a trace file has them as strings."""
@@ -67,6 +69,8 @@ def _is_of(value: Any, name: str) -> bool:
     if name.startswith("list"):
         return isinstance(value, list) and all(_is_of(item, name[5:-1]) for item in value)
     kind = type(value)
+    if name == "json":
+        return True
     if name == "float":
         return kind is float or kind is int or (kind is str and value in _NOT_FINITE)
     if name == "int":

@@ -22,10 +22,10 @@ _IMPORTS: Final = (
     ("typing_extensions", "Never", "NotRequired"),
     ("",),
     ("enterspan", "AttributeValue", "Span", "SpanScope", "Tracing"),
-    ("enterspan.catalogue.spans", "CatalogueScope", "CatalogueSpan"),
+    ("enterspan.catalogue.spans", "CatalogueScope", "CatalogueSpan", "SpanKind"),
 )
 """What the types may need, in the order of the file; an empty line between groups."""
-_SHORT: Final = {"CatalogueScope": "Scope", "CatalogueSpan": "Entry"}
+_SHORT: Final = {"CatalogueScope": "Scope", "CatalogueSpan": "Entry", "SpanKind": "Kind"}
 
 _ANY_ATTRIBUTES: Final = "_Mapping[str, _AttributeValue | None]"
 _QUIET: Final = "  # pyrefly: ignore # ty: ignore"
@@ -137,7 +137,9 @@ def _keywords(span: SpanEntry, attributes: Sequence[Attribute]) -> list[str]:
 
 def _running_span(span: SpanEntry) -> str:
     renamed = {a.parameter: a.name for a in span.attributes if a.parameter != a.name}
-    table = f", {renamed!r}" if renamed else ""
+    constants = {a.name: a.kind.values[0] for a in span.constants}
+    table = f", {renamed or None!r}" if renamed or constants else ""
+    table += f", {constants!r}" if constants else ""
     return f"    {span.method} = _plain(_tracing, {span.name!r}{table})\n"
 
 
@@ -174,8 +176,13 @@ _Callable[_Concatenate[_Span, _P], _T], /, *args: _P.args, **kwargs: _P.kwargs) 
         @_overload
         def traced(self, name: _Name | None = None, *, \
 attributes: _Mapping[str, _AttributeValue] | None = None, \
-capture_args: bool | _Sequence[str] = False, capture_return: bool = False, \
-min_duration: float | None = None) -> _Callable[[_F], _F]: ...
+kind: _Kind | None = None, \
+capture_args: bool | _Sequence[str] | _Mapping[str, str] = False, \
+capture_return: bool | str | _Callable[[_Any], object] \
+| _Mapping[str, _Callable[[_Any], object] | bool] = False, \
+redact: _Sequence[str] = (), min_duration: float | None = None, \
+expected: type[BaseException] | str | _Sequence[type[BaseException] | str] = ()) \
+-> _Callable[[_F], _F]: ...
         def traced(self, name: object = None, **options: object) -> _Any: ...  # ty: ignore
 """
 
@@ -242,6 +249,9 @@ def _doc_of(span: SpanEntry) -> str:
         renamed = f" ({attribute.name})" if attribute.name != attribute.parameter else ""
         doc = " ".join(attribute.doc.split())
         lines.append(f"{attribute.parameter}{renamed}{f': {doc}' if doc else ''}")
+    if span.constants:
+        values = [f"{a.name}={a.kind.values[0]!r}" for a in span.constants]
+        lines += ["", f"It has {', '.join(values)}."]
     return "\n".join(lines)
 
 

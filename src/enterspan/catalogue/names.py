@@ -10,6 +10,8 @@ import keyword
 import unicodedata
 from typing import Final
 
+from enterspan.catalogue.spans import KEYWORDS
+
 _TYPES: Final = frozenset({"bool", "float", "int", "list", "range", "str", "tuple"})
 RESERVED_METHODS: Final[frozenset[str]] = _TYPES | {
     "SpanName",
@@ -19,7 +21,7 @@ RESERVED_METHODS: Final[frozenset[str]] = _TYPES | {
 }
 """Names that the generated module uses."""
 
-RESERVED_PARAMETERS: Final[frozenset[str]] = frozenset({"self"})
+RESERVED_PARAMETERS: Final[frozenset[str]] = KEYWORDS | {"self"}
 """Names of parameters that methods have."""
 
 

@@ -64,6 +64,6 @@ def json_value(value: Any, depth: int = 0) -> str:
             return "[" + ",".join([json_value(item, depth + 1) for item in value]) + "]"
         if kind is dict:
             return json_object(value, depth + 1)
-        cleaned, _, _ = clean_value(value, _LIMITS)
+        cleaned, _, _ = clean_value(value, _LIMITS.value_bytes)
         return json_value(cleaned, depth + 1)
     return _quote(safe_repr(value, _LIMITS.value_bytes))

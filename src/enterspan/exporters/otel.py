@@ -9,6 +9,7 @@ from typing import Any
 from enterspan._model.ids import SpanContext
 from enterspan._model.records import SpanData
 from enterspan.exporters._opentelemetry import ExportError, uninstrumented
+from enterspan.exporters._protobuf import IN_STATUS, OUTCOME
 
 try:
     from opentelemetry import trace
@@ -103,7 +104,7 @@ def readable(span: SpanData, resource: Resource) -> ReadableSpan:
         context=own,
         parent=parent,
         resource=resource,
-        attributes=span.attributes,
+        attributes=_attributes_of(span),
         events=[Event(e.name, e.attributes, e.timestamp_ns) for e in span.events],
         links=[
             trace.Link(
@@ -123,6 +124,12 @@ def readable(span: SpanData, resource: Resource) -> ReadableSpan:
     made.dropped_events = span.dropped_events
     made.dropped_links = span.dropped_links
     return made
+
+
+def _attributes_of(span: SpanData) -> Mapping[str, Any]:
+    if span.outcome in IN_STATUS or OUTCOME in span.attributes:
+        return span.attributes
+    return {**span.attributes, OUTCOME: span.outcome}
 
 
 def _otel_context(context: SpanContext, span_id: int, is_remote: bool) -> trace.SpanContext:

@@ -19,7 +19,15 @@ from enterspan.instrument.patches import (
     patching,
     traces_itself,
 )
-from enterspan.instrument.patterns import ALL_NAMES, GRAMMAR, Asked, Names, Pattern
+from enterspan.instrument.patterns import (
+    ALL_NAMES,
+    GRAMMAR,
+    Asked,
+    Names,
+    Pattern,
+    PublicNames,
+)
+from enterspan.instrument.public import LEFT_OUT, left_out, public_locations
 from enterspan.instrument.targets import (
     Location,
     functions_at,
@@ -139,6 +147,8 @@ def _picked(
     name: str, module: ModuleType, names: Names, every: list[Location]
 ) -> list[tuple[Location, Asked]]:
     """What is meant by the names of a pattern in a module, and how closely it was asked for."""
+    if type(names) is PublicNames:
+        return [(at, names.asked) for at in public_locations(names, name, module, every)]
     if not names.is_exact:
         return [(at, names.asked) for at in every if names.pick(at.name)]
     found = location_at(name, module, names.text)
@@ -341,7 +351,8 @@ class Instrumentation:
             begun = perf_counter()
             every = locations_in(name, module, only)
             self._learn(name, module, every)
-            picked = [(at, _picked(name, module, names, every)) for at, names in wanted]
+            private: list[str] = []  # names, and not functions: what holds them is counted
+            picked = [(at, self._pick(name, module, names, every, private)) for at, names in wanted]
             if only:  # a name of a pattern may lead elsewhere
                 picked = [
                     (at, [pick for pick in some if pick[0].name.partition(".")[0] == only])
@@ -349,6 +360,9 @@ class Instrumentation:
                 ]
             moves = self._take_all(picked)
             del picked
+            for full_name in private:
+                if full_name not in self._wrapped:
+                    self._skipped.setdefault(full_name, LEFT_OUT)
             owners = {id(at.owner): at.owner for at in every}
             del every  # it holds the functions too
             held = moves.held()
@@ -356,6 +370,26 @@ class Instrumentation:
                 held.carry_out([module, *owners.values()])
                 self._held.extend(held)
             self._seconds += perf_counter() - begun
+
+    def _pick(
+        self,
+        name: str,
+        module: ModuleType,
+        names: Names,
+        every: list[Location],
+        private: list[str],
+    ) -> list[tuple[Location, Asked]]:
+        """What is meant in a module; what is left out because it is not public is added."""
+        found = _picked(name, module, names, every)
+        if type(names) is PublicNames:
+            private += left_out(every, [location for location, _ in found])
+            self._look_again_in(name, found)
+        return found
+
+    def _look_again_in(self, name: str, found: list[tuple[Location, Asked]]) -> None:
+        """Take other modules, of which something is wrapped now, for new ones."""
+        for home in {location.module for location, _ in found} - {name}:
+            self._known_modules.discard(id(sys.modules.get(home)))
 
     def _take_given(self, at: int, locations: list[tuple[Location, Asked]]) -> None:
         for name in {location.module for location, _ in locations}:

@@ -20,6 +20,7 @@ a target is a module, a class, a function, or a pattern:
   shop               the functions and methods of a module, of a package with all below it
   shop:*             those that the module shop itself defines
   shop.*             those of every module below shop
+  shop:public        the public ones of a package and all below it
   shop.cart:total    one function; shop.cart.total does too
   shop.cart:Cart     the methods of a class
   shop.cart:Cart.a*  names may have *, ? and [...]"""
@@ -81,6 +82,37 @@ class Names:
 ALL_NAMES: Final = Names("*")
 
 
+class PublicNames(Names):
+    """The name part `public`: what a package shows to others."""
+
+    __slots__ = ("_inside", "_means")
+
+    def __init__(self, package: str, asked: Asked) -> None:
+        super().__init__("*", asked)
+        self.text = PUBLIC
+        fixed = package.partition("*")[0].rstrip(".")
+        self._inside = fixed.count(".") + 1
+        self._means = (_modules(package), _modules(package + ".*"))
+
+    def means(self, module: str) -> bool:
+        """Whether a module belongs to the package."""
+        return any(matches(module) for matches in self._means)
+
+    def is_public_module(self, module: str) -> bool:
+        """Whether no part of a module's name below the package begins with an underscore."""
+        return not any(part.startswith("_") for part in module.split(".")[self._inside :])
+
+    def pick(self, name: str) -> bool:
+        """Whether a name is public by itself."""
+        return not any(part.startswith("_") for part in name.split("."))
+
+    cover = pick
+
+
+PUBLIC: Final = "public"
+"""The name part that is no name. A function of this name is picked by its dotted path."""
+
+
 class Pattern:
     """One pattern: pairs of modules and names, of which a plain dotted path has several."""
 
@@ -131,6 +163,12 @@ def _parse(text: str) -> list[tuple[Callable[[str], Any], Names]]:
         raise _wrong(text, "the module is no dotted name")
     if not module.strip("*."):
         raise _wrong(text, "it names no module: say which package")
+    if name == PUBLIC:
+        asked = Asked.BROADLY if "*" in module else Asked.BY_MODULE
+        return [
+            (_modules(module), PublicNames(module, asked)),
+            (_modules(module + ".*"), PublicNames(module, Asked.BROADLY)),
+        ]
     if colon:
         asked = Asked.BROADLY if "*" in module else Asked.BY_MODULE
         return [(_modules(module), Names(name, asked))]

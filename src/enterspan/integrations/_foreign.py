@@ -20,7 +20,7 @@ from enterspan._model.diagnostics import warn_once
 from enterspan._model.failures import describe, semantic
 from enterspan._model.ids import SpanContext
 from enterspan._model.interrupts import is_interrupt
-from enterspan._model.values import CUT, Bag, clean_all, items_of
+from enterspan._model.values import WHOLE, Bag, clean_all, items_of
 from enterspan._span.details import Details, put_attributes
 from enterspan._span.invocation import remote_span
 from enterspan._span.span import STATUSES, Span, StartedSpan
@@ -43,6 +43,8 @@ class ForeignDetails(Details):
     """The details of a span that stands for a foreign one: they know it, and what was written."""
 
     __slots__ = ("foreign", "links_written", "written")
+
+    has_twin = False
 
     def __init__(self, foreign: Any) -> None:
         super().__init__()
@@ -83,10 +85,7 @@ class _Through(Span):
             return
         pairs = list(pairs)
         put_attributes(self, pairs)
-        values = tracer.suppressed(_cleaned, pairs, tracer)
-        if CUT in values:
-            values[CUT] = (self._attributes or values).get(CUT, values[CUT])
-        self._write("set_attributes", values)
+        self._write("set_attributes", tracer.suppressed(_cleaned, pairs, tracer))
 
     def _add_event(self, name: str, values: dict[str, Any], moment: int) -> None:
         super()._add_event(name, values, moment)
@@ -192,11 +191,11 @@ def foreign_span(tracer: Tracer, span: Any) -> Foreign | None:
 
 
 def _cleaned(pairs: Iterable[tuple[Any, Any]], tracer: Tracer) -> dict[str, Any]:
+    """Attributes for the provider, which has limits of its own."""
     bag = Bag({}, secrets=tracer.secrets)
     for key, value in pairs:
         if value is not None:
-            bag.put(key, value, tracer.limits)
-    bag.tell()
+            bag.put(key, value, WHOLE)
     return bag.values
 
 

@@ -20,7 +20,13 @@ from typing import TYPE_CHECKING, Any, Final
 from enterspan._model.diagnostics import warn, warn_once
 from enterspan._model.failures import Failure
 from enterspan._model.interrupts import is_interrupt
-from enterspan._model.values import clean_all, clean_text
+from enterspan._model.values import (
+    CUT,
+    WARNING_MESSAGE,
+    WARNING_TYPE,
+    clean_all,
+    clean_text,
+)
 from enterspan._pipeline.subscribers import prepare
 from enterspan._span.begin import begin
 from enterspan._span.context import SUPPRESSED, Boundary, first_attached, span_of
@@ -233,7 +239,7 @@ class Bridge:
                 span._name,
                 context=otel_context.set_value(self._own, True, above),
                 kind=otel_trace.SpanKind[kind.upper()],
-                attributes=span._attributes,
+                attributes=_for_provider(span),
                 links=None if link is None else (otel_trace.Link(otel_context_of(link)),),
                 start_time=span._state.anchor + span._start,
             )
@@ -474,8 +480,7 @@ class TwinProcessor(Filter):
 
     def keep(self, span: Span, twin: Any) -> None:
         """Keep the twin of a span, and the attributes that it was started with."""
-        attributes = span._attributes
-        self.twins[span._span_id] = twin, attributes.copy() if attributes else _NOTHING
+        self.twins[span._span_id] = twin, _for_provider(span)
 
     def on_open(self, span: Span, parent: Span) -> None:
         """Start the twin, and take over its id, before the inner processor is called."""
@@ -505,6 +510,8 @@ class TwinProcessor(Filter):
         except BaseException as error:
             failure = error
         self.twins.pop(span._span_id, None)
+        if span._details is not None:
+            span._details.whole = None
         self.inner.on_close(span)
         if failure is not None:
             self.bridge.failed("tracer provider", failure)
@@ -525,7 +532,7 @@ def _end_twin(span: Span, twin: Any, given: Mapping[str, Any]) -> None:
 
 def _write(span: Span, twin: Any, given: Mapping[str, Any]) -> None:
     others = _recorded_on(twin, len(given))
-    attributes = span._attributes or _NOTHING
+    attributes = _for_provider(span)
     added = {k: v for k, v in attributes.items() if k not in given or given[k] is not v}
     if added:
         twin.set_attributes(added)
@@ -535,6 +542,23 @@ def _write(span: Span, twin: Any, given: Mapping[str, Any]) -> None:
         _write_details(span._details, twin)
     if others is not None:
         _take_over(span, *others)
+
+
+def _for_provider(span: Span) -> Mapping[str, Any]:
+    """Attributes as the provider gets them: it has limits of its own, and none of ours."""
+    attributes = span._attributes or _NOTHING
+    details = span._details
+    whole = None if details is None else details.whole
+    if details is None or whole is None:
+        return dict(attributes)
+    shown = {**attributes, **whole}
+    told = [note for note in shown.pop(CUT, ()) if note.partition(": ")[0] not in whole]
+    if told:
+        shown[CUT] = tuple(told)
+    if not (details.dropped_events or details.dropped_links):
+        shown.pop(WARNING_TYPE, None)
+        shown.pop(WARNING_MESSAGE, None)
+    return shown
 
 
 def _write_details(details: Details, twin: Any) -> None:
@@ -568,7 +592,7 @@ def _take_over(span: Span, attributes: dict[str, Any], events: tuple[Any, ...]) 
 
     On a shadow that is all, and on any other span what it does not know itself.
     """
-    known = span._attributes or {}
+    known = _for_provider(span)
     details = span._details
     is_shadow = type(details) is ForeignDetails
     added = [

@@ -5,7 +5,7 @@ Nothing here raises because of what it was given, and nothing here keeps what it
 that is not immutable is copied or turned into text at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,12 +27,24 @@ class Limits:
 
     In bytes of UTF-8: `name_bytes`, a span's, an event's or an attribute's name; `value_bytes`, one
     attribute value; `span_bytes`, all attributes, events and links of one span, of which what
-    follows is left out; `event_bytes`, one log message or one stack.
+    follows is left out; `event_bytes`, one log message or one stack; `tail_value_bytes`, one
+    attribute value of a span as live tails get it, while exporters get all that is recorded.
+
+    `value_bytes_of` has other limits for attributes of spans with certain names, such as prompts.
+    What these take does not count for `span_bytes`.
 
     In bytes of memory: `queue_bytes`, what may wait for one tail, or for decisions about spans with
     a `min_duration`.
 
     In number: `attributes` of one span, event or link, `events` and `links` of one span.
+
+    Raises:
+        TypeError: A limit is no int, or `value_bytes_of` no mapping from names to ints.
+        ValueError: A limit is below 1.
+
+    >>> from enterspan import Limits, tracing
+    >>> tracing.configure(limits=Limits(value_bytes_of={"gen_ai.input.messages": 1_000_000}))
+    >>> tracing.configure(limits=None)
     """
 
     name_bytes: int = 256
@@ -43,3 +55,5 @@ class Limits:
     attributes: int = 128
     events: int = 128
     links: int = 128
+    tail_value_bytes: int = 16_384
+    value_bytes_of: Mapping[str, int] | None = None

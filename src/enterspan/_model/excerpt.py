@@ -1,0 +1,133 @@
+"""The beginning of a text, as far as a limit reaches: valid UTF-8, and of JSON valid JSON."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+_DEPTH: Final = 32
+_ENDS: Final = 34
+"""Bytes that are kept free: a quotation mark, and the ends of so many containers."""
+_LITERALS: Final = ("true", "false", "null")
+_SPACE: Final = " \t\r\n"
+_AFTER_A_SCALAR: Final = ",]}" + _SPACE
+_ESCAPE: Final = 6
+"""Characters of the longest escape, such as backslash, u, 0, 0, e, 9."""
+
+
+def cut(text: str, limit: int) -> str:
+    """Return the text as valid UTF-8 of at most `limit` bytes, never cut inside a character.
+
+    Surrogates that form a pair become their character; a lone one becomes U+FFFD.
+    """
+    text = text[:limit]
+    if text.isascii():
+        return text
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        raw = text.encode()
+    return text if len(raw) <= limit else raw[:limit].decode("utf-8", "ignore")
+
+
+def cut_value(text: str, limit: int) -> str:
+    """Do as `cut`; the beginning of an object or an array of JSON is one too."""
+    whole = cut(text, limit)
+    if text[:1] not in ("{", "[") or len(whole) == len(text):
+        return whole
+    return _json_of(cut(whole, limit - _ENDS)) or whole if limit > _ENDS else whole
+
+
+def _json_of(text: str) -> str:  # noqa: C901, PLR0912 - one pass, written out for its speed
+    """The longest JSON that the beginning of a text makes, given ends; empty if it is no JSON."""
+    ends: list[str] = []  # of the containers that are open
+    wanted = "value"
+    at = kept = 0
+    size = len(text)
+    while at < size:
+        letter = text[at]
+        if letter in _SPACE:
+            at += 1
+        elif letter == '"' and wanted in ("key", "first key"):
+            at = _end_of_string(text, at)
+            if not at:
+                break
+            wanted = ":"
+        elif letter == '"' and wanted in ("value", "first value"):
+            at = _end_of_string(text, at)
+            if not at:
+                return _without_half_an_escape(text) + '"' + "".join(reversed(ends))
+            wanted, kept = ",", at
+        elif letter in "{[" and wanted in ("value", "first value"):
+            if len(ends) >= _DEPTH:
+                break
+            ends.append("}" if letter == "{" else "]")
+            wanted = "first key" if letter == "{" else "first value"
+            at += 1
+            kept = at
+        elif ends and letter == ends[-1] and wanted in (",", "first key", "first value"):
+            ends.pop()
+            at += 1
+            kept = at
+            wanted = ","
+            if not ends:
+                return ""  # something follows a whole value
+        elif letter == ":" and wanted == ":":
+            at += 1
+            wanted = "value"
+        elif letter == "," and wanted == ",":
+            at += 1
+            wanted = "key" if ends[-1] == "}" else "value"
+        elif wanted in ("value", "first value"):
+            end = at
+            while end < size and text[end] not in _AFTER_A_SCALAR:
+                end += 1
+            if end == size:
+                break
+            if not _is_scalar(text[at:end]):
+                return ""
+            at = kept = end
+            wanted = ","
+        else:
+            return ""
+    return text[:kept] + "".join(reversed(ends))
+
+
+def _is_scalar(word: str) -> bool:
+    return word in _LITERALS or ((word[:1].isdigit() or word[:1] == "-") and word.isascii())
+
+
+def _end_of_string(text: str, start: int) -> int:
+    """Where a string ends that begins at a place; 0 if it does not."""
+    at = start + 1
+    while (quote := text.find('"', at)) >= 0:
+        before = quote
+        while text[before - 1] == "\\":
+            before -= 1
+        if (quote - before) % 2 == 0:
+            return quote + 1
+        at = quote + 1
+    return 0
+
+
+def _without_half_an_escape(text: str) -> str:
+    """The same without what has begun at its end: an escape, or the first half of a pair."""
+    slash = text.rfind("\\", len(text) - _ESCAPE)
+    if slash < 0:
+        return text
+    first = slash
+    while text[first - 1] == "\\":
+        first -= 1
+    if (slash - first) % 2:
+        return text  # the last of an even number
+    length = _ESCAPE if text[slash + 1 : slash + 2] == "u" else 2
+    if len(text) - slash < length:
+        return _without_half_a_pair(text[:slash])
+    return _without_half_a_pair(text)
+
+
+def _without_half_a_pair(text: str) -> str:
+    last = text[-_ESCAPE:]
+    return text[:-_ESCAPE] if last[:3].lower() == "\\ud" and last[3:4] in "89abAB" else text

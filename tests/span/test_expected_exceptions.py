@@ -1,0 +1,111 @@
+"""Exceptions that are control flow: types, and dotted names of types that may never be imported."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from enterspan import Tracing, traced, tracing
+
+if TYPE_CHECKING:
+    from enterspan.testing import Trace
+
+WRONG: Any = ["", "ValueError", "a.", ".a", "a b.c", "a.b()", "os.path", "sys.path.x", "os.walk"]
+
+
+@pytest.fixture
+def model_kit():
+    """A package that shows an exception under another name than the one of its definition."""
+
+    class RateLimitError(Exception):
+        pass
+
+    class TooMany(RateLimitError):
+        pass
+
+    RateLimitError.__module__ = "model_kit._errors"
+    package = types.ModuleType("model_kit")
+    package.RateLimitError = RateLimitError
+    package.Client = type("Client", (), {"Limited": RateLimitError})
+    sys.modules["model_kit"] = package
+    try:
+        yield TooMany
+    finally:
+        del sys.modules["model_kit"]
+
+
+def outcome(trace: Trace, error: BaseException, expected: Any) -> str:
+    @traced("call", expected=expected)
+    def call() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        call()
+    span = trace.spans[-1]
+    assert (span.outcome == "ok") == (span.events == ()) == (span.status == "unset")
+    return span.outcome
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model_kit.RateLimitError",
+        "model_kit._errors.RateLimitError",
+        "model_kit.Client.Limited",
+    ],
+)
+def test_a_dotted_name_is_that_of_a_class_or_of_where_it_is_shown(
+    trace: Trace, model_kit: type[Exception], name: str
+) -> None:
+    """Of a base class, too; alone or in a list, beside types."""
+    assert outcome(trace, model_kit(), name) == "ok"
+    assert outcome(trace, model_kit(), [KeyError, name]) == "ok"
+    assert outcome(trace, ValueError(), [KeyError, name]) == "exception"
+
+
+def test_nothing_is_imported_for_a_name(trace: Trace) -> None:
+    """A module that is not loaded, and a name that leads to nothing, mean no exception."""
+    assert "wave" not in sys.modules
+    names = ["wave.Error", "sys.nothing", "nowhere.a.B"]
+    assert outcome(trace, ValueError(), names) == "exception"
+    assert "wave" not in sys.modules
+    import wave
+
+    assert outcome(trace, wave.Error(), names) == "ok"
+
+
+def test_a_module_is_not_asked_for_a_name(trace: Trace) -> None:
+    """One that loads its attributes when they are asked for would import something."""
+    lazy = types.ModuleType("lazy_kit")
+
+    def load(name: str) -> object:
+        raise AssertionError(f"{name} was asked for")
+
+    lazy.__getattr__ = load
+    sys.modules["lazy_kit"] = lazy
+    try:
+        assert outcome(trace, ValueError(), "lazy_kit.Error") == "exception"
+    finally:
+        del sys.modules["lazy_kit"]
+
+
+def test_every_form_takes_names(trace: Trace) -> None:
+    with pytest.raises(ValueError), tracing.invocation("job", expected="builtins.ValueError"):
+        raise ValueError
+    assert trace.find("job").outcome == "ok"
+    mine = Tracing("mine")
+    mine.configure(expected=["builtins.ValueError"], canceled="builtins.KeyError")
+    assert mine._tracer.expected == ("builtins.ValueError",)
+    assert mine._tracer.canceled == ("builtins.KeyError",)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_name_of_an_exception_is_refused(name: Any) -> None:
+    """Also one that leads to something else; a name without a module may be any class's."""
+    with pytest.raises(TypeError, match="expected"):
+        traced(expected=name)
+    with pytest.raises(TypeError, match="expected"):
+        traced(expected=[name])
