@@ -40,10 +40,14 @@ _SUSPENDED: Final = (
 
 
 _annotations: Final[Any] = next(
-    vars(kind)["__annotations__"]
-    for kind in FunctionWrapper.__mro__
-    if "__annotations__" in vars(kind)
+    (
+        vars(kind)["__annotations__"]
+        for kind in FunctionWrapper.__mro__
+        if "__annotations__" in vars(kind)
+    ),
+    None,
 )
+"""How wrapt's extension finds them; without it, each wrapper has them as an attribute."""
 
 
 def without_annotations(kind: type) -> None:
@@ -51,7 +55,7 @@ def without_annotations(kind: type) -> None:
 
     Where a class has none, Python before 3.14 makes an empty dictionary when it is asked for them.
     """
-    if sys.version_info < (3, 14):
+    if sys.version_info < (3, 14) and _annotations is not None:
         type.__setattr__(kind, "__annotations__", _annotations)
 
 
