@@ -36,9 +36,11 @@ ON: dict[str, str] = {
     "gevent": "`configure(propagate_threads=True)`",
     "grpcio": "`integrations.grpc`: servers and clients, also asyncio's",
     "gunicorn": "nothing, for its workers",
+    "httpx": "`integrations.httpx.install()`",
     "litestar": "`integrations.asgi`",
     "loguru": "[two functions](logs.md#loguru)",
     "quart": "`integrations.quart.install(app)`",
+    "requests": "`integrations.requests.install()`",
     "starlette": "`integrations.asgi`",
     "structlog": "[a processor](logs.md#structlog)",
     "uvicorn": "nothing, with `integrations.asgi`",
@@ -179,7 +181,11 @@ def tests(package: str, folder: str) -> str:
     module = MODULES.get(package) or package.replace("opentelemetry-", "opentelemetry.", 1)
     module = module.replace(".exporter-otlp", ".exporter.otlp")
     module = module.replace(".instrumentation-", ".instrumentation.").replace("-", "[_-]")
-    pattern = re.compile(rf"(?<![\w./])(?<!enterspan\.integrations\.){module}(?!\w)")
+    case = re.escape(package.removeprefix("opentelemetry-instrumentation-"))
+    pattern = re.compile(
+        rf'(?<![\w./])(?<!enterspan\.integrations\.){module}(?!\w)|^@case\(\s*"{case}"',
+        re.MULTILINE,
+    )
     files = sorted((ROOT / "tests" / folder).glob("test_*.py"))
     found = [file.name for file in files if pattern.search(file.read_text(encoding="utf-8"))]
     return ", ".join(name.removeprefix("test_").removesuffix(".py") for name in found)

@@ -197,8 +197,7 @@ def test_values_are_recorded_as_the_page_says(value, recorded):
 
 @claim(
     "limits.md",
-    "A value over the limit is cut, JSON so that it stays JSON; the attribute `enterspan.cut` names"
-    " it and its length.",
+    "where it is cut: a text inside ends earlier, or a list has fewer items.",
 )
 def test_json_that_is_cut_stays_json():
     with capture() as trace, tracing.span("a", big={"rows": list(range(10_000))}):
@@ -294,6 +293,7 @@ def test_the_limits_of_the_tables_are_the_defaults():
         "name_bytes",
         "value_bytes",
         "span_bytes",
+        "tail_value_bytes",
         "event_bytes",
         "queue_bytes",
     }

@@ -46,6 +46,7 @@ _FENCE = re.compile(
     r"(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
+_CLIENTS = re.compile(r"enterspan\.integrations\.(httpx|requests) import")
 _VARIES = re.compile(r"\d[\d,.]* ?(?:ns|µs|ms|s)\b|\b[0-9a-f]{16,32}\b")
 
 
@@ -119,6 +120,7 @@ def need(block: Block, source: str) -> None:
     own = {Path(name).stem for name in block.files}
     if "OTLPExporter" in source and importlib.util.find_spec("urllib3") is None:
         source += "\nimport urllib3"  # the exporter imports it when it is made
+    source += "".join(f"\nimport {name}" for name in _CLIENTS.findall(source))
     missing = [n for n in sorted(packages_of(source) - own) if importlib.util.find_spec(n) is None]
     if missing and REQUIRED:
         pytest.fail(f"not installed: {', '.join(missing)}")
