@@ -1,7 +1,7 @@
-"""Write `docs/performance.md` and `docs/performance.svg` from what `run.py` measured.
+"""Write `docs/performance.md`, its picture and `bench/figures.md` from what `run.py` measured.
 
     python bench/publish.py
-    python bench/publish.py --check     is the page what the results say?
+    python bench/publish.py --check     are the pages what the results say?
 
 It reads `bench/results/*.json`, one file for each Python, and the remarks in `bench/remarks.md`.
 The same input gives the same output.
@@ -13,264 +13,15 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import figures
 import plot
-from cases import CASES, Mode
-from imports import CODE
-from lineup import LINEUP, OURS
-from targets import TARGETS, find_pair
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from targets import Results
+import summary
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "performance.md"
-
-INTRODUCTION = """\
-# Performance
-
-What enterspan costs, beside its peers, measured in one run. Written by `python bench/publish.py`;
-don't edit it.
-
-![How many times enterspan's cost each library costs](performance.svg)
-
-Ours and one peer share a process and take turns of about 3 ms, in random order, so that a busy
-moment of the machine hits both. Eight turns each are a block; the medians of a block give one
-ratio; what is shown is the median of these ratios and, in brackets, their quartiles. Garbage is
-collected before each turn, untimed, and the collector is on during the turns. Every library records
-in batches, as it comes, to a sink that counts and keeps nothing, and nothing leaves the machine.
-After each case the counts are compared: a span that was made and did not arrive makes the run fail.
-
-The figure is the CPU time of the calling thread: it is what the program pays for the span, and a
-busy machine disturbs it least. What other threads do in the background is in the tables below.
-
-To measure it yourself, on a machine that has nothing else to do for ten minutes:
-
-```sh
-pip install . && pip install --group bench
-python bench/run.py
-python bench/publish.py
-```
-"""
-
-MODES = {
-    Mode.RECORDED: "## Recorded",
-    Mode.OFF: "## No subscriber",
-    Mode.TAIL: "## One live listener, inline",
-}
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A table; its first column is text, the others figures."""
-    yield f"| {' | '.join(head)} |"
-    yield f"| --- |{' ---: |' * (len(head) - 1)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
-    yield ""
-
-
-def targets(runs: Mapping[str, Results]) -> Iterator[str]:
-    yield "## Targets"
-    yield ""
-    rows: list[list[str]] = []
-    judged = missed = 0
-    for target in TARGETS:
-        row = [target.what, target.target]
-        for results in runs.values():
-            verdict = target.judge(results)
-            if verdict is None:
-                row.append("not measured")
-            else:
-                judged += 1
-                missed += not verdict.met
-                row.append(f"{verdict.figure} {'met' if verdict.met else '**missed**'}")
-        rows.append(row)
-    yield from table(["what", "target", *(f"Python {name}" for name in runs)], rows)
-    yield f"Of these {judged} figures {judged - missed} meet their target."
-    yield ""
-
-
-def costs(results: Results, mode: Mode) -> Iterator[str]:
-    """How many times our cost each peer costs, for the cases of a mode."""
-    cases = [case for case in CASES if case.mode is mode]
-    peers = [name for name in LINEUP if any(find_pair(results, name, case.key) for case in cases)]
-    rows: list[list[str]] = []
-    for case in cases:
-        pairs = [find_pair(results, name, case.key) for name in peers]
-        mine = [pair["own"]["ours_ns"][1] for pair in pairs if pair is not None]
-        if mine:
-            cells = ["" if pair is None else times(pair["own"]["times"]) for pair in pairs]
-            rows.append([case.title, f"{median(mine):,.0f} ns", *cells])
-    if rows:
-        yield from table(["", OURS, *(LINEUP[name].title for name in peers)], rows)
-
-
-def times(values: Sequence[float]) -> str:
-    low, middle, high = values
-    if middle < 1:
-        return f"{middle:.2f} ({low:.2f} to {high:.2f})"
-    return f"{middle:.1f} ({low:.1f} to {high:.1f})"
-
-
-def threads(results: Results) -> Iterator[str]:
-    """The caller's thread beside what it waits, and beside all threads."""
-    rows: list[list[str]] = []
-    for case in CASES:
-        pair = find_pair(results, "otel", case.key)
-        if pair is not None:
-            rows.append(
-                [case.title]
-                + [
-                    text
-                    for field in ("own", "wall", "all")
-                    for text in (f"{pair[field]['ours_ns'][1]:,.0f}", times(pair[field]["times"]))
-                ]
-            )
-    if rows:
-        yield "### The caller's thread, and all threads"
-        yield ""
-        yield "Nanoseconds of ours, and how many times that the OpenTelemetry SDK costs: in CPU"
-        yield "time of the calling thread; in time that the caller waits; in CPU time of all"
-        yield "threads, up to where every span was delivered."
-        yield ""
-        head = ["", "thread", "times", "waited", "times", "all threads", "times"]
-        yield from table(head, rows)
-
-
-def memory(results: Results) -> Iterator[str]:
-    found = {(row["name"], row["meter"]): row["bytes"] for row in results.get("memory") or ()}
-    names = dict.fromkeys(name for name, _ in found)
-    if names:
-        yield "### A finished span in the queue"
-        yield ""
-        rows = [
-            [LINEUP[name].title]
-            + [bytes_of(found.get((name, meter))) for meter in ("traced", "resident")]
-            for name in names
-        ]
-        yield from table(["bytes, with one attribute", "by tracemalloc", "resident"], rows)
-
-
-def bytes_of(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:,.0f}"
-
-
-def imports(results: Results) -> Iterator[str]:
-    found: dict[str, Any] = results.get("imports") or {}
-    rows = [
-        [f"`import {name}`", spread(value["cpu_ms"]), spread(value["wall_ms"])]
-        for name, value in found.items()
-        if name in CODE
-    ]
-    if rows:
-        yield "### Imports"
-        yield ""
-        yield from table(["ms above an empty interpreter", "CPU", "waited"], rows)
-
-
-def throughput(results: Results) -> Iterator[str]:
-    rows = [
-        [LINEUP[row["name"]].title, spread(row["cpu_us"]), f"{row['dropped'] / row['spans']:.0%}"]
-        for row in results.get("throughput") or ()
-    ]
-    if rows:
-        yield "### From the block to a line of JSON in a file, at full speed"
-        yield ""
-        yield from table(["", "µs of CPU a span, all threads", "dropped"], rows)
-
-
-def served(results: Results) -> Iterator[str]:
-    found: dict[str, Any] = results.get("served") or {}
-    rows = [
-        [
-            row["name"],
-            f"{row['bare_ns'] / 1e3:,.1f}",
-            f"{row['ours_ns'][1] / 1e3:,.1f}",
-            f"{row['theirs_ns'][1] / 1e3:,.1f}",
-            str(row["spans"]),
-            times(row["part"]),
-        ]
-        for row in found.get("rows") or ()
-    ]
-    if rows:
-        yield "### A request through an integration"
-        yield ""
-        yield "Microseconds of CPU of the thread: of the bare application, and what our integration"
-        yield "and OpenTelemetry's instrumentation add to it. The last column is ours as a part of"
-        yield f"theirs. Measured on {found['date']}: {found['cpu']}, enterspan"
-        yield f"{found['enterspan']}."
-        yield ""
-        head = ["µs a request", "bare", OURS, "OpenTelemetry", "its spans", "part"]
-        yield from table(head, rows)
-
-
-def growth(results: Results) -> Iterator[str]:
-    rows = [
-        [
-            row["title"],
-            ", ".join(f"{size:,}" for size in row["sizes"]),
-            ", ".join(f"{value[1]:.2f}" for value in row["relative"]),
-        ]
-        for row in results.get("growth") or ()
-    ]
-    if rows:
-        yield "### As work grows"
-        yield ""
-        yield from table(["cost of", "how many", "relative to the smallest"], rows)
-
-
-def spread(values: Sequence[float]) -> str:
-    low, middle, high = values
-    return f"{middle:.1f} ({low:.1f} to {high:.1f})"
-
-
-def machine(runs: Mapping[str, Results]) -> Iterator[str]:
-    yield "## With what"
-    yield ""
-    rows = [
-        ["Python", *(f"{one['implementation']} {one['python']}" for one in runs.values())],
-        ["date", *(str(one["date"]) for one in runs.values())],
-        ["machine", *(f"{one['cpu']}, {one['cores']} cores" for one in runs.values())],
-        ["system", *(str(one["system"]) for one in runs.values())],
-        ["seconds for each case", *(f"{one['seconds']:g}" for one in runs.values())],
-        ["enterspan", *(str(one["enterspan"]) for one in runs.values())],
-    ]
-    packages = sorted({name for one in runs.values() for name in one["packages"]})
-    rows += [
-        [name, *(one["packages"].get(name) or "absent" for one in runs.values())]
-        for name in packages
-    ]
-    yield from table(["", *runs], rows)
-    skipped = {reason for one in runs.values() for reason in one["skipped"] if "not inst" in reason}
-    for reason in sorted(skipped):
-        yield f"Skipped: {reason}."
-        yield ""
-
-
-def page(runs: Mapping[str, Results]) -> Iterator[str]:
-    """The whole page."""
-    yield INTRODUCTION
-    yield from targets(runs)
-    yield (HERE / "remarks.md").read_text()
-    for mode, heading in MODES.items():
-        yield heading
-        yield ""
-        yield "How many times enterspan's own cost, which is in the first column."
-        yield ""
-        for name, results in runs.items():
-            yield f"Python {name}:"
-            yield ""
-            yield from costs(results, mode)
-    for name, results in runs.items():
-        yield f"## More of Python {name}"
-        yield ""
-        for part in (threads, memory, imports, throughput, served, growth):
-            yield from part(results)
-    yield from machine(runs)
+PAGES = {HERE.parent / "docs" / "performance.md": summary.page, HERE / "figures.md": figures.pages}
+PICTURE = HERE.parent / "docs" / "performance.svg"
 
 
 def read() -> dict[str, Any]:
@@ -281,7 +32,7 @@ def read() -> dict[str, Any]:
 
 
 def main() -> int:
-    """Write both files, or look whether the page would change."""
+    """Write the pages, or look whether they would change."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--check", action="store_true", help="write nothing; 1 if it would change")
     given = options.parse_args()
@@ -289,17 +40,20 @@ def main() -> int:
     if not runs:
         print("nothing in bench/results yet: python bench/run.py", file=sys.stderr)
         return 1
-    text = "\n".join(page(runs)).rstrip() + "\n"
+    texts = {path: "\n".join(lines(runs)).rstrip() + "\n" for path, lines in PAGES.items()}
     if given.check:
-        if PAGE.exists() and PAGE.read_text() == text:
-            return 0
-        print(f"{PAGE} is not what bench/results say: python bench/publish.py", file=sys.stderr)
-        return 1
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(text)
+        old = [
+            path for path, text in texts.items() if not path.exists() or path.read_text() != text
+        ]
+        for path in old:
+            print(f"{path} is not what bench/results say: python bench/publish.py", file=sys.stderr)
+        return 1 if old else 0
+    for path, text in texts.items():
+        path.write_text(text)
+        print(f"written: {path}")
     newest = list(runs)[-1]
-    plot.draw(newest, runs[newest], PAGE.with_suffix(".svg"))
-    print(f"written: {PAGE}, {PAGE.with_suffix('.svg')}")
+    plot.draw(newest, runs[newest], PICTURE)
+    print(f"written: {PICTURE}")
     return 0
 
 

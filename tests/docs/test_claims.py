@@ -510,8 +510,8 @@ def test_new_files_are_the_owners(tmp_path):
 
 
 def test_figures_of_the_pages_are_those_of_the_measurements():
-    """What production.md and instrument.md say of costs is in the tables of performance.md."""
-    tables = (DOCS / "performance.md").read_text(encoding="utf-8")
+    """What production.md and instrument.md say of costs is in the tables of the benchmark."""
+    tables = (DOCS.parent / "bench" / "figures.md").read_text(encoding="utf-8")
     production = words((DOCS / "production.md").read_text(encoding="utf-8"))
     instrument = words((DOCS / "instrument.md").read_text(encoding="utf-8"))
 
