@@ -35,7 +35,7 @@ What tracing costs with enterspan, and with the libraries that you might have in
 
 The figures here are of Python {python} ({cpu}, {cores} cores, {date}). On another machine the times
 differ and the ratios hardly do. `bench/figures.md` in the repository has them for each Python, with
-quartiles, more libraries, all versions, and the targets that the project sets itself, met and missed.
+quartiles, more libraries, all versions, and the targets that the project sets itself.
 """
 
 MEASURED = """\
@@ -106,8 +106,8 @@ def requests(results: Results) -> Iterator[str]:
     """What that makes of a request with some spans."""
     yield "## A request"
     yield ""
-    yield f"What a request of {REQUEST_MS} ms pays for its spans, each a block with one attribute, in"
-    yield "milliseconds and as a part of it:"
+    yield f"What a request of {REQUEST_MS} ms pays for its spans, each a block with one attribute,"
+    yield "in milliseconds and as a part of it:"
     yield ""
     rows: list[list[str]] = []
     for count in SPANS:
