@@ -1148,3 +1148,29 @@ def test_a_tail_that_is_let_go_takes_its_thread_with_it(clock):
     while late.is_running and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not late.is_running
+
+
+def test_with_no_hold_each_line_comes_at_once(clock):
+    """Two lines for each span, in step with what the program itself writes."""
+    text = io.StringIO()
+    tail = ConsoleTail(text, width=80, color=False, hold=0)
+    main = Stream(tail, clock, may_hold=True)
+    assert drawn(text) == ["            ╭ main"]
+    main.close(main.open("step"))
+    assert drawn(text) == ["            ╭ main", "            │ ╭ step", "    0 ns    │ ╰ step"]
+
+
+@pytest.mark.parametrize(
+    "hold, error",
+    [
+        ("1", TypeError),
+        (True, TypeError),
+        (-1, ValueError),
+        (61, ValueError),
+        (float("nan"), ValueError),
+    ],
+)
+def test_a_hold_that_makes_no_sense_is_refused(hold, error):
+    """With what it may be."""
+    with pytest.raises(error, match="hold must be"):
+        ConsoleTail(hold=hold)

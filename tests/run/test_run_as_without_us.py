@@ -640,20 +640,19 @@ def test_a_signal_ends_the_program_as_without_us(number, tmp_path):
 @pytest.mark.skipif(not POSIX, reason="signals")
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGKILL"])
 def test_what_was_traced_before_a_signal_has_been_written(number, tmp_path):
-    """The file has every event; the console all but an opening of the last 20 ms."""
+    """Console and file have every line up to the last moment."""
     text = f"from enterspan import tracing\nwith tracing.span('napping'):{SLEEPER}"
     lines = text.split("\n")
     (tmp_path / "program.py").write_text("\n".join([*lines[:2], *["  " + x for x in lines[2:]]]))
     process = start("-m", "enterspan", "run", "--output", "t.jsonl", "program.py", cwd=tmp_path)
-    seen = [process.stderr.readline() for _ in range(2)]
     process.send_signal(getattr(signal, number))
-    assert process.communicate(timeout=30)[1] == ""
+    _, shown = process.communicate(timeout=30)
     written = [json.loads(x)["event"] for x in (tmp_path / "t.jsonl").read_text().splitlines()]
     assert [(event["type"], event["name"]) for event in written] == [
         ("onset", "program.py"),
         ("spanOpen", "napping"),
     ]
-    assert [line.split()[-1] for line in seen] == ["program.py", "napping"]
+    assert [line.split()[-1] for line in shown.splitlines()] == ["program.py", "napping"]
 
 
 @pytest.mark.skipif(not POSIX, reason="pipes")

@@ -15,6 +15,8 @@ from enterspan._model.frozen import frozen
 from enterspan._pipeline import process
 from enterspan._run.bounds import MAX_BYTES, MAX_SPANS, Bounds, full_text
 from enterspan._run.stderr import identity_of_stderr, own_stderr
+from enterspan._terminal.live import HELD
+from enterspan._terminal.screen import is_terminal
 from enterspan._tracing import tracing
 from enterspan.exporters.console import ConsoleTail
 from enterspan.exporters.jsonlines import JsonLinesTail
@@ -95,7 +97,11 @@ class Recording:
         if settings.output is not None:
             tails.append(JsonLinesTail(settings.output, mode="a" if is_child else "w"))
         if not settings.quiet:
-            tails.append(ConsoleTail(own_stderr(), stacks=settings.stacks, ids=settings.ids))
+            stderr = own_stderr()
+            # Where a person reads it, a line may come late, between two of the program's own.
+            hold = HELD if is_terminal(stderr) else 0.0
+            shown = ConsoleTail(stderr, stacks=settings.stacks, ids=settings.ids, hold=hold)
+            tails.append(shown)
         self.bounds = Bounds(
             tails,
             settings.max_spans,

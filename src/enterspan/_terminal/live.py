@@ -61,8 +61,7 @@ _RAIL_COLUMNS: Final = 2
 _LEAST_NAME: Final = 8
 """Of a name, at least so much is shown."""
 HELD: Final = 0.02
-"""Seconds for which the line of an opening may be held back."""
-_AT_ONCE: Final = int(HELD * 1_000_000_000)
+"""Seconds for which the line of an opening is held back, unless told otherwise."""
 
 
 class Page(NamedTuple):
@@ -99,13 +98,13 @@ class _Number:
 class LiveTree:
     """The invocations that are open at once. One that began in another does not compete with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, hold: float = 0.0) -> None:
         self._last = 0
         self._highest = _NUMBERS
         self._used: set[int] = set()
         self._competing = 0
         self.drawn: _OpenSpan | None = None  # the root of the last line's invocation
-        self.holds = False  # whether the line of an opening may be held back
+        self.at_once = int(hold * 1e9)  # for so long the line of an opening is held back
         self.held: tuple[LiveInvocation, _OpenSpan] | None = None
         self._abandoned: deque[_Number] = deque()
         self._spans: WeakValueDictionary[str, _OpenSpan] = WeakValueDictionary()
@@ -161,7 +160,7 @@ class LiveTree:
 
     def open(self, invocation: LiveInvocation, span: _OpenSpan) -> list[str]:
         """The line of an opening; none where it is held back."""
-        if not self.holds:
+        if not self.at_once:
             return [invocation.opening(span)]
         self.held = (invocation, span)
         return []
@@ -395,7 +394,7 @@ class LiveInvocation:
 
     def _ends_at_once(self, span: _OpenSpan, duration: int) -> bool:
         """Whether one line is enough for a span."""
-        return self._holds(span) and duration <= _AT_ONCE
+        return self._holds(span) and duration <= self._tree.at_once
 
     # --- open spans ---------------------------------------------------------------------------
 

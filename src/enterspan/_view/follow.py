@@ -17,7 +17,7 @@ from enterspan._model.records import SpanData
 from enterspan._recording.assemble import Assembler, Recording, SpanIds, Stream, key_of, roots_of
 from enterspan._recording.origin import Origins
 from enterspan._recording.wire import LINE_BYTES, SHOWN_PROBLEMS, Reader
-from enterspan._terminal.live import LiveTree, Page
+from enterspan._terminal.live import HELD, LiveTree, Page
 from enterspan._terminal.say import say
 from enterspan._terminal.screen import is_terminal, screen_for
 from enterspan._view.table import span_line
@@ -203,8 +203,7 @@ class _Everything:
     def __init__(self, stream: TextIO, look: Look, *, holds: bool) -> None:
         self._stream = stream
         self._look = look
-        self._tree = LiveTree()
-        self._tree.holds = holds
+        self._tree = LiveTree(HELD if holds else 0.0)
         self._live: dict[str, LiveInvocation] = {}
         self._begun = SpanIds()
         self._opened = SpanIds()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from enterspan.events import Onset, TailEvent
 
 
+_MOST_HELD: Final = 60
 _PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EAGAIN})
 """There may be room again: on a disk, in a pipe."""
 
@@ -49,17 +50,17 @@ class ConsoleTail:
             there is none.
         stacks: Show the whole traceback of a failure.
         ids: Show the ids of traces and spans.
-
-    A span that ends within 20 ms, with nothing in between, is one line: the line of an opening is
-    held back for so long, unless there is another one to write.
+        hold: Seconds for which the line of an opening is held back, unless there is another one to
+            write: a span that ends sooner, with nothing in between, is one line. What the program
+            itself writes in that time stands above it. With 0 each line is written at once.
 
     Events that a full disk does not take are counted (`Subscription.stats.failed`), and the next
     ones are tried. A stream that is closed or broken is not written to any more. The program is not
     affected.
 
     Raises:
-        TypeError: `width` is not an int.
-        ValueError: `width` is less than 20.
+        TypeError: `width` is not an int, or `hold` not a number.
+        ValueError: `width` is less than 20, or `hold` is not from 0 to 60.
     """
 
     def __init__(
@@ -70,19 +71,21 @@ class ConsoleTail:
         width: int | None = None,
         stacks: bool = False,
         ids: bool = False,
+        hold: float = HELD,
     ) -> None:
         _check_width(width)
+        _check_hold(hold)
         self._stream = stream
         self._color = color
         self._width = width
         self._stacks = stacks
         self._ids = ids
-        self._tree = LiveTree()
-        self._tree.holds = True
+        self._hold = hold
+        self._tree = LiveTree(hold)
         self._held_since = 0.0
         late = partial(_show_late, weakref.ref(self))
         again = partial(_look_again, weakref.ref(self))
-        self._late = Worker(_call, late, "console", HELD, rest=again, prompt=True, hidden=True)
+        self._late = Worker(_call, late, "console", hold, rest=again, prompt=True, hidden=True)
         weakref.finalize(self, self._late.pause).atexit = False
         self._broken: object = None
         self._unreported: _NotDrawnError | None = None
@@ -179,7 +182,7 @@ class ConsoleTail:
 
     def _show_late(self) -> None:
         """Write what has been held back for long enough; called by a thread of its own."""
-        if monotonic() - self._held_since >= HELD:
+        if monotonic() - self._held_since >= self._hold:
             self.flush()
 
     def _look_again(self) -> None:
@@ -192,6 +195,13 @@ class ConsoleTail:
         self._waiting.clear()
         self._tree.held = None
         self._writing = allocate_lock()
+
+
+def _check_hold(hold: object) -> None:
+    if type(hold) not in (int, float):
+        raise TypeError(f"hold must be a number of seconds, not {hold!r}")
+    if not 0 <= hold <= _MOST_HELD:  # type: ignore[operator]
+        raise ValueError(f"hold must be from 0 to {_MOST_HELD} seconds, not {hold!r}")
 
 
 def _call(function: Callable[[], None]) -> None:

@@ -16,17 +16,17 @@ class ConsoleTail:
             there is none.
         stacks: Show the whole traceback of a failure.
         ids: Show the ids of traces and spans.
-
-    A span that ends within 20 ms, with nothing in between, is one line: the line of an opening is
-    held back for so long, unless there is another one to write.
+        hold: Seconds for which the line of an opening is held back, unless there is another one to
+            write: a span that ends sooner, with nothing in between, is one line. What the program
+            itself writes in that time stands above it. With 0 each line is written at once.
 
     Events that a full disk does not take are counted (`Subscription.stats.failed`), and the next
     ones are tried. A stream that is closed or broken is not written to any more. The program is not
     affected.
 
     Raises:
-        TypeError: `width` is not an int.
-        ValueError: `width` is less than 20.
+        TypeError: `width` is not an int, or `hold` not a number.
+        ValueError: `width` is less than 20, or `hold` is not from 0 to 60.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class ConsoleTail:
         width: int | None = None,
         stacks: bool = False,
         ids: bool = False,
+        hold: float = 0.02,
     ) -> None: ...
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None]:
