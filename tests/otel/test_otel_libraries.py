@@ -391,6 +391,7 @@ def run_celery(bench: Bench) -> None:
     bench.on("celery", "CeleryInstrumentor")
     app = Celery("shop", broker="memory://", backend="cache+memory://", set_as_current=False)
     app.conf.worker_hijack_root_logger = False
+    bench.stack.callback(logging.root.setLevel, logging.root.level)  # `start_worker` sets it
 
     @app.task(shared=False, name="pack")
     def pack(number: int) -> int:
