@@ -284,7 +284,9 @@ def _hint(word: str) -> str:
         beside = []
     exact = [each for each in beside if each == word + ".py"]
     others = [] if folder else command_names()
-    close = exact or get_close_matches(word, beside, 1, 0.7) or get_close_matches(word, others, 1, 0.7)
+    close = (
+        exact or get_close_matches(word, beside, 1, 0.7) or get_close_matches(word, others, 1, 0.7)
+    )
     if close:
         return f"; did you mean {close[0]}?"
     if not folder and name.isidentifier() and _spec_of_top(name) is not None:
