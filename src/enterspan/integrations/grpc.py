@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import ref
 
 from enterspan._forms.enter import carry
 from enterspan._forms.incoming import check_incoming, placed
@@ -142,9 +143,10 @@ class _Call:
         """End the invocation with the status of the call."""
         code = _code_of(self._context)
         aborted = error is not None and is_abort(error)
-        if error is not None and not aborted and isinstance(error, Exception):
-            code = "UNKNOWN" if code == "OK" else code
-        span = self._invocation.span.set_attribute("rpc.grpc.status_code", _CODES.index(code))
+        if error is not None and not aborted and code in (None, "OK"):
+            has_failed = isinstance(error, Exception) and not isinstance(error, DisconnectedError)
+            code = "UNKNOWN" if has_failed else "CANCELLED"
+        span = self._invocation.span.set_attribute("rpc.grpc.status_code", _number_of(code))
         if code in _FAILURES:
             span.set_attribute("error.type", code)
             if error is None or aborted:  # else the exception says why
@@ -156,9 +158,15 @@ class _Call:
         self.end(DisconnectedError() if isinstance(error, GeneratorExit) else error)
 
 
-def _code_of(context: Any) -> str:
-    """The name of the status that a handler has set; `OK` if it has set none."""
-    return _code_named(context.code())
+def _code_of(call: Any) -> str | None:
+    """The name of the status that a call has, or that a handler has set: `OK` if it has set none.
+
+    None where it can't be read: a context of a sync handler of `grpc.aio`, or of another package's.
+    """
+    try:
+        return _code_named(call.code())
+    except Exception:
+        return None
 
 
 def _code_named(code: Any) -> str:
@@ -169,8 +177,15 @@ def _code_named(code: Any) -> str:
     return "OK" if code is None else name if name in _CODES else "UNKNOWN"
 
 
-def _details_of(context: Any) -> str:
-    details = context.details()
+def _number_of(code: str | None) -> int | None:
+    return None if code is None else _CODES.index(code)
+
+
+def _details_of(call: Any) -> str:
+    try:
+        details = call.details()
+    except Exception:
+        return ""
     return details.decode("utf-8", "replace") if isinstance(details, bytes) else str(details or "")
 
 
@@ -311,17 +326,13 @@ class _Sent:
         span = self._span.record_exception(error).set_attribute("error.type", type_name(error))
         span.set_status("error", type(error).__name__).end()
 
-    def end(self, code: str, details: object) -> None:
-        """End the span with the status of the call."""
-        span = self._span.set_attribute("rpc.grpc.status_code", _CODES.index(code))
-        if code != "OK":
+    def end(self, code: str | None, details: object) -> None:
+        """End the span with the status of the call; None if that can't be seen."""
+        span = self._span.set_attribute("rpc.grpc.status_code", _number_of(code))
+        if code not in (None, "OK"):
             span.set_attribute("error.type", code)
             span.set_status("error", str(details or ""))
         span.end()
-
-    def end_unseen(self) -> None:
-        """End the span of a call whose status can't be seen."""
-        self._span.end()
 
 
 class ClientInterceptor:
@@ -361,16 +372,36 @@ class ClientInterceptor:
             except BaseException as error:
                 sent.failed(error)
                 raise
-        if getattr(type(call), "add_done_callback", None) is None:
-            sent.end_unseen()  # another interceptor has replaced the call
-        else:
-            call.add_done_callback(lambda done: sent.end(_code_of(done), done.details()))
+        _end_with(sent, call)
         return call
 
     intercept_unary_unary: Any = _call
     intercept_unary_stream: Any = _call
     intercept_stream_unary: Any = _call
     intercept_stream_stream: Any = _call
+
+
+def _end_with(sent: _Sent, call: Any) -> None:
+    """End the span of a call with it.
+
+    A call that the program drops is canceled; `add_done_callback` would keep it alive for good.
+    """
+
+    def end() -> None:
+        done = alive()
+        if done is None:
+            sent.end("CANCELLED", "")
+        else:
+            sent.end(_code_of(done), _details_of(done))
+
+    try:
+        alive = ref(call)
+        is_open = not call.done() and call.add_callback(end)
+    except Exception:  # another interceptor has replaced the call
+        sent.end(None, "")
+        return
+    if not is_open:
+        end()
 
 
 class _Details(NamedTuple):
@@ -438,7 +469,7 @@ class _AioClient:
             sent.end(_code_named(_settled(done.code())), _settled(done.details()))
 
         if aio.Call not in mro_of(type(call)):
-            sent.end_unseen()  # another interceptor has replaced the call
+            sent.end(None, "")  # another interceptor has replaced the call
         elif call.done():
             end(call)
         else:

@@ -134,6 +134,9 @@ class _Answer:
         if size and not self._sent:
             self._exchange.respond(self._status)
         self._sent += size
+        # The traceback of an exception has frames that hold the body: dropped, it would stay.
+        if size and FAILURE in self._environ and self.is_whole:
+            self.end(None)
 
     def _find_route(self) -> None:
         request = self._environ.get("werkzeug.request")  # Flask takes it away when it returns
