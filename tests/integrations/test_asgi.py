@@ -771,6 +771,17 @@ def test_with_trailers_the_answer_ends_with_the_last_of_them(mine, around):
     assert [event.name for event in root.events] == ["between", "http.response.end"]
 
 
+def test_the_end_of_the_answer_is_one_event_whatever_is_sent_after_it(mine, around):
+    async def app(scope, receive, send):
+        await hello(scope, receive, send)
+        await send({"type": "http.response.body", "body": b"too much"})
+
+    with capture(mine) as trace:
+        call(around(app))
+    (root,) = trace.spans
+    assert [event.name for event in root.events] == ["http.response.end"]
+
+
 def test_an_answer_that_is_not_sent_has_no_end(mine, around):
     with capture(mine) as trace, pytest.raises(OSError, match="gone"):
         call(around(hello), fails_at=1)

@@ -185,6 +185,7 @@ class _Connection:
         if kind == "websocket.close" and self._is_answered:
             self._close(message)
         exchange = self._exchange
+        was_answered = self._is_answered
         if exchange is not None:
             # Before it is sent: the client may hang up right after the last one.
             self._answer(exchange, kind, message)
@@ -193,7 +194,8 @@ class _Connection:
         except OSError:
             self._cut_off()
             raise
-        if exchange is not None and self._is_answered and kind.startswith("http."):
+        is_end = self._is_answered and not was_answered and kind.startswith("http.")
+        if exchange is not None and is_end:
             exchange.answered()
 
     def _close(self, message: _Message) -> None:
