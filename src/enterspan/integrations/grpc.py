@@ -130,7 +130,7 @@ class _Call:
     def __init__(self, by: _Server, details: Any, context: Any) -> None:
         tracing = by._tracing
         method = str(details.method).removeprefix("/")
-        metadata = [(key, value) for key, value in details.invocation_metadata or ()]
+        metadata = [(k, v) for k, v in details.invocation_metadata or () if k in _CONTEXT]
         parent, new_trace = placed(tracing._tracer, by._incoming, metadata, details)
         self._context = context
         self._block = invocation_of(
