@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _FAILED: Final = 400
 """The status from which on a client's request has failed."""
 _OTEL: Final = "opentelemetry"
+_SUPPRESSING: Final = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
 _OF_HTTP: Final = ("http.request.method", "http.method")
 """The attribute of a span that is a request over HTTP: the name since 2023, and the one before."""
 
@@ -112,6 +113,8 @@ class Client:
         if tracer.off or tracer.is_suppressed:
             return None
         try:
+            if _is_suppressed():
+                return None
             if tracer.bridge is not None:
                 if self._is_instrumented():
                     return None
@@ -155,6 +158,18 @@ def _is_request(span: Any) -> bool:
     kind = getattr(getattr(span, "kind", None), "name", None)
     attributes = getattr(span, "attributes", None) or {}
     return kind == "CLIENT" and any(name in attributes for name in _OF_HTTP)
+
+
+def _is_suppressed() -> bool:
+    """Whether OpenTelemetry asks for no span here: its exporters do, or each export would make one.
+
+    Nothing in its API says so but these keys, which its SDK and its instrumentations use.
+    """
+    context = sys.modules.get(f"{_OTEL}.context")
+    if context is None:
+        return False
+    keys = [getattr(context, name, None) for name in _SUPPRESSING]
+    return any(key is not None and context.get_value(key) for key in keys)
 
 
 def is_instrumented(library: str, instrumentor: str) -> bool:
