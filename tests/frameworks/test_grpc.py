@@ -474,6 +474,24 @@ def test_a_call_that_another_interceptor_answers_or_refuses_ends_its_span(mine, 
     assert [event.name for event in failed.events] == ["exception"]
 
 
+def test_without_a_subscriber_a_call_is_passed_on_as_it_is(mine):
+    handler, details, request = object(), object(), object()
+    assert ServerInterceptor(tracing=mine).intercept_service(lambda _: handler, details) is handler
+    intercept = ClientInterceptor(tracing=mine).intercept_unary_unary
+    assert intercept(lambda *given: given, details, request) == (details, request)
+
+    async def continuation(*given):
+        return given
+
+    async def main():
+        intercept = aio_client_interceptors(tracing=mine)[0].intercept_unary_unary
+        assert await intercept(continuation, details, request) == (details, request)
+        found = await AioServerInterceptor(tracing=mine).intercept_service(continuation, details)
+        assert found == (details,)
+
+    asyncio.run(main())
+
+
 def test_options_that_make_no_sense_are_refused():
     for make in (ServerInterceptor, AioServerInterceptor):
         with pytest.raises(ValueError, match="incoming"):

@@ -104,6 +104,8 @@ class Installation:
     # --- running ---
 
     def _begin(self, task_id: str = "", task: Any = None, **_: Any) -> None:
+        if self._tracing._tracer.off:
+            return
         request = task.request
         try:
             delivery = request.delivery_info or {}

@@ -106,9 +106,9 @@ class _Server:
         self._tracing.invocation(linger=linger)  # refuses one that makes no sense
 
     def _wrapped(self, handler: Any, details: Any) -> Any:
-        """A handler whose calls are invocations."""
-        if handler is None:
-            return None  # the server answers UNIMPLEMENTED
+        """A handler whose calls are invocations; the same one while nothing is recorded."""
+        if handler is None or self._tracing._tracer.off:
+            return handler  # None: the server answers UNIMPLEMENTED
         for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
             behavior = getattr(handler, kind)
             if behavior is not None:
@@ -355,6 +355,8 @@ class ClientInterceptor:
             getattr(grpc, f"{kind}ClientInterceptor").register(ClientInterceptor)
 
     def _call(self, continuation: Any, details: Any, request: Any) -> Any:
+        if self._tracing._tracer.off:
+            return continuation(details, request)
         sent = _Sent(self._tracing, details)
         with sent.current:
             try:
@@ -447,6 +449,8 @@ class _AioClient:
         self._aio = aio
 
     async def _call(self, continuation: Any, details: Any, request: Any) -> Any:
+        if self._tracing._tracer.off:
+            return await continuation(details, request)
         aio = self._aio
         sent = _Sent(self._tracing, details)
         with sent.current:
