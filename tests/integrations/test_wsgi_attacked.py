@@ -271,3 +271,10 @@ def test_a_body_that_refuses_to_say_its_length_is_sent_as_before(mine, around, e
             next(body)
         body.close()
     assert outcomes(trace) == ["ok"]
+
+
+def test_a_key_that_is_no_text_is_answered_as_before(mine, caplog):
+    app = TracingMiddleware(hello, tracing=mine, capture_headers=["x-shop"])
+    with capture(mine) as trace:
+        assert list(app({**environ_of(), 7: 7}, start_response)) == [b"hello"]
+    assert outcomes(trace) == ["ok"]

@@ -305,7 +305,10 @@ def _is_disconnect(error: BaseException) -> bool:
 def _request_of(scope: _Message) -> Request:
     """The request as the server describes it."""
     host = user_agent = None
-    for name, value in scope.get("headers") or ():
+    headers = scope.get("headers") or ()
+    if not isinstance(headers, (list, tuple)):
+        scope["headers"] = headers = list(headers)  # any iterable: the application needs it, too
+    for name, value in headers:
         if len(name) == _HOST_LENGTH and host is None and name.decode("latin-1").lower() == "host":
             host = value.decode("latin-1")
         elif (
