@@ -386,15 +386,13 @@ class ClientInterceptor:
 def _end_with(sent: _Sent, call: Any) -> None:
     """End the span of a call with it.
 
-    A call that the program drops is canceled; `add_done_callback` would keep it alive for good.
+    gRPC cancels a call that the program drops; `add_done_callback` would keep it alive for good. The
+    status of one that is gone when it ends can't be seen.
     """
 
     def end() -> None:
         done = alive()
-        if done is None:
-            sent.end("CANCELLED", "")
-        else:
-            sent.end(_code_of(done), _details_of(done))
+        sent.end(*((None, "") if done is None else (_code_of(done), _details_of(done))))
 
     try:
         alive = ref(call)
