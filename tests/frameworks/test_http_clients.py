@@ -280,6 +280,23 @@ def test_a_hook_within_that_of_another_package_is_used_again(mine, site, monkeyp
     assert requests.adapters.HTTPAdapter.send is send
 
 
+def test_a_stand_in_that_wraps_itself_can_be_hooked(mine, monkeypatch):
+    class Endless:
+        @property
+        def __wrapped__(self):
+            return self
+
+        def __call__(self, *given, **more):
+            return "sent"
+
+    with install_requests(mine):
+        monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", Endless())
+        with install_requests(mine), capture(mine) as trace:
+            made = requests.Request("GET", "http://shop/").prepare()
+            assert requests.adapters.HTTPAdapter().send(made) == "sent"
+    assert trace.tree() == "GET"
+
+
 def test_removing_twice_leaves_a_later_installation_alone(mine, site):
     first = install_requests(mine)
     first.remove()

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _FAILED: Final = 400
 """The status from which on a client's request has failed."""
+_LAYERS: Final = 100
+"""How many wrappers around a hook are looked through: a stand-in may have no end of them."""
 _OTEL: Final = "opentelemetry"
 _SUPPRESSING: Final = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
 _OF_HTTP: Final = ("http.request.method", "http.method")
@@ -203,9 +205,11 @@ class _Hook:
     def is_reached(self) -> bool:
         """Whether it is the method, or within what others have put around it."""
         method = vars(self._owner).get(self._name)
-        while method is not None and method is not self._ours:
+        for _ in range(_LAYERS):
+            if method is self._ours:
+                return True
             method = getattr(method, "__wrapped__", None)
-        return method is not None
+        return False
 
     def add(self, client: Client) -> None:
         """Go through one more client, unless its Tracing has one."""

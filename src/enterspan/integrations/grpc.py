@@ -388,8 +388,8 @@ class ClientInterceptor:
 def _end_with(sent: _Sent, call: Any) -> None:
     """End the span of a call with it.
 
-    gRPC cancels a call that the program drops; `add_done_callback` would keep it alive for good. The
-    status of one that is gone when it ends can't be seen.
+    gRPC cancels a call that the program drops; `add_done_callback` would keep it alive for good.
+    The status of one that is gone when it ends can't be seen.
     """
 
     def end() -> None:
