@@ -45,6 +45,12 @@ def app(mine):
                 await response.write(b"x")
         return response
 
+    async def breaks(request):
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"x")
+        raise ValueError("of the body")
+
     async def nothing(request):
         return None
 
@@ -67,6 +73,7 @@ def app(mine):
                 web.get("/unavailable", unavailable),
                 web.get("/fails", fails),
                 web.get("/stream", stream),
+                web.get("/breaks", breaks),
                 web.get("/socket", socket),
                 web.get("/nothing", nothing),
                 web.get("/health", page_without_number),
@@ -98,6 +105,21 @@ def run(app, visit, **session):
         await runner.cleanup()
 
     asyncio.run(main())
+
+
+def test_a_stream_that_breaks_has_no_status_that_was_not_sent(mine, app):
+    async def visit(client):
+        async with client.get("/breaks") as answer:
+            assert answer.status == 200
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await answer.read()
+
+    with capture(mine, everything=True) as trace:
+        run(app(), visit)
+    root = trace.find("GET /breaks")
+    assert (root.outcome, root.status_description) == ("exception", "ValueError: of the body")
+    assert "http.response.status_code" not in root.attributes
+    assert [e for e in trace.events if e.event.type == "return"] == []
 
 
 def getting(*paths, **options):

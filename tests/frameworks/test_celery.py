@@ -8,7 +8,7 @@ import logging
 import pytest
 from celery import Celery, chain, chord, group
 from celery.contrib.testing.worker import start_worker
-from celery.exceptions import Ignore, Reject
+from celery.exceptions import Ignore, Reject, Retry
 
 from enterspan import Tracing
 from enterspan.integrations.celery import install
@@ -213,6 +213,26 @@ def test_a_second_install_does_nothing_and_remove_undoes_both(mine, shop, workin
         assert shop.tasks["pack"].delay(2).get(timeout=20) == 2
     install(mine)
     assert len(tasks_of(trace)) == 1
+
+
+def test_removing_twice_leaves_a_later_installation_alone(mine, shop):
+    first = install(mine)
+    first.remove()
+    install(mine)
+    first.remove()
+    with capture(mine) as trace:
+        shop.tasks["pack"].apply((7,))
+    assert trace.tree() == "pack\n  wrap"
+
+
+@pytest.mark.parametrize("name", ["fail", "refuse", "again"])
+def test_an_exception_that_an_eager_task_lets_through_is_its_failure(mine, shop, name):
+    raised = {"fail": ValueError, "refuse": Refused, "again": Retry}[name]
+    with capture(mine) as trace, pytest.raises(raised):
+        shop.tasks[name].apply(throw=True)
+    (task,) = tasks_of(trace)
+    assert task.outcome == ("exception" if name == "fail" else "ok")
+    assert task.status == ("error" if name == "fail" else "unset")
 
 
 def test_what_is_no_tracing_is_refused():

@@ -100,6 +100,19 @@ def test_a_request_has_the_exception_behind_a_500(mine, app, path, name, status,
     assert root.outcome == ("exception" if status == "error" else "ok")
 
 
+@pytest.mark.parametrize("path", ["/boom", "/gone", "/nowhere", "/card", "/till"])
+def test_an_answer_to_an_exception_that_a_test_does_not_close_is_whole(mine, app, path):
+    with capture(mine) as trace:
+        status = app.test_client().get(path).status_code
+    (root,) = [span for span in trace.spans if span.kind == "server"]
+    assert root.outcome == ("exception" if status == 500 else "ok")
+    assert outcomes(trace) == [root.outcome]
+
+
+def outcomes(trace):
+    return [e.event.outcome for e in trace.events if e.event.type == "outcome"]
+
+
 def test_an_abort_with_500_or_more_is_a_failure(mine, app):
     root, _ = root_of(mine, app, "/unavailable")
     assert (root.status, root.attributes["error.type"]) == (

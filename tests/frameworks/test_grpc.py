@@ -266,6 +266,53 @@ def test_a_client_that_hangs_up_is_a_cancellation(mine, serve, until):
         calling.cancel()
         until(lambda: outcomes(trace))
     assert outcomes(trace) == ["canceled"]
+    root = trace.find("shop.Cart/forever")
+    assert (root.status, root.attributes["rpc.grpc.status_code"]) == ("unset", 1)
+    assert "error.type" not in root.attributes
+
+
+@pytest.mark.parametrize("name,outcome,code", [("add", "ok", None), ("fail", "exception", 2)])
+def test_a_context_that_does_not_tell_its_status_is_no_failure(mine, until, name, outcome, code):
+    """As that of a sync handler of grpc.aio is, and those that other packages make."""
+
+    class Hides(grpc.ServerInterceptor):
+        def intercept_service(self, continuation, details):
+            inner = continuation(details).unary_unary
+            return grpc.unary_unary_rpc_method_handler(lambda request, _: inner(request, object()))
+
+    with ThreadPoolExecutor(1) as pool, capture(mine, everything=True) as trace:
+        server = grpc.server(pool, interceptors=[Hides(), ServerInterceptor(tracing=mine)])
+        server.add_generic_rpc_handlers((handlers_of(Shop(mine)),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        answer = call(f"127.0.0.1:{port}", name)
+        server.stop(5).wait()
+    assert answer == (b"a" if outcome == "ok" else grpc.StatusCode.UNKNOWN)
+    root = trace.find(f"shop.Cart/{name}")
+    assert (root.outcome, root.attributes.get("rpc.grpc.status_code")) == (outcome, code)
+
+
+def test_a_sync_handler_of_an_asynchronous_server_answers(mine, monkeypatch):
+    monkeypatch.setattr(AioShop, "add", Shop.add)
+    with capture(mine, everything=True) as trace, asynchronous(mine) as address:
+        assert call(address, "add") == b"a"
+    assert trace.tree() == "shop.Cart/add\n  load"
+    assert outcomes(trace) == ["ok"]
+
+
+def test_a_stream_that_the_program_drops_is_canceled_as_without_us(mine, until):
+    with (
+        capture(mine, everything=True) as trace,
+        synchronous(mine) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
+        traced = grpc.intercept_channel(channel, ClientInterceptor(tracing=mine))
+        next(traced.unary_stream("/shop.Cart/forever")(b"x" * 10_000, timeout=20))
+        until(lambda: len(outcomes(trace)) == 2)
+    (sent,) = [span for span in trace.spans if span.kind == "client"]
+    assert (sent.outcome, sent.status) == ("ok", "unset")
+    assert "rpc.grpc.status_code" not in sent.attributes
+    assert sorted(outcomes(trace)) == ["canceled", "ok"]
 
 
 @pytest.mark.parametrize("incoming", ["link", lambda details: "ignore"])
@@ -426,6 +473,24 @@ def test_a_call_that_another_interceptor_answers_or_refuses_ends_its_span(mine, 
     failed = trace.spans[-1]
     assert (failed.status, failed.attributes["error.type"]) == ("error", "ValueError")
     assert [event.name for event in failed.events] == ["exception"]
+
+
+def test_without_a_subscriber_a_call_is_passed_on_as_it_is(mine):
+    handler, details, request = object(), object(), object()
+    assert ServerInterceptor(tracing=mine).intercept_service(lambda _: handler, details) is handler
+    intercept = ClientInterceptor(tracing=mine).intercept_unary_unary
+    assert intercept(lambda *given: given, details, request) == (details, request)
+
+    async def continuation(*given):
+        return given
+
+    async def main():
+        intercept = aio_client_interceptors(tracing=mine)[0].intercept_unary_unary
+        assert await intercept(continuation, details, request) == (details, request)
+        found = await AioServerInterceptor(tracing=mine).intercept_service(continuation, details)
+        assert found == (details,)
+
+    asyncio.run(main())
 
 
 def test_options_that_make_no_sense_are_refused():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -232,6 +233,77 @@ def test_what_another_package_has_put_around_it_stays(mine, site, name, monkeypa
     with capture(mine) as trace:
         assert send("GET", f"{site.url}/page") == 200
     assert (trace.spans, seen) == ([], ["GET"])
+
+
+def layers(function):
+    """How many functions are within one another."""
+    return 1 + layers(function.__wrapped__) if hasattr(function, "__wrapped__") else 1
+
+
+def test_hooks_that_come_and_go_in_any_order_leave_nothing(mine, site):
+    other = Tracing("other")
+    install_requests(mine).remove()  # what another test has left within a hook of its own goes
+    before = requests.adapters.HTTPAdapter.send
+    first = install_requests(mine)
+    for _ in range(5):
+        second = install_requests(other)
+        first.remove()
+        first = install_requests(mine)
+        second.remove()
+        assert layers(requests.adapters.HTTPAdapter.send) == layers(before) + 1
+    with capture(mine) as trace, capture(other) as others:
+        with_requests("GET", f"{site.url}/page")
+    assert (trace.tree(), others.tree()) == ("GET", "")
+    first.remove()
+    assert requests.adapters.HTTPAdapter.send is before
+
+
+def test_a_hook_within_that_of_another_package_is_used_again(mine, site, monkeypatch):
+    install_requests(mine).remove()
+    send = requests.adapters.HTTPAdapter.send
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)  # it is put back at the end
+    install_requests(mine)
+    for _ in range(5):
+        inner = requests.adapters.HTTPAdapter.send
+        around = functools.wraps(inner)(lambda *args, _inner=inner, **more: _inner(*args, **more))
+        requests.adapters.HTTPAdapter.send = around
+        install_requests(mine).remove()
+        install_requests(mine)
+        assert requests.adapters.HTTPAdapter.send is around
+    with capture(mine) as trace:
+        with_requests("GET", f"{site.url}/page")
+    assert trace.tree() == "GET"
+    requests.adapters.HTTPAdapter.send = send  # as another package may do at its end
+    with install_requests(mine), capture(mine) as trace:
+        with_requests("GET", f"{site.url}/page")
+    assert trace.tree() == "GET"
+    assert requests.adapters.HTTPAdapter.send is send
+
+
+def test_a_stand_in_that_wraps_itself_can_be_hooked(mine, monkeypatch):
+    class Endless:
+        @property
+        def __wrapped__(self):
+            return self
+
+        def __call__(self, *given, **more):
+            return "sent"
+
+    with install_requests(mine):
+        monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", Endless())
+        with install_requests(mine), capture(mine) as trace:
+            made = requests.Request("GET", "http://shop/").prepare()
+            assert requests.adapters.HTTPAdapter().send(made) == "sent"
+    assert trace.tree() == "GET"
+
+
+def test_removing_twice_leaves_a_later_installation_alone(mine, site):
+    first = install_requests(mine)
+    first.remove()
+    with install_requests(mine), capture(mine) as trace:
+        first.remove()
+        with_requests("GET", f"{site.url}/page")
+    assert trace.tree() == "GET"
 
 
 def test_two_tracings_have_a_span_each(mine, site):

@@ -771,6 +771,43 @@ def test_with_trailers_the_answer_ends_with_the_last_of_them(mine, around):
     assert [event.name for event in root.events] == ["between", "http.response.end"]
 
 
+@pytest.mark.parametrize("header", [("x-shop", "7"), (b"x-shop", None)])
+def test_a_header_that_is_no_pair_of_bytes_is_answered_as_before(mine, around, header, caplog):
+    with capture(mine) as trace:
+        assert len(call(around(hello, capture_headers=["x-shop"]), scope_of(headers=[header]))) == 2
+    (root,) = trace.spans
+    assert (root.outcome, root.attributes["server.address"]) == ("ok", "shop.example")
+    assert not [name for name in root.attributes if name.startswith("http.request.header")]
+
+
+def test_headers_that_can_be_read_once_reach_the_application(mine, around):
+    """The protocol has any iterable."""
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.extend(scope["headers"])
+        await hello(scope, receive, send)
+
+    headers = [(b"host", b"shop.example"), (b"traceparent", PARENT.encode())]
+    with capture(mine) as trace:
+        call(around(app), {**scope_of(), "headers": iter(headers)})
+    (root,) = trace.spans
+    assert seen == headers
+    assert f"{root.context.trace_id:032x}" == TRACE
+    assert root.attributes["server.address"] == "shop.example"
+
+
+def test_the_end_of_the_answer_is_one_event_whatever_is_sent_after_it(mine, around):
+    async def app(scope, receive, send):
+        await hello(scope, receive, send)
+        await send({"type": "http.response.body", "body": b"too much"})
+
+    with capture(mine) as trace:
+        call(around(app))
+    (root,) = trace.spans
+    assert [event.name for event in root.events] == ["http.response.end"]
+
+
 def test_an_answer_that_is_not_sent_has_no_end(mine, around):
     with capture(mine) as trace, pytest.raises(OSError, match="gone"):
         call(around(hello), fails_at=1)

@@ -245,3 +245,36 @@ def test_workers_forked_after_the_exporter_was_added_deliver_their_own(mine, aro
     assert mine.flush(10)
     mine.shutdown(10)
     assert len(file.read_text().splitlines()) == 41
+
+
+@pytest.mark.parametrize("error", [TypeError, NotImplementedError, ValueError])
+def test_a_body_that_refuses_to_say_its_length_is_sent_as_before(mine, around, error):
+    """As a server does: the length is an offer."""
+
+    class Body:
+        def __len__(self):
+            raise error("no length")
+
+        def __iter__(self):
+            return iter([b"a", b"b"])
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return Body()
+
+    with capture(mine) as trace:
+        body = around(app)(environ_of(), start_response)
+        with pytest.raises(error, match="no length"):
+            len(body)
+        assert [*iter(body.__next__, b"b")] == [b"a"]  # a list would ask for the length
+        with pytest.raises(StopIteration):
+            next(body)
+        body.close()
+    assert outcomes(trace) == ["ok"]
+
+
+def test_a_key_that_is_no_text_is_answered_as_before(mine, caplog):
+    app = TracingMiddleware(hello, tracing=mine, capture_headers=["x-shop"])
+    with capture(mine) as trace:
+        assert list(app({**environ_of(), 7: 7}, start_response)) == [b"hello"]
+    assert outcomes(trace) == ["ok"]

@@ -30,6 +30,10 @@ from opentelemetry.instrumentation.requests import RequestsInstrumentor
 from opentelemetry.instrumentation.sqlite3 import SQLite3Instrumentor
 from opentelemetry.instrumentation.threading import ThreadingInstrumentor
 from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor
+from opentelemetry.instrumentation.utils import (
+    suppress_http_instrumentation,
+    suppress_instrumentation,
+)
 
 from enterspan import Tracing
 from enterspan.integrations.httpx import install as install_httpx
@@ -209,6 +213,21 @@ def test_through_a_client_and_flask_it_is_one_trace(
         "client work",
     ]
     sdk.tree()
+
+
+@pytest.mark.parametrize("suppress", [suppress_instrumentation, suppress_http_instrumentation])
+@pytest.mark.parametrize("client", ["requests", "httpx"])
+def test_a_request_for_which_opentelemetry_suppresses_spans_is_none_of_ours(
+    bridged: Tracing, sdk: Any, fastapi_service: str, client: str, suppress: Any
+) -> None:
+    """The SDK's exporters do so: the export of a span would be one to export, without end."""
+    install = {"requests": install_requests, "httpx": install_httpx}[client]
+    with install(bridged), capture(bridged) as mine:
+        with suppress():
+            CLIENTS[client][1](f"{fastapi_service}/sync/7")
+        assert [span.name for span in mine.spans if span.kind == "client"] == []
+        CLIENTS[client][1](f"{fastapi_service}/sync/7")
+    assert [span.name for span in mine.spans if span.kind == "client"] == ["GET"]
 
 
 @pytest.mark.parametrize("ours_is_first", [True, False])

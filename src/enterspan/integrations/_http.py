@@ -141,7 +141,11 @@ class Request(NamedTuple):
         """The headers that are to be recorded; those that are secrets without their values."""
         if not middleware._headers:
             return []
-        pairs = [pair for pair in self.headers() if pair[0] in middleware._headers]
+        try:
+            pairs = [pair for pair in self.headers() if pair[0] in middleware._headers]
+        except Exception as error:  # as in `_request`
+            warn_once(middleware, "request", error, "and its headers are not recorded")
+            return []
         return middleware._tracer.secrets.clean_headers(pairs)
 
     def address(self) -> tuple[str, int | None]:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 _FAILED: Final = 400
 """The status from which on a client's request has failed."""
+_LAYERS: Final = 100
+"""How many wrappers around a hook are looked through: a stand-in may have no end of them."""
 _OTEL: Final = "opentelemetry"
+_SUPPRESSING: Final = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
 _OF_HTTP: Final = ("http.request.method", "http.method")
 """The attribute of a span that is a request over HTTP: the name since 2023, and the one before."""
 
@@ -112,6 +115,8 @@ class Client:
         if tracer.off or tracer.is_suppressed:
             return None
         try:
+            if _is_suppressed():
+                return None
             if tracer.bridge is not None:
                 if self._is_instrumented():
                     return None
@@ -157,6 +162,18 @@ def _is_request(span: Any) -> bool:
     return kind == "CLIENT" and any(name in attributes for name in _OF_HTTP)
 
 
+def _is_suppressed() -> bool:
+    """Whether OpenTelemetry asks for no span here: its exporters do, or each export would make one.
+
+    Nothing in its API says so but these keys, which its SDK and its instrumentations use.
+    """
+    context = sys.modules.get(f"{_OTEL}.context")
+    if context is None:
+        return False
+    keys = [getattr(context, name, None) for name in _SUPPRESSING]
+    return any(key is not None and context.get_value(key) for key in keys)
+
+
 def is_instrumented(library: str, instrumentor: str) -> bool:
     """Whether OpenTelemetry's instrumentation of a library is on."""
     found = getattr(sys.modules.get(f"{_OTEL}.instrumentation.{library}"), instrumentor, None)
@@ -167,24 +184,42 @@ def is_instrumented(library: str, instrumentor: str) -> bool:
 
 
 _lock: Final = threading.Lock()
-_hooks: Final[dict[tuple[type, str, Tracing], _Hook]] = {}
-"""What is in place: a method has one for each Tracing."""
+_hooks: Final[dict[tuple[type, str], _Hook]] = {}
+"""The newest hook of each method: one that another package is around stays, and is used again."""
 
 
 class _Hook:
-    """A method of a class that goes through a client, as long as it is wanted."""
+    """A method of a class that goes through the clients that there are, one for each Tracing."""
 
-    def __init__(self, owner: type, name: str, make: Callable[[Any, _Hook], Any]) -> None:
-        self.is_wanted = True
+    def __init__(self, owner: type, name: str, clients: tuple[Client, ...]) -> None:
+        self.clients = clients
         self._owner = owner
         self._name = name
-        self._original = getattr(owner, name)
-        self._ours = functools.wraps(self._original)(make(self._original, self))
+        self._original = vars(owner)[name]
+        original = getattr(owner, name)
+        make = _asynchronous if "async" in name else _synchronous
+        self._ours = functools.wraps(original)(make(original, self))
         setattr(owner, name, self._ours)
 
-    def remove(self) -> None:
-        self.is_wanted = False
-        if vars(self._owner).get(self._name) is self._ours:  # else another package is around it
+    @property
+    def is_reached(self) -> bool:
+        """Whether it is the method, or within what others have put around it."""
+        method = vars(self._owner).get(self._name)
+        for _ in range(_LAYERS):
+            if method is self._ours:
+                return True
+            method = getattr(method, "__wrapped__", None)
+        return False
+
+    def add(self, client: Client) -> None:
+        """Go through one more client, unless its Tracing has one."""
+        if all(known.tracing is not client.tracing for known in self.clients):
+            self.clients = (*self.clients, client)
+
+    def drop(self, tracing: Tracing) -> None:
+        """Give up the client of a Tracing; with the last one, the method is as it was."""
+        self.clients = tuple([known for known in self.clients if known.tracing is not tracing])
+        if not self.clients and vars(self._owner).get(self._name) is self._ours:
             setattr(self._owner, self._name, self._original)
 
 
@@ -192,22 +227,24 @@ class Installation:
     """The hooks of a library, from `install` until `remove`."""
 
     def __init__(self, methods: Iterable[tuple[Client, type, str]]) -> None:  # internal
-        self._keys: list[tuple[type, str, Tracing]] = []
+        self._places: list[tuple[type, str, Tracing]] = []
         with _lock:
             for client, owner, name in methods:
-                key = (owner, name, client.tracing)
-                self._keys.append(key)
-                if key not in _hooks:
-                    make = _asynchronous if "async" in name else _synchronous
-                    _hooks[key] = _Hook(owner, name, functools.partial(make, client))
+                self._places.append((owner, name, client.tracing))
+                hook = _hooks.get((owner, name))
+                if hook is None or not hook.is_reached:
+                    clients = () if hook is None else hook.clients
+                    if hook is not None:
+                        hook.clients = ()  # something may still hold it
+                    hook = _hooks[owner, name] = _Hook(owner, name, clients)
+                hook.add(client)
 
     def remove(self) -> None:
         """Undo it; a second time does nothing."""
         with _lock:
-            for key in self._keys:
-                hook = _hooks.pop(key, None)
-                if hook is not None:
-                    hook.remove()
+            places, self._places = self._places, []
+            for owner, name, tracing in places:
+                _hooks[owner, name].drop(tracing)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -223,19 +260,21 @@ class Installation:
         self.remove()
 
 
-def _synchronous(client: Client, original: Any, hook: _Hook) -> Any:
+def _synchronous(original: Any, hook: _Hook) -> Any:
     def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        if not hook.is_wanted:
-            return original(self, request, *args, **kwargs)
-        return client.send(request, lambda: original(self, request, *args, **kwargs))
+        call = functools.partial(original, self, request, *args, **kwargs)
+        for client in hook.clients:
+            call = functools.partial(client.send, request, call)
+        return call()
 
     return send
 
 
-def _asynchronous(client: Client, original: Any, hook: _Hook) -> Any:
+def _asynchronous(original: Any, hook: _Hook) -> Any:
     async def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        if not hook.is_wanted:
-            return await original(self, request, *args, **kwargs)
-        return await client.send_async(request, lambda: original(self, request, *args, **kwargs))
+        call = functools.partial(original, self, request, *args, **kwargs)
+        for client in hook.clients:
+            call = functools.partial(client.send_async, request, call)
+        return await call()
 
     return send

@@ -104,7 +104,7 @@ class TracingMiddleware(Middleware):
         try:
             response = await handler(request)
         except BaseException as error:
-            self._fail(exchange, error)
+            self._fail(exchange, request, error)
             raise
         # What is no response is aiohttp's to complain of; it answers with a 500.
         exchange.respond(response.status if isinstance(response, self._web.StreamResponse) else 500)
@@ -113,10 +113,13 @@ class TracingMiddleware(Middleware):
         exchange.end(None)
         return response
 
-    def _fail(self, exchange: Exchange, error: BaseException) -> None:
+    def _fail(self, exchange: Exchange, request: Any, error: BaseException) -> None:
         """An exception has left the handler: an answer, or aiohttp makes a 500 of it."""
         answer: Any = error
-        if isinstance(answer, self._web.HTTPException):
+        sent = getattr(request.writer, "output_size", 0)
+        if type(sent) is int and sent > 0:
+            pass  # another status has been sent, and aiohttp drops the connection
+        elif isinstance(answer, self._web.HTTPException):
             exchange.respond(answer.status)
         elif isinstance(error, Exception):
             exchange.respond(500)

@@ -185,6 +185,7 @@ class _Connection:
         if kind == "websocket.close" and self._is_answered:
             self._close(message)
         exchange = self._exchange
+        was_answered = self._is_answered
         if exchange is not None:
             # Before it is sent: the client may hang up right after the last one.
             self._answer(exchange, kind, message)
@@ -193,7 +194,8 @@ class _Connection:
         except OSError:
             self._cut_off()
             raise
-        if exchange is not None and self._is_answered and kind.startswith("http."):
+        is_end = self._is_answered and not was_answered and kind.startswith("http.")
+        if exchange is not None and is_end:
             exchange.answered()
 
     def _close(self, message: _Message) -> None:
@@ -303,7 +305,10 @@ def _is_disconnect(error: BaseException) -> bool:
 def _request_of(scope: _Message) -> Request:
     """The request as the server describes it."""
     host = user_agent = None
-    for name, value in scope.get("headers") or ():
+    headers = scope.get("headers") or ()
+    if not isinstance(headers, (list, tuple)):
+        scope["headers"] = headers = list(headers)  # any iterable: the application needs it, too
+    for name, value in headers:
         if len(name) == _HOST_LENGTH and host is None and name.decode("latin-1").lower() == "host":
             host = value.decode("latin-1")
         elif (

@@ -11,6 +11,7 @@ https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 try:
@@ -103,6 +104,8 @@ class Installation:
     # --- running ---
 
     def _begin(self, task_id: str = "", task: Any = None, **_: Any) -> None:
+        if self._tracing._tracer.off:
+            return
         request = task.request
         try:
             delivery = request.delivery_info or {}
@@ -140,7 +143,8 @@ class Installation:
         if run is not None:
             delattr(task.request, _RUN)
             run.span.set_attribute("celery.state", state)
-            leave(run.scope, run.error)
+            # Without a state, the exception leaves the task: `task_eager_propagates`, SystemExit.
+            leave(run.scope, sys.exc_info()[1] if state is None else run.error)
 
     # --- logging ---
 
@@ -158,7 +162,8 @@ class Installation:
 
     def remove(self) -> None:
         """Undo it; a second time does nothing."""
-        for signal, receiver in self._receivers:
+        receivers, self._receivers = self._receivers, ()
+        for signal, receiver in receivers:
             signal.disconnect(receiver, dispatch_uid=self._uid)
 
     def __enter__(self) -> Self:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import ref
 
 from enterspan._forms.enter import carry
 from enterspan._forms.incoming import check_incoming, placed
@@ -105,9 +106,9 @@ class _Server:
         self._tracing.invocation(linger=linger)  # refuses one that makes no sense
 
     def _wrapped(self, handler: Any, details: Any) -> Any:
-        """A handler whose calls are invocations."""
-        if handler is None:
-            return None  # the server answers UNIMPLEMENTED
+        """A handler whose calls are invocations; the same one while nothing is recorded."""
+        if handler is None or self._tracing._tracer.off:
+            return handler  # None: the server answers UNIMPLEMENTED
         for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
             behavior = getattr(handler, kind)
             if behavior is not None:
@@ -129,7 +130,7 @@ class _Call:
     def __init__(self, by: _Server, details: Any, context: Any) -> None:
         tracing = by._tracing
         method = str(details.method).removeprefix("/")
-        metadata = [(key, value) for key, value in details.invocation_metadata or ()]
+        metadata = [(k, v) for k, v in details.invocation_metadata or () if k in _CONTEXT]
         parent, new_trace = placed(tracing._tracer, by._incoming, metadata, details)
         self._context = context
         self._block = invocation_of(
@@ -142,9 +143,10 @@ class _Call:
         """End the invocation with the status of the call."""
         code = _code_of(self._context)
         aborted = error is not None and is_abort(error)
-        if error is not None and not aborted and isinstance(error, Exception):
-            code = "UNKNOWN" if code == "OK" else code
-        span = self._invocation.span.set_attribute("rpc.grpc.status_code", _CODES.index(code))
+        if error is not None and not aborted and code in (None, "OK"):
+            has_failed = isinstance(error, Exception) and not isinstance(error, DisconnectedError)
+            code = "UNKNOWN" if has_failed else "CANCELLED"
+        span = self._invocation.span.set_attribute("rpc.grpc.status_code", _number_of(code))
         if code in _FAILURES:
             span.set_attribute("error.type", code)
             if error is None or aborted:  # else the exception says why
@@ -156,9 +158,15 @@ class _Call:
         self.end(DisconnectedError() if isinstance(error, GeneratorExit) else error)
 
 
-def _code_of(context: Any) -> str:
-    """The name of the status that a handler has set; `OK` if it has set none."""
-    return _code_named(context.code())
+def _code_of(call: Any) -> str | None:
+    """The name of the status that a call has, or that a handler has set: `OK` if it has set none.
+
+    None where it can't be read: a context of a sync handler of `grpc.aio`, or of another package's.
+    """
+    try:
+        return _code_named(call.code())
+    except Exception:
+        return None
 
 
 def _code_named(code: Any) -> str:
@@ -169,8 +177,15 @@ def _code_named(code: Any) -> str:
     return "OK" if code is None else name if name in _CODES else "UNKNOWN"
 
 
-def _details_of(context: Any) -> str:
-    details = context.details()
+def _number_of(code: str | None) -> int | None:
+    return None if code is None else _CODES.index(code)
+
+
+def _details_of(call: Any) -> str:
+    try:
+        details = call.details()
+    except Exception:
+        return ""
     return details.decode("utf-8", "replace") if isinstance(details, bytes) else str(details or "")
 
 
@@ -180,7 +195,8 @@ class ServerInterceptor(_Server):
     `grpc.server(pool, interceptors=[ServerInterceptor()])`. A call lasts until its handler has
     returned, or has given its last answer. Its name is the full method (`shop.Cart/Add`). The
     status is `rpc.grpc.status_code`; `UNKNOWN`, `INTERNAL` and the others that say that the server
-    has failed make it an error, and `abort` with another one does not.
+    has failed make it an error, and `abort` with another one does not. Where the context does not
+    tell the status (a sync handler of `grpc.aio`), it is left out.
 
     Args:
         tracing: By default the default instance.
@@ -311,24 +327,21 @@ class _Sent:
         span = self._span.record_exception(error).set_attribute("error.type", type_name(error))
         span.set_status("error", type(error).__name__).end()
 
-    def end(self, code: str, details: object) -> None:
-        """End the span with the status of the call."""
-        span = self._span.set_attribute("rpc.grpc.status_code", _CODES.index(code))
-        if code != "OK":
+    def end(self, code: str | None, details: object) -> None:
+        """End the span with the status of the call; None if that can't be seen."""
+        span = self._span.set_attribute("rpc.grpc.status_code", _number_of(code))
+        if code not in (None, "OK"):
             span.set_attribute("error.type", code)
             span.set_status("error", str(details or ""))
         span.end()
-
-    def end_unseen(self) -> None:
-        """End the span of a call whose status can't be seen."""
-        self._span.end()
 
 
 class ClientInterceptor:
     """An interceptor of a channel that makes calls spans, which take the trace along.
 
     `grpc.intercept_channel(channel, ClientInterceptor())`. The span ends with the call, also where
-    that is a future or a stream of answers. Any status but `OK` is an error.
+    that is a future or a stream of answers. Any status but `OK` is an error. A call that the
+    program drops is canceled, as gRPC does it, and has none.
 
     Args:
         tracing: By default the default instance.
@@ -344,6 +357,8 @@ class ClientInterceptor:
             getattr(grpc, f"{kind}ClientInterceptor").register(ClientInterceptor)
 
     def _call(self, continuation: Any, details: Any, request: Any) -> Any:
+        if self._tracing._tracer.off:
+            return continuation(details, request)
         sent = _Sent(self._tracing, details)
         with sent.current:
             try:
@@ -361,16 +376,34 @@ class ClientInterceptor:
             except BaseException as error:
                 sent.failed(error)
                 raise
-        if getattr(type(call), "add_done_callback", None) is None:
-            sent.end_unseen()  # another interceptor has replaced the call
-        else:
-            call.add_done_callback(lambda done: sent.end(_code_of(done), done.details()))
+        _end_with(sent, call)
         return call
 
     intercept_unary_unary: Any = _call
     intercept_unary_stream: Any = _call
     intercept_stream_unary: Any = _call
     intercept_stream_stream: Any = _call
+
+
+def _end_with(sent: _Sent, call: Any) -> None:
+    """End the span of a call with it.
+
+    gRPC cancels a call that the program drops; `add_done_callback` would keep it alive for good.
+    The status of one that is gone when it ends can't be seen.
+    """
+
+    def end() -> None:
+        done = alive()
+        sent.end(*((None, "") if done is None else (_code_of(done), _details_of(done))))
+
+    try:
+        alive = ref(call)
+        is_open = not call.done() and call.add_callback(end)
+    except Exception:  # another interceptor has replaced the call
+        sent.end(None, "")
+        return
+    if not is_open:
+        end()
 
 
 class _Details(NamedTuple):
@@ -416,6 +449,8 @@ class _AioClient:
         self._aio = aio
 
     async def _call(self, continuation: Any, details: Any, request: Any) -> Any:
+        if self._tracing._tracer.off:
+            return await continuation(details, request)
         aio = self._aio
         sent = _Sent(self._tracing, details)
         with sent.current:
@@ -438,7 +473,7 @@ class _AioClient:
             sent.end(_code_named(_settled(done.code())), _settled(done.details()))
 
         if aio.Call not in mro_of(type(call)):
-            sent.end_unseen()  # another interceptor has replaced the call
+            sent.end(None, "")  # another interceptor has replaced the call
         elif call.done():
             end(call)
         else:

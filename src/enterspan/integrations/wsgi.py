@@ -134,6 +134,9 @@ class _Answer:
         if size and not self._sent:
             self._exchange.respond(self._status)
         self._sent += size
+        # The traceback of an exception has frames that hold the body: dropped, it would stay.
+        if size and FAILURE in self._environ and self.is_whole:
+            self.end(None)
 
     def _find_route(self) -> None:
         request = self._environ.get("werkzeug.request")  # Flask takes it away when it returns
@@ -228,6 +231,14 @@ def _end(
     answer.end(cut_off)
 
 
+def _length_of(body: Any) -> int:
+    """How many pieces a body has; negative if it does not say."""
+    try:
+        return len(body)
+    except Exception:
+        return -1
+
+
 class _Body:
     """The body of an answer, a piece at a time."""
 
@@ -235,7 +246,7 @@ class _Body:
         self._body = body
         self._answer = answer
         self._pieces: Iterator[bytes] | None = None
-        self._left = len(body) if hasattr(body, "__len__") else -1
+        self._left = _length_of(body)
         """How many pieces are left; negative if that is unknown."""
 
     def __iter__(self) -> Iterator[bytes]:

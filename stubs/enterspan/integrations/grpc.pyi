@@ -34,7 +34,8 @@ class ServerInterceptor(_Server):
     `grpc.server(pool, interceptors=[ServerInterceptor()])`. A call lasts until its handler has
     returned, or has given its last answer. Its name is the full method (`shop.Cart/Add`). The
     status is `rpc.grpc.status_code`; `UNKNOWN`, `INTERNAL` and the others that say that the server
-    has failed make it an error, and `abort` with another one does not.
+    has failed make it an error, and `abort` with another one does not. Where the context does not
+    tell the status (a sync handler of `grpc.aio`), it is left out.
 
     Args:
         tracing: By default the default instance.
@@ -80,7 +81,8 @@ class ClientInterceptor:
     """An interceptor of a channel that makes calls spans, which take the trace along.
 
     `grpc.intercept_channel(channel, ClientInterceptor())`. The span ends with the call, also where
-    that is a future or a stream of answers. Any status but `OK` is an error.
+    that is a future or a stream of answers. Any status but `OK` is an error. A call that the
+    program drops is canceled, as gRPC does it, and has none.
 
     Args:
         tracing: By default the default instance.
