@@ -9,7 +9,7 @@ class ConsoleTail:
     """A live tail that draws each invocation as a tree of lines.
 
     Args:
-        stream: Where the lines go; by default what `sys.stderr` is when a line is written.
+        stream: Where the lines go; by default what `sys.stderr` is when something happens.
         color: Whether to use colours. By default they are used where the stream is a terminal and
             the environment does not object (NO_COLOR, FORCE_COLOR, TERM=dumb).
         width: Columns of a line, at least 20. By default the width of the terminal, and 100 where
@@ -18,11 +18,12 @@ class ConsoleTail:
         ids: Show the ids of traces and spans.
 
     A span that ends within 20 ms, with nothing in between, is one line: the line of an opening is
-    held back for so long, unless there is another one to write.
+    held back for so long, unless there is another one to write. A process that is killed meanwhile
+    has not written it; `flush()` and the end of a process write it.
 
     Events that a full disk does not take are counted (`Subscription.stats.failed`), and the next
-    ones are tried. A stream that is closed or broken is not written to any more. The program is not
-    affected.
+    ones are tried; so are those for which there is no room, where a stream takes nothing for some
+    time. A stream that is closed or broken is not written to any more. The program is not affected.
 
     Raises:
         TypeError: `width` is not an int.
