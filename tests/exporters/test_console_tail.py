@@ -336,6 +336,21 @@ def test_an_event_of_a_kind_to_come_is_passed_over(screen, clock):
     assert len(drawn(text)) == 1
 
 
+def test_a_second_onset_is_passed_over(screen, clock):
+    """A stream that begins again inside itself is drawn to its end, once."""
+    text, tail = screen
+    main = Stream(tail, clock)
+    main.send(main.id, Onset(main.id, "again", None, ()))
+    main.close(main.open("work"))
+    main.end()
+    assert drawn(text) == art("""
+        |            ╭ main
+        |            │ ╭ work
+        |    0 ns    │ ╰ work
+        |    0 ns    ╰ main  ok  2 spans, cpu 1.50 ms
+    """)
+
+
 # --- several things at once -----------------------------------------------------------------------
 
 
