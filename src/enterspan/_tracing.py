@@ -221,6 +221,18 @@ class InvocationScope(Block[Invocation]):
 _by_name: weakref.WeakValueDictionary[str, Tracing] = weakref.WeakValueDictionary()
 
 
+def _prepare() -> None:
+    """Import what recording needs: while spans are recorded, nothing is imported.
+
+    A child that is forked while another thread imports a module would wait for that thread.
+    """
+    import enterspan._forms.entrypoint
+    import enterspan._forms.propagate
+    import enterspan.events  # noqa: F401
+
+    _enter.prepare()
+
+
 def _tracing_named(name: str) -> Tracing:
     return _by_name.get(name) or Tracing(name)
 
@@ -824,7 +836,7 @@ class Tracing:
         from enterspan._pipeline.tails import TailStream, TailSubscription, check_tail
 
         check_tail(tail)
-        _enter.prepare()
+        _prepare()
         if delivery not in ("background", "inline"):
             raise ValueError(f"delivery must be 'background' or 'inline', not {delivery!r}")
         made = TailSubscription(self._subscribers, tail, inline=delivery == "inline", key=key)
@@ -866,7 +878,7 @@ class Tracing:
         )
 
         check_exporter(exporter)
-        _enter.prepare()
+        _prepare()
         check_batching(max_queue, max_batch, delay, max_bytes)
         made = ExporterSubscription(
             self._subscribers, exporter, max_queue, max_batch, delay, max_bytes, key

@@ -648,6 +648,8 @@ def test_nothing_is_wider_than_the_screen(opened, width, scheme):
     details = page.locator("#details").bounding_box()
     assert details["y"] < 700
     assert details["width"] >= min(width, 330) * 0.98
+    for cut in page.locator("#zoom, .row:not([hidden]) .label").all():
+        assert cut.evaluate("cut => cut.scrollWidth <= cut.clientWidth + 1")
     heading = page.locator("#details h2").bounding_box()
     assert heading["y"] + heading["height"] < 800
     stack = page.locator("#details pre").first

@@ -17,6 +17,8 @@ import time
 import weakref
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import enterspan
 from enterspan import events
@@ -39,6 +41,7 @@ from enterspan.events import (
     TailEvent,
     TailSpanContext,
 )
+from enterspan.exporters import console
 from enterspan.exporters.console import ConsoleTail
 
 EPOCH = 1_700_000_000_000_000_000
@@ -331,6 +334,21 @@ def test_an_event_of_a_kind_to_come_is_passed_over(screen, clock):
 
     main.send(None, Novelty())
     assert len(drawn(text)) == 1
+
+
+def test_a_second_onset_is_passed_over(screen, clock):
+    """A stream that begins again inside itself is drawn to its end, once."""
+    text, tail = screen
+    main = Stream(tail, clock)
+    main.send(main.id, Onset(main.id, "again", None, ()))
+    main.close(main.open("work"))
+    main.end()
+    assert drawn(text) == art("""
+        |            ╭ main
+        |            │ ╭ work
+        |    0 ns    │ ╰ work
+        |    0 ns    ╰ main  ok  2 spans, cpu 1.50 ms
+    """)
 
 
 # --- several things at once -----------------------------------------------------------------------
@@ -1174,3 +1192,248 @@ def test_a_hold_that_makes_no_sense_is_refused(hold, error):
     """With what it may be."""
     with pytest.raises(error, match="hold must be"):
         ConsoleTail(hold=hold)
+
+
+# --- any order of events --------------------------------------------------------------------------
+
+STEPS = ["begin", "nest", "open", "open", "close", "close", "log", "fail", "end", "wait", "late"]
+LINE = re.compile(r".{8} (?P<number>.{2}) (?P<rails>(?:│ )*)(?P<sign>[╭╰─✗]) (?P<name>s\d+)\b.*")
+
+
+class Spans:
+    """Spans of several invocations at once, opened and closed in any order, with a name each."""
+
+    def __init__(self, tail, clock):
+        self.tail = tail
+        self.clock = clock
+        self.depths = {}
+        self.streams = []
+        self.open = []  # the stream, the span or None for its root, its name, its depth
+
+    def step(self, what, pick):
+        index = pick % len(self.open) if self.open else 0
+        if what == "wait":
+            self.clock.wait(pick % 30)
+        elif what == "late":
+            self.tail.flush()
+        elif what == "begin" or not self.open:
+            self.begin(None, 0)
+        elif what == "end":
+            self.end(self.streams[pick % len(self.streams)])
+        else:
+            self.step_in(what, *self.open[index])
+
+    def step_in(self, what, stream, span, name, depth):
+        if what == "nest":
+            self.begin(span or stream.id, depth + 1)
+        elif what == "open":
+            new = self.name(depth + 1)
+            self.open.append((stream, stream.open(new, span), new, depth + 1))
+        elif what == "log":
+            stream.log(span, "info", "hello")
+        elif what == "fail":
+            stream.fail(span, "ValueError", "no")
+        elif span is not None:
+            stream.close(span)
+            self.open.remove((stream, span, name, depth))
+
+    def begin(self, inside, depth):
+        name = self.name(depth)
+        stream = Stream(self.tail, self.clock, name, inside=inside, may_hold=True)
+        self.streams.append(stream)
+        self.open.append((stream, None, name, depth))
+
+    def end(self, stream):
+        for each in [each for each in self.open if each[0] is stream and each[1]]:
+            stream.close(each[1])
+        stream.end()
+        self.open = [each for each in self.open if each[0] is not stream]
+        self.streams.remove(stream)
+
+    def name(self, depth):
+        name = f"s{len(self.depths)}"
+        self.depths[name] = depth
+        return name
+
+
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 1000)), max_size=60))
+def test_each_span_has_one_line_at_its_opening_and_one_at_its_end(steps):
+    """Whatever goes on at once: a whole line, or an opening and, later, one end at its depth."""
+    text = io.StringIO()
+    clock = Clock()
+    tail = ConsoleTail(text, width=1000, color=False)
+    spans = Spans(tail, clock)
+    for step in steps:
+        spans.step(*step)
+    for stream in list(spans.streams):
+        spans.end(stream)
+    tail.flush()
+    signs = {}
+    for line in drawn(text):
+        found = LINE.fullmatch(line)
+        if found is not None:
+            assert len(found["rails"]) // 2 == spans.depths[found["name"]], line
+            signs.setdefault(found["name"], []).append(found["sign"])
+    assert set(signs) == set(spans.depths)
+    for found in signs.values():
+        assert found in (["─"], ["✗"], ["╭", "╰"], ["╭", "✗"])
+
+
+# --- the thread that writes late ------------------------------------------------------------------
+
+
+def test_a_line_is_written_to_where_it_was_held_back(clock, monkeypatch):
+    """What redirects standard error meanwhile captures only what happens there."""
+    before, captured = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", before)
+    main = Stream(ConsoleTail(width=80, color=False), clock, may_hold=True)
+    monkeypatch.setattr(sys, "stderr", captured)
+    main.tail.flush()
+    assert (drawn(before), drawn(captured)) == (["            ╭ main"], [])
+    span = main.open("inside")
+    monkeypatch.setattr(sys, "stderr", before)
+    main.close(span)
+    main.end()
+    assert drawn(captured) == ["            │ ╭ inside"]
+    assert len(drawn(before)) == 3
+
+
+class Slow(io.StringIO):
+    """A stream that keeps a thread that is not the test's until it may go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.own = threading.get_ident()
+        self.writing = threading.Event()
+        self.go_on = threading.Event()
+
+    def write(self, text):
+        if threading.get_ident() != self.own:
+            self.writing.set()
+            self.go_on.wait(60)
+        return super().write(text)
+
+
+def test_a_flush_waits_for_a_line_that_is_being_written_late():
+    """A process ends with the whole tree, though another thread was just writing."""
+    mine = enterspan.Tracing("late")
+    text = Slow()
+    mine.add_tail(ConsoleTail(text, width=80, color=False), delivery="inline")
+    with mine.span("main"):
+        assert text.writing.wait(30)
+        threading.Timer(0.1, text.go_on.set).start()
+    assert mine.flush(30)
+    assert [line[12:].split("  ")[0] for line in drawn(text)] == ["╭ main", "╰ main"]
+    mine.shutdown(5)
+
+
+def test_a_flush_of_a_tracing_writes_what_is_held_back():
+    """`flush()` delivers to a person what a person waits for."""
+    mine = enterspan.Tracing("flushed")
+    text = io.StringIO()
+    mine.add_tail(ConsoleTail(text, width=80, color=False), delivery="inline")
+    with mine.span("main"):
+        assert mine.flush()
+        assert drawn(text) == ["            ╭ main"]
+
+
+def test_what_a_stream_does_not_take_is_bounded_and_counted(monkeypatch):
+    """A terminal that was stopped (Ctrl-S) costs neither memory nor time without end."""
+    monkeypatch.setattr(console, "_MOST", 10)
+    monkeypatch.setattr(console, "_PATIENCE", 0.01)
+    mine = enterspan.Tracing("stopped")
+    text = Slow()
+    tail = ConsoleTail(text, width=80, color=False)
+    subscription = mine.add_tail(tail, delivery="inline")
+    with mine.span("main"):
+        assert text.writing.wait(30)
+        for _ in range(100):
+            with mine.span("more"):
+                pass
+        assert len(tail._waiting) == 10
+    text.go_on.set()
+    assert mine.flush(30)
+    assert not tail._waiting
+    stats = subscription.stats
+    assert (stats.exported, stats.failed) == (11, stats.received - 11)
+    mine.shutdown(5)
+
+
+def test_no_thread_runs_ahead_of_the_one_that_draws(monkeypatch):
+    """A stream slower than the program holds it up; what waits does not grow."""
+    monkeypatch.setattr(console, "_MANY", 10)
+    monkeypatch.setattr(console, "_PATIENCE", 60.0)
+    mine = enterspan.Tracing("ahead")
+    text = Slow()
+    text.own = 0
+    tail = ConsoleTail(text, width=80, color=False)
+    mine.add_tail(tail, delivery="inline")
+    most = []
+
+    def work():
+        with mine.span("one"):
+            for _ in range(20):
+                with mine.span("step"):
+                    most.append(len(tail._waiting))
+
+    first, second = threading.Thread(target=work), threading.Thread(target=work)
+    first.start()
+    assert text.writing.wait(30)
+    second.start()
+    second.join(0.2)
+    assert second.is_alive()
+    text.go_on.set()
+    first.join(30)
+    second.join(30)
+    assert max(most) <= 11
+    assert len(drawn(text)) >= 42
+    mine.shutdown(5)
+
+
+def test_what_is_written_late_is_not_traced():
+    """A stream whose `write` is traced would write about its writing for ever."""
+    mine = enterspan.Tracing("loop")
+    written = threading.Event()
+
+    class Traced(io.StringIO):
+        @mine.traced
+        def write(self, text):
+            done = super().write(text)
+            written.set()
+            return done
+
+    text = Traced()
+    mine.add_tail(ConsoleTail(text, width=80, color=False), delivery="inline")
+    with mine.span("main"):
+        assert written.wait(30)
+    assert [line[12:].split("  ")[0] for line in drawn(text)] == ["╭ main", "╰ main"]
+    mine.shutdown(5)
+
+
+def test_an_interrupt_before_a_line_is_drawn_leaves_the_tail_as_it_was(clock, monkeypatch):
+    """Ctrl-C may arrive after any call; what comes next is drawn."""
+    text = io.StringIO()
+    tail = ConsoleTail(text, width=80, color=False)
+    main = Stream(tail, clock)
+    calls = 0
+
+    def interrupt(frame, event, _):
+        nonlocal calls
+        if event in ("c_return", "return") and frame.f_code is ConsoleTail._work_off.__code__:
+            calls += 1
+            if calls == at:
+                raise KeyboardInterrupt
+
+    at = 0
+    while calls >= at:
+        at, calls = at + 1, 0
+        sys.setprofile(interrupt)
+        try:
+            main.log(None, "info", "interrupted")
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.setprofile(None)
+        main.log(None, "info", f"after {at}")
+        assert drawn(text)[-1] == f"    info    │ after {at}"
+    assert at > 3

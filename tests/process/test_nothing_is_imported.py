@@ -68,3 +68,31 @@ def test_no_form_imports_anything_while_it_records(script, subscribe):
         """
     )
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    "subscribe",
+    [
+        "tracing.add_tail(lambda onset: lambda event: None, delivery='inline')",
+        "tracing.add_exporter(Ignored())",
+    ],
+)
+def test_the_first_invocation_of_a_process_imports_nothing(script, subscribe):
+    """A child that is forked during an import waits for ever for the thread that imports."""
+    done = script(
+        f"""
+        import sys
+        from enterspan import tracing
+
+        class Ignored:
+            def export(self, spans): pass
+            def shutdown(self): pass
+
+        {subscribe}
+        before = set(sys.modules)
+        with tracing.invocation("first"):
+            tracing.propagate(print)()
+        print(set(sys.modules) - before)
+        """
+    )
+    assert done.stdout == "\nset()\n", done.stderr

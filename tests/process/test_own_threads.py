@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 import pytest
+
+from enterspan._pipeline.worker import Worker
 
 PINNED = """
 import contextvars, gc, weakref
@@ -139,3 +142,20 @@ def test_a_fork_finds_no_thread_of_ours_and_timers_go_on(script):
         more = "with tracing.span('next'): pass"
     done = script(FORK.replace("{more}", more), measured=False)
     assert (done.stdout, done.stderr) == ("7\nTrue\n", "")
+
+
+def test_a_thread_that_gathers_ends_at_once_when_it_is_to_pause():
+    """A fork does not wait for a batch to fill."""
+    delivered = []
+    deliver = delivered.append
+    worker = Worker(
+        lambda run, *of: run(*of), deliver, "gathers", 600.0, rest=lambda: None, prompt=True
+    )
+    worker.put("item", 0, 1)
+    deadline = time.monotonic() + 30
+    while worker._wake.is_rung and time.monotonic() < deadline:
+        time.sleep(0.001)
+    worker.pause()
+    worker.wait_for_pause(deadline)
+    assert not worker.is_running
+    assert delivered == [["item"]]

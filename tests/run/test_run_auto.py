@@ -255,3 +255,21 @@ def test_the_functions_that_were_cut_are_told_by_the_number_of_their_calls():
         f"b {times}1,000, 3.00 ms each; c {times}20+, under 1.00 µs each;"
         f" a {times}12, 5.00 µs each; 1 more"
     )
+
+
+def test_what_is_said_at_the_end_is_not_recorded(folder_of):
+    """A program that writes its standard error itself is not traced doing that for us."""
+    tee = """
+        import sys
+        class Tee:
+            def write(self, text):
+                return sys.__stderr__.write(text)
+            def flush(self):
+                sys.__stderr__.flush()
+        sys.stderr = Tee()
+        print("hello", file=sys.stderr)
+    """
+    folder = folder_of(app=tee)
+    done = folder.run("--min-duration", "0", "app.py")
+    assert done.stderr.splitlines()[-1] == folder.said(done)[-1]
+    assert set(folder.opened) == {"app.py", "Tee.write"}

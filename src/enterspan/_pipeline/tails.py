@@ -265,7 +265,16 @@ class TailSubscription(Subscription):
         """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
         for stream in list(self.left):
             stream.work_off()
-        return super().flush(deadline)
+        return super().flush(deadline) and self._settle(deadline)
+
+    def _settle(self, deadline: float) -> bool:
+        """Have a tail that holds something back write it."""
+        settle = getattr(type(self.tail), "settle", None)
+        try:
+            return settle is None or bool(self.tracer.suppressed(settle, self.tail, deadline))
+        except Exception as error:
+            warn_once(self.tail, "tail", error)
+            return True
 
     def _rest(self) -> None:
         self.is_late = False

@@ -73,6 +73,7 @@ class Worker:
         former = self._wake
         self.queue = BoundedQueue()
         self._wake = Bell()
+        self._haste = Bell()
         self._turn = allocate_lock()
         self._thread: Thread | None = None
         self._unstarted = [True]  # emptied by the one thread that starts ours
@@ -147,11 +148,12 @@ class Worker:
         self._suppressed(self._run)
 
     def _run(self) -> None:
-        wake = self._wake
+        wake, haste = self._wake, self._haste
         while True:
             wake.wait(None if self._prompt and not self._stopping else self._delay)
-            if self._prompt and not self._stopping and not self._hurried:
-                sleep(self._delay)  # gather what comes with it
+            haste.hush()
+            if self._prompt and not (self._stopping or self._hurried or self._pausing):
+                haste.wait(self._delay)  # gather what comes with it
             wake.hush()
             self.drain()
             if self._pausing:
@@ -201,6 +203,7 @@ class Worker:
         """Look at the queue now, without a wait for what else may come."""
         if self.waiting:
             self._hurried = True
+            self._haste.ring()
             self.wake()
 
     def flush(self, deadline: float) -> bool:
@@ -217,6 +220,7 @@ class Worker:
         self._waiters[waiter] = None
         try:
             self._hurried = True
+            self._haste.ring()
             self._wake.ring()
             while not waiter.passed.is_heard(max(0.0, min(deadline - monotonic(), 0.5))):
                 if monotonic() >= deadline:
@@ -239,6 +243,7 @@ class Worker:
         if not self.is_running and (self.waiting or self._finish is not None):
             self.start()  # what a subscriber does there has a limit; here it would have none
         self._stopping = True
+        self._haste.ring()
         self._wake.ring()
         thread = self._thread
         if thread is None or not thread.is_alive():
@@ -262,6 +267,7 @@ class Worker:
     def _leave(self) -> None:
         """Have the thread end once it has delivered what waits."""
         self._pausing = True
+        self._haste.ring()
         self._wake.ring()
 
     def wait_for_pause(self, deadline: float) -> None:

@@ -30,7 +30,7 @@ class Bounds:
 
     def __init__(
         self,
-        tails: Sequence[Callable[[Any], Any]],
+        tails: Sequence[Any],
         most: int,
         path: str | None,
         max_bytes: int,
@@ -70,6 +70,11 @@ class Bounds:
             return
         for handler in handlers:
             handler(event)
+
+    def settle(self, deadline: float) -> bool:
+        """Have the tails write what they hold back; False if that took too long."""
+        found = [tail.settle(deadline) for tail in self._tails if hasattr(tail, "settle")]
+        return all(found)
 
     def _takes(self, name: str) -> bool:
         """Whether one more span is recorded."""

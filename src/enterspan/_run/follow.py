@@ -45,6 +45,7 @@ def follow(
         raise CannotRecordError(error) from None
 
     def end() -> None:
+        tracing.configure(enabled=False)  # the program has ended: what is said is not its own
         for line in () if is_child else recording.report():
             say(line)
 

@@ -281,6 +281,8 @@ class LiveInvocation:
 
     def onset(self, root: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         onset, root = event.event, self._root
+        if root.number is not None:  # a second one would hang it below itself
+            return []
         root.number = self._tree.enter(root, event.span_context.span_id)
         self._tree.opened(root)
         self._given = {a.name: a.value for a in onset.attributes}

@@ -7,11 +7,12 @@ import os
 import sys
 import weakref
 from collections import deque
+from contextvars import copy_context
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._model.threads import allocate_lock
+from enterspan._model.threads import get_ident, sleep
 from enterspan._pipeline import process
 from enterspan._pipeline.worker import Worker
 from enterspan._terminal.live import HELD, LiveTree, Page
@@ -19,6 +20,7 @@ from enterspan._terminal.screen import MIN_WIDTH, columns_of, screen_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextvars import Context
     from typing import TextIO
 
     from enterspan._terminal.live import LiveInvocation
@@ -28,6 +30,15 @@ if TYPE_CHECKING:
 _MOST_HELD: Final = 60
 _PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EAGAIN})
 """There may be room again: on a disk, in a pipe."""
+_MANY: Final = 1_000
+"""With so many events to draw, a thread waits for the one that is drawing."""
+_MOST: Final = 10_000
+"""No more events wait for a stream that takes nothing."""
+_PATIENCE: Final = 1.0
+"""Seconds for which a thread waits for another one: that one may be waiting for it."""
+_PAUSE: Final = 0.0005
+"""Seconds between two looks meanwhile."""
+_TURN: Final = [None]
 
 
 class _NotDrawnError(Exception):
@@ -43,7 +54,7 @@ class ConsoleTail:
     """A live tail that draws each invocation as a tree of lines.
 
     Args:
-        stream: Where the lines go; by default what `sys.stderr` is when a line is written.
+        stream: Where the lines go; by default what `sys.stderr` is when something happens.
         color: Whether to use colours. By default they are used where the stream is a terminal and
             the environment does not object (NO_COLOR, FORCE_COLOR, TERM=dumb).
         width: Columns of a line, at least 20. By default the width of the terminal, and 100 where
@@ -52,11 +63,12 @@ class ConsoleTail:
         ids: Show the ids of traces and spans.
         hold: Seconds for which the line of an opening is held back, unless there is another one to
             write: a span that ends sooner, with nothing in between, is one line. What the program
-            itself writes in that time stands above it. With 0 each line is written at once.
+            itself writes in that time stands above it; `flush()` and the end of a process write it,
+            and a process that is killed has not. With 0 each line is written at once.
 
     Events that a full disk does not take are counted (`Subscription.stats.failed`), and the next
-    ones are tried. A stream that is closed or broken is not written to any more. The program is not
-    affected.
+    ones are tried; so are those for which there is no room, where a stream takes nothing for some
+    time. A stream that is closed or broken is not written to any more. The program is not affected.
 
     Raises:
         TypeError: `width` is not an int, or `hold` not a number.
@@ -83,6 +95,7 @@ class ConsoleTail:
         self._hold = hold
         self._tree = LiveTree(hold)
         self._held_since = 0.0
+        self._held_in: tuple[TextIO, Context] | None = None
         late = partial(_show_late, weakref.ref(self))
         again = partial(_look_again, weakref.ref(self))
         self._late = Worker(_call, late, "console", hold, rest=again, prompt=True, hidden=True)
@@ -92,7 +105,9 @@ class ConsoleTail:
         self._seen: object = None
         self._page: Page | None = None
         self._waiting: deque[tuple[LiveInvocation, TailEvent[Any]] | None] = deque()
-        self._writing = allocate_lock()
+        self._turn: list[None] = [None]  # empty while a thread draws
+        self._drawing = self._late_at_work = 0  # the threads that do
+        self._is_stuck = False
         _tails.add(self)
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None]:
@@ -113,51 +128,102 @@ class ConsoleTail:
     def _take(self, invocation: LiveInvocation, event: TailEvent[Any]) -> None:
         """Draw an event, or leave it to the thread that is drawing at this moment.
 
-        This never waits: not for another thread, and not for itself, when a signal handler or a
-        finalizer traces something while a line is being written.
+        This never waits for itself, when a signal handler or a finalizer traces something while a
+        line is being written. Another thread is waited for where it writes what was held back, so
+        that a line is there when its span has ended, and where it is far behind; not for long.
         """
+        if len(self._waiting) >= _MOST and not self._turn:
+            raise _NotDrawnError(1, OSError(errno.EAGAIN, "the stream takes nothing"))
         self._waiting.append((invocation, event))
         unreported, self._unreported = self._unreported, None
         lost, why = (0, None) if unreported is None else (unreported.lost, unreported.why)
-        self._work_off(lost, why)
+        self._work_off(lost, why, _PATIENCE, _MANY)
 
     def flush(self) -> None:
         """Write what is held back."""
-        if self._tree.held is None and not self._waiting:
-            return
-        self._waiting.append(None)
+        self.settle(monotonic() + _PATIENCE)
+
+    def settle(self, deadline: float) -> bool:  # internal
+        """Write what is held back and what waits.
+
+        Returns:
+            False if that took longer than until the deadline (`time.monotonic`).
+        """
+        if self._tree.held is not None or self._waiting:
+            self._waiting.append(None)
+        self._is_stuck = False
         try:
-            self._work_off(0, None)
+            return self._work_off(0, None, deadline - monotonic(), 0)
         except _NotDrawnError as error:
             self._unreported = error
+            return True
 
-    def _work_off(self, lost: int, why: OSError | None) -> None:
-        while self._waiting and self._writing.acquire(blocking=False):
+    def _work_off(self, lost: int, why: OSError | None, patience: float, least: int) -> bool:
+        """Draw what waits; False if another thread is to do so, and has not in time."""
+        waiting, turn = self._waiting, self._turn
+        while waiting or not (turn or least):
             try:
-                while self._waiting:
-                    error = self._draw(self._waiting.popleft())
+                del turn[0]
+            except IndexError:
+                if self._wait(patience, least):
+                    continue
+                return False
+            try:
+                self._drawing = get_ident()
+                while waiting:
+                    error = self._draw(waiting.popleft())
+                    self._is_stuck = False
                     if error is not None:
                         lost, why = lost + 1, error
+                self._drawing = 0
             finally:
-                self._writing.release()
+                turn += _TURN  # no call, which might be interrupted
         if why is not None:
             raise _NotDrawnError(lost, why) from why
+        return True
+
+    def _wait(self, patience: float, least: int) -> bool:
+        """Wait for another thread that is drawing, if it is worth it; False if it is still."""
+        own = get_ident()
+        deadline = monotonic() + patience
+        while not self._turn:
+            late = self._late_at_work
+            if own in (late, self._drawing) or self._is_stuck:
+                return False
+            if not late and len(self._waiting) < least:
+                return False
+            if monotonic() >= deadline:
+                self._is_stuck = True  # until it has written something
+                return False
+            sleep(_PAUSE)
+        return True
 
     def _draw(self, what: tuple[LiveInvocation, TailEvent[Any]] | None) -> OSError | None:
         """Draw an event, or what is held back.
 
         Returns why its lines are lost, where the next ones may not be.
         """
+        tree, held_in = self._tree, self._held_in
         stream = sys.stderr if self._stream is None else self._stream
-        if stream is None or stream is self._broken:
-            return None
-        tree = self._tree
+        held_on = stream if held_in is None else held_in[0]
+        error = None
+        if what is None or held_on is not stream:
+            self._held_in = None  # what is held back belongs to where it would have been written
+            error = self._write(held_on, tree.release())
+        if what is None or stream is None or stream is self._broken:
+            return error
         held = tree.held
-        lines = tree.release() if what is None else what[0].lines(what[1], self._page_for(stream))
-        if tree.held is not None and tree.held is not held:
+        lines = what[0].lines(what[1], self._page_for(stream))
+        if tree.held is None:
+            self._held_in = None
+        elif tree.held is not held:
+            self._held_in = stream, copy_context()  # in which nothing is recorded of the writing
             self._held_since = monotonic()
             self._look_again()
-        if not lines:
+        return self._write(stream, lines) or error
+
+    def _write(self, stream: TextIO | None, lines: list[str]) -> OSError | None:
+        if not lines or stream is None or stream is self._broken:
             return None
         try:
             stream.write("".join([line + "\n" for line in lines]))
@@ -182,8 +248,14 @@ class ConsoleTail:
 
     def _show_late(self) -> None:
         """Write what has been held back for long enough; called by a thread of its own."""
-        if monotonic() - self._held_since >= self._hold:
-            self.flush()
+        held_in = self._held_in
+        if held_in is None or monotonic() - self._held_since < self._hold:
+            return
+        self._late_at_work = get_ident()
+        try:
+            held_in[1].run(self.flush)
+        finally:
+            self._late_at_work = 0
 
     def _look_again(self) -> None:
         """Have that thread look in a moment, if something is held back."""
@@ -193,8 +265,10 @@ class ConsoleTail:
     def _after_fork(self) -> None:
         """In a forked child: a thread that was writing has stayed in the parent."""
         self._waiting.clear()
-        self._tree.held = None
-        self._writing = allocate_lock()
+        self._tree.held = self._held_in = None
+        self._turn = [None]
+        self._drawing = self._late_at_work = 0
+        self._is_stuck = False
 
 
 def _check_hold(hold: object) -> None:
@@ -234,7 +308,7 @@ _tails: weakref.WeakSet[ConsoleTail] = weakref.WeakSet()
 
 def _before_fork() -> None:
     for tail in list(_tails):
-        tail.flush()
+        tail.settle(0.0)
 
 
 def _after_fork() -> None:
