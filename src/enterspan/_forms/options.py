@@ -123,6 +123,7 @@ def exception_types(option: str, given: Any) -> ExceptionTypes:
         kinds: tuple[Any, ...] = (given,) if isinstance(given, str) else tuple(given)
     except TypeError:  # one that is given alone
         kinds = (given,)
+    kinds = tuple([str.__str__(kind) if isinstance(kind, str) else kind for kind in kinds])
     for kind in kinds:
         found = loaded(kind) if isinstance(kind, str) and _is_dotted(option, kind) else kind
         if found is None and isinstance(kind, str):

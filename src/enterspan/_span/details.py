@@ -34,6 +34,7 @@ class Details:
     """Lazily allocated fields that few spans use."""
 
     __slots__ = (
+        "apart",
         "description",
         "dropped_attributes",
         "dropped_events",
@@ -73,6 +74,8 @@ class Details:
         self.warned = False
         self.exception_is_kept = False  # one that there was no room for
         self.min_duration = 0  # nanoseconds
+        self.apart = 0
+        """Bytes of attributes with limits of their own, which count for nothing else."""
         self.whole: dict[str, Any] | None = None
         """With a bridge, values that were cut or dropped: the other tracer has its own limits."""
 
@@ -130,7 +133,7 @@ def put_attributes(
 def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secrets | None) -> None:
     attributes = _attributes_of(span)
     details = details_of(span)
-    spent = size_of(attributes) if details.spent is None else details.spent
+    spent = _spent_by(span, details)
     whole = None
     if tracer.bridge is not None and details.has_twin:
         whole = {} if details.whole is None else details.whole
@@ -140,9 +143,21 @@ def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secr
         bag.put_all(pairs, limits)
     finally:
         details.spent = bag.spent
+        details.apart += bag.apart
         details.whole = whole or None
         bag.tell()
         _count_dropped(bag, details)
+
+
+def _spent_by(span: Any, details: Details) -> int:
+    """What a span has spent of its budget; easy attributes are counted when it is first asked."""
+    if details.spent is not None:
+        return details.spent
+    attributes = _attributes_of(span)
+    own = span._state.tracer.limits.value_bytes_of
+    if own is None:
+        return size_of(attributes)
+    return size_of({name: attributes[name] for name in list(attributes) if name not in own})
 
 
 def _attributes_of(span: Any) -> dict[str, Any]:
@@ -162,6 +177,7 @@ def first_attributes(
     for source in (attributes, more):
         bag.put_all(items_of(source), tracer.limits)
     details.spent = bag.spent
+    details.apart = bag.apart
     details.whole = whole or None
     bag.tell()
     _count_dropped(bag, details)
@@ -184,8 +200,7 @@ def _warn_limit(attributes: dict[str, Any], details: Details, limit: str) -> Non
 def _over(span: Any, details: Details, size: int, count: int, most: int, what: str) -> str:
     """Take bytes from the span's budget; where they are not left, name the limit instead."""
     limits = span._state.tracer.limits
-    spent: int = size_of(_attributes_of(span)) if details.spent is None else details.spent
-    details.spent = spent
+    details.spent = spent = _spent_by(span, details)
     if count >= most:
         return f"{most} {what}"
     if spent + size > limits.span_bytes:
