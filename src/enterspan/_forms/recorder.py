@@ -9,7 +9,7 @@ from enterspan._model.classes import dict_of, mro_of
 from enterspan._model.diagnostics import warn_left_out, warn_once
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.secrets import REDACTED, without_userinfo
-from enterspan._model.values import CUT, DEFAULT_LIMITS, clean_text
+from enterspan._model.values import CUT, DEFAULT_LIMITS, are_easy, clean_text
 from enterspan._span.begin import begin
 from enterspan._span.details import Details, first_attributes, put_attributes
 from enterspan._span.end import end_span
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from enterspan._forms.options import Options
     from enterspan._model.secrets import Secrets
+    from enterspan._model.values import Limits
     from enterspan._span.span import Span
     from enterspan._span.tracer import Tracer
 
@@ -40,6 +41,8 @@ class Recorder:
     __slots__ = (
         "_attributes",
         "_details",
+        "_is_easy",
+        "_limits",
         "_options",
         "_returned",
         "_secrets",
@@ -63,6 +66,8 @@ class Recorder:
         self._options = options
         self._returned = returned_by(options.capture_return)
         self._attributes = options.static_attributes
+        self._limits: Limits | None = None  # those by which they are easy, or not
+        self._is_easy = False
         self._details = bool(options.min_duration or options.kind or options.expected)
         self._secrets_of_all = tracer.secrets
         self._secrets = tracer.secrets.with_names(options.redact)
@@ -90,15 +95,25 @@ class Recorder:
     def start(self, /, *args: Any, **kwargs: Any) -> tuple[Any, Details | None]:
         """Return the attributes and the details that the span of a call begins with."""
         options = self._options
-        attributes = None if self._attributes is None else self._attributes.copy()
-        details = None
-        if callable(options.attributes):
+        attributes, details = None, None
+        if self._attributes is not None:
+            attributes, details = self._static(self._attributes)
+        elif callable(options.attributes):
             given = ask(self.tracer, "attributes", options.attributes, args, kwargs)
             if given is not None:
                 attributes, details = self.tracer.suppressed(
                     first_attributes, given, {}, self.tracer
                 )
         return attributes, self.details(details) if self._details else details
+
+    def _static(self, attributes: dict[str, Any]) -> tuple[dict[str, Any], Details | None]:
+        tracer = self.tracer
+        if self._limits is not tracer.limits:
+            self._limits = tracer.limits
+            self._is_easy = are_easy(attributes, tracer.limits)
+        if self._is_easy:
+            return attributes.copy(), None
+        return tracer.suppressed(first_attributes, attributes, {}, tracer)
 
     def details(self, details: Details | None = None) -> Details:
         """Return the details that each span of the function begins with."""

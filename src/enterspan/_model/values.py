@@ -386,6 +386,18 @@ def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
     return pairs
 
 
+def are_easy(values: Mapping[str, Any], limits: Limits) -> bool:
+    """Whether cleaned attributes, of a span that has no others, need no look at the limits."""
+    most = limits.easy_text
+    return len(values) <= limits.easy_count and all(
+        len(key) <= limits.easy_key
+        and key.isascii()
+        and type(value) is not tuple
+        and (type(value) is not str or (len(value) <= most and value.isascii()))
+        for key, value in values.items()
+    )
+
+
 def easy_size(
     values: Mapping[str, Any], key: Any, value: Any, limits: Limits, spent: int
 ) -> int | None:

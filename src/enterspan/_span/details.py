@@ -21,10 +21,14 @@ from enterspan._model.values import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any, Final
+    from typing import Any, Final, TypeAlias
 
+    from enterspan._model.failures import ExceptionTypes
     from enterspan._model.ids import SpanContext
     from enterspan._model.secrets import Secrets
+
+    Settings: TypeAlias = tuple[str, ExceptionTypes, int]
+    """The kind, the expected exceptions and the shortest duration."""
 
 _EVENT_BYTES: Final = 32
 """What an event or a link counts for, beside its texts."""
@@ -65,7 +69,7 @@ class Details:
         self.description = ""
         self.outcome = "ok"
         self.kind = "internal"
-        self.expected: tuple[type[BaseException] | str, ...] = ()
+        self.expected: ExceptionTypes = ()
         self.dropped_attributes = 0
         self.dropped_events = 0
         self.dropped_links = 0
@@ -78,6 +82,18 @@ class Details:
         """Bytes of attributes with limits of their own, which count for nothing else."""
         self.whole: dict[str, Any] | None = None
         """With a bridge, values that were cut or dropped: the other tracer has its own limits."""
+
+    @property
+    def settings(self) -> Settings:
+        """What was asked for when the span was opened."""
+        return self.kind, self.expected, self.min_duration
+
+
+def details_with(settings: Settings) -> Details:
+    """Make the details of another span that is opened in the same way."""
+    details = Details()
+    details.kind, details.expected, details.min_duration = settings
+    return details
 
 
 _proposed: Final[dict[Any, Details]] = {}
