@@ -9,9 +9,9 @@ from enterspan._model.classes import dict_of, mro_of
 from enterspan._model.diagnostics import warn_left_out, warn_once
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.secrets import REDACTED, without_userinfo
-from enterspan._model.values import CUT, DEFAULT_LIMITS, are_easy, clean_text
+from enterspan._model.values import CUT, DEFAULT_LIMITS, clean_text
 from enterspan._span.begin import begin
-from enterspan._span.details import Details, first_attributes, put_attributes
+from enterspan._span.details import Details, constant_attributes, first_attributes, put_attributes
 from enterspan._span.end import end_span
 
 TYPE_CHECKING = False
@@ -40,8 +40,8 @@ class Recorder:
 
     __slots__ = (
         "_attributes",
+        "_constant",
         "_details",
-        "_is_easy",
         "_limits",
         "_options",
         "_returned",
@@ -66,8 +66,8 @@ class Recorder:
         self._options = options
         self._returned = returned_by(options.capture_return)
         self._attributes = options.static_attributes
-        self._limits: Limits | None = None  # those by which they are easy, or not
-        self._is_easy = False
+        self._limits: Limits | None = None  # those that the constant ones were cleaned by
+        self._constant: dict[str, Any] | None = None
         self._details = bool(options.min_duration or options.kind or options.expected)
         self._secrets_of_all = tracer.secrets
         self._secrets = tracer.secrets.with_names(options.redact)
@@ -109,10 +109,11 @@ class Recorder:
     def _static(self, attributes: dict[str, Any]) -> tuple[dict[str, Any], Details | None]:
         tracer = self.tracer
         if self._limits is not tracer.limits:
-            self._limits = tracer.limits
-            self._is_easy = are_easy(attributes, tracer.limits)
-        if self._is_easy:
-            return attributes.copy(), None
+            limits = tracer.limits
+            self._constant = tracer.suppressed(constant_attributes, attributes, tracer)
+            self._limits = limits
+        if self._constant is not None:
+            return self._constant.copy(), None
         return tracer.suppressed(first_attributes, attributes, {}, tracer)
 
     def details(self, details: Details | None = None) -> Details:

@@ -141,8 +141,16 @@ class Limits:
     @property
     def easy_count(self) -> int:  # internal
         """How many easy attributes fit into a span for certain."""
-        fit = self.span_bytes // (self.easy_text + self.easy_key + _NUMBER_BYTES)
-        return min(EASY_ATTRIBUTES, self.attributes, fit)
+        return min(EASY_ATTRIBUTES, self.attributes, self.span_bytes // self._easy_bytes)
+
+    @property
+    def most_easy_bytes(self) -> int:  # internal
+        """How many bytes so many easy attributes count for at most."""
+        return self.easy_count * self._easy_bytes
+
+    @property
+    def _easy_bytes(self) -> int:
+        return self.easy_text + self.easy_key + _NUMBER_BYTES
 
 
 def _check_limit(name: str, value: object, unit: str) -> None:
@@ -384,18 +392,6 @@ def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
         if is_interrupt(error):
             raise
     return pairs
-
-
-def are_easy(values: Mapping[str, Any], limits: Limits) -> bool:
-    """Whether cleaned attributes, of a span that has no others, need no look at the limits."""
-    most = limits.easy_text
-    return len(values) <= limits.easy_count and all(
-        len(key) <= limits.easy_key
-        and key.isascii()
-        and type(value) is not tuple
-        and (type(value) is not str or (len(value) <= most and value.isascii()))
-        for key, value in values.items()
-    )
 
 
 def easy_size(

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from enterspan._model.records import SpanEvent, SpanLink
 from enterspan._model.values import (
+    CUT,
     WARNING_MESSAGE,
     WARNING_TYPE,
     Bag,
@@ -198,6 +199,18 @@ def first_attributes(
     bag.tell()
     _count_dropped(bag, details)
     return bag.values, details
+
+
+def constant_attributes(attributes: Mapping[str, Any], tracer: Any) -> dict[str, Any] | None:
+    """Clean attributes that many spans start with, which then have no details.
+
+    None if some are cut, dropped or have limits of their own, or leave no room for easy ones.
+    """
+    values, details = first_attributes(attributes, {}, tracer)
+    if details.dropped_attributes or details.apart or CUT in values or details.spent is None:
+        return None
+    limits = tracer.limits
+    return values if details.spent + limits.most_easy_bytes <= limits.span_bytes else None
 
 
 def _count_dropped(bag: Bag, details: Details) -> None:
