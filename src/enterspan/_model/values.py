@@ -349,6 +349,10 @@ def _clean_sequence(values: Sequence[Any], limit: int) -> tuple[tuple[Any, ...],
     left = limit
     is_cut = False
     for item in values:
+        if len(item) <= left and item.isascii() and "://" not in item:  # the usual case
+            cleaned.append(item)
+            left -= len(item) or 1
+            continue
         value, size, note = clean_value(without_userinfo(item), limit)
         is_cut = is_cut or bool(note) or size > left
         if size > left:
