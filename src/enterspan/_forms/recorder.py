@@ -138,8 +138,8 @@ class Recorder:
             shown.append((labels.get(name, name), given))
         put_attributes(span, shown, secrets)
 
-    def result(self, span: Span, value: Any) -> None:
-        """Record a captured return value."""
+    def result(self, span: Span, value: Any, items: list[Any] | None = None) -> None:
+        """Record a captured return value, or what is made of the *items* of a generator."""
         if span._end:
             return
         shown = []
@@ -149,7 +149,8 @@ class Recorder:
                 if _is_used_up(value):
                     warn_left_out(make, "capture_return", "the call returns an iterator")
                     continue
-                made = ask(self.tracer, "capture_return", make, (value,), {})
+                given = value if items is None else items.copy()  # a function may change it
+                made = ask(self.tracer, "capture_return", make, (given,), {})
             shown.append((name, _shown(made)))
         put_attributes(span, shown, self._use_secrets())
 
@@ -189,7 +190,7 @@ class Folded:
     def result(self, span: Span, _: object) -> None:
         """Record what the function makes of the items."""
         items, self._items = self._items, []
-        self._recorder.result(span, items)
+        self._recorder.result(span, items, items)
         if len(items) < self._count:
             note = f"{self._recorder.folded_name}: {self._count} items"
             put_attributes(span, ((CUT, (*(span._attributes or {}).get(CUT, ()), note)),))
