@@ -97,7 +97,11 @@ class Recorder:
         options = self._options
         attributes, details = None, None
         if self._attributes is not None:
-            attributes, details = self._static(self._attributes)
+            constant = self._constant
+            if constant is not None and self._limits is self.tracer.limits:
+                attributes = constant.copy()
+            else:
+                attributes, details = self._static(self._attributes)
         elif callable(options.attributes):
             given = ask(self.tracer, "attributes", options.attributes, args, kwargs)
             if given is not None:

@@ -25,4 +25,8 @@ def module_of(kind: type) -> str:
 
 def full_name_of(kind: type) -> tuple[str, str]:
     """The module and the name of a class: how one is known that is not imported."""
-    return module_of(kind), name_of(kind)
+    try:  # what `module_of` does, written out
+        module = _module_of(kind)
+    except AttributeError:
+        module = ""
+    return module if type(module) is str else "", name_of(kind)

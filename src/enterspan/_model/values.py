@@ -479,8 +479,10 @@ class Bag:
         else:
             self.apart += size
             size = 0
-        freed = size_of({name: self.values[name]}) if limit is None and name in self.values else 0
-        is_one_more = name not in self.values and len(self.values) >= limits.attributes
+        values = self.values
+        is_known = name in values
+        freed = size_of({name: values[name]}) if is_known and limit is None else 0
+        is_one_more = not is_known and len(values) >= limits.attributes
         is_over = is_one_more or (size and self.spent - freed + size > limits.span_bytes)
         if self.whole is not None:
             if note or is_over:
@@ -493,12 +495,12 @@ class Bag:
                 f"{limits.attributes} attributes" if is_one_more else f"{limits.span_bytes} bytes"
             )
             return
-        if name in self.values and (self._cut or CUT in self.values):
+        if is_known and (self._cut or CUT in values):
             self._forget_cut(name)
         if note and len(self._cut) < _TOLD:
             self._cut.append(f"{name[:EASY_KEY]}: {note}")
         self.spent += size - freed
-        self.values[name] = cleaned
+        values[name] = cleaned
 
     def put_all(self, pairs: Iterable[tuple[Any, Any]], limits: Limits) -> None:
         """Add attributes; None leaves one unset."""

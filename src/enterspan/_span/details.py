@@ -150,7 +150,9 @@ def put_attributes(
 def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secrets | None) -> None:
     attributes = _attributes_of(span)
     details = details_of(span)
-    spent = _spent_by(span, details)
+    spent = details.spent
+    if spent is None:
+        spent = _spent_by(span, details)
     whole = None
     if tracer.bridge is not None and details.has_twin:
         whole = {} if details.whole is None else details.whole
@@ -160,7 +162,8 @@ def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secr
         bag.put_all(pairs, limits)
     finally:
         details.spent = bag.spent
-        details.apart += bag.apart
+        if bag.apart:
+            details.apart += bag.apart
         details.whole = whole or None
         bag.tell()
         _count_dropped(bag, details)
