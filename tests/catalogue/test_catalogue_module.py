@@ -8,6 +8,7 @@ import pickle
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import partial
 from types import ModuleType
 
@@ -496,6 +497,51 @@ def test_every_form_of_a_span_has_its_constants(model):
     assert [span.kind for span in trace.spans].count("client") == 1
     with spans.chat(model="m"), spans.ping():
         pass  # without a subscriber
+
+
+def fails(*_):
+    raise ZeroDivisionError
+
+
+class Hostile(Mapping):
+    """A mapping that has nothing to say."""
+
+    __iter__ = __len__ = __getitem__ = fails
+
+
+@pytest.mark.parametrize("given", [5, [("a", 1)], Hostile(), {"a": 1}])
+def test_constants_stay_whatever_else_is_given(model, caplog, given):
+    """What can't be used is left out by itself, as without constants."""
+    model.write_text(MODEL + '[spans.kinds]\nattributes.kind = { value = "k" }\nextra = true\n')
+    spans = loaded(render(read_catalogue(model)))
+    more = given if isinstance(given, dict) else {}
+
+    @spans.chat.traced(attributes=lambda: given)
+    def computed():
+        pass
+
+    def unknown():
+        raise ZeroDivisionError
+
+    @spans.chat.traced(attributes=unknown)
+    def failing():
+        pass
+
+    with capture() as trace:
+        computed()
+        failing()
+        with spans.kinds(given):
+            pass
+        spans.kinds.start_span(given).end()
+    constant = {"operation": "chat", "version": 2}
+    assert [dict(span.attributes) for span in trace.spans] == [
+        {**more, **constant},
+        constant,
+        {**more, "kind": "k"},
+        {**more, "kind": "k"},
+    ]
+    (record,) = caplog.records
+    assert "unknown raised ZeroDivisionError" in record.getMessage()
 
 
 def test_constants_are_documented_and_are_no_parameters(model):

@@ -310,3 +310,19 @@ def test_of_exceptions_the_type_alone_may_be_recorded(mine: Tracing) -> None:
         mine.configure(exceptions="none")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="redact"):
         mine.configure(redact="password")
+
+
+def test_each_function_gets_all_items(trace: Trace) -> None:
+    """Whatever another one does with them."""
+
+    def first_of(items: list[int]) -> int:
+        first = items.pop(0)
+        items.clear()
+        return first
+
+    @traced(capture_return={"first": first_of, "count": len, "all": True})
+    def count() -> Iterator[int]:
+        yield from range(3)
+
+    assert list(count()) == [0, 1, 2]
+    assert trace.spans[0].attributes == {"first": 0, "count": 3, "all": (0, 1, 2)}

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from enterspan import traced, tracing
+from enterspan import Limits, traced, tracing
+from enterspan.testing import capture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from enterspan import Tracing
     from enterspan.testing import Trace
 
 
@@ -230,3 +232,40 @@ def test_a_name_that_no_function_of_a_class_or_property_has_is_refused() -> None
 
     with pytest.raises(ValueError, match="has a parameter 'valeu'"):
         traced(capture_args=["valeu"])(property(lambda self: 1))
+
+
+def test_attributes_of_every_call_have_the_limits_of_the_call(mine: Tracing) -> None:
+    """Whatever they were when the function was decorated; what is dropped is counted."""
+    given = {"prompt": "p" * 20_000, "note": "n" * 200, "n": 5, "tags": ["a", "b"]}
+
+    @mine.traced(attributes=given)
+    def call() -> None:
+        mine.current_span().set_attribute("later", "l" * 300)
+
+    given["n"] = 6
+    with capture(mine) as trace:
+        call()
+        for changed in (
+            Limits(value_bytes=100, value_bytes_of={"prompt": 30_000}),
+            Limits(attributes=2),
+            Limits(),
+        ):
+            mine.configure(limits=changed)
+            call()
+    first, short, few, last = trace.spans
+    assert first.attributes == last.attributes
+    assert (len(first.attributes["prompt"]), first.attributes["tags"]) == (16_384, ("a", "b"))
+    assert first.attributes["enterspan.cut"] == ("prompt: 20000 characters",)
+    assert short.attributes["enterspan.cut"] == ("note: 200 characters", "later: 300 characters")
+    assert (len(short.attributes["prompt"]), short.attributes["n"]) == (20_000, 5)
+    assert list(few.attributes)[:2] == ["prompt", "note"]
+    assert few.dropped_attributes == 3
+
+
+def test_a_mapping_of_results_may_be_changed_later(mine: Tracing) -> None:
+    wanted: Any = {"length": len}
+    decorate = mine.traced(capture_return=wanted)
+    wanted["length"] = wanted["more"] = 3
+    with capture(mine) as trace:
+        decorate(lambda: [1, 2])()
+    assert trace.spans[0].attributes == {"length": 2}

@@ -7,8 +7,11 @@ import json
 import pickle
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from enterspan import Limits
+from enterspan import Limits, Tracing
+from enterspan._span.details import Details, _spent_by
 from enterspan.testing import capture
 
 WARNING = ("enterspan.warning.type", "enterspan.warning.message")
@@ -300,6 +303,23 @@ def test_an_attribute_may_have_a_limit_of_its_own(mine):
     ]  # fmt: skip
 
 
+def test_what_has_a_limit_of_its_own_never_counts_for_the_total(mine):
+    """Neither short, as most values are, nor replaced."""
+    mine.configure(limits=Limits(span_bytes=1_000, value_bytes_of={"prompt": 10_000}))
+    rest = {f"rest{n}": "r" * 240 for n in range(4)}
+    with capture(mine) as trace:
+        with mine.span("s") as span:
+            span.set_attribute("prompt", "p" * 200).set_attribute("first", 1)
+            span.set_attributes(rest).set_attribute("prompt", "p" * 9_000)
+        with mine.span("e") as span:
+            span.set_attribute("prompt", "p" * 200)
+            for _ in range(30):
+                span.add_event("e")
+    one, other = trace.spans
+    assert one.attributes == {"prompt": "p" * 9_000, "first": 1, **rest}
+    assert (one.dropped_attributes, other.dropped_events) == (0, 0)
+
+
 def test_events_and_logs_have_no_limits_by_name(mine):
     """They go to live tails at once, whatever exporters keep."""
     mine.configure(limits=Limits(value_bytes_of={"prompt": 30_000}))
@@ -332,6 +352,87 @@ def test_exporters_get_more_than_live_tails(mine, limits):
         f"prompt: {len(whole['prompt'])} characters",
         "many: 50 items",
     )
+
+
+def test_only_what_is_there_is_called_cut(mine):
+    """Not what was replaced or left out since, nor a text whose surrogates became a character."""
+    mine.configure(limits=Limits(value_bytes=100, span_bytes=300))
+    with capture(mine) as trace:
+        with mine.span("s", note="n" * 200, other="o" * 300) as span:
+            span.set_attribute("note", "short").set_attribute("pair", "\ud83d\ude00")
+        with mine.span("t", note="n" * 200) as span:
+            span.set_attribute("note", "n" * 400)
+        with mine.span("u", note="n" * 200) as span:
+            span.set_attribute("note", "short")
+        with mine.span("v") as span:
+            span.set_attributes({key: key * 150 for key in "abc"})
+        with mine.span("w", {"enterspan.cut": ()}) as span:
+            span.set_attribute("a", "a" * 150)
+    told = {span.name: span.attributes.get("enterspan.cut") for span in trace.spans}
+    assert told == {
+        "s": ("other: 300 characters",),
+        "t": ("note: 400 characters",),
+        "u": None,
+        "v": ("a: 150 characters", "b: 150 characters"),
+        "w": ("a: 150 characters",),
+    }
+    assert trace.find("s").attributes["pair"] == "\U0001f600"
+    assert trace.find("v").dropped_attributes == 1
+
+
+KEYS = st.sampled_from(["a", "b", "prompt", "enterspan.cut", ""]) | st.text(max_size=9)
+SHORT = st.text(max_size=9) | st.integers(0, 400).map("x".__mul__)
+VALUES = SHORT | st.integers(-(2**65), 2**65) | st.booleans() | st.floats() | st.none()
+VALUES |= st.lists(SHORT, max_size=3)
+PAIRS = st.dictionaries(KEYS, VALUES, max_size=6)
+STEPS = st.lists(st.tuples(KEYS, VALUES) | PAIRS, max_size=12)
+ANY_LIMITS = st.builds(
+    Limits,
+    name_bytes=st.integers(1, 80),
+    value_bytes=st.integers(1, 300),
+    span_bytes=st.integers(1, 2_000),
+    attributes=st.integers(1, 40),
+    value_bytes_of=st.none()
+    | st.dictionaries(st.sampled_from(["a", "prompt"]), st.integers(1, 500)),
+)
+
+
+def kept_of(limits, first, steps, *, closely):
+    """What a span has of attributes, and has spent; *closely*, each takes the longest way."""
+    tracing = Tracing("kept")
+    tracing.configure(limits=limits)
+    with pytest.MonkeyPatch.context() as patch, capture(tracing):
+        if closely:
+            tracing._tracer.easy_key = -1
+            patch.setattr("enterspan._model.values.easy_size", lambda *_: None)
+            patch.setattr("enterspan._span.details.easy_size", lambda *_: None)
+            patch.setattr("enterspan._model.values.Bag.put_all", put_each)
+        with tracing.span("s", first) as span:
+            for step in steps:
+                if isinstance(step, dict):
+                    span.set_attributes(step)
+                else:
+                    span.set_attribute(*step)
+            details = span._details or Details()
+            values = dict(span._attributes or {})
+            return (
+                list(map(repr, values.items())),
+                details.dropped_attributes,
+                _spent_by(span, details),
+            )
+
+
+def put_each(bag, pairs, limits):
+    for key, value in pairs:
+        if value is not None:
+            bag.put(key, value, limits)
+
+
+@given(limits=ANY_LIMITS, first=st.none() | PAIRS, steps=STEPS)
+def test_the_short_ways_and_the_long_one_record_the_same(limits, first, steps):
+    """The same values in the same order, dropped ones and bytes spent."""
+    closely = kept_of(limits, first, steps, closely=True)
+    assert kept_of(limits, first, steps, closely=False) == closely
 
 
 def test_a_tail_is_told_the_first_length_of_what_was_cut_twice(mine):

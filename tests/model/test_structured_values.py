@@ -343,3 +343,26 @@ def test_a_class_that_shows_itself_is_left_to_do_so() -> None:
             return "Hidden(***)"
 
     assert recorded(Hidden("hunter2")) == "Hidden(***)"
+
+
+class HasNoData(collections.UserList[Any]):
+    """A list of the standard library that was not initialized."""
+
+    def __init__(self) -> None:
+        pass
+
+
+class HasNoPairs(collections.UserDict[str, Any]):
+    """And a dictionary."""
+
+    def __init__(self) -> None:
+        pass
+
+
+def test_what_cannot_be_shown_takes_nothing_with_it() -> None:
+    value = [HasNoData(), {"a": HasNoPairs(), "password": "p"}, 1]
+    assert json.loads(recorded(value)) == [
+        "<HasNoData that can't be shown>",
+        {"a": "<HasNoPairs that can't be shown>", "password": "[redacted]"},
+        1,
+    ]

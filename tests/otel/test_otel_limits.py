@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 MESSAGES = [{"role": "user", "content": "x" * 500}] * 400
 
 
+class Stopped:
+    """An exporter that keeps what it is given."""
+
+    def __init__(self, seen: list[Any]) -> None:
+        self.export = seen.extend
+
+    def shutdown(self) -> None:
+        pass
+
+
 def provider_with(limits: SpanLimits) -> tuple[TracerProvider, InMemorySpanExporter]:
     memory = InMemorySpanExporter()
     provider = TracerProvider(span_limits=limits)
@@ -97,6 +107,31 @@ def test_secrets_are_left_out_of_what_the_provider_gets_whole(bridged: Tracing, 
     with capture(bridged), bridged.span("s", {"prompt": prompt}):
         pass
     assert json.loads(sdk.find("s").attributes["prompt"])[0]["password"] == "[redacted]"
+
+
+@pytest.mark.parametrize("own", [5, "abc", (1, 2), ("x: 1", "y"), ()])
+def test_the_provider_gets_what_the_program_calls_cut(bridged: Tracing, sdk: Any, own: Any) -> None:
+    """An attribute of that name may be anything, and so may the names of what we cut."""
+    given: dict[str, Any] = {"enterspan.cut": own, "long: " + "n" * 90: "v" * 20_000}
+    with capture(bridged), bridged.span("s", given):
+        pass
+    theirs = dict(sdk.find("s").attributes)
+    kept = theirs.pop("enterspan.cut", None)
+    assert kept == (own if own == ("x: 1", "y") else None)
+    assert theirs == {"long: " + "n" * 90: "v" * 20_000}
+
+
+def test_what_is_kept_for_a_bridge_does_not_wait_for_an_exporter(sdk: Any, mine: Tracing) -> None:
+    """Nor of an invocation that is older than the bridge: it has no span of the provider's."""
+    seen: list[Any] = []
+    with capture(mine), mine.add_exporter(Stopped(seen)) as exporter:
+        with mine.invocation("old"), install(mine, tracer_provider=sdk.provider):
+            with mine.span("s", note="a" * 20_000) as span:
+                details = span._details
+                assert details is not None
+                assert details.whole == {"note": "a" * 20_000}
+            assert details.whole is None
+        assert exporter.stats.dropped == 0
 
 
 def test_without_a_bridge_nothing_is_kept_twice(mine: Tracing) -> None:

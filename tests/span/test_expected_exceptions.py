@@ -30,6 +30,8 @@ def model_kit():
     package = types.ModuleType("model_kit")
     package.RateLimitError = RateLimitError
     package.Client = type("Client", (), {"Limited": RateLimitError})
+    package.errors = types.ModuleType("model_kit._errors")  # under another name than its own
+    package.errors.Limited = RateLimitError
     sys.modules["model_kit"] = package
     try:
         yield TooMany
@@ -55,6 +57,7 @@ def outcome(trace: Trace, error: BaseException, expected: Any) -> str:
         "model_kit.RateLimitError",
         "model_kit._errors.RateLimitError",
         "model_kit.Client.Limited",
+        "model_kit.errors.Limited",
     ],
 )
 def test_a_dotted_name_is_that_of_a_class_or_of_where_it_is_shown(
@@ -90,6 +93,49 @@ def test_a_module_is_not_asked_for_a_name(trace: Trace) -> None:
         assert outcome(trace, ValueError(), "lazy_kit.Error") == "exception"
     finally:
         del sys.modules["lazy_kit"]
+
+
+def test_a_class_inside_of_another_is_not_known_by_its_last_name(trace: Trace) -> None:
+    class Limited(Exception):
+        pass
+
+    Limited.__module__, Limited.__qualname__ = "model_kit", "Client.Limited"
+    assert outcome(trace, Limited(), "model_kit.Limited") == "exception"
+    assert outcome(trace, Limited(), "model_kit.Client.Limited") == "ok"
+
+
+class Shouting(str):
+    """A text of another class, such as a member of an enumeration."""
+
+    __slots__ = ()
+    __eq__ = __hash__ = None  # type: ignore[assignment]
+
+
+def test_a_name_may_be_a_text_of_any_class(trace: Trace) -> None:
+    assert outcome(trace, KeyError(), Shouting("builtins.KeyError")) == "ok"
+    assert outcome(trace, KeyError(), [Shouting("builtins.KeyError")]) == "ok"
+
+
+class Unspeakable:
+    """What raises when it is shown, and can't be hashed."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("module", [Unspeakable(), [], None])
+def test_an_exception_may_say_anything_of_its_module(
+    trace: Trace, caplog: pytest.LogCaptureFixture, module: Any
+) -> None:
+    """It is recorded all the same, beside names that are expected."""
+    kind = type("Failure", (Exception,), {"__module__": module})
+    assert outcome(trace, kind("broken"), "model_kit.RateLimitError") == "exception"
+    (event,) = trace.spans[-1].events
+    assert event.attributes["exception.type"] == "Failure"
+    assert event.attributes["exception.message"] == "broken"
+    assert not caplog.records
 
 
 def test_every_form_takes_names(trace: Trace) -> None:

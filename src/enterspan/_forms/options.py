@@ -5,8 +5,8 @@ from __future__ import annotations
 from _collections_abc import Mapping
 
 from enterspan._model.failures import loaded
-from enterspan._model.frozen import frozen
-from enterspan._model.values import DEFAULT_LIMITS, clean_all
+from enterspan._model.frozen import frozen, twin
+from enterspan._model.values import WHOLE, clean_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,14 +47,16 @@ class Options:
             )
         check_kind(self.kind)
         check_returned(self.capture_return)
+        if isinstance(self.capture_return, Mapping):  # the caller may change it later
+            twin(Options).capture_return.__set__(self, dict(self.capture_return))
         check_seconds("min_duration", self.min_duration)
 
     @property
     def static_attributes(self) -> dict[str, Any] | None:
-        """The attributes that each span starts with, cleaned; None if they depend on the call."""
+        """The attributes that each span starts with, uncut; None if they depend on it."""
         if self.attributes is None or callable(self.attributes):
             return None
-        return clean_all(self.attributes, {}, DEFAULT_LIMITS)
+        return clean_all(self.attributes, {}, WHOLE)
 
 
 def replaced(options: Options, **changes: Any) -> Options:
@@ -123,6 +125,7 @@ def exception_types(option: str, given: Any) -> ExceptionTypes:
         kinds: tuple[Any, ...] = (given,) if isinstance(given, str) else tuple(given)
     except TypeError:  # one that is given alone
         kinds = (given,)
+    kinds = tuple([str.__str__(kind) if isinstance(kind, str) else kind for kind in kinds])
     for kind in kinds:
         found = loaded(kind) if isinstance(kind, str) and _is_dotted(option, kind) else kind
         if found is None and isinstance(kind, str):

@@ -11,7 +11,7 @@ from enterspan._model.interrupts import is_interrupt
 from enterspan._model.secrets import REDACTED, without_userinfo
 from enterspan._model.values import CUT, DEFAULT_LIMITS, clean_text
 from enterspan._span.begin import begin
-from enterspan._span.details import Details, first_attributes, put_attributes
+from enterspan._span.details import Details, constant_attributes, first_attributes, put_attributes
 from enterspan._span.end import end_span
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from enterspan._forms.options import Options
     from enterspan._model.secrets import Secrets
+    from enterspan._model.values import Limits
     from enterspan._span.span import Span
     from enterspan._span.tracer import Tracer
 
@@ -39,7 +40,9 @@ class Recorder:
 
     __slots__ = (
         "_attributes",
+        "_constant",
         "_details",
+        "_limits",
         "_options",
         "_returned",
         "_secrets",
@@ -63,6 +66,8 @@ class Recorder:
         self._options = options
         self._returned = returned_by(options.capture_return)
         self._attributes = options.static_attributes
+        self._limits: Limits | None = None  # those that the constant ones were cleaned by
+        self._constant: dict[str, Any] | None = None
         self._details = bool(options.min_duration or options.kind or options.expected)
         self._secrets_of_all = tracer.secrets
         self._secrets = tracer.secrets.with_names(options.redact)
@@ -90,15 +95,30 @@ class Recorder:
     def start(self, /, *args: Any, **kwargs: Any) -> tuple[Any, Details | None]:
         """Return the attributes and the details that the span of a call begins with."""
         options = self._options
-        attributes = None if self._attributes is None else self._attributes.copy()
-        details = None
-        if callable(options.attributes):
+        attributes, details = None, None
+        if self._attributes is not None:
+            constant = self._constant
+            if constant is not None and self._limits is self.tracer.limits:
+                attributes = constant.copy()
+            else:
+                attributes, details = self._static(self._attributes)
+        elif callable(options.attributes):
             given = ask(self.tracer, "attributes", options.attributes, args, kwargs)
             if given is not None:
                 attributes, details = self.tracer.suppressed(
                     first_attributes, given, {}, self.tracer
                 )
         return attributes, self.details(details) if self._details else details
+
+    def _static(self, attributes: dict[str, Any]) -> tuple[dict[str, Any], Details | None]:
+        tracer = self.tracer
+        if self._limits is not tracer.limits:
+            limits = tracer.limits
+            self._constant = tracer.suppressed(constant_attributes, attributes, tracer)
+            self._limits = limits
+        if self._constant is not None:
+            return self._constant.copy(), None
+        return tracer.suppressed(first_attributes, attributes, {}, tracer)
 
     def details(self, details: Details | None = None) -> Details:
         """Return the details that each span of the function begins with."""
@@ -122,8 +142,8 @@ class Recorder:
             shown.append((labels.get(name, name), given))
         put_attributes(span, shown, secrets)
 
-    def result(self, span: Span, value: Any) -> None:
-        """Record a captured return value."""
+    def result(self, span: Span, value: Any, items: list[Any] | None = None) -> None:
+        """Record a captured return value, or what is made of the *items* of a generator."""
         if span._end:
             return
         shown = []
@@ -133,7 +153,8 @@ class Recorder:
                 if _is_used_up(value):
                     warn_left_out(make, "capture_return", "the call returns an iterator")
                     continue
-                made = ask(self.tracer, "capture_return", make, (value,), {})
+                given = value if items is None else items.copy()  # a function may change it
+                made = ask(self.tracer, "capture_return", make, (given,), {})
             shown.append((name, _shown(made)))
         put_attributes(span, shown, self._use_secrets())
 
@@ -173,7 +194,7 @@ class Folded:
     def result(self, span: Span, _: object) -> None:
         """Record what the function makes of the items."""
         items, self._items = self._items, []
-        self._recorder.result(span, items)
+        self._recorder.result(span, items, items)
         if len(items) < self._count:
             note = f"{self._recorder.folded_name}: {self._count} items"
             put_attributes(span, ((CUT, (*(span._attributes or {}).get(CUT, ()), note)),))

@@ -9,10 +9,24 @@ if TYPE_CHECKING:
 
 mro_of: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
 dict_of: Final[Callable[[type], Mapping[str, Any]]] = type.__dict__["__dict__"].__get__
-module_of: Final[Callable[[type], object]] = type.__dict__["__module__"].__get__
+_module_of: Final[Callable[[type], object]] = type.__dict__["__module__"].__get__
+qualified_name_of: Final[Callable[[type], str]] = type.__dict__["__qualname__"].__get__
 name_of: Final[Callable[[type], str]] = type.__dict__["__name__"].__get__
 
 
-def full_name_of(kind: type) -> tuple[object, str]:
+def module_of(kind: type) -> str:
+    """The name of a class's module; empty if the class has none, or anything else for it."""
+    try:
+        module = _module_of(kind)
+    except AttributeError:
+        return ""
+    return module if type(module) is str else ""
+
+
+def full_name_of(kind: type) -> tuple[str, str]:
     """The module and the name of a class: how one is known that is not imported."""
-    return module_of(kind), name_of(kind)
+    try:  # what `module_of` does, written out
+        module = _module_of(kind)
+    except AttributeError:
+        module = ""
+    return module if type(module) is str else "", name_of(kind)

@@ -21,23 +21,33 @@ def cut(text: str, limit: int) -> str:
 
     Surrogates that form a pair become their character; a lone one becomes U+FFFD.
     """
-    text = text[:limit]
-    if text.isascii():
-        return text
+    return _begin(text, limit)[0]
+
+
+def cut_value(text: str, limit: int) -> tuple[str, bool]:
+    """Do as `cut`, and say whether the text was longer.
+
+    The beginning of an object or an array of JSON is one too.
+    """
+    shown, is_cut = _begin(text, limit)
+    if is_cut and limit > _ENDS and text[:1] in ("{", "["):
+        shown = _json_of(cut(shown, limit - _ENDS)) or shown
+    return shown, is_cut
+
+
+def _begin(text: str, limit: int) -> tuple[str, bool]:
+    begun = text[:limit]
+    is_cut = len(begun) < len(text)
+    if begun.isascii():
+        return begun, is_cut
     try:
-        raw = text.encode()
+        raw = begun.encode()
     except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        raw = text.encode()
-    return text if len(raw) <= limit else raw[:limit].decode("utf-8", "ignore")
-
-
-def cut_value(text: str, limit: int) -> str:
-    """Do as `cut`; the beginning of an object or an array of JSON is one too."""
-    whole = cut(text, limit)
-    if text[:1] not in ("{", "[") or len(whole) == len(text):
-        return whole
-    return _json_of(cut(whole, limit - _ENDS)) or whole if limit > _ENDS else whole
+        begun = begun.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        raw = begun.encode()
+    if len(raw) <= limit:
+        return begun, is_cut
+    return raw[:limit].decode("utf-8", "ignore"), True
 
 
 def _json_of(text: str) -> str:  # noqa: C901, PLR0912 - one pass, written out for its speed
@@ -114,7 +124,7 @@ def _end_of_string(text: str, start: int) -> int:
 
 def _without_half_an_escape(text: str) -> str:
     """The same without what has begun at its end: an escape, or the first half of a pair."""
-    slash = text.rfind("\\", len(text) - _ESCAPE)
+    slash = text.rfind("\\", max(len(text) - _ESCAPE, 0))
     if slash < 0:
         return text
     first = slash

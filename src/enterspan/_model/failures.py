@@ -10,7 +10,14 @@ import weakref
 from sys import modules
 from types import ModuleType
 
-from enterspan._model.classes import dict_of, full_name_of, module_of, mro_of, name_of
+from enterspan._model.classes import (
+    dict_of,
+    full_name_of,
+    module_of,
+    mro_of,
+    name_of,
+    qualified_name_of,
+)
 from enterspan._model.excerpt import cut
 from enterspan._model.frozen import frozen
 from enterspan._model.interrupts import is_interrupt
@@ -85,7 +92,12 @@ def _is_one(kinds: tuple[type, ...], one: Any) -> bool:
     if type(one) is not str:
         return any(kind is one for kind in kinds)
     shown = loaded(one)
-    return any(kind is shown or ".".join(map(str, full_name_of(kind))) == one for kind in kinds)
+    return any(kind is shown or _path_of(kind) == one for kind in kinds)
+
+
+def _path_of(kind: type) -> str:
+    """The dotted name of where a class is defined."""
+    return f"{module_of(kind)}.{qualified_name_of(kind).rpartition('<locals>.')[2]}"
 
 
 _module: Any = ModuleType
@@ -104,9 +116,12 @@ def loaded(name: str) -> Any:
             first, *rest = path.split(".")
             found: Any = _names_of(module).get(first)
             for part in rest:
-                if not issubclass(type(found), type):
+                if issubclass(type(found), ModuleType):  # shown under another name than its own
+                    found = _names_of(found).get(part)
+                elif issubclass(type(found), type):
+                    found = dict_of(found).get(part)
+                else:
                     return found  # the rest of the name leads to nothing that is known
-                found = dict_of(found).get(part)
             return found
         module_name, _, last = module_name.rpartition(".")
         path = f"{last}.{path}"
@@ -145,9 +160,6 @@ class Failure:
         return f"{self.name}: {self.message}" if self.message else self.name
 
 
-_qualified_name_of: Any = type.__dict__["__qualname__"].__get__
-
-
 def describe(exception: BaseException, limits: Limits, by_type: bool = False) -> Failure:
     """Turn an exception into text; never raises, whatever the exception does.
 
@@ -156,8 +168,8 @@ def describe(exception: BaseException, limits: Limits, by_type: bool = False) ->
     kind = type(exception)
     name = cut(name_of(kind), limits.name_bytes)
     module = module_of(kind)
-    qualified = name if module == "builtins" else f"{module}.{_qualified_name_of(kind)}"
-    full_name = cut(str(qualified), limits.name_bytes)
+    qualified = name if module in ("", "builtins") else f"{module}.{qualified_name_of(kind)}"
+    full_name = cut(qualified, limits.name_bytes)
     if by_type:
         return Failure(name, full_name, "", "")
     message = safe_str(exception, limits.value_bytes)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 
-from enterspan._model.classes import dict_of, full_name_of, mro_of
+from enterspan._model.classes import dict_of, full_name_of, mro_of, name_of
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.secrets import REDACTED, without_userinfo
 
@@ -278,8 +278,14 @@ class Writer:
 
     def _write_structure(self, value: Any) -> None:
         most = max(self._left, 0) // 2 + 1  # an item takes two bytes at the least
-        fields = fields_of(value, most)
-        items = items_in(value, most) if fields is None else None
+        try:
+            fields = fields_of(value, most)
+            items = items_in(value, most) if fields is None else None
+        except Exception as error:  # the rest is shown all the same
+            if is_interrupt(error):
+                raise
+            self._put_text(f"<{name_of(type(value))} that can't be shown>")
+            return
         if fields is None and items is None:
             self._write_leaf(value)
             return

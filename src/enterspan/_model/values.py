@@ -141,8 +141,16 @@ class Limits:
     @property
     def easy_count(self) -> int:  # internal
         """How many easy attributes fit into a span for certain."""
-        fit = self.span_bytes // (self.easy_text + self.easy_key + _NUMBER_BYTES)
-        return min(EASY_ATTRIBUTES, self.attributes, fit)
+        return min(EASY_ATTRIBUTES, self.attributes, self.span_bytes // self._easy_bytes)
+
+    @property
+    def most_easy_bytes(self) -> int:  # internal
+        """How many bytes so many easy attributes count for at most."""
+        return self.easy_count * self._easy_bytes
+
+    @property
+    def _easy_bytes(self) -> int:
+        return self.easy_text + self.easy_key + _NUMBER_BYTES
 
 
 def _check_limit(name: str, value: object, unit: str) -> None:
@@ -277,8 +285,8 @@ def clean_value(value: Any, limit: int, secrets: Secrets = DEFAULT_SECRETS) -> t
     kind = type(value)
     if issubclass(kind, str):
         whole = value if kind is str else str.__str__(value)
-        text = cut_value(whole, limit)
-        return text, _size(text), f"{len(whole)} characters" if len(text) < len(whole) else ""
+        text, is_cut = cut_value(whole, limit)
+        return text, _size(text), f"{len(whole)} characters" if is_cut else ""
     if kind is bool or kind is float:
         return value, _NUMBER_BYTES, ""
     if issubclass(kind, int):
@@ -341,6 +349,10 @@ def _clean_sequence(values: Sequence[Any], limit: int) -> tuple[tuple[Any, ...],
     left = limit
     is_cut = False
     for item in values:
+        if len(item) <= left and item.isascii() and "://" not in item:  # the usual case
+            cleaned.append(item)
+            left -= len(item) or 1
+            continue
         value, size, note = clean_value(without_userinfo(item), limit)
         is_cut = is_cut or bool(note) or size > left
         if size > left:
@@ -416,7 +428,17 @@ def easy_size(
 class Bag:
     """Attributes that are being cleaned, within a budget of bytes."""
 
-    __slots__ = ("_cut", "_is_span", "_secrets", "dropped", "over", "spent", "values", "whole")
+    __slots__ = (
+        "_cut",
+        "_is_span",
+        "_secrets",
+        "apart",
+        "dropped",
+        "over",
+        "spent",
+        "values",
+        "whole",
+    )
 
     def __init__(
         self,
@@ -429,6 +451,7 @@ class Bag:
     ) -> None:
         self.values = values
         self.spent = spent
+        self.apart = 0  # bytes of those with limits of their own, which count for nothing else
         self.dropped = 0
         self.over = ""  # the limit that was reached first
         self.whole = whole
@@ -451,11 +474,15 @@ class Bag:
         own = limits.value_bytes_of if self._is_span else None
         limit = None if own is None else own.get(name)
         cleaned, size, note = clean_value(value, limit or limits.value_bytes, self._secrets)
-        if note and len(self._cut) < _TOLD:
-            self._cut.append(f"{name[:EASY_KEY]}: {note}")
-        size = size + _size(name) if limit is None else 0
-        freed = size_of({name: self.values[name]}) if limit is None and name in self.values else 0
-        is_one_more = name not in self.values and len(self.values) >= limits.attributes
+        if limit is None:
+            size += _size(name)
+        else:
+            self.apart += size
+            size = 0
+        values = self.values
+        is_known = name in values
+        freed = size_of({name: values[name]}) if is_known and limit is None else 0
+        is_one_more = not is_known and len(values) >= limits.attributes
         is_over = is_one_more or (size and self.spent - freed + size > limits.span_bytes)
         if self.whole is not None:
             if note or is_over:
@@ -468,8 +495,12 @@ class Bag:
                 f"{limits.attributes} attributes" if is_one_more else f"{limits.span_bytes} bytes"
             )
             return
+        if is_known and (self._cut or CUT in values):
+            self._forget_cut(name)
+        if note and len(self._cut) < _TOLD:
+            self._cut.append(f"{name[:EASY_KEY]}: {note}")
         self.spent += size - freed
-        self.values[name] = cleaned
+        values[name] = cleaned
 
     def put_all(self, pairs: Iterable[tuple[Any, Any]], limits: Limits) -> None:
         """Add attributes; None leaves one unset."""
@@ -497,13 +528,30 @@ class Bag:
             if value is not None:
                 self.put(key, value, limits)
 
+    def _forget_cut(self, name: str) -> None:
+        """A value is replaced: that it was cut is not true any more."""
+        self._cut = without_notes(self._cut, (name,))
+        told = self.values.get(CUT)
+        if type(told) is tuple and name != CUT:
+            left = without_notes(told, (name,))
+            if left:
+                self.values[CUT] = tuple(left)
+            else:
+                self.values.pop(CUT, None)
+
     def tell(self) -> None:
         """Record which values were cut, and how long they had been; it costs no budget."""
         if self._cut:
             known = self.values.get(CUT, ())
-            told = known if type(known) is tuple else ()
+            told = known if type(known) is tuple and all(type(one) is str for one in known) else ()
             self.values[CUT] = (*told, *self._cut)[:_TOLD]
             self._cut = []
+
+
+def without_notes(told: Iterable[Any], names: Iterable[str]) -> list[Any]:
+    """What is told of values that were cut, without some of them."""
+    labels = tuple([f"{name[:EASY_KEY]}: " for name in names])
+    return [note for note in told if type(note) is not str or not note.startswith(labels)]
 
 
 def for_tails(values: Mapping[str, Any], limit: int) -> Mapping[str, Any]:
@@ -513,8 +561,9 @@ def for_tails(values: Mapping[str, Any], limit: int) -> Mapping[str, Any]:
     told: tuple[str, ...] = shown.get(CUT, ()) if type(shown.get(CUT, ())) is tuple else ()
     for name, value in values.items():
         note = ""
-        if type(value) is str and _size(value) > limit:
-            shown[name], note = cut_value(value, limit), f"{len(value)} characters"
+        if type(value) is str:
+            shown[name], is_cut = cut_value(value, limit)
+            note = f"{len(value)} characters" if is_cut else ""
         elif type(value) is tuple and name != CUT:
             found = _clean_sequence(value, limit)
             if found is not None:

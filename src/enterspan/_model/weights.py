@@ -97,7 +97,7 @@ def is_bare(span: Any) -> bool:
     details = span._details
     if details is None:
         return True
-    if details.links or len(details.description) > _BARE_DESCRIPTION:
+    if details.links or details.whole or len(details.description) > _BARE_DESCRIPTION:
         return False
     if details.events:
         events = list(details.events)
@@ -110,7 +110,7 @@ def is_bare(span: Any) -> bool:
     if spent is None:  # nothing but easy attributes
         return True
     values = list((span._attributes or {}).values())  # at once: another thread may add to them
-    if spent > _BARE_BYTES or len(values) > _BARE_ATTRIBUTES:
+    if spent + details.apart > _BARE_BYTES or len(values) > _BARE_ATTRIBUTES:
         return False
     return tuple not in map(type, values)  # empty texts count for nothing, and take some bytes
 

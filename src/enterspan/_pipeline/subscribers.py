@@ -205,6 +205,8 @@ class Subscribers:
 
     def hand_over(self, span: Span) -> None:
         """Give a finished, sampled span to the exporters."""
+        if span._details is not None:
+            span._details.whole = None  # of one that is older than the bridge
         exporters = self.exporters
         if len(exporters) == 1:
             exporters[0].offer(span)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from enterspan._model.records import SpanEvent, SpanLink
 from enterspan._model.values import (
+    CUT,
     WARNING_MESSAGE,
     WARNING_TYPE,
     Bag,
@@ -21,10 +22,14 @@ from enterspan._model.values import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any, Final
+    from typing import Any, Final, TypeAlias
 
+    from enterspan._model.failures import ExceptionTypes
     from enterspan._model.ids import SpanContext
     from enterspan._model.secrets import Secrets
+
+    Settings: TypeAlias = tuple[str, ExceptionTypes, int]
+    """The kind, the expected exceptions and the shortest duration."""
 
 _EVENT_BYTES: Final = 32
 """What an event or a link counts for, beside its texts."""
@@ -34,6 +39,7 @@ class Details:
     """Lazily allocated fields that few spans use."""
 
     __slots__ = (
+        "apart",
         "description",
         "dropped_attributes",
         "dropped_events",
@@ -64,7 +70,7 @@ class Details:
         self.description = ""
         self.outcome = "ok"
         self.kind = "internal"
-        self.expected: tuple[type[BaseException] | str, ...] = ()
+        self.expected: ExceptionTypes = ()
         self.dropped_attributes = 0
         self.dropped_events = 0
         self.dropped_links = 0
@@ -73,8 +79,22 @@ class Details:
         self.warned = False
         self.exception_is_kept = False  # one that there was no room for
         self.min_duration = 0  # nanoseconds
+        self.apart = 0
+        """Bytes of attributes with limits of their own, which count for nothing else."""
         self.whole: dict[str, Any] | None = None
         """With a bridge, values that were cut or dropped: the other tracer has its own limits."""
+
+    @property
+    def settings(self) -> Settings:
+        """What was asked for when the span was opened."""
+        return self.kind, self.expected, self.min_duration
+
+
+def details_with(settings: Settings) -> Details:
+    """Make the details of another span that is opened in the same way."""
+    details = Details()
+    details.kind, details.expected, details.min_duration = settings
+    return details
 
 
 _proposed: Final[dict[Any, Details]] = {}
@@ -130,7 +150,9 @@ def put_attributes(
 def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secrets | None) -> None:
     attributes = _attributes_of(span)
     details = details_of(span)
-    spent = size_of(attributes) if details.spent is None else details.spent
+    spent = details.spent
+    if spent is None:
+        spent = _spent_by(span, details)
     whole = None
     if tracer.bridge is not None and details.has_twin:
         whole = {} if details.whole is None else details.whole
@@ -140,9 +162,22 @@ def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secr
         bag.put_all(pairs, limits)
     finally:
         details.spent = bag.spent
+        if bag.apart:
+            details.apart += bag.apart
         details.whole = whole or None
         bag.tell()
         _count_dropped(bag, details)
+
+
+def _spent_by(span: Any, details: Details) -> int:
+    """What a span has spent of its budget; easy attributes are counted when it is first asked."""
+    if details.spent is not None:
+        return details.spent
+    attributes = _attributes_of(span)
+    own = span._state.tracer.limits.value_bytes_of
+    if own is None:
+        return size_of(attributes)
+    return size_of({name: attributes[name] for name in list(attributes) if name not in own})
 
 
 def _attributes_of(span: Any) -> dict[str, Any]:
@@ -162,10 +197,23 @@ def first_attributes(
     for source in (attributes, more):
         bag.put_all(items_of(source), tracer.limits)
     details.spent = bag.spent
+    details.apart = bag.apart
     details.whole = whole or None
     bag.tell()
     _count_dropped(bag, details)
     return bag.values, details
+
+
+def constant_attributes(attributes: Mapping[str, Any], tracer: Any) -> dict[str, Any] | None:
+    """Clean attributes that many spans start with, which then have no details.
+
+    None if some are cut, dropped or have limits of their own, or leave no room for easy ones.
+    """
+    values, details = first_attributes(attributes, {}, tracer)
+    if details.dropped_attributes or details.apart or CUT in values or details.spent is None:
+        return None
+    limits = tracer.limits
+    return values if details.spent + limits.most_easy_bytes <= limits.span_bytes else None
 
 
 def _count_dropped(bag: Bag, details: Details) -> None:
@@ -184,8 +232,7 @@ def _warn_limit(attributes: dict[str, Any], details: Details, limit: str) -> Non
 def _over(span: Any, details: Details, size: int, count: int, most: int, what: str) -> str:
     """Take bytes from the span's budget; where they are not left, name the limit instead."""
     limits = span._state.tracer.limits
-    spent: int = size_of(_attributes_of(span)) if details.spent is None else details.spent
-    details.spent = spent
+    details.spent = spent = _spent_by(span, details)
     if count >= most:
         return f"{most} {what}"
     if spent + size > limits.span_bytes:

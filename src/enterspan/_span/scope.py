@@ -7,7 +7,7 @@ from enterspan._model.clock import now_ns
 from enterspan._model.late import Late
 from enterspan._span.begin import begin, place_of_new
 from enterspan._span.context import SUPPRESSED, Attachment
-from enterspan._span.details import details_of
+from enterspan._span.details import details_of, details_with
 from enterspan._span.end import end_span, mark
 from enterspan._span.invocation import (
     LIVE,
@@ -43,7 +43,7 @@ class SpanScope(Block[Span]):
 
     # Filled by stores in `Tracing.span`.
     _attributes: dict[str, Any] | None
-    _details: Details | None
+    _details: Any  # None, those of the span, or the settings of more of them
     _links: Sequence[Any]
     _name: str
     _span: Any  # None, the span that is open, or a list of them if it was entered inside itself
@@ -54,7 +54,11 @@ class SpanScope(Block[Span]):
         attributes = self._attributes
         details = self._details
         if attributes is not None:
-            self._attributes = self._details = None
+            self._attributes = None
+        if details is not None:
+            if type(details) is tuple:
+                details = details_with(details)
+            self._details = details.settings
         span = begin(self._tracer, self._name, attributes, details)
         if self._span is None:
             self._span = span
@@ -190,7 +194,7 @@ class InvocationStart:
         self.new_trace = new_trace
         self.unlinked = unlinked  # a parent was given that can't be read: it restarts the trace
         self.attributes = attributes
-        self.details = details
+        self.details: Any = details  # or, once it has begun, the settings of more of them
         self.given = given  # makes the attributes as the stream has them
 
     def begin(self, current: bool = True) -> Span:
@@ -200,7 +204,12 @@ class InvocationStart:
         if not self.unlinked:
             parent, link, late_since = place_of_new(tracer, self.parent, self.new_trace)
         attributes, self.attributes = self.attributes, None
-        details, self.details = self.details, None
+        given, self.given = self.given, tuple
+        details = self.details
+        if details is not None:
+            if type(details) is tuple:
+                details = details_with(details)
+            self.details = details.settings
         root = start_root(
             tracer,
             self.name,
@@ -210,7 +219,7 @@ class InvocationStart:
             link,
             late_since,
             self.info,
-            self.given,
+            given,
             Asked(self.linger),
             RootSpan,
         )

@@ -20,8 +20,10 @@ from typing import (
     overload,
 )
 
+from enterspan._forms.recorder import ask
+from enterspan._model.interrupts import is_interrupt
 from enterspan._model.protocols import Kind
-from enterspan._model.values import AttributeValue
+from enterspan._model.values import AttributeValue, items_of
 from enterspan._span.scope import SpanScope
 from enterspan._span.span import Span
 from enterspan._tracing import Tracing
@@ -142,11 +144,21 @@ def _renaming(form: Any, tracing: Tracing, names: dict[str, str], constants: dic
             return form(name)
         values = {**constants, **{name_of(key, key): more[key] for key in more}}
         if not KEYWORDS.isdisjoint(values):  # attributes of such names can only be in a mapping
-            attributes = {**(attributes or {}), **values}
+            attributes = {**_dict(attributes), **values}
             values = {}
         return form(name, attributes, **values)
 
     return renamed
+
+
+def _dict(attributes: object) -> dict[str, Any]:
+    """What there is of attributes that may be no mapping, or one that raises."""
+    try:
+        return dict(items_of(attributes))
+    except Exception as error:  # a key without a hash
+        if is_interrupt(error):
+            raise
+        return {}
 
 
 def _with_constants(form: Any, constants: Mapping[str, AttributeValue]) -> Any:
@@ -174,8 +186,8 @@ def _traced_with(
     if callable(attributes):
 
         def merged(*args: Any, **kwargs: Any) -> Any:
-            computed: Any = attributes(*args, **kwargs) or {}
-            return {**constants, **computed}
+            tracer = tracing._tracer
+            return {**constants, **_dict(ask(tracer, "attributes", attributes, args, kwargs))}
 
         options["attributes"] = merged
     else:

@@ -64,7 +64,7 @@ def is_abort(error: BaseException) -> bool:
     """Whether an exception is what `abort` of gRPC raises: it ends a call with a status."""
     kind = type(error)
     if kind is not Exception:
-        return name_of(kind) == "AbortError" and str(module_of(kind)).startswith("grpc.")
+        return name_of(kind) == "AbortError" and module_of(kind).startswith("grpc.")
     traceback = error.__traceback__
     if error.args or traceback is None:
         return False

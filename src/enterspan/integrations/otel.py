@@ -26,6 +26,7 @@ from enterspan._model.values import (
     WARNING_TYPE,
     clean_all,
     clean_text,
+    without_notes,
 )
 from enterspan._pipeline.subscribers import prepare
 from enterspan._span.begin import begin
@@ -552,9 +553,11 @@ def _for_provider(span: Span) -> Mapping[str, Any]:
     if details is None or whole is None:
         return dict(attributes)
     shown = {**attributes, **whole}
-    told = [note for note in shown.pop(CUT, ()) if note.partition(": ")[0] not in whole]
-    if told:
-        shown[CUT] = tuple(told)
+    told = shown.get(CUT)
+    if type(told) is tuple:  # it may be the program's own
+        shown[CUT] = tuple(without_notes(told, whole))
+        if not shown[CUT]:
+            del shown[CUT]
     if not (details.dropped_events or details.dropped_links):
         shown.pop(WARNING_TYPE, None)
         shown.pop(WARNING_MESSAGE, None)
