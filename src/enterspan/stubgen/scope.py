@@ -42,6 +42,7 @@ _BUILTIN: Final = frozenset({"classmethod", "property", "staticmethod"})
 _PARTS: Final = frozenset({"setter", "deleter", "getter", "register"})
 _SAME_TYPE: Final = frozenset({"traced", "propagate", "entrypoint"})
 """The methods of a Tracing that return a function of the type that they were given."""
+_BY_NAME: Final = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
 _OWN_FORMS: Final = frozenset(
     {"enterspan.traced", *[f"enterspan.tracing.{name}" for name in _SAME_TYPE]}
 )
@@ -54,6 +55,8 @@ MAKES_OVERLOADS: Final = "enterspan._forms.arity.by_arity"
 MISSING: Final[Any] = object()
 """The value of a name that is bound to nothing, or that can't be had."""
 
+IMPLICIT: Final = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
+"""Static and class methods without a decorator."""
 _DROPPED: Final = frozenset({"functools.wraps", MAKES_OVERLOADS})
 _PUBLIC_MODULES: Final = {"_collections_abc": "collections.abc", "_thread": "threading"}
 """Private modules, and the public ones that their names are imported from."""
@@ -271,9 +274,16 @@ class Scope:
         first, dot, rest = name.partition(".")
         item = next(iter(self.module.find(first)), None)
         if item is None:
-            return f"builtins.{name}" if name in _BUILTIN else name
+            return f"builtins.{name}" if name in _BUILTIN else self._starred(first) + dot + rest
         origin = item.origin if isinstance(item, Imported) else f"{self.module.name}.{first}"
         return f"{origin}{dot}{rest}"
+
+    def _starred(self, name: str) -> str:
+        """The full name of what `from x import *` of the standard library binds to a name."""
+        for star in self.module.stars:
+            if name in getattr(_standard_module(star), "__all__", ()):
+                return f"{star}.{name}"
+        return name
 
     def origins(self, node: Function | ast.ClassDef) -> list[str]:
         """The full names of the decorators of a definition."""
@@ -295,7 +305,9 @@ class Scope:
         if self.keeps_type(decorator):
             return False
         if isinstance(node, FUNCTIONS):
-            return not self._is_undecorated(qualified, node)
+            if self.is_undecorated(qualified, node):
+                return False
+            return self.added_by(decorator, node, qualified) is None
         return bool(name) and not self._is_left_alone(name, qualified)
 
     def keeps_type(self, decorator: ast.expr) -> bool:
@@ -341,7 +353,7 @@ class Scope:
             and not hasattr(value, "__attrs_attrs__")
         )
 
-    def _is_undecorated(self, qualified: str, node: Function) -> bool:
+    def is_undecorated(self, qualified: str, node: Function) -> bool:
         """Whether the value of a name, without our wrappers, is the function defined there."""
         value = unwrapped(self.value(qualified))
         if not isinstance(value, FunctionType):
@@ -350,6 +362,44 @@ class Scope:
         first = min([node.lineno, *[d.lineno for d in node.decorator_list]])
         same_file = os.path.realpath(code.co_filename) == os.path.realpath(self.module.path)
         return same_file and first <= code.co_firstlineno <= node.lineno
+
+    def added_by(
+        self, decorator: ast.expr, node: Function, qualified: str
+    ) -> list[inspect.Parameter] | None:
+        """The parameters that a decorator without annotations adds; None unless it keeps the others.
+
+        With such a decorator in the stub, checkers would know nothing of the function.
+        """
+        if not self._is_untyped(decorator):
+            return None
+        value = self.value(qualified)
+        bound = {"builtins.classmethod", "builtins.staticmethod"} & {*self.origins(node)}
+        is_bound = isinstance(value, (classmethod, staticmethod))
+        if is_bound != (bool(bound) or ("." in qualified and node.name in IMPLICIT)):
+            return None
+        value = value.__func__ if is_bound else value
+        if not callable(value) or inspect.iscoroutinefunction(value) != isinstance(
+            node, ast.AsyncFunctionDef
+        ):
+            return None
+        try:
+            running = [*inspect.signature(value).parameters.values()]
+        except (TypeError, ValueError):
+            return None
+        written = _parameters(node)
+        added = running[len(written) :]
+        kept = [(p.name, p.kind) for p in running[: len(written)]] == written
+        is_open = node.args.kwarg is None or any(p.kind is p.VAR_KEYWORD for p in added)
+        return added if kept and is_open and all(p.kind in _BY_NAME for p in added) else None
+
+    def _is_untyped(self, decorator: ast.expr) -> bool:
+        """Whether the source of a decorator of this package says nothing of what it returns."""
+        name = callee_name(decorator)
+        found = self.find(name) if name else None
+        node = found[1].nodes[-1] if found else None
+        if isinstance(node, ast.ClassDef):
+            node = next((s for s in node.body if getattr(s, "name", "") == "__new__"), None)
+        return isinstance(node, FUNCTIONS) and node.returns is None
 
     # --- default values ---
 
@@ -380,6 +430,15 @@ class Scope:
                 yield module, module.tree
             elif item.module in modules and item.module != module.name:
                 yield from self._bindings(modules[item.module], item.name or "")
+
+
+def _parameters(node: Function) -> list[tuple[str, Any]]:
+    """The names and kinds of parameters other than `**`, in the order of `inspect.signature`."""
+    arguments, kinds = node.args, inspect.Parameter
+    found: list[tuple[str, Any]] = [(a.arg, kinds.POSITIONAL_ONLY) for a in arguments.posonlyargs]
+    found += [(a.arg, kinds.POSITIONAL_OR_KEYWORD) for a in arguments.args]
+    found += [(a.arg, kinds.VAR_POSITIONAL) for a in filter(None, [arguments.vararg])]
+    return found + [(a.arg, kinds.KEYWORD_ONLY) for a in arguments.kwonlyargs]
 
 
 def _standard_module(name: str) -> ModuleType | None:

@@ -29,11 +29,12 @@ _MAKERS: Final = frozenset(
     {
         *("TypeVar", "ParamSpec", "TypeVarTuple", "NewType"),
         *("NamedTuple", "TypedDict", "namedtuple"),
+        *("Enum", "IntEnum", "StrEnum", "ReprEnum", "Flag", "IntFlag"),
         *("Sentinel", "sentinel"),  # a builtin of 3.15, PEP 661
     }
 )
 """Functions that make a type: the call is its declaration."""
-_TYPING: Final = frozenset({"typing", "typing_extensions", "collections"})
+_TYPING: Final = frozenset({"typing", "typing_extensions", "collections", "enum"})
 _ALIASES: Final = (
     type,
     types.BuiltinFunctionType,
