@@ -4,8 +4,8 @@
     python bench/others/stubs.py click rich           some of them
     python bench/others/stubs.py --keep DIR click     leave stubs and what was said of them in DIR
 
-The generators are `enterspan stubs`, mypy's stubgen and `pyright --createstub`. mypy and pyright check
-the stubs; stubtest compares them with the running package. It needs mypy and pyright, and takes minutes.
+The generators are `enterspan stubs`, mypy's stubgen and `pyright --createstub`. mypy and pyright
+check the stubs; stubtest compares them with the running package. It takes minutes.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ PACKAGES = {
 
 GENERATORS = ("ours", "stubgen", "createstub")
 
+INTERNAL = ("_", "test_", "tests", "conftest")
+"""How the names begin that no stub needs to have."""
+
+STUBGEN = "from mypy.stubgen import main; main()"
+PYRIGHT = ("-m", "pyright", "--pythonpath", sys.executable)
 CONCISE = ("--concise", "--mypy-config-file", "mypy.ini")
 
 IMPLICIT = ("self", "cls", "mcs", "mcls", "_cls", "_self")
@@ -56,7 +61,7 @@ class Counts:
 
     def __str__(self) -> str:
         counts = (self.missing, self.unknown, self.mypy, self.pyright, self.stubtest)
-        return " · ".join("–" if count is None else str(count) for count in counts)
+        return " · ".join("-" if count is None else str(count) for count in counts)
 
 
 def main(arguments: list[str]) -> int:
@@ -73,7 +78,9 @@ def main(arguments: list[str]) -> int:
         print("| | " + " | ".join(generators) + " |")
         print("| --- |" + " --- |" * len(generators))
         for name in names:
-            counts = [measure(name, generator, folder / generator / name) for generator in generators]
+            counts = [
+                measure(name, generator, folder / generator / name) for generator in generators
+            ]
             version = importlib.metadata.version(PACKAGES.get(name, name))
             print(f"| {name} {version} | " + " | ".join(map(str, counts)) + " |", flush=True)
     return 0
@@ -94,16 +101,20 @@ def measure(package: str, generator: str, folder: Path) -> Counts:
     stubs = folder / "typings"
     stubs.mkdir(parents=True)
     commands = {
-        "ours": ["enterspan", "stubs", package, "--output", "typings"],
-        "stubgen": ["mypy.stubgen", "-q", "-p", package, "-o", "typings"],
-        "createstub": ["pyright", "--createstub", package],
+        "ours": ["-m", "enterspan", "stubs", package, "--output", "typings"],
+        "stubgen": ["-c", STUBGEN, "-q", "-p", package, "-o", "typings"],
+        "createstub": [*PYRIGHT, "--createstub", package],
     }
     run("made", folder, commands[generator])
+    if not any(stubs.rglob("*.pyi")):
+        sys.exit(f"{generator} made no stubs of {package}: {(folder / 'made.txt').read_text()}")
     (folder / "mypy.ini").write_text("[mypy]\nignore_missing_imports = True\n")
     (folder / "pyrightconfig.json").write_text('{"stubPath": "typings", "include": ["typings"]}')
-    mypy = run("mypy", folder, ["mypy", "--strict", f"typings/{package}"])
-    checked = run("pyright", folder, ["pyright", "--outputjson"])
-    compared = run("stubtest", folder, ["mypy.stubtest", package, *CONCISE], MYPYPATH=str(stubs))
+    mypy = run("mypy", folder, ["-m", "mypy", "--strict", f"typings/{package}"])
+    checked = run("pyright", folder, [*PYRIGHT, "--outputjson"])
+    compared = run(
+        "stubtest", folder, ["-m", "mypy.stubtest", package, *CONCISE], MYPYPATH=str(stubs)
+    )
     missing, different = differences(compared)
     return Counts(
         missing,
@@ -115,9 +126,9 @@ def measure(package: str, generator: str, folder: Path) -> Counts:
 
 
 def run(name: str, folder: Path, command: list[str], **variables: str) -> str:
-    """Run a Python module in a folder; return what it prints, which stays in a file as well."""
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
+    """Run Python in a folder; return what it prints, which stays in a file as well."""
+    done = subprocess.run(  # noqa: S603 - the commands are those above
+        [sys.executable, *command],
         cwd=folder,
         env={**os.environ, **variables},
         capture_output=True,
@@ -158,7 +169,7 @@ def differences(said: str) -> tuple[int | None, int | None]:
     for line in said.splitlines():
         name, _, what = line.partition(" ")
         if what.startswith(("is not present in stub", "failed to find stubs")):
-            missing += not any(part.startswith("_") for part in name.split("."))
+            missing += not any(part.startswith(INTERNAL) for part in name.split("."))
         elif what and not re.search(ALIASES, what):
             different += 1
     return missing, different

@@ -59,7 +59,7 @@ def _render(options: argparse.Namespace) -> int:
 
     package: str = options.package
     folder = Path(options.output)
-    root = package.rpartition(".")[2]
+    root = package.replace(".", "/")
     here = str(Path.cwd())
     if here not in sys.path and "" not in sys.path:
         sys.path.insert(0, here)  # as `python -m` does

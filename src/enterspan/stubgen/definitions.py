@@ -26,7 +26,6 @@ from enterspan.stubgen.package import (
     Imported,
     Item,
     callee_name,
-    items_of,
     pairs,
     targets_of,
     text_of,
@@ -44,8 +43,10 @@ _WHOLE: Final = frozenset({"Protocol", "NamedTuple", "TypedDict"})
 """Bases of classes whose private members belong to their interface."""
 _VALUES: Final = (ast.Constant, ast.JoinedStr, ast.UnaryOp, ast.Dict, ast.List, ast.Set, ast.Tuple)
 """Expressions that are no types: what is bound to one hides a type of the same name."""
-_INFERRED: Final = {"bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object"}
-_INFERRED |= {"set", "str", "tuple"}
+_INFERRED: Final = frozenset(
+    {"bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object"}
+    | {"set", "str", "tuple"}
+)
 """Builtins that the stub may name where the source does not."""
 _IMPLEMENTING: Final = frozenset({"__test__", "__slots__", "__doc__"})
 
@@ -116,7 +117,7 @@ class _Members:
         self._makes_values = self._enum and makes_values(scope, node)
         self._is_mixed = self._enum and is_inherited(scope, node, "__add__")
         """Whether its members are numbers or texts as well, and not what they are assigned."""
-        self._items = items_of(scope.module, node.body)
+        self._items = scope.module.members(node)
         self._own = [item for item in self._items if isinstance(item, Definition)]
         self._constants = numbers(scope, node, self._own) if self._enum else {}
         """The values of the members of an enumeration that are integers."""
@@ -170,11 +171,15 @@ class _Members:
 
     def _blocks(self) -> list[str]:
         # `b = a` stays below what it names.
-        first = [i for i in self._items if _is_variable(i) and not _is_second_name(i)]
+        first = [i for i in self._items if self._stands_first(i)]
         blocks = [self._item(item, self._within) for item in first]
         blocks += self._attributes()
-        blocks += [self._item(i, self._within) for i in self._items if i not in first]
+        blocks += [self._item(i, self._within) for i in self._items if not self._stands_first(i)]
         return spaced(blocks)
+
+    @staticmethod
+    def _stands_first(item: Item) -> bool:
+        return _is_variable(item) and not _is_second_name(item)
 
     def _item(self, item: Item, within: Within) -> list[str]:
         if isinstance(item, Branch):

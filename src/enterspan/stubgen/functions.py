@@ -137,7 +137,7 @@ def _ignored(scope: Scope, node: Function, within: Within) -> str:
 
 
 def _breaks_unchecked(scope: Scope, node: Function, within: Within) -> bool:
-    """Whether a method without annotations, which checkers skip in the source, contradicts a base."""
+    """Whether a method without annotations contradicts a base: checkers skip it in the source."""
     every = [*arguments_of(node), *filter(None, (node.args.vararg, node.args.kwarg))]
     unchecked = node.returns is None and not any(argument.annotation for argument in every)
     if not unchecked or within.node is None or node.name in (*_NONE, "__new__"):
@@ -230,7 +230,9 @@ def _returned(scope: Scope, node: Function, within: Within) -> str | None:
     returns = [part for part in _inside(node) if isinstance(part, ast.Return)]
     values = [part.value for part in returns if part.value is not None]
     kinds = [Inference(scope).of(value, place_of(node, within)) for value in values]
-    if node.name in _EXITS and all(isinstance(v, ast.Constant) and v.value is False for v in values):
+    if node.name in _EXITS and all(
+        isinstance(v, ast.Constant) and v.value is False for v in values
+    ):
         kinds = [f"{scope.borrow('typing', 'Literal')}[False]" for _ in values]
     if len(values) < len(returns) or not _leaves(node.body):
         kinds.append("None")

@@ -314,11 +314,10 @@ class Inference:
     def _own_attribute(self, name: str, place: Place) -> str | None:
         """The type of `self.x`, as far as it is annotated, or a class or property says it."""
         assert place.node is not None
-        for statement in ast.walk(place.node):
-            if isinstance(statement, ast.AnnAssign):
-                target = dotted_name(statement.target)
-                if target in (name, f"{place.first}.{name}"):
-                    return self._annotation(statement.annotation)
+        declared = self._declared(place.node)
+        for target in (name, f"{place.first}.{name}"):
+            if target in declared:
+                return self._annotation(declared[target])
         found = self._scope.find(f"{place.owner}.{name}") if place.owner else None
         if found is not None:
             return self._of_definition(found, place)
@@ -328,14 +327,28 @@ class Inference:
                 and function.name == "__init__"
             ):
                 inner = Place(place.owner, place.node, function, place.first, place.seen)
-                values = [
-                    part.value
-                    for part in ast.walk(function)
-                    if isinstance(part, ast.Assign)
-                    and any(dotted_name(t) == f"{place.first}.{name}" for t in part.targets)
-                ]
+                values = self._assigned(function).get(f"{place.first}.{name}")
                 return self.union(values, inner) if values else None
         return None
+
+    def _declared(self, node: ast.ClassDef) -> dict[str, ast.expr]:
+        """What a class and its methods annotate, by its dotted name."""
+        known = self._scope.project.declared
+        if node not in known:
+            found = [part for part in ast.walk(node) if isinstance(part, ast.AnnAssign)]
+            named = [(dotted_name(part.target) or "", part.annotation) for part in reversed(found)]
+            known[node] = dict(named)
+        return known[node]
+
+    def _assigned(self, node: Function) -> dict[str, list[ast.expr]]:
+        """What a function assigns to each dotted name."""
+        known = self._scope.project.assigned
+        if node not in known:
+            known[node] = {}
+            for part in ast.walk(node):
+                for target in part.targets if isinstance(part, ast.Assign) else ():
+                    known[node].setdefault(dotted_name(target) or "", []).append(part.value)  # type: ignore[attr-defined]
+        return known[node]
 
     def _member(self, kind: str | None, name: str, place: Place) -> str | None:
         """The type of an annotated attribute or a property of an instance of this package's."""
@@ -462,11 +475,7 @@ class Inference:
             return True, one if name == "abs" and one in _NUMBERS else None
         value = getattr(builtins, name, None)
         plain = isinstance(value, type) and not hasattr(value, "__class_getitem__")
-        return (
-            (True, name)
-            if plain and name not in _NO_PLAIN_CALLS
-            else (False, None)
-        )
+        return (True, name) if plain and name not in _NO_PLAIN_CALLS else (False, None)
 
     def _instance_of(self, value: type, name: str, origin: str) -> str | None:
         """An instance of a class of another package."""

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from enterspan.stubgen.expressions import dotted_name, last_part
-from enterspan.stubgen.package import Definition, Function, flat, items_of, pairs, targets_of
+from enterspan.stubgen.package import Definition, Function, flat, pairs, targets_of
 from enterspan.stubgen.scope import Scope
 
 
@@ -39,14 +39,10 @@ def _has(owner: type, name: str, abstract: bool) -> bool:
 
 def _writes(scope: Scope, node: ast.ClassDef, name: str, abstract: bool) -> bool:
     if abstract:
-        items = list(flat(items_of(scope.module, node.body)))
-        found = [i for i in items if isinstance(i, Definition) and i.bound == name]
-        return any(
-            "abstract" in ast.dump(d) for i in found for f in i.functions for d in f.decorator_list
-        )
+        return name in _abstract(scope, node)
     known = scope.project.written
     if node not in known:
-        bound = [item.bound for item in flat(items_of(scope.module, node.body))]
+        bound = [item.bound for item in flat(scope.module.members(node))]
         known[node] = frozenset([*bound, *_attributes(node)])
     return name in known[node]
 
@@ -54,7 +50,7 @@ def _writes(scope: Scope, node: ast.ClassDef, name: str, abstract: bool) -> bool
 def overridden(scope: Scope, node: ast.ClassDef, name: str) -> Iterator[Function]:
     """The methods of base classes in this package that a method stands in for."""
     for owner, base in _written(scope, node):
-        items = flat(items_of(owner.module, base.body))
+        items = flat(owner.module.members(base))
         found = [i for i in items if isinstance(i, Definition) and i.bound == name]
         # A decorator may change the signature.
         yield from [f for i in found for f in i.functions if not f.decorator_list]
@@ -77,7 +73,9 @@ def breaks(node: Function, base: Function) -> bool:
         if (position is not None and found[1] != position) or (found[2] and not is_required):
             return True
         needed.discard(found[0])
-    lost = [getattr(base.args, kind) and not getattr(node.args, kind) for kind in ("vararg", "kwarg")]
+    lost = [
+        getattr(base.args, kind) and not getattr(node.args, kind) for kind in ("vararg", "kwarg")
+    ]
     return bool(needed) or any(lost)
 
 
@@ -101,7 +99,9 @@ def is_transformed(scope: Scope, node: ast.ClassDef) -> bool:
     """Whether a base class or a metaclass has checkers see an `__init__` made from the fields."""
     for owner, written in [(scope, node), *_written(scope, node)]:
         for keyword in written.keywords:
-            found = owner.find(dotted_name(keyword.value) or "") if keyword.arg == "metaclass" else None
+            found = (
+                owner.find(dotted_name(keyword.value) or "") if keyword.arg == "metaclass" else None
+            )
             meta = found[1].nodes[-1] if found else None
             if found and isinstance(meta, ast.ClassDef) and _transforms(found[0], meta):
                 return True
@@ -124,6 +124,19 @@ def _transforms(scope: Scope, node: ast.ClassDef) -> bool:
     return any(last_part(origin) == "dataclass_transform" for origin in scope.origins(node))
 
 
+def _abstract(scope: Scope, node: ast.ClassDef) -> frozenset[str]:
+    """The names of the abstract members that a class defines."""
+    known = scope.project.abstract
+    if node not in known:
+        items = [i for i in flat(scope.module.members(node)) if isinstance(i, Definition)]
+        known[node] = frozenset(
+            item.bound
+            for item in items
+            if any("abstract" in ast.dump(d) for f in item.functions for d in f.decorator_list)
+        )
+    return known[node]
+
+
 def leaves_abstract(scope: Scope, node: ast.ClassDef) -> bool:
     """Whether a class has abstract members, its own or those of its bases."""
     decided: set[str] = set()
@@ -132,8 +145,8 @@ def leaves_abstract(scope: Scope, node: ast.ClassDef) -> bool:
             abstract = set(getattr(ancestor, "__abstractmethods__", ()))
             names = set(vars(ancestor))
         else:
-            names = {item.bound for item in flat(items_of(ancestor[0].module, ancestor[1].body))}
-            abstract = {name for name in names - decided if _writes(*ancestor, name, True)}
+            names = {item.bound for item in flat(ancestor[0].module.members(ancestor[1]))}
+            abstract = {*_abstract(*ancestor)}
         if abstract - decided:
             return True
         decided |= names

@@ -8,12 +8,14 @@ not before; one that can't be imported has no values.
 
 import ast
 import builtins
+import contextlib
 import importlib
 import inspect
 import os
 import sys
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final, TypeAlias
 
@@ -27,7 +29,6 @@ from enterspan.stubgen.package import (
     Imported,
     Module,
     callee_name,
-    items_of,
 )
 from enterspan.stubgen.problems import place
 
@@ -72,6 +73,12 @@ class Project:
         """A path, a line, and what has no type there."""
         self.written: dict[ast.ClassDef, frozenset[str]] = {}
         """The names of the members of classes, once they have been looked for."""
+        self.abstract: dict[ast.ClassDef, frozenset[str]] = {}
+        """The names of the abstract members of classes."""
+        self.declared: dict[ast.ClassDef, dict[str, ast.expr]] = {}
+        """The annotations in classes and their methods, by the names of what is annotated."""
+        self.assigned: dict[Function, dict[str, list[ast.expr]]] = {}
+        """What functions assign, by the names of what is assigned to."""
         self.failed: dict[str, str] = {}
         """The modules that can't be imported, each with the reason."""
 
@@ -80,11 +87,28 @@ class Project:
         if name in self.failed:
             return None
         try:
-            return importlib.import_module(name)
-        except (Exception, SystemExit) as error:
+            with _undisturbed():
+                return importlib.import_module(name)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             what = str(error).partition("\n")[0]
             self.failed[name] = type(error).__name__ + (f": {what}" if what else "")
             return None
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep the process as it is while a module is imported: what it prints is no output of ours."""
+    folder, process, streams = Path.cwd(), os.getpid(), (sys.stdout, sys.stderr)
+    try:
+        with Path(os.devnull).open("w", encoding="utf-8") as sys.stdout:
+            yield
+    finally:
+        if os.getpid() != process:  # the module forked: one of the two goes on
+            os._exit(0)
+        sys.stdout, sys.stderr = streams
+        os.chdir(folder)
 
 
 class Scope:
@@ -96,6 +120,8 @@ class Scope:
         self.reader: Reader = Reader(module.text)
         self.declared: dict[str, tuple[str, str]] = {}
         """Names that the stub declares and the source does not: the line, and what it names."""
+        self._defined: dict[ast.ClassDef, dict[str, Definition]] = {}
+        """What classes define, by name."""
         project.scopes[module.name] = self
 
     def unknown(self, line: int, what: str) -> str:
@@ -236,8 +262,10 @@ class Scope:
         node = item.nodes[-1]
         if not isinstance(node, ast.ClassDef):
             return None
-        items = items_of(self.module, node.body)
-        inner = next((i for i in items if isinstance(i, Definition) and i.bound == rest[0]), None)
+        if node not in self._defined:
+            items = [i for i in self.module.members(node) if isinstance(i, Definition)]
+            self._defined[node] = {item.bound: item for item in reversed(items)}
+        inner = self._defined[node].get(rest[0])
         if inner is None:
             return None
         return (self, inner, node) if len(rest) == 1 else self._find_member(inner, rest[1:])
@@ -366,9 +394,11 @@ class Scope:
     def added_by(
         self, decorator: ast.expr, node: Function, qualified: str
     ) -> list[inspect.Parameter] | None:
-        """The parameters that a decorator without annotations adds; None unless it keeps the others.
+        """The parameters that a decorator without annotations adds to those of a function.
 
-        With such a decorator in the stub, checkers would know nothing of the function.
+        None where it has annotations, or does not keep the parameters that are written.
+
+        With the decorator in the stub, checkers would know nothing of the function.
         """
         if not self._is_untyped(decorator):
             return None

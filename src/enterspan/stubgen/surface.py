@@ -53,7 +53,7 @@ def render_package(name: str) -> Rendered:
     surface.grow()
     stubs: dict[str, str] = {}
     for module, text in sorted(surface.texts()):
-        path = "/".join(module.split(".")[name.count(".") :])
+        path = module.replace(".", "/")
         stubs[f"{path}/__init__.pyi" if modules[module].is_package else f"{path}.pyi"] = text
     unknown = [f"{where}:{line}: {what}" for where, line, what in sorted(project.unknown)]
     failed = [f"can't import {name}: {why}" for name, why in sorted(project.failed.items())]

@@ -20,7 +20,6 @@ from enterspan.stubgen.package import (
     Definition,
     Function,
     callee_name,
-    items_of,
 )
 from enterspan.stubgen.place import Within, place_of
 from enterspan.stubgen.scope import MISSING, Scope, unwrapped
@@ -319,7 +318,7 @@ def _source_of(scope: Scope, function: Any) -> list[Function]:
         owner = next((i.nodes[-1] for i in _definitions(items, part)), None)
         if not isinstance(owner, ast.ClassDef):
             return []
-        items = items_of(scope.module, owner.body)
+        items = scope.module.members(owner)
     return next((i.functions for i in _definitions(items, last)), [])
 
 
