@@ -5,6 +5,7 @@ import itertools
 import os
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,28 @@ def test_a_namespace_package_is_all_that_is_in_it(tmp_path, monkeypatch, capsys)
     assert main(["stubs", name, "--output", "out"]) == 0
     found = {path.relative_to(tmp_path / "out" / name) for path in tmp_path.rglob("*.pyi")}
     assert found == {Path("inner/__init__.pyi"), Path("alone.pyi")}
+
+
+def test_a_package_in_an_archive_is_refused_in_a_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    name = f"odd_{next(numbers)}"
+    with zipfile.ZipFile("odd.zip", "w") as archive:
+        archive.writestr(f"{name}.py", "x: int = 1")
+    monkeypatch.syspath_prepend(str(tmp_path / "odd.zip"))
+    assert main(["stubs", name]) == 2
+    said = capsys.readouterr().err
+    assert said == f"enterspan: {name!r} is in an archive: unpack it to have stubs of it\n"
+
+
+def test_strict_fails_for_a_module_that_can_not_be_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = f"odd_{next(numbers)}"
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("x: int = 1\n")
+    (tmp_path / name / "bad.py").write_text("def f(\n")
+    codes = [main(["stubs", name, *more]) for more in ([], ["--strict"], ["--check", "--strict"])]
+    assert codes == [0, 1, 1]
 
 
 # --- size -----------------------------------------------------------------------------------------

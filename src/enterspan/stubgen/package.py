@@ -181,7 +181,8 @@ def read_package(name: str) -> tuple[dict[str, Module], list[str]]:
     modules: dict[str, Module] = {}
     unread: list[str] = []
     found = _origin(name)
-    files = _files(name, found[0]) if found[0].is_file() else _inside(name, found)
+    is_file = any(place.is_file() for place in found)
+    files = _files(name, found[0]) if is_file else _inside(name, found)
     for module_name, path in files:
         try:
             modules[module_name] = _read(module_name, path)
@@ -270,9 +271,11 @@ def _origin(name: str) -> list[Path]:
     if spec is None:
         raise StubError(f"can't import {name!r}: there is no such package here")
     if spec.origin is None and spec.submodule_search_locations:
-        return [*map(Path, spec.submodule_search_locations)]
+        return [p for p in map(Path, spec.submodule_search_locations) if p.is_dir()]
     if spec.origin is None or not spec.origin.endswith(".py"):
         raise StubError(f"{name!r} has no Python source to read")
+    if not Path(spec.origin).is_file():
+        raise StubError(f"{name!r} is in an archive: unpack it to have stubs of it")
     return [Path(spec.origin)]
 
 
