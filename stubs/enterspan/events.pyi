@@ -67,6 +67,9 @@ class FetchEventInfo:
     url: str
     headers: Sequence[tuple[str, str]] | Mapping[str, str] = ()
 
+    def __post_init__(self) -> None:
+        """Turn headers given as a mapping or a list into a tuple of pairs."""
+
     @property
     def type(self) -> typing.Literal["fetch"]:
         """The wire name."""
@@ -85,6 +88,9 @@ class RpcEventInfo:
 
     method: str
 
+    def __post_init__(self) -> None:
+        """Cut an oversized text."""
+
     @property
     def type(self) -> typing.Literal["rpc"]:
         """The wire name."""
@@ -96,6 +102,9 @@ class ScheduledEventInfo:
     scheduled_time: dt.datetime
     cron: str
 
+    def __post_init__(self) -> None:
+        """Refuse a time without a zone, and cut an oversized text."""
+
     @property
     def type(self) -> typing.Literal["scheduled"]:
         """The wire name."""
@@ -105,6 +114,9 @@ class AlarmEventInfo:
     """An alarm: when it was due (a datetime with a zone)."""
 
     scheduled_time: dt.datetime
+
+    def __post_init__(self) -> None:
+        """Refuse a time without a zone."""
 
     @property
     def type(self) -> typing.Literal["alarm"]:
@@ -117,6 +129,9 @@ class QueueEventInfo:
     queue_name: str
     batch_size: int
 
+    def __post_init__(self) -> None:
+        """Cut an oversized text."""
+
     @property
     def type(self) -> typing.Literal["queue"]:
         """The wire name."""
@@ -128,6 +143,9 @@ class EmailEventInfo:
     mail_from: str
     rcpt_to: str
     raw_size: int
+
+    def __post_init__(self) -> None:
+        """Cut oversized texts."""
 
     @property
     def type(self) -> typing.Literal["email"]:
@@ -151,6 +169,9 @@ class WebSocketEventInfo:
     code: int | None = None
     was_clean: bool | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a kind that web sockets don't have."""
+
     @property
     def type(self) -> typing.Literal["webSocket"]:
         """The wire name."""
@@ -161,6 +182,9 @@ class TestEventInfo:
 
     name: str
 
+    def __post_init__(self) -> None:
+        """Cut an oversized text."""
+
     @property
     def type(self) -> typing.Literal["test"]:
         """The wire name."""
@@ -170,6 +194,9 @@ class CustomEventInfo:
     """Anything else."""
 
     name: str = ""
+
+    def __post_init__(self) -> None:
+        """Cut an oversized text."""
 
     @property
     def type(self) -> typing.Literal["custom"]:

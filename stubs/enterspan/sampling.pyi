@@ -72,6 +72,9 @@ class TraceIdRatio:
 
     ratio: float
 
+    def __post_init__(self) -> None:
+        """Check the ratio."""
+
     def __repr__(self) -> str:
         """Show the ratio."""
 
@@ -99,6 +102,9 @@ class ParentBased:
     sampled: Sampler = ...
     unsampled: Sampler = ...
 
+    def __post_init__(self) -> None:
+        """Check the samplers."""
+
     def __repr__(self) -> str:
         """Show the samplers that are not the default."""
 
@@ -125,6 +131,9 @@ class ByName:
 
     rules: Mapping[str, Sampler] | tuple[tuple[str, Sampler], ...]
     default: Sampler = ...
+
+    def __post_init__(self) -> None:
+        """Check the rules, and keep them as pairs, which are hashable."""
 
     def __repr__(self) -> str:
         """Show the rules."""

@@ -661,7 +661,15 @@ def test_defaults_are_kept_where_they_say_something(stub):
 
 
 @pytest.mark.parametrize(
-    "doc", ['"a" and "b"', "back\\slash", 'three """ quotes', "two\n\nparagraphs\n  indented", "ä"]
+    "doc",
+    [
+        '"a" and "b"',
+        "back\\slash",
+        'three """ quotes',
+        "two\n\nparagraphs\n  indented",
+        "ä",
+        "\0\udc80",
+    ],
 )
 def test_a_docstring_comes_out_as_it_went_in(stub, doc):
     text = stub(f"def f() -> None:\n    {doc!r}\n")

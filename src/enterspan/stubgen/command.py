@@ -23,8 +23,8 @@ def add_parser(commands: Any) -> None:
         " A module of the package is imported only if its source leaves open what a decorator"
         " returns, what a name is bound to, or what is in __all__. Tests, conftest and __main__"
         " are neither imported nor rendered.",
-        epilog="Exits with 1 if --check finds a difference or --strict anything Incomplete, and"
-        " with 2 if stubs can't be made.",
+        epilog="Exits with 1 if --check finds a difference or --strict anything Incomplete or"
+        " unreadable, and with 2 if stubs can't be made.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -37,7 +37,9 @@ def add_parser(commands: Any) -> None:
         "--check", action="store_true", help="write nothing; report which stubs are out of date"
     )
     parser.add_argument(
-        "--strict", action="store_true", help="exit with 1 if anything is Incomplete"
+        "--strict",
+        action="store_true",
+        help="exit with 1 if anything is Incomplete or can't be read",
     )
 
 
@@ -59,16 +61,16 @@ def _render(options: argparse.Namespace) -> int:
 
     package: str = options.package
     folder = Path(options.output)
-    root = package.rpartition(".")[2]
+    root = package.replace(".", "/")
     here = str(Path.cwd())
     if here not in sys.path and "" not in sys.path:
         sys.path.insert(0, here)  # as `python -m` does
     made = render_package(package)
-    code = 1 if options.strict and made.unknown else 0
+    code = 1 if options.strict and (made.unknown or made.unread) else 0
     if options.check:
         differences = compare(made.texts, folder, root)
         _print(*differences)
-        _report(*made.notes, *made.unknown)
+        _report(*made.unread, *made.failed, *made.unknown)
         if differences:
             again = "" if options.output == _FOLDER else f" --output {options.output}"
             _report(f"the stubs are out of date: run `enterspan stubs {package}{again}`")
@@ -77,7 +79,7 @@ def _render(options: argparse.Namespace) -> int:
     _print(*[f"removed {place(path)}" for path in removed])
     total = f"{len(made.texts)} stub{'s' if len(made.texts) != 1 else ''}"
     _print(f"{total} of {package} in {place(folder)}, {len(changed)} of them changed")
-    _report(*made.notes, *made.unknown)
+    _report(*made.unread, *made.failed, *made.unknown)
     if made.unknown:
         _report(f"{len(made.unknown)} types are not known: the stubs say Incomplete")
     return code

@@ -9,13 +9,14 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
-from enterspan.stubgen.enumerations import enum_base, folded, makes_values
+from enterspan.stubgen.enumerations import enum_base, makes_values, numbers
 from enterspan.stubgen.expressions import docstring, dotted_name, last_part, spaced
 from enterspan.stubgen.functions import decorator_lines, function_lines, ignore_comment
 from enterspan.stubgen.inference import Inference
-from enterspan.stubgen.inherited import declares, is_inherited, leaves_abstract
+from enterspan.stubgen.inherited import declares, is_inherited, is_transformed, leaves_abstract
 from enterspan.stubgen.kinds import is_incomplete, members, union
 from enterspan.stubgen.package import (
     FUNCTIONS,
@@ -25,7 +26,6 @@ from enterspan.stubgen.package import (
     Imported,
     Item,
     callee_name,
-    items_of,
     pairs,
     targets_of,
     text_of,
@@ -41,7 +41,14 @@ _PLAIN_DECORATORS: Final = frozenset(
 """Class decorators that make no `__init__` from the fields."""
 _WHOLE: Final = frozenset({"Protocol", "NamedTuple", "TypedDict"})
 """Bases of classes whose private members belong to their interface."""
-_IMPLEMENTING: Final = frozenset({"__post_init__", "__test__", "__slots__", "__doc__"})
+_VALUES: Final = (ast.Constant, ast.JoinedStr, ast.UnaryOp, ast.Dict, ast.List, ast.Set, ast.Tuple)
+"""Expressions that are no types: what is bound to one hides a type of the same name."""
+_INFERRED: Final = frozenset(
+    {"bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object"}
+    | {"set", "str", "tuple"}
+)
+"""Builtins that the stub may name where the source does not."""
+_IMPLEMENTING: Final = frozenset({"__test__", "__slots__", "__doc__"})
 
 
 def definition_lines(scope: Scope, item: Definition, within: Within) -> list[str]:
@@ -110,13 +117,17 @@ class _Members:
         self._makes_values = self._enum and makes_values(scope, node)
         self._is_mixed = self._enum and is_inherited(scope, node, "__add__")
         """Whether its members are numbers or texts as well, and not what they are assigned."""
-        self._items = items_of(scope.module, node.body)
+        self._items = scope.module.members(node)
         self._own = [item for item in self._items if isinstance(item, Definition)]
-        self._constants: dict[str, int] = {}
+        self._constants = numbers(scope, node, self._own) if self._enum else {}
         """The values of the members of an enumeration that are integers."""
         self._named: set[str] = set()
         """Private members that a public one names."""
         self._instead = self._shadows()
+
+    @cached_property
+    def _is_transformed(self) -> bool:
+        return is_transformed(self._scope, self._node)
 
     def render(self) -> list[str]:
         """All members, repeated until every private one that is named is among them."""
@@ -145,8 +156,9 @@ class _Members:
         shadowing = [
             item.bound for item in self._own if item.functions or _is_declared(item.nodes[-1])
         ]
+        shadowing += [i.bound for i in self._own if i.values and isinstance(i.values[0], _VALUES)]
         shadowing += [s.name for item in self._own for f in item.functions for s in _set_on_self(f)]
-        named = {n.id for n in ast.walk(self._node) if isinstance(n, ast.Name)}
+        named = {n.id for n in ast.walk(self._node) if isinstance(n, ast.Name)} | _INFERRED
         named |= {
             word
             for n in ast.walk(self._node)
@@ -159,11 +171,15 @@ class _Members:
 
     def _blocks(self) -> list[str]:
         # `b = a` stays below what it names.
-        first = [i for i in self._items if _is_variable(i) and not _is_second_name(i)]
+        first = [i for i in self._items if self._stands_first(i)]
         blocks = [self._item(item, self._within) for item in first]
         blocks += self._attributes()
-        blocks += [self._item(i, self._within) for i in self._items if i not in first]
+        blocks += [self._item(i, self._within) for i in self._items if not self._stands_first(i)]
         return spaced(blocks)
+
+    @staticmethod
+    def _stands_first(item: Item) -> bool:
+        return _is_variable(item) and not _is_second_name(item)
 
     def _item(self, item: Item, within: Within) -> list[str]:
         if isinstance(item, Branch):
@@ -179,17 +195,17 @@ class _Members:
         value = item.values[0]
         if self._makes_values:
             return "..."
-        number = folded(value, self._constants) if value is not None else None
-        if number is not None:
-            self._constants[item.bound] = number
+        number = self._constants.get(item.bound)
         if value is None:
             return "..."
         literal = self._scope.reader.literal(value)
         if self._is_mixed and not isinstance(value, ast.Constant):
             return "..." if number is None else str(number)
+        if literal is None and number is not None:
+            return str(number)
         if literal is not None or last_part(callee_name(value)) in ("auto", "member", "nonmember"):
             return literal or self._scope.reader.value(value)
-        return "..." if number is None else str(number)
+        return "..."
 
     def _is_shown(self, item: Definition) -> bool:
         name = item.bound
@@ -198,7 +214,7 @@ class _Members:
         if is_public(name) or name in self._named:
             return True
         if _is_variable(item):
-            return self._private_fields
+            return self._private_fields or self._is_transformed
         # Without a member that implements an abstract one, the class were abstract.
         abstract = not name.startswith("__") and declares(
             self._scope, self._node, name, abstract=True

@@ -3,9 +3,11 @@
 import ast
 import enum
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from enterspan.stubgen.expressions import last_part
+from enterspan.stubgen.package import Definition, callee_name
 from enterspan.stubgen.scope import Scope
 
 _SHIFT_MOST: Final = 256
@@ -38,6 +40,47 @@ def makes_values(scope: Scope, node: ast.ClassDef) -> bool:
     written = [a[1] for a in scope.ancestors(node) if not isinstance(a, type)]
     names = {getattr(member, "name", "") for owner in (node, *written) for member in owner.body}
     return "__new__" in names
+
+
+def numbers(scope: Scope, node: ast.ClassDef, own: Iterable[Definition]) -> dict[str, int]:
+    """The values of the members that are integers, those of `auto()` included."""
+    known: dict[str, int] = {}
+    following = _following(scope, node)
+    for item in own:
+        value = item.values[0] if item.values else None
+        is_named = item.bound.startswith("_") and item.bound.endswith("_")
+        if not item.is_variable or value is None or is_named:
+            continue
+        called = last_part(callee_name(value)) if isinstance(value, ast.Call) else ""
+        number = following([*known.values()]) if called == "auto" else folded(value, known)
+        if number is not None:
+            known[item.bound] = number
+        elif called != "nonmember":
+            following = _unknown  # what follows a member of another kind depends on the version
+    return known
+
+
+def _following(scope: Scope, node: ast.ClassDef) -> Callable[[list[int]], int | None]:
+    """What gives the value of `auto()` after the values before it."""
+    if any(isinstance(statement, ast.If) for statement in node.body):
+        return _unknown
+    for ancestor in [(scope, node), *scope.ancestors(node)]:
+        if isinstance(ancestor, type):
+            made = getattr(ancestor, "_generate_next_value_", None)
+            return _NEXT.get(getattr(made, "__qualname__", ""), _unknown)
+        if any(getattr(s, "name", "") == "_generate_next_value_" for s in ancestor[1].body):
+            return _unknown
+    return _unknown
+
+
+def _unknown(_before: list[int]) -> int | None:
+    return None
+
+
+_NEXT: Final[dict[str, Callable[[list[int]], int | None]]] = {
+    "Enum._generate_next_value_": lambda before: max(before, default=0) + 1,
+    "Flag._generate_next_value_": lambda before: 1 << max(before, default=0).bit_length(),
+}
 
 
 def folded(node: ast.expr, known: dict[str, int]) -> int | None:

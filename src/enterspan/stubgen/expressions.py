@@ -129,6 +129,10 @@ _ESCAPES: Final = {
 }
 
 
+_CONTROL: Final = {code: text for code, text in _ESCAPES.items() if chr(code) not in '\n\t\\"'}
+"""What can't stand in a source file as it is, such as a NUL or half of a surrogate pair."""
+
+
 def quoted(text: str) -> str:
     """A string literal in double quotes, on one line."""
     return f'"{text.translate(_ESCAPES)}"'
@@ -138,7 +142,7 @@ def docstring(text: str | None, indent: str) -> list[str]:
     """A docstring in triple quotes, indented; no lines without one."""
     if not text:
         return []
-    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    escaped = text.replace("\\", "\\\\").translate(_CONTROL).replace('"""', '\\"\\"\\"')
     if escaped.endswith('"'):
         escaped = escaped[:-1] + '\\"'
     end = '\n"""' if "\n" in text else '"""'

@@ -2,24 +2,24 @@
 
 import ast
 import copy
+import inspect
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from enterspan.stubgen.expressions import docstring, dotted_name, last_part, wrapped
 from enterspan.stubgen.inference import Inference
-from enterspan.stubgen.inherited import is_inherited
+from enterspan.stubgen.inherited import arguments_of, breaks, is_inherited, overridden
 from enterspan.stubgen.kinds import is_incomplete, union
 from enterspan.stubgen.package import (
     FUNCTIONS,
     Function,
+    callee_name,
 )
 from enterspan.stubgen.place import Within, place_of
-from enterspan.stubgen.scope import MAKES_OVERLOADS, STANDS_FOR, Scope
+from enterspan.stubgen.scope import IMPLICIT, MAKES_OVERLOADS, STANDS_FOR, Scope
 
 _NONE: Final = frozenset({"__init__", "__init_subclass__", "__set_name__", "__post_init__"})
 """Methods that return None, annotated or not."""
-_IMPLICIT: Final = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
-"""Static and class methods without a decorator."""
 _SPECIAL: Final = {
     **dict.fromkeys(("__str__", "__repr__", "__format__"), "str"),
     **dict.fromkeys(("__len__", "__hash__", "__index__", "__int__", "__sizeof__"), "int"),
@@ -29,6 +29,10 @@ _SPECIAL: Final = {
     "__float__": "float",
 }
 """The result types of special methods, in any class."""
+_CLASS_NAMES: Final = frozenset({"cls", "mcs", "metacls"})
+"""The names that stubtest takes for the first parameter of a class method; it stops at others."""
+_EXITS: Final = frozenset({"__exit__", "__aexit__"})
+"""Methods of which a `bool` says that they may swallow exceptions."""
 _IGNORED: Final = frozenset(
     {"overload-cannot-match", "overload-overlap", "type-arg", "type-var", "valid-type"}
 )
@@ -41,13 +45,55 @@ def function_lines(scope: Scope, nodes: list[Function], within: Within) -> list[
     """All statements that bind one name: overloads, or the parts of a property."""
     doc = ast.get_docstring(nodes[-1])
     if len(nodes) == 1:
-        nodes = _with_overloads(nodes[0], scope)
+        nodes = _with_overloads(_as_it_runs(scope, nodes[0], within), scope)
     overloads = [node for node in nodes if "overload" in map(last_part, scope.origins(node))]
+    if overloads:
+        overloads = _as_abstract(overloads, nodes[-1])
     lines: list[str] = []
     for node in overloads or nodes:
         text = ast.get_docstring(node) or (doc if overloads and not lines else None)
         lines += signature_lines(scope, node, within, text)
     return lines
+
+
+def _as_it_runs(scope: Scope, node: Function, within: Within) -> Function:
+    """A function below a decorator without annotations, which may return anything."""
+    qualified = within.qualified(node.name)
+    for decorator in node.decorator_list:
+        added = scope.added_by(decorator, node, qualified)
+        if added is None or scope.keeps_type(decorator) or scope.is_undecorated(qualified, node):
+            continue
+        what = f"the decorator {callee_name(decorator)!r} of {qualified}() has no annotation"
+        unknown = ast.Name(scope.unknown(decorator.lineno, what))
+        made = copy.deepcopy(node)
+        made.returns = unknown
+        for parameter in added:
+            argument = ast.arg(parameter.name, unknown)
+            if parameter.kind is parameter.VAR_KEYWORD:
+                made.args.kwarg = argument
+            else:
+                made.args.kwonlyargs.append(argument)
+                made.args.kw_defaults.append(_default(parameter))
+        return made
+    return node
+
+
+def _default(parameter: inspect.Parameter) -> ast.expr | None:
+    if parameter.default is parameter.empty:
+        return None
+    return ast.Constant(None if parameter.default is None else ...)
+
+
+def _as_abstract(overloads: list[Function], node: Function) -> list[Function]:
+    """Overloads that are abstract where what runs is: a stub has nothing else to say it."""
+    abstract = [d for d in node.decorator_list if last_part(dotted_name(d)) == "abstractmethod"]
+    if not abstract or node in overloads:
+        return overloads
+    made = copy.deepcopy(overloads)
+    for function in made:
+        given = map(last_part, map(dotted_name, function.decorator_list))
+        function.decorator_list += [] if "abstractmethod" in given else abstract
+    return made
 
 
 def decorator_lines(scope: Scope, node: Function | ast.ClassDef, within: Within) -> list[str]:
@@ -84,10 +130,19 @@ def _ignored(scope: Scope, node: Function, within: Within) -> str:
     end = node.body[0].lineno if node.body else node.lineno
     codes = scope.module.ignored(*range(start, max(end, node.lineno + 1)))
     if not codes:
-        return ""
+        return ignore_comment({"override"} if _breaks_unchecked(scope, node, within) else codes)
     inherited = within.node is not None and is_inherited(scope, within.node, node.name)
     kept = codes & (_IGNORED | (_OVERRIDING if inherited or within.varies else frozenset()))
     return ignore_comment(kept)
+
+
+def _breaks_unchecked(scope: Scope, node: Function, within: Within) -> bool:
+    """Whether a method without annotations contradicts a base: checkers skip it in the source."""
+    every = [*arguments_of(node), *filter(None, (node.args.vararg, node.args.kwarg))]
+    unchecked = node.returns is None and not any(argument.annotation for argument in every)
+    if not unchecked or within.node is None or node.name in (*_NONE, "__new__"):
+        return False
+    return any(breaks(node, base) for base in overridden(scope, within.node, node.name))
 
 
 def ignore_comment(codes: set[str]) -> str:
@@ -100,7 +155,8 @@ def ignore_comment(codes: set[str]) -> str:
 def _parameters(scope: Scope, node: Function, within: Within) -> list[str]:
     arguments = node.args
     positional = [*arguments.posonlyargs, *arguments.args]
-    is_static = "builtins.staticmethod" in scope.origins(node) and node.name not in _IMPLICIT
+    is_static = "builtins.staticmethod" in scope.origins(node) and node.name not in IMPLICIT
+    is_class = "builtins.classmethod" in scope.origins(node)
     owner = positional[:1] if within.name and not is_static else []
 
     def parameter(argument: ast.arg, default: ast.expr | None = None) -> str:
@@ -109,7 +165,8 @@ def _parameters(scope: Scope, node: Function, within: Within) -> list[str]:
             if isinstance(default, ast.Constant) and default.value is None:
                 kind = _optional(kind, argument.annotation)
         elif argument in owner:
-            return argument.arg
+            is_odd = is_class and argument.arg not in _CLASS_NAMES
+            return "cls" if is_odd else argument.arg
         else:
             of = within.qualified(node.name)
             what = f"parameter {argument.arg!r} of {of}() has no annotation"
@@ -145,13 +202,13 @@ def _returns(scope: Scope, node: Function, within: Within) -> str:
     if node.name in _NONE:
         return "None"
     if within.name and node.name in _SPECIAL:
-        return _SPECIAL[node.name]
+        return scope.reader.renamed(Inference(scope).builtin(_SPECIAL[node.name]))
     overrides = within.node is not None and is_inherited(scope, within.node, node.name)
     made = None if overrides or _is_stand_in(node) else _returned(scope, node, within)
     if made is None:
         what = "has no return annotation (-> None where it returns nothing)"
-        made = scope.unknown(node.lineno, f"{within.qualified(node.name)}() {what}")
-    return made
+        return scope.unknown(node.lineno, f"{within.qualified(node.name)}() {what}")
+    return scope.reader.renamed(made)
 
 
 def _is_stand_in(node: Function) -> bool:
@@ -173,6 +230,10 @@ def _returned(scope: Scope, node: Function, within: Within) -> str | None:
     returns = [part for part in _inside(node) if isinstance(part, ast.Return)]
     values = [part.value for part in returns if part.value is not None]
     kinds = [Inference(scope).of(value, place_of(node, within)) for value in values]
+    if node.name in _EXITS and all(
+        isinstance(v, ast.Constant) and v.value is False for v in values
+    ):
+        kinds = [f"{scope.borrow('typing', 'Literal')}[False]" for _ in values]
     if len(values) < len(returns) or not _leaves(node.body):
         kinds.append("None")
     made = union(kinds)

@@ -8,6 +8,7 @@ text, as it is written in the stub; None where it is not known.
 import ast
 import builtins
 import copy
+import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -29,6 +30,8 @@ from enterspan.stubgen.translation import Translation, without_variables
 
 _MODULE: Final = Place()
 _NUMBERS: Final = ("bool", "int", "float", "complex")
+_NO_PLAIN_CALLS: Final = ("type", "super", "property", "zip", "map", "filter", "reversed")
+"""Classes of which a call does not say the whole type."""
 _DEPTH: Final = 12
 """How many definitions are followed."""
 
@@ -56,10 +59,10 @@ class Inference:
     def _constant(self, node: ast.Constant, _place: Place) -> str | None:
         if node.value is None:
             return "None"
-        return self._builtin(type(node.value).__name__) if isinstance(node.value, SIMPLE) else None
+        return self.builtin(type(node.value).__name__) if isinstance(node.value, SIMPLE) else None
 
     def _joinedstr(self, _node: ast.JoinedStr, _place: Place) -> str | None:
-        return self._builtin("str")
+        return self.builtin("str")
 
     def _list(self, node: ast.List, place: Place) -> str | None:
         return self._container("list", [self._elements(node.elts, place)])
@@ -70,7 +73,7 @@ class Inference:
     def _tuple(self, node: ast.Tuple, place: Place) -> str | None:
         if any(isinstance(part, ast.Starred) for part in node.elts):
             element = self._elements(node.elts, place)
-            return f"{self._builtin('tuple')}[{element}, ...]" if element else None
+            return f"{self.builtin('tuple')}[{element}, ...]" if element else None
         parts = [self.of(part, place) or self._scope.incomplete() for part in node.elts]
         return self._container("tuple", parts or ["()"])
 
@@ -93,7 +96,7 @@ class Inference:
 
     def _container(self, name: str, parts: Sequence[str | None]) -> str | None:
         given = [part or self._scope.incomplete() for part in parts]
-        return f"{self._builtin(name)}[{', '.join(given)}]"
+        return f"{self.builtin(name)}[{', '.join(given)}]"
 
     def _elements(self, nodes: list[ast.expr], place: Place) -> str | None:
         found: list[str] = []
@@ -109,7 +112,7 @@ class Inference:
         kinds = list(dict.fromkeys(found))
         return "object" if len(kinds) > MOST else union([*kinds]) if kinds else None
 
-    def _builtin(self, name: str) -> str:
+    def builtin(self, name: str) -> str:
         """A builtin, or `builtins.name` where the module has something else of that name."""
         if self._scope.module.find(name):
             self._scope.borrow_module("builtins")
@@ -124,7 +127,7 @@ class Inference:
         sides = [self.of(side, place) for side in (node.left, *node.comparators)]
         known = any(side in (*_NUMBERS, "str", "bytes", "None") for side in sides)
         known |= any((side or "").startswith("tuple[") for side in sides)
-        return self._builtin("bool") if known or isinstance(node.ops[0], certain) else None
+        return self.builtin("bool") if known or isinstance(node.ops[0], certain) else None
 
     def _boolop(self, node: ast.BoolOp, place: Place) -> str | None:
         nodes = [value for value in node.values if not _is_empty(value)] or node.values
@@ -165,7 +168,7 @@ class Inference:
 
     def _unaryop(self, node: ast.UnaryOp, place: Place) -> str | None:
         if isinstance(node.op, ast.Not):
-            return self._builtin("bool")
+            return self.builtin("bool")
         kind = self.of(node.operand, place)
         return "int" if kind == "bool" else kind if kind in _NUMBERS else None
 
@@ -305,17 +308,16 @@ class Inference:
             if found is not None:
                 return self._of_definition(found, place)
             value = self._scope.imported_value(dotted)
-            return self._builtin(type(value).__name__) if type(value) in SIMPLE else None
+            return self.builtin(type(value).__name__) if type(value) in SIMPLE else None
         return self._member(self.of(node.value, place), node.attr, place)
 
     def _own_attribute(self, name: str, place: Place) -> str | None:
         """The type of `self.x`, as far as it is annotated, or a class or property says it."""
         assert place.node is not None
-        for statement in ast.walk(place.node):
-            if isinstance(statement, ast.AnnAssign):
-                target = dotted_name(statement.target)
-                if target in (name, f"{place.first}.{name}"):
-                    return self._annotation(statement.annotation)
+        declared = self._declared(place.node)
+        for target in (name, f"{place.first}.{name}"):
+            if target in declared:
+                return self._annotation(declared[target])
         found = self._scope.find(f"{place.owner}.{name}") if place.owner else None
         if found is not None:
             return self._of_definition(found, place)
@@ -325,14 +327,28 @@ class Inference:
                 and function.name == "__init__"
             ):
                 inner = Place(place.owner, place.node, function, place.first, place.seen)
-                values = [
-                    part.value
-                    for part in ast.walk(function)
-                    if isinstance(part, ast.Assign)
-                    and any(dotted_name(t) == f"{place.first}.{name}" for t in part.targets)
-                ]
+                values = self._assigned(function).get(f"{place.first}.{name}")
                 return self.union(values, inner) if values else None
         return None
+
+    def _declared(self, node: ast.ClassDef) -> dict[str, ast.expr]:
+        """What a class and its methods annotate, by its dotted name."""
+        known = self._scope.project.declared
+        if node not in known:
+            found = [part for part in ast.walk(node) if isinstance(part, ast.AnnAssign)]
+            named = [(dotted_name(part.target) or "", part.annotation) for part in reversed(found)]
+            known[node] = dict(named)
+        return known[node]
+
+    def _assigned(self, node: Function) -> dict[str, list[ast.expr]]:
+        """What a function assigns to each dotted name."""
+        known = self._scope.project.assigned
+        if node not in known:
+            known[node] = {}
+            for part in ast.walk(node):
+                for target in part.targets if isinstance(part, ast.Assign) else ():
+                    known[node].setdefault(dotted_name(target) or "", []).append(part.value)  # type: ignore[attr-defined]
+        return known[node]
 
     def _member(self, kind: str | None, name: str, place: Place) -> str | None:
         """The type of an annotated attribute or a property of an instance of this package's."""
@@ -459,16 +475,14 @@ class Inference:
             return True, one if name == "abs" and one in _NUMBERS else None
         value = getattr(builtins, name, None)
         plain = isinstance(value, type) and not hasattr(value, "__class_getitem__")
-        return (
-            (True, name)
-            if plain and name not in ("type", "super", "property", "zip", "map", "filter")
-            else (False, None)
-        )
+        return (True, name) if plain and name not in _NO_PLAIN_CALLS else (False, None)
 
     def _instance_of(self, value: type, name: str, origin: str) -> str | None:
         """An instance of a class of another package."""
         if issubclass(value, type):
             return None
+        if value is weakref.finalize:  # the first parameter is a ParamSpec
+            return f"{name}[..., {self._scope.incomplete()}]"
         count = ARITY.get(origin, ARITY.get(f"{value.__module__}.{value.__qualname__}"))
         if count is None and hasattr(value, "__class_getitem__"):
             parameters = getattr(value, "__parameters__", None)

@@ -3,7 +3,8 @@
 import ast
 from collections.abc import Iterator
 
-from enterspan.stubgen.package import Definition, flat, items_of, pairs, targets_of
+from enterspan.stubgen.expressions import dotted_name, last_part
+from enterspan.stubgen.package import Definition, Function, flat, pairs, targets_of
 from enterspan.stubgen.scope import Scope
 
 
@@ -38,16 +39,102 @@ def _has(owner: type, name: str, abstract: bool) -> bool:
 
 def _writes(scope: Scope, node: ast.ClassDef, name: str, abstract: bool) -> bool:
     if abstract:
-        items = list(flat(items_of(scope.module, node.body)))
-        found = [i for i in items if isinstance(i, Definition) and i.bound == name]
-        return any(
-            "abstract" in ast.dump(d) for i in found for f in i.functions for d in f.decorator_list
-        )
+        return name in _abstract(scope, node)
     known = scope.project.written
     if node not in known:
-        bound = [item.bound for item in flat(items_of(scope.module, node.body))]
+        bound = [item.bound for item in flat(scope.module.members(node))]
         known[node] = frozenset([*bound, *_attributes(node)])
     return name in known[node]
+
+
+def overridden(scope: Scope, node: ast.ClassDef, name: str) -> Iterator[Function]:
+    """The methods of base classes in this package that a method stands in for."""
+    for owner, base in _written(scope, node):
+        items = flat(owner.module.members(base))
+        found = [i for i in items if isinstance(i, Definition) and i.bound == name]
+        # A decorator may change the signature.
+        yield from [f for i in found for f in i.functions if not f.decorator_list]
+
+
+def breaks(node: Function, base: Function) -> bool:
+    """Whether a call that a base's method takes is one too many for the method, types apart."""
+    own = _formals(node)
+    needed = {name for name, _, is_required in own if is_required}
+    for name, position, is_required in _formals(base):
+        named = next((formal for formal in own if formal[0] == name), None)
+        placed = next((f for f in own if f[1] is not None and f[1] == position), None)
+        if named is None and node.args.kwarg is not None:
+            return position is not None  # mypy takes the name from `**`
+        found = named or placed
+        if found is None:
+            if position is not None and node.args.vararg is not None:
+                continue
+            return True
+        if (position is not None and found[1] != position) or (found[2] and not is_required):
+            return True
+        needed.discard(found[0])
+    lost = [
+        getattr(base.args, kind) and not getattr(node.args, kind) for kind in ("vararg", "kwarg")
+    ]
+    return bool(needed) or any(lost)
+
+
+def arguments_of(node: Function) -> list[ast.arg]:
+    """The parameters with a name of their own."""
+    return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+
+
+def _formals(node: Function) -> list[tuple[str, int | None, bool]]:
+    """The parameters after the first: name, position, and whether they are required."""
+    placed = [*node.args.posonlyargs, *node.args.args]
+    required = len(placed) - len(node.args.defaults)
+    found: list[tuple[str, int | None, bool]] = [
+        (argument.arg, place, place < required) for place, argument in enumerate(placed)
+    ]
+    by_name = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    return [*found[1:], *[(a.arg, None, default is None) for a, default in by_name]]
+
+
+def is_transformed(scope: Scope, node: ast.ClassDef) -> bool:
+    """Whether a base class or a metaclass has checkers see an `__init__` made from the fields."""
+    for owner, written in [(scope, node), *_written(scope, node)]:
+        for keyword in written.keywords:
+            found = (
+                owner.find(dotted_name(keyword.value) or "") if keyword.arg == "metaclass" else None
+            )
+            meta = found[1].nodes[-1] if found else None
+            if found and isinstance(meta, ast.ClassDef) and _transforms(found[0], meta):
+                return True
+    return any(
+        hasattr(ancestor, "__dataclass_transform__")
+        or hasattr(type(ancestor), "__dataclass_transform__")
+        if isinstance(ancestor, type)
+        else _transforms(*ancestor)
+        for ancestor in scope.ancestors(node)
+    )
+
+
+def _written(scope: Scope, node: ast.ClassDef) -> Iterator[tuple[Scope, ast.ClassDef]]:
+    for ancestor in scope.ancestors(node):
+        if not isinstance(ancestor, type):
+            yield ancestor
+
+
+def _transforms(scope: Scope, node: ast.ClassDef) -> bool:
+    return any(last_part(origin) == "dataclass_transform" for origin in scope.origins(node))
+
+
+def _abstract(scope: Scope, node: ast.ClassDef) -> frozenset[str]:
+    """The names of the abstract members that a class defines."""
+    known = scope.project.abstract
+    if node not in known:
+        items = [i for i in flat(scope.module.members(node)) if isinstance(i, Definition)]
+        known[node] = frozenset(
+            item.bound
+            for item in items
+            if any("abstract" in ast.dump(d) for f in item.functions for d in f.decorator_list)
+        )
+    return known[node]
 
 
 def leaves_abstract(scope: Scope, node: ast.ClassDef) -> bool:
@@ -58,8 +145,8 @@ def leaves_abstract(scope: Scope, node: ast.ClassDef) -> bool:
             abstract = set(getattr(ancestor, "__abstractmethods__", ()))
             names = set(vars(ancestor))
         else:
-            names = {item.bound for item in flat(items_of(ancestor[0].module, ancestor[1].body))}
-            abstract = {name for name in names - decided if _writes(*ancestor, name, True)}
+            names = {item.bound for item in flat(ancestor[0].module.members(ancestor[1]))}
+            abstract = {*_abstract(*ancestor)}
         if abstract - decided:
             return True
         decided |= names

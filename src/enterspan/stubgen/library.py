@@ -3,6 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
+_ITERATORS: Final = [
+    *("accumulate", "chain", "combinations", "combinations_with_replacement", "compress", "count"),
+    *("cycle", "dropwhile", "filterfalse", "islice", "pairwise", "permutations", "product"),
+    *("repeat", "starmap", "takewhile", "zip_longest"),
+]
+
 ARITY: Final[Mapping[str, int]] = {
     **dict.fromkeys(("list", "set", "frozenset", "collections.deque", "collections.Counter"), 1),
     **dict.fromkeys(("dict", "collections.defaultdict", "collections.OrderedDict"), 2),
@@ -10,7 +16,9 @@ ARITY: Final[Mapping[str, int]] = {
     **dict.fromkeys(("weakref.WeakSet", "contextvars.ContextVar", "queue.Queue"), 1),
     **dict.fromkeys(("queue.LifoQueue", "queue.SimpleQueue", "queue.PriorityQueue"), 1),
     **dict.fromkeys(("asyncio.Queue", "asyncio.Future", "concurrent.futures.Future"), 1),
-    "collections.ChainMap": 2,
+    **dict.fromkeys(("collections.ChainMap", "itertools.groupby"), 2),
+    **dict.fromkeys(("operator.attrgetter", "operator.itemgetter", "weakref.ProxyType"), 1),
+    **dict.fromkeys([f"itertools.{name}" for name in _ITERATORS], 1),
 }
 """The type parameters of classes that don't list them."""
 

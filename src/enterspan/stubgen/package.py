@@ -33,6 +33,7 @@ HEADER: Final = "# Made by `enterspan stubs` from the annotated source: don't ed
 """The first line of every stub; a file that begins otherwise was written by hand."""
 
 _IGNORE: Final = re.compile(r"#\s*type:\s*ignore(?:\[([^\]]*)\])?")
+_EVALUATED: Final = frozenset({"sys.version_info", "sys.platform"})
 _CHECKING: Final = frozenset({"TYPE_CHECKING", "typing.TYPE_CHECKING", "t.TYPE_CHECKING"})
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -127,6 +128,9 @@ class Module:
     """The text of a stub beside it that was written by hand."""
     is_private: bool = False
     """Whether users don't import it: by its name, or by a mark in it or in its package."""
+    _members: "dict[ast.ClassDef, list[Item]]" = field(
+        default_factory=dict["ast.ClassDef", "list[Item]"]
+    )
     _found: "tuple[int, dict[str, list[Imported | Definition]]]" = field(
         default_factory=lambda: (-1, {})
     )
@@ -139,6 +143,12 @@ class Module:
                 index.setdefault(item.bound, []).append(item)
             self._found = len(self.items), index
         return self._found[1].get(name, [])
+
+    def members(self, node: ast.ClassDef) -> "list[Item]":
+        """What the body of a class binds."""
+        if node not in self._members:
+            self._members[node] = items_of(self, node.body)
+        return self._members[node]
 
     def ignored(self, *lines: int) -> set[str]:
         """The codes that `# type: ignore` on one of the lines names; `*` where it names none."""
@@ -170,13 +180,18 @@ def read_package(name: str) -> tuple[dict[str, Module], list[str]]:
     """
     modules: dict[str, Module] = {}
     unread: list[str] = []
-    for module_name, path in _files(name, _origin(name)):
+    found = _origin(name)
+    is_file = any(place.is_file() for place in found)
+    files = _files(name, found[0]) if is_file else _inside(name, found)
+    for module_name, path in files:
         try:
             modules[module_name] = _read(module_name, path)
         except StubError as error:
             if module_name == name:
                 raise
             unread += error.lines
+    if not modules and not unread:
+        raise StubError(f"{name!r} has no Python source to read")
     for module_name, module in modules.items():
         module.is_private = _is_private(module_name, modules)
     for module in modules.values():
@@ -238,7 +253,8 @@ def _is_private(name: str, modules: dict[str, Module]) -> bool:
     return False
 
 
-def _origin(name: str) -> Path:
+def _origin(name: str) -> list[Path]:
+    """The file of a module, or the folders of a namespace package."""
     if not all(part.isidentifier() for part in name.split(".")):
         raise StubError(f"{name!r} is not a package's name: write it as in an import statement")
     root, *rest = name.split(".")
@@ -248,15 +264,19 @@ def _origin(name: str) -> Path:
             # Not `find_spec(name)`: that imports the packages above it.
             found = _below(spec.submodule_search_locations or (), rest)
             if found is not None:
-                return found
+                return [found]
             spec = importlib.util.find_spec(name)
     except (Exception, SystemExit) as error:
         raise StubError(f"can't import {name!r}: {error}") from None
     if spec is None:
         raise StubError(f"can't import {name!r}: there is no such package here")
+    if spec.origin is None and spec.submodule_search_locations:
+        return [p for p in map(Path, spec.submodule_search_locations) if p.is_dir()]
     if spec.origin is None or not spec.origin.endswith(".py"):
         raise StubError(f"{name!r} has no Python source to read")
-    return Path(spec.origin)
+    if not Path(spec.origin).is_file():
+        raise StubError(f"{name!r} is in an archive: unpack it to have stubs of it")
+    return [Path(spec.origin)]
 
 
 def _below(folders: Iterable[str], parts: list[str]) -> Path | None:
@@ -271,8 +291,16 @@ def _below(folders: Iterable[str], parts: list[str]) -> Path | None:
 def _files(name: str, file: Path, above: tuple[Path, ...] = ()) -> Iterator[tuple[str, Path]]:
     """The name of a module and of all modules below it, and their files."""
     yield name, file
-    above = (*above, file.parent.resolve())
-    for entry in sorted(file.parent.iterdir()) if file.name == "__init__.py" else ():
+    if file.name == "__init__.py":
+        yield from _inside(name, [file.parent], above)
+
+
+def _inside(
+    name: str, folders: list[Path], above: tuple[Path, ...] = ()
+) -> Iterator[tuple[str, Path]]:
+    """All modules in the folders of a package, and their files."""
+    above = (*above, *[folder.resolve() for folder in folders])
+    for entry in [entry for folder in folders for entry in sorted(folder.iterdir())]:
         if entry.is_symlink() and entry.resolve() in above:
             continue  # the package, or one around it, once more
         inner = entry if entry.suffix == ".py" else entry / "__init__.py"
@@ -301,6 +329,8 @@ def _read(name: str, path: Path) -> Module:
         version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
         where = place(path, error.lineno)
         raise StubError(f"{where}: {version} can't read this: {error.msg}") from None
+    except (RecursionError, MemoryError):
+        raise StubError(f"{place(path)}: can't be read: it is nested too deeply") from None
     except (OSError, UnicodeDecodeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise StubError(f"{place(path)}: can't be read: {reason}") from None
@@ -355,6 +385,8 @@ class _Collector:
     def __init__(self, module: Module) -> None:
         self._module = module
         self._items: list[Item] = []
+        self._bound: set[str] = set()
+        """The names that are or were among the items: there is no need to look for others."""
 
     def collect(self, body: list[ast.stmt]) -> list[Item]:
         """What statements bind."""
@@ -404,14 +436,17 @@ class _Collector:
 
     def _put(self, new: Item) -> None:
         """Add a binding, in place of an earlier one of the same name."""
-        if isinstance(new, Definition) or (isinstance(new, Imported) and new.name is not None):
-            # `import a.b` and `import a.c` both bind `a`, and stay.
+        is_import = isinstance(new, Imported) and new.name is None
+        # `import a.b` and `import a.c` both bind `a`, and stay.
+        if not isinstance(new, Branch) and not is_import and new.bound in self._bound:
             self._items = [i for i in self._items if isinstance(i, Branch) or i.bound != new.bound]
         self._items.append(new)
+        if not isinstance(new, Branch):
+            self._bound.add(new.bound)
 
     def _definition(self, name: str) -> Definition | None:
         found = (i for i in self._items if isinstance(i, Definition) and i.bound == name)
-        return next(found, None)
+        return next(found, None) if name in self._bound else None
 
     def _add_from(self, node: ast.ImportFrom) -> None:
         source = _absolute(self._module, node)
@@ -477,11 +512,24 @@ class _Collector:
             body, orelse = node.body, node.orelse
             seen, running = (body, orelse) if condition in _CHECKING else (orelse, body)
             self._put_seen(items_of(self._module, seen), items_of(self._module, running))
-        elif names & {"sys.version_info", "sys.platform"}:  # checkers evaluate it
+        elif names & _EVALUATED:  # checkers evaluate it
             branches = [items_of(self._module, body) for body in (node.body, node.orelse)]
             self._items.append(Branch(node.test, *branches))
         else:
-            self._add_first(node.body, node.orelse)
+            self._add_first(*self._bodies(node))
+
+    def _bodies(self, node: ast.If) -> Iterator[list[ast.stmt]]:
+        """The body of an `if`, and of each `elif` below it that no checker evaluates."""
+        yield node.body
+        while len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
+            names = {dotted_name(part) for part in ast.walk(node.orelse[0].test)}
+            if names & {*_CHECKING, *_EVALUATED, "__name__"}:
+                break
+            node = node.orelse[0]
+            for name, value in _bound_inside(node):
+                self._put_variable(Definition(name, [node], None, [value]))
+            yield node.body
+        yield node.orelse
 
     def _put_seen(self, seen: list[Item], running: list[Item]) -> None:
         """What checkers see; what only the running module has is hidden from them by intent."""

@@ -8,12 +8,14 @@ not before; one that can't be imported has no values.
 
 import ast
 import builtins
+import contextlib
 import importlib
 import inspect
 import os
 import sys
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final, TypeAlias
 
@@ -27,7 +29,6 @@ from enterspan.stubgen.package import (
     Imported,
     Module,
     callee_name,
-    items_of,
 )
 from enterspan.stubgen.problems import place
 
@@ -42,6 +43,7 @@ _BUILTIN: Final = frozenset({"classmethod", "property", "staticmethod"})
 _PARTS: Final = frozenset({"setter", "deleter", "getter", "register"})
 _SAME_TYPE: Final = frozenset({"traced", "propagate", "entrypoint"})
 """The methods of a Tracing that return a function of the type that they were given."""
+_BY_NAME: Final = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
 _OWN_FORMS: Final = frozenset(
     {"enterspan.traced", *[f"enterspan.tracing.{name}" for name in _SAME_TYPE]}
 )
@@ -54,6 +56,8 @@ MAKES_OVERLOADS: Final = "enterspan._forms.arity.by_arity"
 MISSING: Final[Any] = object()
 """The value of a name that is bound to nothing, or that can't be had."""
 
+IMPLICIT: Final = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
+"""Static and class methods without a decorator."""
 _DROPPED: Final = frozenset({"functools.wraps", MAKES_OVERLOADS})
 _PUBLIC_MODULES: Final = {"_collections_abc": "collections.abc", "_thread": "threading"}
 """Private modules, and the public ones that their names are imported from."""
@@ -69,6 +73,12 @@ class Project:
         """A path, a line, and what has no type there."""
         self.written: dict[ast.ClassDef, frozenset[str]] = {}
         """The names of the members of classes, once they have been looked for."""
+        self.abstract: dict[ast.ClassDef, frozenset[str]] = {}
+        """The names of the abstract members of classes."""
+        self.declared: dict[ast.ClassDef, dict[str, ast.expr]] = {}
+        """The annotations in classes and their methods, by the names of what is annotated."""
+        self.assigned: dict[Function, dict[str, list[ast.expr]]] = {}
+        """What functions assign, by the names of what is assigned to."""
         self.failed: dict[str, str] = {}
         """The modules that can't be imported, each with the reason."""
 
@@ -77,11 +87,28 @@ class Project:
         if name in self.failed:
             return None
         try:
-            return importlib.import_module(name)
-        except (Exception, SystemExit) as error:
+            with _undisturbed():
+                return importlib.import_module(name)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             what = str(error).partition("\n")[0]
             self.failed[name] = type(error).__name__ + (f": {what}" if what else "")
             return None
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep the process as it is while a module is imported: what it prints is no output of ours."""
+    folder, process, streams = Path.cwd(), os.getpid(), (sys.stdout, sys.stderr)
+    try:
+        with Path(os.devnull).open("w", encoding="utf-8") as sys.stdout:
+            yield
+    finally:
+        if os.getpid() != process:  # the module forked: one of the two goes on
+            os._exit(0)
+        sys.stdout, sys.stderr = streams
+        os.chdir(folder)
 
 
 class Scope:
@@ -93,6 +120,8 @@ class Scope:
         self.reader: Reader = Reader(module.text)
         self.declared: dict[str, tuple[str, str]] = {}
         """Names that the stub declares and the source does not: the line, and what it names."""
+        self._defined: dict[ast.ClassDef, dict[str, Definition]] = {}
+        """What classes define, by name."""
         project.scopes[module.name] = self
 
     def unknown(self, line: int, what: str) -> str:
@@ -233,8 +262,10 @@ class Scope:
         node = item.nodes[-1]
         if not isinstance(node, ast.ClassDef):
             return None
-        items = items_of(self.module, node.body)
-        inner = next((i for i in items if isinstance(i, Definition) and i.bound == rest[0]), None)
+        if node not in self._defined:
+            items = [i for i in self.module.members(node) if isinstance(i, Definition)]
+            self._defined[node] = {item.bound: item for item in reversed(items)}
+        inner = self._defined[node].get(rest[0])
         if inner is None:
             return None
         return (self, inner, node) if len(rest) == 1 else self._find_member(inner, rest[1:])
@@ -271,9 +302,16 @@ class Scope:
         first, dot, rest = name.partition(".")
         item = next(iter(self.module.find(first)), None)
         if item is None:
-            return f"builtins.{name}" if name in _BUILTIN else name
+            return f"builtins.{name}" if name in _BUILTIN else self._starred(first) + dot + rest
         origin = item.origin if isinstance(item, Imported) else f"{self.module.name}.{first}"
         return f"{origin}{dot}{rest}"
+
+    def _starred(self, name: str) -> str:
+        """The full name of what `from x import *` of the standard library binds to a name."""
+        for star in self.module.stars:
+            if name in getattr(_standard_module(star), "__all__", ()):
+                return f"{star}.{name}"
+        return name
 
     def origins(self, node: Function | ast.ClassDef) -> list[str]:
         """The full names of the decorators of a definition."""
@@ -295,7 +333,9 @@ class Scope:
         if self.keeps_type(decorator):
             return False
         if isinstance(node, FUNCTIONS):
-            return not self._is_undecorated(qualified, node)
+            if self.is_undecorated(qualified, node):
+                return False
+            return self.added_by(decorator, node, qualified) is None
         return bool(name) and not self._is_left_alone(name, qualified)
 
     def keeps_type(self, decorator: ast.expr) -> bool:
@@ -341,7 +381,7 @@ class Scope:
             and not hasattr(value, "__attrs_attrs__")
         )
 
-    def _is_undecorated(self, qualified: str, node: Function) -> bool:
+    def is_undecorated(self, qualified: str, node: Function) -> bool:
         """Whether the value of a name, without our wrappers, is the function defined there."""
         value = unwrapped(self.value(qualified))
         if not isinstance(value, FunctionType):
@@ -350,6 +390,46 @@ class Scope:
         first = min([node.lineno, *[d.lineno for d in node.decorator_list]])
         same_file = os.path.realpath(code.co_filename) == os.path.realpath(self.module.path)
         return same_file and first <= code.co_firstlineno <= node.lineno
+
+    def added_by(
+        self, decorator: ast.expr, node: Function, qualified: str
+    ) -> list[inspect.Parameter] | None:
+        """The parameters that a decorator without annotations adds to those of a function.
+
+        None where it has annotations, or does not keep the parameters that are written.
+
+        With the decorator in the stub, checkers would know nothing of the function.
+        """
+        if not self._is_untyped(decorator):
+            return None
+        value = self.value(qualified)
+        bound = {"builtins.classmethod", "builtins.staticmethod"} & {*self.origins(node)}
+        is_bound = isinstance(value, (classmethod, staticmethod))
+        if is_bound != (bool(bound) or ("." in qualified and node.name in IMPLICIT)):
+            return None
+        value = value.__func__ if is_bound else value
+        if not callable(value) or inspect.iscoroutinefunction(value) != isinstance(
+            node, ast.AsyncFunctionDef
+        ):
+            return None
+        try:
+            running = [*inspect.signature(value).parameters.values()]
+        except (TypeError, ValueError):
+            return None
+        written = _parameters(node)
+        added = running[len(written) :]
+        kept = [(p.name, p.kind) for p in running[: len(written)]] == written
+        is_open = node.args.kwarg is None or any(p.kind is p.VAR_KEYWORD for p in added)
+        return added if kept and is_open and all(p.kind in _BY_NAME for p in added) else None
+
+    def _is_untyped(self, decorator: ast.expr) -> bool:
+        """Whether the source of a decorator of this package says nothing of what it returns."""
+        name = callee_name(decorator)
+        found = self.find(name) if name else None
+        node = found[1].nodes[-1] if found else None
+        if isinstance(node, ast.ClassDef):
+            node = next((s for s in node.body if getattr(s, "name", "") == "__new__"), None)
+        return isinstance(node, FUNCTIONS) and node.returns is None
 
     # --- default values ---
 
@@ -380,6 +460,15 @@ class Scope:
                 yield module, module.tree
             elif item.module in modules and item.module != module.name:
                 yield from self._bindings(modules[item.module], item.name or "")
+
+
+def _parameters(node: Function) -> list[tuple[str, Any]]:
+    """The names and kinds of parameters other than `**`, in the order of `inspect.signature`."""
+    arguments, kinds = node.args, inspect.Parameter
+    found: list[tuple[str, Any]] = [(a.arg, kinds.POSITIONAL_ONLY) for a in arguments.posonlyargs]
+    found += [(a.arg, kinds.POSITIONAL_OR_KEYWORD) for a in arguments.args]
+    found += [(a.arg, kinds.VAR_POSITIONAL) for a in filter(None, [arguments.vararg])]
+    return found + [(a.arg, kinds.KEYWORD_ONLY) for a in arguments.kwonlyargs]
 
 
 def _standard_module(name: str) -> ModuleType | None:

@@ -41,8 +41,10 @@ class Rendered:
     """By their relative paths, with slashes."""
     unknown: list[str]
     """What has no type that is known, one line each."""
-    notes: list[str]
-    """The modules that can't be read or imported, one line each."""
+    unread: list[str]
+    """The modules that can't be read and have no stub, one line each."""
+    failed: list[str]
+    """The modules that can't be imported, one line each."""
 
 
 def render_package(name: str) -> Rendered:
@@ -53,11 +55,11 @@ def render_package(name: str) -> Rendered:
     surface.grow()
     stubs: dict[str, str] = {}
     for module, text in sorted(surface.texts()):
-        path = "/".join(module.split(".")[name.count(".") :])
+        path = module.replace(".", "/")
         stubs[f"{path}/__init__.pyi" if modules[module].is_package else f"{path}.pyi"] = text
     unknown = [f"{where}:{line}: {what}" for where, line, what in sorted(project.unknown)]
     failed = [f"can't import {name}: {why}" for name, why in sorted(project.failed.items())]
-    return Rendered(stubs, unknown, unread + failed)
+    return Rendered(stubs, unknown, unread, failed)
 
 
 class _Surface:

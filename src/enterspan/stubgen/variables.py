@@ -20,7 +20,6 @@ from enterspan.stubgen.package import (
     Definition,
     Function,
     callee_name,
-    items_of,
 )
 from enterspan.stubgen.place import Within, place_of
 from enterspan.stubgen.scope import MISSING, Scope, unwrapped
@@ -29,11 +28,12 @@ _MAKERS: Final = frozenset(
     {
         *("TypeVar", "ParamSpec", "TypeVarTuple", "NewType"),
         *("NamedTuple", "TypedDict", "namedtuple"),
+        *("Enum", "IntEnum", "StrEnum", "ReprEnum", "Flag", "IntFlag"),
         *("Sentinel", "sentinel"),  # a builtin of 3.15, PEP 661
     }
 )
 """Functions that make a type: the call is its declaration."""
-_TYPING: Final = frozenset({"typing", "typing_extensions", "collections"})
+_TYPING: Final = frozenset({"typing", "typing_extensions", "collections", "enum"})
 _ALIASES: Final = (
     type,
     types.BuiltinFunctionType,
@@ -318,7 +318,7 @@ def _source_of(scope: Scope, function: Any) -> list[Function]:
         owner = next((i.nodes[-1] for i in _definitions(items, part)), None)
         if not isinstance(owner, ast.ClassDef):
             return []
-        items = items_of(scope.module, owner.body)
+        items = scope.module.members(owner)
     return next((i.functions for i in _definitions(items, last)), [])
 
 

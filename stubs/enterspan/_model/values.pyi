@@ -57,3 +57,6 @@ class Limits:
     links: int = 128
     tail_value_bytes: int = 16_384
     value_bytes_of: Mapping[str, int] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse limits that leave nothing."""
