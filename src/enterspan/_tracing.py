@@ -226,9 +226,9 @@ def _prepare() -> None:
 
     A child that is forked while another thread imports a module would wait for that thread.
     """
-    import enterspan._forms.entrypoint
-    import enterspan._forms.propagate
-    import enterspan.events  # noqa: F401
+    import enterspan._forms.entrypoint  # pyright: ignore[reportUnusedImport]
+    import enterspan._forms.propagate  # pyright: ignore[reportUnusedImport]
+    import enterspan.events  # noqa: F401 # pyright: ignore[reportUnusedImport]
 
     _enter.prepare()
 

@@ -14,7 +14,7 @@ import inspect
 import os
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final, TypeAlias
@@ -98,7 +98,7 @@ class Project:
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
+def _undisturbed() -> Generator[None]:
     """Keep the process as it is while a module is imported: what it prints is no output of ours."""
     folder, process, streams = Path.cwd(), os.getpid(), (sys.stdout, sys.stderr)
     try:
