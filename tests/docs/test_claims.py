@@ -520,7 +520,7 @@ def test_figures_of_the_pages_are_those_of_the_measurements():
         cells = [line.split("|")[column + 1].strip().removesuffix(" ns") for line in lines]
         return [float(c.replace(",", "")) for c in cells if re.fullmatch(r"[\d,.]+", c)]
 
-    low, high = re.findall(r"on the thread that makes it \| (\d+) to (\d+) µs", production)[0]
+    low, high = re.findall(r"on the thread that makes it \| ([\d.]+) to ([\d.]+) µs", production)[0]
     calls = [*numbers("decorated call"), *numbers("`with` and one attribute")]
     assert min(calls) / 1000 == pytest.approx(float(low), rel=0.15)
     assert max(calls) / 1000 == pytest.approx(float(high), rel=0.2)
