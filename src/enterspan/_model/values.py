@@ -549,7 +549,7 @@ class Bag:
 
 
 def without_notes(told: Iterable[Any], names: Iterable[str]) -> list[Any]:
-    """What is told of values that were cut, without some of them."""
+    """The notes of `enterspan.cut`, without those of some values."""
     labels = tuple([f"{name[:EASY_KEY]}: " for name in names])
     return [note for note in told if type(note) is not str or not note.startswith(labels)]
 

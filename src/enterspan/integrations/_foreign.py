@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _WRITTEN: Final = 4_096
 """How much a span remembers of what was written on both; OpenTelemetry keeps 128 events and links
-unless it is told otherwise."""
+unless it is configured otherwise."""
 
 
 class ForeignDetails(Details):
