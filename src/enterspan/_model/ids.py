@@ -72,8 +72,9 @@ class SpanContext:
 
 
 def bounded(context: SpanContext) -> SpanContext:
-    """Return a context whose `tracestate` is no longer than W3C asks to propagate."""
-    if len(context.trace_state) <= _TRACESTATE_CHARACTERS:
+    """Return a context whose `tracestate` can be sent: in a header, and as long as W3C asks for."""
+    state = context.trace_state
+    if len(state) <= _TRACESTATE_CHARACTERS and state.isascii() and state.isprintable():
         return context
     return make_context(
         context.trace_id,
