@@ -1,4 +1,4 @@
-"""enterspan: what a program does, as it does it.
+"""Tracing: which operations a program runs, how long they take, and which fail.
 
 >>> from enterspan import traced, tracing
 >>> from enterspan.testing import capture
@@ -13,10 +13,10 @@
 price
   add up
 
-PYTEST_DONT_REWRITE: under `enterspan run -m pytest` it is imported before its pytest plugin is.
+PYTEST_DONT_REWRITE: `enterspan run -m pytest` imports this package before pytest loads its plugin.
 """
 
-from enterspan._model.lazy import lazy
+from enterspan._model.late import lazy
 from enterspan._span.span import Span as Span
 from enterspan._tracing import Invocation as Invocation
 from enterspan._tracing import InvocationScope as InvocationScope
@@ -28,14 +28,14 @@ from enterspan._version import __version__ as __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from enterspan._model.ids import SpanContext as SpanContext
+    from enterspan._model.limits import AttributeValue as AttributeValue
+    from enterspan._model.limits import Limits as Limits
     from enterspan._model.protocols import Exporter as Exporter
     from enterspan._model.protocols import IdGenerator as IdGenerator
     from enterspan._model.protocols import Sampler as Sampler
     from enterspan._model.records import SpanData as SpanData
     from enterspan._model.records import SpanEvent as SpanEvent
     from enterspan._model.records import SpanLink as SpanLink
-    from enterspan._model.values import AttributeValue as AttributeValue
-    from enterspan._model.values import Limits as Limits
     from enterspan._pipeline.subscription import Stats as Stats
     from enterspan._pipeline.subscription import Subscription as Subscription
     from enterspan._pipeline.tails import TailHandler as TailHandler
@@ -124,7 +124,7 @@ _HOMES = {
     "_model.ids": "SpanContext",
     "_model.protocols": "Exporter IdGenerator Sampler",
     "_model.records": "SpanData SpanEvent SpanLink",
-    "_model.values": "AttributeValue Limits",
+    "_model.limits": "AttributeValue Limits",
     "_pipeline.tails": "TailHandler",
     "_pipeline.subscription": "Stats Subscription",
     "_span.scope": "SpanScope UseScope",
@@ -137,7 +137,7 @@ _HOMES = {
     ),
     "instrument.instrumentation": "Instrumentation",
 }
-"""Where the names are that are imported when they are first asked for."""
+"""The modules of the names that are imported on first access."""
 
 __getattr__ = lazy(__name__, _HOMES)
 

@@ -1,6 +1,6 @@
-"""The facade: one object with everything that a user does.
+"""The facade: `Tracing`, the object that users call.
 
-Each method is a line or two over the parts that do it.
+Its methods delegate to the private packages below.
 """
 
 from __future__ import annotations
@@ -8,43 +8,19 @@ from __future__ import annotations
 import weakref
 from types import ModuleType
 
-from enterspan._forms import enter as _enter
 from enterspan._forms.arity import by_arity
-from enterspan._forms.options import (
-    KINDS,
-    Options,
-    check_seconds,
-    exception_types,
-    labels_of,
-    names_of,
-    redacted_names,
-)
-from enterspan._forms.traced import trace
-from enterspan._model.block import Block
-from enterspan._model.carriers import extract_context, inject_context
-from enterspan._model.clock import now_ns
+from enterspan._model.block import Block, exception_of
+from enterspan._model.clock import check_seconds, now_ns
 from enterspan._model.diagnostics import warn_keyword, warn_misuse, warn_once
-from enterspan._model.excerpt import cut
 from enterspan._model.ids import SpanContext
 from enterspan._model.interrupts import is_interrupt
-from enterspan._model.late import Late
+from enterspan._model.late import Late, put_off
+from enterspan._model.limits import DEFAULT_LIMITS, EASY_NAME, AttributeValue, Limits
 from enterspan._model.secrets import DEFAULT_SECRETS
-from enterspan._model.values import (
-    DEFAULT_LIMITS,
-    EASY_NAME,
-    AttributeValue,
-    Limits,
-    clean_all,
-    clean_text,
-)
-from enterspan._pipeline.subscribers import Subscribers
-from enterspan._span.begin import begin
-from enterspan._span.context import span_of
-from enterspan._span.details import Details, first_attributes
-from enterspan._span.end import end_span
-from enterspan._span.invocation import DISABLED, LIVE, REMOTE, exit_root
-from enterspan._span.scope import InvocationStart, NoopScope, SpanScope, UseScope
-from enterspan._span.span import NOOP_SPAN, Span, StartedSpan
+from enterspan._pipeline import process as _process
+from enterspan._span.context import DISABLED, LIVE, REMOTE, span_of
+from enterspan._span.scope import NoopScope, SpanScope, UseScope
+from enterspan._span.span import KINDS, NOOP_SPAN, Span, StartedSpan
 from enterspan._span.span import Span as _Span
 from enterspan._span.tracer import Tracer
 
@@ -60,6 +36,24 @@ if not TYPE_CHECKING:
     protocols = Late("enterspan._model.protocols")
     subscription = Late("enterspan._pipeline.subscription")
     instrumenting = Late("enterspan.instrument.instrumentation")
+    put_off(
+        globals(),
+        {
+            "enterspan._forms.enter": "enter leave_open",
+            "enterspan._forms.entrypoint": "check_info invocation_start",
+            "enterspan._forms.options": "Options exception_types labels_of names_of redacted_names",
+            "enterspan._forms.propagate": "bind",
+            "enterspan._forms.traced": "trace",
+            "enterspan._model.carriers": "extract_context inject_context",
+            "enterspan._model.excerpt": "cut",
+            "enterspan._model.values": "clean_all clean_text",
+            "enterspan._pipeline.subscribers": "Subscribers prepare",
+            "enterspan._span.begin": "begin",
+            "enterspan._span.details": "Details first_attributes",
+            "enterspan._span.end": "end_span",
+            "enterspan._span.invocation": "exit_root",
+        },
+    )
     _P = Late("typing", "ParamSpec", "_P")
     _T = Late("typing", "TypeVar", "_T")
     _F = Late("typing", "TypeVar", "_F")
@@ -73,7 +67,7 @@ if TYPE_CHECKING:
     import os
     import types
     import typing
-    from collections.abc import (  # noqa: TC004 - at run time they are those above
+    from collections.abc import (
         Awaitable,
         Callable,
         Iterable,
@@ -85,13 +79,32 @@ if TYPE_CHECKING:
 
     import enterspan.instrument.instrumentation as instrumenting
     from enterspan import events
+    from enterspan._forms.enter import enter, leave_open
+    from enterspan._forms.entrypoint import check_info, invocation_start
+    from enterspan._forms.options import (
+        Options,
+        exception_types,
+        labels_of,
+        names_of,
+        redacted_names,
+    )
+    from enterspan._forms.propagate import bind
+    from enterspan._forms.traced import trace
     from enterspan._model import protocols
+    from enterspan._model.carriers import extract_context, inject_context
+    from enterspan._model.excerpt import cut
+    from enterspan._model.values import clean_all, clean_text
     from enterspan._pipeline import handlers, subscription
+    from enterspan._pipeline.subscribers import Subscribers, prepare
+    from enterspan._span.begin import InvocationStart, begin
+    from enterspan._span.details import Details, first_attributes
+    from enterspan._span.end import end_span
+    from enterspan._span.invocation import exit_root
 
     _P = ParamSpec("_P")
     _T = TypeVar("_T")
     _F = TypeVar("_F", bound="Callable[..., object] | property")
-    # Not AttributeValue: mypy takes a dict of texts and numbers in a variable for one of objects.
+    # Not AttributeValue: mypy infers `dict[str, object]` for a variable with mixed values.
     _Attributes: TypeAlias = Mapping[str, object]
     _Carrier: TypeAlias = Mapping[str, object] | Iterable[tuple[str | bytes, str | bytes]]
     _Parent: TypeAlias = SpanContext | Span | str | _Carrier
@@ -121,17 +134,17 @@ class Invocation:
         self, tracing: Tracing, name: str, info: events.EventInfo | None, root: Span
     ) -> None:
         self.tracing: Tracing = tracing
-        """The Tracing that made it."""
+        """The `Tracing` that created it."""
         self.name: str = name
-        """Its name: the root span's first one."""
+        """Its name, which is the initial name of the root span."""
         self.info: events.EventInfo | None = info
-        """The event info that it was given."""
+        """The event info passed to `Tracing.invocation`, if any."""
         self._root = root
         self._state = root._state
 
     @property
     def id(self) -> str:
-        """The id that every event and every finished span of it carries."""
+        """The id that all of its events and finished spans carry."""
         found: str = self._state.id
         return found
 
@@ -145,27 +158,27 @@ class Invocation:
         return f"<Invocation {self.name!r} {self.id} {self._state.phase}>"
 
     def set_return(self, info: events.FetchResponseInfo | None = None) -> None:
-        """Report that the handler has answered; the invocation may live on. The first one counts.
+        """Report that the handler has returned; the invocation may go on. The first call counts.
 
         Args:
-            info: What it answered.
+            info: The result, such as a `FetchResponseInfo`.
         """
         dispatch = self._state.dispatch
         if dispatch is not None:
             dispatch.answer(info, now_ns())
 
     def wait_until(self, awaitable: Awaitable[object] | protocols.Settles) -> None:
-        """Hold the outcome back until *awaitable* has settled. Nothing else waits for it.
+        """Delay the outcome until *awaitable* has settled. Leaving the block does not wait for it.
 
         If it fails, the outcome is `exception`, and the exception is recorded on the root.
 
         Args:
-            awaitable: A future of asyncio or `concurrent.futures`, or something to await, which is
+            awaitable: A future of asyncio or `concurrent.futures`, or another awaitable, which is
                 run as a task of the running event loop.
 
         Raises:
-            TypeError: It is neither.
-            RuntimeError: It has to be awaited, and no event loop is running.
+            TypeError: It is neither a future nor awaitable.
+            RuntimeError: It needs an event loop, and none is running.
         """
         future: Any = awaitable
         if not hasattr(future, "add_done_callback"):
@@ -177,19 +190,20 @@ class Invocation:
         self._state.wait_for(future)
 
     def close(self, outcome: str | None = None) -> None:
-        """End it now.
+        """End the invocation now.
 
         Args:
-            outcome: An outcome of your own; by default the one that it would have had.
+            outcome: The outcome to report; by default it is determined as usual.
         """
-        text = None if outcome is None else clean_text(outcome, _OUTCOME_BYTES)
+        is_given = outcome is not None and self._state.phase is not DISABLED
+        text = clean_text(outcome, _OUTCOME_BYTES) if is_given else None
         self._state.finish(text or self._state.outcome)
 
 
 class InvocationScope(Block[Invocation]):
     """An invocation as a block, for `with` and `async with`; both give the `Invocation`.
 
-    Each time it is entered, it begins another invocation.
+    Each time the block is entered, another invocation begins.
     """
 
     __slots__ = ("_open", "_start")
@@ -202,7 +216,11 @@ class InvocationScope(Block[Invocation]):
         """Begin the invocation, and make its root current."""
         start = self._start
         root = start.begin()
-        self._open.append(root)
+        try:
+            self._open.append(root)
+        except BaseException:  # it arrived when the block was all but entered
+            exit_root(root)
+            raise
         held: Invocation | None = root._state.handle
         return start.facade._hold(start.name, start.info, root) if held is None else held
 
@@ -212,25 +230,34 @@ class InvocationScope(Block[Invocation]):
         error: BaseException | None,
         traceback: types.TracebackType | None,
     ) -> None:
-        """End the root; the invocation ends at once, or when its linger does."""
+        """End the root span; the invocation ends now, or after its `linger`."""
         if self._open:
-            root = self._open.pop()
-            exit_root(root, error if error is not None or kind is None else kind())
+            root = self._open[-1]
+            try:
+                root = self._open.pop()
+                exit_root(root, exception_of(kind, error))
+            except BaseException:  # one that arrived as either was called
+                exit_root(root, error)
+                raise
+
+
+class _NoopInvocation(InvocationScope):
+    """The invocation given during interpreter shutdown if there is no subscriber."""
+
+    __slots__ = ("_given",)
+
+    def __init__(self, given: Invocation) -> None:
+        self._given = given
+
+    def __enter__(self) -> Invocation:
+        """Return an invocation that records nothing."""
+        return self._given
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        """Do nothing."""
 
 
 _by_name: weakref.WeakValueDictionary[str, Tracing] = weakref.WeakValueDictionary()
-
-
-def _prepare() -> None:
-    """Import what recording needs: while spans are recorded, nothing is imported.
-
-    A child that is forked while another thread imports a module would wait for that thread.
-    """
-    import enterspan._forms.entrypoint  # pyright: ignore[reportUnusedImport]
-    import enterspan._forms.propagate  # pyright: ignore[reportUnusedImport]
-    import enterspan.events  # noqa: F401 # pyright: ignore[reportUnusedImport]
-
-    _enter.prepare()
 
 
 def _tracing_named(name: str) -> Tracing:
@@ -238,15 +265,16 @@ def _tracing_named(name: str) -> Tracing:
 
 
 class Tracing:
-    """Everything to do with tracing, in one isolated instance: `enterspan.tracing` is the default.
+    """An isolated tracer with its subscribers and settings; `enterspan.tracing` is the default one.
 
-    Each instance has a context of its own: the spans of one never become parents of another's.
+    Each instance has a context variable of its own: spans of one instance never become parents of
+    another's.
 
     Args:
-        name: What it is called; the scope of its spans.
+        name: Its name, which is the instrumentation scope of its spans.
 
     Raises:
-        TypeError: The name is no str.
+        TypeError: `name` is not a str.
 
     >>> from enterspan import Tracing
     >>> Tracing("billing")
@@ -255,20 +283,33 @@ class Tracing:
 
     __slots__ = ("__weakref__", "_subscribers", "_tracer", "name")
 
-    Span: TypeAlias = _Span  # of another name: for a checker, a class body may see itself
+    Span: TypeAlias = _Span  # under another name: for type checkers, a class body may see itself
 
     def __init__(self, name: str = "default") -> None:
         if not isinstance(name, str):
             raise TypeError(f"a Tracing's name must be a str, not {name!r}")
         self.name = name
-        """What it is called."""
+        """The name, which is the scope of its spans."""
         self._tracer = Tracer(name)
-        self._subscribers = Subscribers(self._tracer)
+        self._subscribers: Subscribers | None = None
+        _process.renew_in_children(self._tracer)
         _by_name.setdefault(name, self)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle by name: in another process it is that process's own."""
+        """Pickle by name: unpickling gives the other process's instance of that name."""
         return _tracing_named, (self.name,)
+
+    def _prepare(self) -> Subscribers:
+        """Import and create what recording needs, and return the subscribers."""
+        if self._subscribers is None:
+            prepare()  # the imports may need the lock
+            made = Subscribers(self._tracer)
+            with self._tracer.settings_lock:
+                # No call in between: a signal handler may get here, too.
+                if self._subscribers is None:
+                    self._subscribers = made
+                self._subscribers.connect()
+        return self._subscribers
 
     def __repr__(self) -> str:
         """Show the name."""
@@ -290,18 +331,18 @@ class Tracing:
         The span is current while the callback runs, and ends when it returns or raises, or, if the
         result is awaitable, when that settles. A future comes back as the same object; a coroutine
         or generator comes back as one, in which the span is current at every step. Without a
-        subscriber it is the call and nothing else.
+        subscriber, the callback is called and nothing else is done.
 
         Args:
             name: The name of the span.
-            callback: What is called with the span, and with the arguments that follow.
-            args: Passed on.
-            kwargs: Passed on.
+            callback: Called with the span and the arguments that follow.
+            args: Passed to the callback.
+            kwargs: Passed to the callback.
 
         Returns:
-            What the callback has returned.
+            What the callback returned.
 
-        It is `enterSpan` of workerd's user tracing.
+        This is workerd's `enterSpan`.
 
         >>> from enterspan import tracing
         >>> tracing.enter_span("add", lambda span, a, b: a + b, 1, b=2)
@@ -310,7 +351,7 @@ class Tracing:
         tracer = self._tracer
         if tracer.off:
             return callback(NOOP_SPAN, *args, **kwargs)
-        result: _T = _enter.enter(tracer, _text(name, tracer), callback, args, kwargs, end_span)
+        result: _T = enter(tracer, _text(name, tracer), callback, args, kwargs, end_span)
         return result
 
     @by_arity(4)
@@ -322,23 +363,21 @@ class Tracing:
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> _T:
-        """Do as `enter_span`, but leave the span open: the caller ends it, also after an exception.
+        """Like `enter_span`, but the caller ends the span, also after an exception.
 
         Args:
             name: The name of the span.
-            callback: What is called with the span, and with the arguments that follow.
-            args: Passed on.
-            kwargs: Passed on.
+            callback: Called with the span and the arguments that follow.
+            args: Passed to the callback.
+            kwargs: Passed to the callback.
 
         Returns:
-            What the callback has returned.
+            What the callback returned.
         """
         tracer = self._tracer
         if tracer.off:
             return callback(NOOP_SPAN, *args, **kwargs)
-        result: _T = _enter.enter(
-            tracer, _text(name, tracer), callback, args, kwargs, _enter.leave_open
-        )
+        result: _T = enter(tracer, _text(name, tracer), callback, args, kwargs, leave_open)
         return result
 
     if TYPE_CHECKING:
@@ -355,20 +394,21 @@ class Tracing:
         ) -> SpanScope: ...
 
     else:
-        # Two keywords with defaults would cost each call a tenth: they are taken out of the rest.
+        # Two keywords with defaults would make each call a tenth slower: they are taken out of
+        # `more`.
         def span(
             self, name: str, attributes: _Attributes | None = None, /, **more: typing.Any
         ) -> SpanScope:
-            """Return a block, for `with` and `async with`, around which there is a span.
+            """Return a block, for `with` and `async with`, that opens a span and ends it.
 
-            The block gives the `Span`.
+            Entering the block gives the `Span`.
 
             Args:
                 name: The name of the span.
-                attributes: Attributes as a mapping, for names that are no identifiers.
-                more: Attributes by keyword. Two are no attributes: `kind` is the span's kind (one
-                    that is none is ignored, with a warning), and `links` are spans that it is
-                    related to, or their contexts.
+                attributes: Attributes as a mapping, for names that are not identifiers.
+                more: Attributes by keyword. Two keywords are not attributes: `kind`, the span's
+                    kind (an unknown one is ignored with a warning), and `links`, related spans or
+                    their contexts.
 
             >>> from enterspan import tracing
             >>> with tracing.span("load", user_id=7) as span:
@@ -392,7 +432,7 @@ class Tracing:
             if kind is not None:
                 scope._details = _with_kind(scope._details, kind)
             if links is not None:
-                scope._links = tuple(links)
+                scope._links = _links_of(links)
             return scope
 
     def start_span(
@@ -405,15 +445,15 @@ class Tracing:
         links: Iterable[SpanContext | Span] = (),
         **more: AttributeValue | None,
     ) -> Span:
-        """Open a child of the current span that is not made current; the caller ends it.
+        """Open a child of the current span without making it current; the caller ends it.
 
-        One that is dropped without `end()` is ended as abandoned.
+        A span that is garbage-collected without `end()` is ended as `abandoned`.
 
         Args:
             name: The name of the span.
             attributes: Attributes as a mapping.
             kind: The span's kind.
-            links: Spans that it is related to, or their contexts.
+            links: Related spans, or their contexts.
             more: Attributes by keyword.
         """
         tracer = self._tracer
@@ -425,28 +465,28 @@ class Tracing:
         span = begin(tracer, _text(name, tracer), values, details, False, make=StartedSpan)
         if span is None or span._end:
             return NOOP_SPAN
-        for link in links:
-            span.add_link(link)  # type: ignore[arg-type]
+        for link in _links_of(links):
+            span.add_link(link)
         return span
 
     def use_span(self, span: Span, *, end: bool = False) -> UseScope:
-        """Return a block in which a span made elsewhere is current.
+        """Return a block in which an existing span is current.
 
         Args:
-            span: The span. The block gives it.
-            end: Whether it ends with the block.
+            span: The span, which entering the block returns.
+            end: Whether to end the span with the block.
 
         Raises:
-            TypeError: It is no span.
+            TypeError: `span` is not a `Span`.
         """
         if not isinstance(span, Span):
             raise TypeError(f"use_span takes a Span, not {span!r}")
         return UseScope(self._tracer, span, bool(end))
 
     def current_span(self) -> Span:
-        """Return the innermost open span here, or the no-op span; never None, nor an ended span.
+        """Return the innermost open span, or the no-op span; never None, and never an ended span.
 
-        Inside an invocation with no other span open, it is the root.
+        Inside an invocation with no other open span, it is the root.
         """
         tracer = self._tracer
         if tracer.off:
@@ -500,36 +540,35 @@ class Tracing:
         min_duration: float | None = None,
         expected: typing.Any = (),
     ) -> typing.Any:
-        """Put a span around each call of a function, a method, a property, a class's methods.
+        """Open a span around each call of a function, method or property, or of a class's methods.
 
-        Bare, or with a name and options.
+        Used bare (`@traced`), or with a name and options.
 
         Args:
             name: The name of the span; by default the function's qualified name.
             attributes: Set on each span; a mapping, or a function of the call's arguments that
                 returns one.
             kind: The kind of each span.
-            capture_args: Record all arguments (True), those that are named, or, with a mapping,
-                those that are its keys as the attributes that are its values.
-            capture_return: Record the result as `return` (True), as the attribute that is named, or
-                what a function makes of it; a mapping names several attributes, each with its
-                function, or True for the result itself. Of a generator, a function is given the
-                list of what it has yielded, of at most 65,536 items and 8 MiB:
-                `capture_return="".join`. A result that is an iterator is the caller's alone.
-            redact: Names that are recorded without their values, beside those that are secrets
-                anywhere (`password`, `token`, ...): of arguments, and of keys and fields in what is
-                captured.
-            min_duration: Seconds; a span that is shorter and did not fail is left out, and its
-                children become its parent's.
-            expected: Exception types that are control flow: they are no failure of the span. A
-                dotted name (`"openai.RateLimitError"`) does as well, and imports nothing.
+            capture_args: Arguments to record: True for all, a list of names, or a mapping from
+                names to the attributes that they are recorded as.
+            capture_return: Record the result: True records it as `return`, a name as that
+                attribute, and a function records what it returns for the result. A mapping has
+                several attributes, each with a function, or True for the result itself. For a
+                generator, the function gets the list of yielded items, at most 65,536 and 8 MiB:
+                `capture_return="".join`. An iterator that is returned is not consumed.
+            redact: Names of arguments, keys and fields whose values are not recorded, in addition
+                to the default secrets (`password`, `token`, ...).
+            min_duration: Seconds. A shorter span that did not fail is left out, and its children
+                become children of its parent.
+            expected: Exception types that are control flow, and not a failure of the span. A dotted
+                name (`"openai.RateLimitError"`) works too, and is not imported.
 
         Returns:
-            What it was given, of the same type.
+            The decorated object, of the same type.
 
         Raises:
-            TypeError: An option is of the wrong type.
-            ValueError: It has a value that can't be used.
+            TypeError: An option has the wrong type.
+            ValueError: An option has an invalid value.
 
         >>> from enterspan import traced
         >>> @traced("shop.price", capture_args=["cart"])
@@ -598,26 +637,29 @@ class Tracing:
         redact: Sequence[str] = (),
         min_duration: float | None = None,
     ) -> typing.Any:
-        """Make each call of a function an invocation: a job, a message, a remote call, an alarm.
+        """Make each call of a function an invocation, such as a job, a message or a remote call.
 
-        It takes whatever `traced` takes, and the options of `invocation`. If a function that is
-        given as an option raises, that is warned about once, and the call goes on without it.
+        It accepts the same objects as `traced`, and the options of `invocation`. If a function
+        given as an option raises, a warning is logged once, and the call goes on without the
+        option.
 
         Args:
             name: The name of the invocation; by default the function's qualified name.
             info: The event info, or a function of the call's arguments that returns it.
-            parent: Whose trace it belongs to, likewise; see `invocation`.
-            linger: Seconds to wait for spans that are still open at its end.
+            parent: The parent, or a function of the call's arguments that returns it; see
+                `invocation`.
+            linger: Seconds to wait for spans that are still open when it ends.
             ambient: Whether contexts without an invocation fall back to it while it is open.
-            new_trace: Whether it begins a trace of its own.
+            new_trace: Whether to begin a new trace.
             attributes: As in `traced`.
             expected: As in `traced`.
-            flush: Deliver what is finished before the call returns, for at most 5 seconds; for
-                hosts that freeze or end the process after it, such as AWS Lambda. A coroutine
-                holds up its event loop meanwhile.
-            incoming: What the context in `parent` is worth: "parent"; "link", for callers that are
-                not trusted: a trace and a sampling decision of our own, linked to theirs;
-                "ignore"; or a function of the call's arguments that returns one of these.
+            flush: Deliver finished spans before the call returns, for at most 5 seconds; for hosts
+                that freeze or end the process afterwards, such as AWS Lambda. In a coroutine, this
+                blocks the event loop.
+            incoming: What to do with the context in `parent`: `"parent"` continues its trace;
+                `"link"`, for untrusted callers, begins a new trace with its own sampling decision,
+                linked to the caller's; `"ignore"` begins one without a link; or a function of the
+                call's arguments that returns one of these.
             kind: As in `traced`.
             capture_args: As in `traced`.
             capture_return: As in `traced`.
@@ -625,11 +667,11 @@ class Tracing:
             min_duration: As in `traced`.
 
         Returns:
-            What it was given, of the same type.
+            The decorated object, of the same type.
 
         Raises:
-            TypeError: An option is of the wrong type.
-            ValueError: It has a value that can't be used.
+            TypeError: An option has the wrong type.
+            ValueError: An option has an invalid value.
         """
         from enterspan._forms.entrypoint import Entry
 
@@ -664,28 +706,28 @@ class Tracing:
         redact: Sequence[str] = (),
         expected: _Expected = (),
     ) -> instrumenting.Instrumentation:
-        """Trace functions of code that can't be edited: those loaded already and those to come.
+        """Trace functions of code that can't be edited, in modules imported already or later.
 
-        Nothing is imported.
+        This imports nothing itself.
 
         Args:
             targets: Patterns (`shop`, `shop:public`, `shop.*`, `shop.cart:total`,
                 `shop.cart:Cart.*`), modules, classes or functions.
-            exclude: One of these, or a list of them, to be left alone.
+            exclude: A target, or a list of targets, not to trace.
             min_duration: As in `traced`.
             attributes: As in `traced`.
             kind: As in `traced`.
-            capture_args: As in `traced`; it may name parameters that only some functions have.
+            capture_args: As in `traced`; not every function needs to have the named parameters.
             capture_return: As in `traced`.
             redact: As in `traced`.
             expected: As in `traced`.
 
         Returns:
-            What was wrapped and what was not, and the way to undo it.
+            An `Instrumentation`, which lists what was wrapped and can remove it.
 
         Raises:
-            TypeError: A target or an option is of the wrong type.
-            ValueError: A pattern or an option can't be used. Nothing has been wrapped then.
+            TypeError: A target or an option has the wrong type.
+            ValueError: A pattern or an option is invalid. Nothing has been wrapped.
         """
         from enterspan.instrument.instrumentation import instrument
 
@@ -705,15 +747,16 @@ class Tracing:
     def configure_from_project(
         self, path: str | os.PathLike[str] | None = None
     ) -> instrumenting.Instrumentation:
-        """Instrument what `[tool.enterspan]` in pyproject.toml names: `instrument`, `exclude`, ...
+        """Instrument what `[tool.enterspan]` in pyproject.toml names.
 
         Args:
-            path: The file; by default the nearest one in this folder or above it. Its keys are the
-                arguments of `instrument`, with hyphens; `min-duration` may be as `"1ms"`.
+            path: The file; by default the nearest one in the working directory or above it. The
+                table's keys are `instrument` for the targets, and the other arguments of
+                `instrument()`, with hyphens; `min-duration` may be a text such as `"1ms"`.
 
         Raises:
-            FileNotFoundError: There is none.
-            ValueError: It can't be read, or has nothing to instrument.
+            FileNotFoundError: There is no such file.
+            ValueError: The file can't be read, or has nothing to instrument.
         """
         from pathlib import Path
 
@@ -742,37 +785,35 @@ class Tracing:
         attributes: _Attributes | None = None,
         expected: _Expected = (),
     ) -> InvocationScope:
-        """Return a block, for `with` and `async with`, that is one unit of work.
+        """Return a block, for `with` and `async with`, around one unit of work.
 
-        The block gives the `Invocation`.
+        Entering the block gives the `Invocation`.
 
         Args:
-            name: Its name, and its root span's.
-            info: What it is about: `FetchEventInfo` and the others.
-            parent: A context, a span, a `traceparent` or a carrier; by default the current span, if
-                there is one. What can't be read restarts the trace.
-            linger: Seconds to wait for spans that are still open at its end; None: without limit.
-            ambient: While it is open, contexts that carry no invocation fall back to it.
-            new_trace: Begin a trace, linked to the current span.
+            name: The name of the invocation and of its root span.
+            info: What triggered it: a `FetchEventInfo` or another event info.
+            parent: A `SpanContext`, a span, a `traceparent` or a carrier; by default the current
+                span, if there is one. A parent that can't be read restarts the trace.
+            linger: Seconds to wait for spans that are still open when it ends; None for no limit.
+            ambient: Whether contexts without an invocation fall back to this one while it is open.
+            new_trace: Whether to begin a new trace, linked to the current span.
             attributes: Attributes of the root span.
-            expected: Exception types that are no failure of it.
+            expected: Exception types that are not a failure of it.
 
         Raises:
-            TypeError: The info or the linger is of the wrong type.
-            ValueError: The linger is negative.
+            TypeError: `info` or `linger` has the wrong type.
+            ValueError: `linger` is negative.
 
-        It is workerd's invocation of a handler.
+        This corresponds to workerd's invocation of a handler.
 
         >>> from enterspan import tracing
         >>> with tracing.invocation("nightly", linger=5):
         ...     pass
         """
-        from enterspan._forms.entrypoint import invocation_start
-        from enterspan.events import EVENT_INFOS
-
         check_seconds("linger", linger)
-        if info is not None and not isinstance(info, EVENT_INFOS):
-            raise TypeError(f"info must be an event info, such as FetchEventInfo, not {info!r}")
+        if _is_too_late(self._tracer):
+            return _NoopInvocation(Invocation(self, name, info, NOOP_SPAN))
+        check_info(info)
         details = None
         if expected:
             details = Details()
@@ -793,7 +834,7 @@ class Tracing:
         return InvocationScope(start)
 
     def current_invocation(self) -> Invocation | None:
-        """Return the invocation that the current span belongs to, while it lives."""
+        """Return the current span's invocation, or None if there is none or it has ended."""
         span = span_of(self._tracer.current_entry())
         if span is None or span is NOOP_SPAN:
             return None
@@ -804,7 +845,7 @@ class Tracing:
         return held
 
     def _hold(self, name: str, info: events.EventInfo | None, root: Span) -> Invocation:
-        """Make what a user holds of an invocation."""
+        """Make the user's `Invocation` object."""
         return Invocation(self, name, info, root)
 
     # --- subscribers ---
@@ -816,31 +857,32 @@ class Tracing:
         delivery: typing.Literal["background", "inline"] = "background",
         key: object = None,
     ) -> subscription.Subscription:
-        """Subscribe a live tail, from the next onset on.
+        """Subscribe a live tail, which gets the invocations that begin from now on.
 
         Args:
-            tail: Called with the onset event of each invocation, it returns a handler for the rest,
-                or None to decline.
-            delivery: `"inline"` calls it on the thread on which things happen, `"background"` on
-                one of its own.
-            key: A tail that is subscribed with an equal key is replaced, with a warning: it gets
-                the rest of the invocations that it has accepted. By default the class and target
-                (a path, a stream) of this package's tails; others have none.
+            tail: Called with the onset event of each invocation; returns a handler for the other
+                events, or None to decline.
+            delivery: `"inline"` calls it on the thread that causes the event, `"background"` on a
+                worker thread.
+            key: A tail with an equal key is replaced, with a warning; it still gets the remaining
+                events of invocations that it accepted. The default for this package's tails is
+                their class and target (a path, a stream); other tails have none.
 
         Raises:
-            TypeError: It can't be a tail.
-            ValueError: The delivery is neither of the two.
+            TypeError: `tail` can't be a tail.
+            ValueError: `delivery` is neither of the two.
 
-        It is workerd's streaming tail worker.
+        This corresponds to workerd's streaming tail workers.
         """
-        from enterspan._pipeline.tails import TailStream, TailSubscription, check_tail
+        from enterspan._pipeline.tail_stream import TailStream
+        from enterspan._pipeline.tails import TailSubscription, check_tail
 
         check_tail(tail)
-        _prepare()
         if delivery not in ("background", "inline"):
             raise ValueError(f"delivery must be 'background' or 'inline', not {delivery!r}")
-        made = TailSubscription(self._subscribers, tail, inline=delivery == "inline", key=key)
-        self._subscribers.add_tail(made, TailStream)
+        subscribers = self._prepare()
+        made = TailSubscription(subscribers, tail, inline=delivery == "inline", key=key)
+        subscribers.add_tail(made, TailStream)
         return made
 
     def add_exporter(
@@ -853,23 +895,23 @@ class Tracing:
         delay: float = _DELAY,
         max_bytes: int = _MAX_BYTES,
     ) -> subscription.Subscription:
-        """Subscribe an exporter of finished spans, which it gets in batches on a worker thread.
+        """Subscribe an exporter, which gets finished spans in batches on a worker thread.
 
         Args:
             exporter: An object with `export(spans)` and `shutdown()`.
-            key: An exporter that is subscribed with an equal key is replaced, with a warning: it
-                delivers what waits and is shut down. By default the class and target (a path, an
-                endpoint) of this package's exporters; others have none. So set-up that runs twice,
-                in a cell or in each thread, is one.
-            max_queue: Spans that may wait; what exceeds it is counted as dropped.
-            max_batch: Spans in a batch, at most.
-            delay: Seconds that a batch waits, at most.
-            max_bytes: Bytes of memory that spans may take while they wait and while they are being
-                exported; likewise.
+            key: An exporter with an equal key is replaced, with a warning: it exports its queue and
+                is shut down. The default for this package's exporters is their class and target (a
+                path, an endpoint); other exporters have none. So code that subscribes twice, such
+                as a notebook cell, leaves one subscription.
+            max_queue: The maximum number of queued spans; further spans are dropped and counted.
+            max_batch: The maximum number of spans in a batch.
+            delay: The maximum number of seconds that a span waits for its batch.
+            max_bytes: The maximum number of bytes of memory for spans that are queued or being
+                exported; further spans are dropped and counted.
 
         Raises:
-            TypeError: It can't be an exporter, or a size is of the wrong type.
-            ValueError: A size or the delay can't be used.
+            TypeError: `exporter` can't be an exporter, or a size has the wrong type.
+            ValueError: A size or the delay is out of range.
         """
         from enterspan._pipeline.batches import (
             ExporterSubscription,
@@ -878,15 +920,15 @@ class Tracing:
         )
 
         check_exporter(exporter)
-        _prepare()
         check_batching(max_queue, max_batch, delay, max_bytes)
+        subscribers = self._prepare()
         made = ExporterSubscription(
-            self._subscribers, exporter, max_queue, max_batch, delay, max_bytes, key
+            subscribers, exporter, max_queue, max_batch, delay, max_bytes, key
         )
-        self._subscribers.add_exporter(made)
+        subscribers.add_exporter(made)
         return made
 
-    def configure(  # noqa: C901 - it is a list of settings
+    def configure(  # noqa: C901, PLR0912 - it is a list of settings
         self,
         *,
         sampler: protocols.Sampler | None = _UNSET,
@@ -901,37 +943,37 @@ class Tracing:
         exceptions: typing.Literal["full", "type"] | None = None,
         late: float | None = None,
     ) -> None:
-        """Change what is passed and nothing else.
+        """Change the given settings, and no others.
 
         Args:
-            sampler: Decides which traces exporters get; None: the default, which follows the
-                parent and samples every trace of its own.
-            limits: How much is recorded; None: the default.
-            id_generator: Makes ids; None: the default, a generator of this process's own, which is
-                seeded anew in a forked child and after a Lambda snapshot is restored. `"urandom"`
-                asks the operating system for each id, so that other images of a process that are
-                restored (CRIU) don't repeat them; it costs a system call.
-            resource: Attributes of the process, beside `service.name` and others from the variables
+            sampler: Decides which traces are exported. None restores the default, which follows the
+                parent and samples every new trace.
+            limits: How much is recorded; None restores the default.
+            id_generator: Generates ids. None restores the default, a generator per process, which
+                is reseeded in a forked child and after an AWS Lambda snapshot is restored.
+                `"urandom"` gets each id from the operating system, at the cost of a system call, so
+                that other restored process images (CRIU) don't repeat ids.
+            resource: Attributes of the process, in addition to those from the variables
                 OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, `process.pid` and
-                `service.instance.id`; None: none beside these.
-            propagate_threads: Whether new threads and greenlets, and jobs of their pools, begin
+                `service.instance.id`; None removes the added ones.
+            propagate_threads: Whether new threads and greenlets, and jobs of thread pools, begin
                 with the current span.
-            enabled: Whether anything is recorded; None leaves it.
-            expected: Exception types, or dotted names of such, that are control flow everywhere: no
+            enabled: Whether anything is recorded; None leaves this unchanged.
+            expected: Exception types, or their dotted names, that are control flow, and not a
                 failure of any span.
-            canceled: Exception types that mean cancellation, beside those of asyncio, concurrent
-                futures, trio, gevent and Twisted.
-            redact: Names of secrets, beside those that are known (`password`, `token`, ...): their
-                values are left out of queries, headers, and what is captured. Any spelling of a
-                name counts, and words of longer names.
-            exceptions: `"type"` records of an exception its type alone, without its message and its
-                stack, which may hold anything; `"full"` is the default.
-            late: Seconds after the end of an invocation for which spans that are opened in its
-                context stay in its trace; `inf`: without limit, 0: they begin one of their own.
+            canceled: Exception types that mean cancellation, in addition to those of asyncio,
+                `concurrent.futures`, trio, gevent and Twisted.
+            redact: Names of secrets, in addition to the default ones (`password`, `token`, ...):
+                their values are left out of queries, headers and captured values. Names match in
+                any spelling, and as words of longer names.
+            exceptions: `"type"` records only the type of an exception, without its message and
+                stack, which may contain secrets; `"full"` is the default.
+            late: Seconds after the end of an invocation during which spans that are opened in its
+                context stay in its trace; `inf` for no limit, 0 for always a new trace.
 
         Raises:
-            TypeError: A value can't be used. Nothing has changed then.
-            ValueError: Likewise.
+            TypeError: A value has the wrong type. Nothing has changed.
+            ValueError: A value is invalid. Nothing has changed.
         """
         _check_settings(sampler, limits, id_generator, resource, propagate_threads, enabled)
         check_seconds("late", late)
@@ -945,10 +987,12 @@ class Tracing:
             tracer.use_sampler(sampler)
         if limits is not _UNSET:
             tracer.use_limits(limits or DEFAULT_LIMITS)
+            if self._subscribers is not None:
+                self._subscribers.update()
         if id_generator is not _UNSET:
             tracer.use_generator(id_generator)
         if resource is not _UNSET:
-            tracer.use_resource(clean_all(resource, {}, tracer.limits))
+            tracer.give_resource(clean_all(resource, {}, tracer.limits))
         if propagate_threads is not None:
             from enterspan._forms.threads import propagate_threads as propagate
 
@@ -967,17 +1011,17 @@ class Tracing:
             tracer.enabled = enabled
             tracer.update()
 
-    # --- logs, and contexts that travel ---
+    # --- logs and propagation ---
 
     def log(
         self, level: protocols.Level, message: str, /, **attributes: AttributeValue | None
     ) -> None:
-        """Log a line on the current span: `log` on the stream, an event to exporters.
+        """Log a message on the current span: a `log` event for tails, a span event for exporters.
 
         Args:
-            level: One of Python's, in lower case; any other text is recorded too, in lower case.
-            message: Cut if it is over the limit, and marked `truncated`.
-            attributes: Attributes of the line.
+            level: The level; any text is recorded, in lower case.
+            message: The message. Over the limit, it is cut and marked `truncated`.
+            attributes: Attributes of the log event.
         """
         tracer = self._tracer
         if tracer.off:
@@ -996,32 +1040,32 @@ class Tracing:
     def propagate(self, fn: _F, *, flush: bool = True) -> _F:
         """Bind the current span to a callable, for a thread or callback with an empty context.
 
-        It may be pickled: a call in another process belongs to the span, too.
+        The result can be pickled: a call in another process belongs to the span, too.
 
         Args:
             fn: Any callable.
-            flush: Whether a call in another process delivers what is finished there before it
-                returns, for at most a second: a pool that has the result may end the process. An
-                exporter that was not done in time is not waited for again until it is.
+            flush: Whether a call in another process delivers that process's finished spans before
+                it returns, for at most a second, because the pool may then end the process. An
+                exporter that exceeded the time is not waited for again until it has finished.
 
         Returns:
-            The same to everything that asks, in which the span is current.
+            A callable like `fn` in which the span is current.
 
         Raises:
-            TypeError: It can't be called.
+            TypeError: `fn` is not callable.
         """
         if not callable(fn):
             raise TypeError(f"propagate takes a callable, not {fn!r}")
-        from enterspan._forms.propagate import bind
-
+        if _is_too_late(self._tracer):
+            return fn
         return bind(self._tracer, fn, flush=flush)  # type: ignore[return-value]
 
     def inject(self, carrier: MutableMapping[str, str]) -> None:
         """Write the current span's `traceparent` and `tracestate` into a carrier of headers.
 
-        Whatever context the carrier held before is replaced, in any case of its names. The no-op
-        span writes nothing; inside an unsampled invocation, its root is written. A carrier that
-        can't be written to is warned about, once. The format is W3C Trace Context.
+        A trace context that is in the carrier already is replaced, whatever the case of its names.
+        The no-op span writes nothing; in an unsampled invocation, the root is written. A carrier
+        that can't be written to causes one warning. The format is W3C Trace Context.
 
         Args:
             carrier: A mutable mapping.
@@ -1037,7 +1081,7 @@ class Tracing:
             warn_once(type(carrier), "carrier", error, "when a trace context was written to it")
 
     def _context_here(self) -> SpanContext | None:
-        """The identity of the current span that is sent to others, recorded or not."""
+        """The context of the current span to propagate, recorded or not."""
         tracer = self._tracer
         if tracer.off:
             return None
@@ -1053,41 +1097,43 @@ class Tracing:
         return span.context  # type: ignore[no-any-return]
 
     def extract(self, carrier: _Carrier) -> SpanContext | None:
-        """Read a trace context from a carrier by the letter of W3C Trace Context, or None.
+        """Read the trace context of a carrier as W3C Trace Context defines it; None if it has none.
 
         Args:
             carrier: A mapping of header names, in any case, to values; pairs of names and values,
-                as text or bytes (ASGI); or the environment of a WSGI request.
+                as str or bytes (ASGI); or a WSGI environment.
         """
-        return extract_context(carrier)
+        return None if _is_too_late(self._tracer) else extract_context(carrier)
 
-    # --- the end ---
+    # --- flush and shutdown ---
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Deliver all that is finished.
+        """Deliver all finished spans and events.
 
         Args:
-            timeout: Seconds that it may take; 30 by default.
+            timeout: The maximum number of seconds to wait; 30 by default.
 
         Returns:
-            False if it took longer.
+            False if the timeout was exceeded.
         """
         check_seconds("timeout", timeout)
+        if self._subscribers is None:
+            return True
         return self._subscribers.flush(_TIMEOUT if timeout is None else timeout)
 
     def flush_on_signal(self, *signals: int, timeout: float = 5.0) -> None:
-        """Deliver all that is finished when a signal arrives, then do what was done without this.
+        """Flush when a signal arrives, before it has its usual effect.
 
-        A handler that is there is called afterwards. Where there is none, what is open is ended as
-        `abandoned`, the exporters are shut down, and the process ends by the signal. An ignored
-        signal stays ignored. It must be called again if a handler is set later.
+        A handler that is already set is called afterwards. Without one, open spans are ended as
+        `abandoned`, the exporters are shut down, and the signal ends the process. An ignored signal
+        stays ignored. Call this again after setting another handler.
 
         Args:
-            signals: Their numbers; by default `signal.SIGTERM`.
-            timeout: Seconds that it may take.
+            signals: The signal numbers; by default `signal.SIGTERM`.
+            timeout: The maximum number of seconds to wait.
 
         Raises:
-            TypeError: A signal is no int.
+            TypeError: A signal is not an int.
             ValueError: This is not the main thread, or a signal can't be handled.
 
         >>> from enterspan import tracing
@@ -1096,23 +1142,30 @@ class Tracing:
         check_seconds("timeout", timeout)
         from enterspan._pipeline.signals import flush_on
 
-        flush_on(self._subscribers, signals, timeout)
+        flush_on(self._prepare(), signals, timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Flush, then end every subscription.
 
         Args:
-            timeout: Seconds that it may take; 30 by default.
+            timeout: The maximum number of seconds to wait; 30 by default.
 
         Returns:
-            False if it took longer.
+            False if the timeout was exceeded.
         """
         check_seconds("timeout", timeout)
+        if self._subscribers is None:
+            return True
         return self._subscribers.shutdown(_TIMEOUT if timeout is None else timeout)
 
 
+def _is_too_late(tracer: Tracer) -> bool:
+    """Whether the interpreter is shutting down without a subscriber: imports fail then."""
+    return tracer.off and tracer.is_finalizing()
+
+
 def _target_of(decorator: str, name: Any) -> tuple[Any, str | None]:
-    """Tell a bare decorator's target from a name: the target or None, the name or None."""
+    """Split a decorator's argument into the decorated object (or None) and the name (or None)."""
     if name is None or isinstance(name, str):
         return None, name
     if not (callable(name) or hasattr(name, "__get__")):
@@ -1125,7 +1178,7 @@ def _target_of(decorator: str, name: Any) -> tuple[Any, str | None]:
 def _check_settings(
     sampler: Any, limits: Any, id_generator: Any, resource: Any, threads: Any, enabled: Any
 ) -> None:
-    """TypeError for a setting that can't be used."""
+    """Raise TypeError for an invalid setting."""
 
     def wrong(name: str, what: str, value: object) -> TypeError:
         return TypeError(f"{name} must be {what}, not {value!r}")
@@ -1161,12 +1214,12 @@ def _text(name: object, tracer: Tracer) -> str:
 
 
 _KEYWORDS: Final = ("attributes", "parent")
-"""Keywords that are attributes, and that other tracers have as parameters."""
+"""Keywords that are recorded as attributes here, and are parameters of other tracers."""
 _RESERVED: Final = frozenset({*_KEYWORDS, "kind", "links"})
 
 
 def _is_easy(values: dict[str, Any], tracer: Tracer) -> bool:
-    """Whether attributes given by keyword need no cleaning: short ASCII, numbers, and not many."""
+    """Whether attributes given by keyword need no cleaning: few, and short ASCII or numbers."""
     if len(values) > tracer.easy_count:
         return False
     for key, value in values.items():
@@ -1174,8 +1227,10 @@ def _is_easy(values: dict[str, Any], tracer: Tracer) -> bool:
         if kind is str:
             if len(value) > tracer.easy_text or not value.isascii():
                 return False
+            if "@" in value and "://" in value:  # a URL may have a password
+                return False
         elif kind is int:
-            if not -0x8000_0000_0000_0000 <= value <= 0x7FFF_FFFF_FFFF_FFFF:  # constants are quick
+            if not -0x8000_0000_0000_0000 <= value <= 0x7FFF_FFFF_FFFF_FFFF:  # constants are faster
                 return False
         elif kind is not bool and kind is not float:
             return False
@@ -1192,7 +1247,7 @@ def _clean(
     for name in _KEYWORDS:
         if name in more:
             warn_keyword(tracer, name, _HINTS[name])
-    return tracer.suppressed(first_attributes, attributes, more, tracer)
+    return first_attributes(attributes, more, tracer)
 
 
 _HINTS: Final = {
@@ -1203,11 +1258,35 @@ _HINTS: Final = {
 
 def _with_kind(details: Details | None, kind: Any) -> Details:
     details = details or Details()
-    if kind in KINDS:
+    if type(kind) is str and kind in KINDS:
         details.kind = kind
     elif kind is not None:
         warn_misuse("kind", kind, f"one of {', '.join(map(repr, KINDS))}")
     return details
+
+
+_LINKS_MOST: Final = 65_536
+"""How many links are taken from what was given: it may be without end."""
+
+
+def _links_of(given: Any) -> tuple[Any, ...]:
+    """What was given as links, up to where iterating over it fails."""
+    if type(given) is tuple:
+        return given
+    links: list[Any] = []
+    steps = None
+    try:
+        steps = iter(given)
+        for _, link in zip(range(_LINKS_MOST), steps, strict=False):
+            links.append(link)
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        if steps is None:
+            warn_misuse("links", given, "an iterable of spans or of their contexts")
+        else:
+            warn_once(given, "links=", error, "and the rest is left out")
+    return tuple(links)
 
 
 _NO_SCOPE: SpanScope = NoopScope()
@@ -1216,4 +1295,4 @@ tracing = Tracing()
 """The default instance."""
 
 traced = tracing.traced
-"""The default instance's decorator."""
+"""The default instance's decorator `traced`."""

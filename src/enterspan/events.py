@@ -1,12 +1,12 @@
-"""The live stream: what a tail sees, as frozen values.
+"""The events of the live stream, as frozen values.
 
-The life of a stream. It begins with one `onset`, sequence 0, which opens the invocation's root
-span. Between it and the end come, in the order in which they happened: `spanOpen` and, later,
-`spanClose` of each span below the root, with the span's `attributes` right before its close;
-`log`, `exception` and `diagnosticChannel` of any span; and at most one `return`, when the handler
-has answered. Every span that was opened is closed: what is still open at the end is closed as
-`abandoned`, innermost first. Then come the root's `attributes`, a `streamDiagnostic` if events of
-this stream had to be dropped, and one `outcome`, which is always last. Sequences have no gaps.
+A stream begins with one `onset`, sequence 0, which opens the invocation's root span. Then come, in
+the order in which they happen: `spanOpen` and `spanClose` of each span below the root, with the
+span's `attributes` right before its close; `log`, `exception` and `diagnosticChannel` of any span;
+and at most one `return`, when the handler has returned. Every span that was opened is closed: spans
+that are still open at the end are closed as `abandoned`, innermost first. Last come the root's
+`attributes`, a `streamDiagnostic` if events of this stream were dropped, and one `outcome`.
+Sequence numbers have no gaps.
 
 The vocabulary is that of workerd's streaming tail workers.
 """
@@ -15,17 +15,11 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from enterspan._model.frozen import frozen, twin
+from enterspan._model.frozen import HAS_GIL, frozen, twin
 from enterspan._model.late import Late
+from enterspan._model.limits import DEFAULT_LIMITS, INT_MAX, INT_MIN, AttributeValue
 from enterspan._model.secrets import DEFAULT_SECRETS
-from enterspan._model.values import (
-    DEFAULT_LIMITS,
-    INT_MAX,
-    INT_MIN,
-    AttributeValue,
-    clean_text,
-    safe_repr,
-)
+from enterspan._model.values import clean_text, safe_repr
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -80,16 +74,15 @@ else:
     _E = Late("typing", "TypeVar", "_E")
 
 
-# --- what an invocation is about ----------------------------------------------------------------
+# --- event infos: what triggered an invocation ----------------------------------------------------
 
 
 @frozen
 class FetchEventInfo:
     """An HTTP request: its method, its URL and its headers as pairs of name and value.
 
-    What is secret by its name, in the query or among the headers, has no value here, and the URL no
-    password. As in every info, a text of more than 16 KiB is cut where the info is made; so are
-    headers after the first 128, or after 64 KiB.
+    Secrets in the query and the headers have no value here, and the URL has no password. In every
+    info, a text of more than 16 KiB is cut; headers are cut after the first 128, or after 64 KiB.
     """
 
     method: str
@@ -128,7 +121,7 @@ class RpcEventInfo:
     method: str
 
     def __post_init__(self) -> None:
-        """Cut an oversized text."""
+        """Cut a text that is too long."""
         _cut(self, "method")
 
     @property
@@ -139,13 +132,13 @@ class RpcEventInfo:
 
 @frozen
 class ScheduledEventInfo:
-    """A scheduled run: when it was due (a datetime with a zone) and the cron text."""
+    """A scheduled run: when it was due (a datetime with a zone), and the cron expression."""
 
     scheduled_time: dt.datetime
     cron: str
 
     def __post_init__(self) -> None:
-        """Refuse a time without a zone, and cut an oversized text."""
+        """Raise ValueError for a time without a zone, and cut a long text."""
         _needs_zone(self.scheduled_time, "scheduled_time")
         _cut(self, "cron")
 
@@ -162,7 +155,7 @@ class AlarmEventInfo:
     scheduled_time: dt.datetime
 
     def __post_init__(self) -> None:
-        """Refuse a time without a zone."""
+        """Raise ValueError for a time without a zone."""
         _needs_zone(self.scheduled_time, "scheduled_time")
 
     @property
@@ -179,7 +172,7 @@ class QueueEventInfo:
     batch_size: int
 
     def __post_init__(self) -> None:
-        """Cut an oversized text."""
+        """Cut a text that is too long."""
         _cut(self, "queue_name")
 
     @property
@@ -197,7 +190,7 @@ class EmailEventInfo:
     raw_size: int
 
     def __post_init__(self) -> None:
-        """Cut oversized texts."""
+        """Cut texts that are too long."""
         _cut(self, "mail_from", "rcpt_to")
 
     @property
@@ -208,7 +201,7 @@ class EmailEventInfo:
 
 @frozen
 class TraceEventInfo:
-    """A batch of traces, handed to something that works on traces."""
+    """A batch of traces, passed to a consumer of traces."""
 
     traces: Sequence[object]
 
@@ -220,14 +213,14 @@ class TraceEventInfo:
 
 @frozen
 class WebSocketEventInfo:
-    """One event of a web socket; `code` and `was_clean` belong to a close."""
+    """One event of a web socket; `code` and `was_clean` are set for a close."""
 
     kind: typing.Literal["message", "close", "error"]
     code: int | None = None
     was_clean: bool | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a kind that web sockets don't have."""
+        """Raise ValueError for an unknown kind."""
         if self.kind not in ("message", "close", "error"):
             raise ValueError(f"kind must be 'message', 'close' or 'error', not {self.kind!r}")
 
@@ -241,12 +234,12 @@ class WebSocketEventInfo:
 class TestEventInfo:
     """A test."""
 
-    __test__ = False  # pytest: this is no test class
+    __test__ = False  # for pytest: this is not a test class
 
     name: str
 
     def __post_init__(self) -> None:
-        """Cut an oversized text."""
+        """Cut a text that is too long."""
         _cut(self, "name")
 
     @property
@@ -257,12 +250,12 @@ class TestEventInfo:
 
 @frozen
 class CustomEventInfo:
-    """Anything else."""
+    """Any other trigger."""
 
     name: str = ""
 
     def __post_init__(self) -> None:
-        """Cut an oversized text."""
+        """Cut a text that is too long."""
         _cut(self, "name")
 
     @property
@@ -273,7 +266,7 @@ class CustomEventInfo:
 
 @frozen
 class FetchResponseInfo:
-    """The answer to an HTTP request."""
+    """The response to an HTTP request."""
 
     status_code: int
 
@@ -312,7 +305,7 @@ EVENT_INFOS: tuple[type[Any], ...] = (
 )
 
 
-# --- what happens in an invocation --------------------------------------------------------------
+# --- the events of an invocation --------------------------------------------------------------
 
 
 @frozen
@@ -325,9 +318,9 @@ class Attribute:
 
 @frozen
 class Onset:
-    """The invocation has begun; `span_id` is its root span's.
+    """The invocation has begun; `span_id` is the id of its root span.
 
-    `resource` says which process it is in: what `configure(resource=...)` was given.
+    `resource` has the attributes of its process: see `configure(resource=...)`.
     """
 
     span_id: str
@@ -357,7 +350,7 @@ class SpanOpen:
 
 @frozen
 class Attributes:
-    """All attributes that a span has at its close."""
+    """All attributes of a span, sent right before it closes."""
 
     info: tuple[Attribute, ...]
 
@@ -369,7 +362,7 @@ class Attributes:
 
 @frozen
 class Log:
-    """A log line. `level` is lower case; `truncated` says that the message was cut."""
+    """A log message. `level` is lower case; `truncated` means that the message was cut."""
 
     level: str
     message: str
@@ -423,7 +416,7 @@ class SpanClose:
 
 @frozen
 class Return:
-    """The handler has answered; the invocation may live on."""
+    """The handler has returned; the invocation may go on."""
 
     info: FetchResponseInfo | None
 
@@ -435,7 +428,7 @@ class Return:
 
 @frozen
 class DroppedEvents:
-    """How many events of this stream could not be delivered."""
+    """How many events of this stream were dropped."""
 
     count: int
 
@@ -447,7 +440,7 @@ class DroppedEvents:
 
 @frozen
 class StreamDiagnostic:
-    """Something about the stream itself."""
+    """A report about the stream itself."""
 
     diagnostic: DroppedEvents
 
@@ -459,10 +452,10 @@ class StreamDiagnostic:
 
 @frozen
 class Outcome:
-    """The invocation is over.
+    """The invocation has ended.
 
-    `cpu_time` is the CPU time of the process and `wall_time` the time that passed, from the onset
-    to here, in nanoseconds (on the wire in milliseconds).
+    `cpu_time` is the CPU time of the process and `wall_time` the elapsed time since the onset, in
+    nanoseconds (in milliseconds in the wire form).
     """
 
     outcome: str
@@ -491,7 +484,7 @@ Event: TypeAlias = (
 
 @frozen
 class TailSpanContext:
-    """Where an event belongs. Ids are lower-case hex; `trace_flags` is None without upstream."""
+    """The span of an event: ids in lower-case hex. Without a remote parent, there are no flags."""
 
     trace_id: str
     span_id: str | None
@@ -512,9 +505,9 @@ class TailEvent(Generic[_E]):
     event: _E
 
     def to_dict(self) -> dict[str, typing.Any]:
-        """Return the wire form: camelCase keys, JSON values only, times of an outcome in ms.
+        """Return the wire form: camelCase keys, JSON values, times of an outcome in milliseconds.
 
-        What is absent (no parent, no flags from upstream) has no key, as in workerd.
+        Absent values (no parent, no flags of a remote parent) have no key, as in workerd.
         """
         context = self.span_context
         where: dict[str, Any] = {"traceId": context.trace_id}
@@ -532,21 +525,21 @@ class TailEvent(Generic[_E]):
 
 
 _SHORT: Final = DEFAULT_LIMITS.value_bytes // 4
-"""A text of so many characters is within the limit of a value, in any script."""
+"""A text of this many characters is within the limit of a value, in any script."""
 _FOREIGN_BYTES: Final = 262_144
-"""How much of an info is written: as much as of a log."""
+"""The maximum size of an info in the wire form: that of a log."""
 _FOREIGN_DEPTH: Final = 12
-"""How deep an info is looked into."""
+"""The maximum depth of an info in the wire form."""
 
-# Hot values are made by plain stores: see `frozen`.
+# Values on the hot path are made by plain stores: see `frozen`.
 _new: Any = object.__new__
 _Attribute, _Attributes = twin(Attribute), twin(Attributes)
 _FetchEventInfo: Any = twin(FetchEventInfo)
 
 
 def make_fetch_info(method: str, url: str, headers: Sequence[tuple[str, str]]) -> FetchEventInfo:
-    """Make the info of a request whose texts are without secrets already."""
-    if headers or len(url) > _SHORT or len(method) > _SHORT:
+    """Make the info of a request from which secrets were removed already."""
+    if headers or len(url) > _SHORT or len(method) > _SHORT or not HAS_GIL:
         return FetchEventInfo(method, url, headers)
     made = _new(_FetchEventInfo)
     made.method = method
@@ -557,7 +550,9 @@ def make_fetch_info(method: str, url: str, headers: Sequence[tuple[str, str]]) -
 
 
 def make_attributes(attributes: Mapping[str, Any]) -> Attributes:
-    """Turn a span's attributes into what the stream has of them."""
+    """Convert a span's attributes to `Attribute` values."""
+    if not HAS_GIL:
+        return Attributes(tuple([Attribute(*pair) for pair in list(attributes.items())]))
     pairs: list[Any] = []
     for name, value in list(attributes.items()):
         pair = _new(_Attribute)
@@ -575,7 +570,7 @@ def make_attributes(attributes: Mapping[str, Any]) -> Attributes:
 
 
 def _wire(value: Any) -> Any:
-    """What this package has made itself: its texts are clean, and its sizes are bounded."""
+    """The wire form of a value of this package, whose texts are clean and sizes bounded."""
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
         return value
@@ -583,7 +578,7 @@ def _wire(value: Any) -> Any:
         return value if value - value == 0 else repr(value)  # JSON has no nan and no infinity
     if kind is tuple:
         return [_wire(item) for item in value]
-    if kind is MappingProxyType or kind is dict:  # a dict, of what was read from a file
+    if kind is MappingProxyType or kind is dict:  # a dict that was read from a file
         return {name: _wire(item) for name, item in value.items()}
     if kind is Outcome:
         return {
@@ -603,13 +598,13 @@ def _wire(value: Any) -> Any:
 
 
 class _Foreign:
-    """Turns what users have made, infos and what is in them, into JSON values of bounded size."""
+    """Converts values made by users, such as infos, to JSON values of bounded size."""
 
     def __init__(self) -> None:
         self.budget = _FOREIGN_BYTES
 
     def wire(self, value: Any, depth: int) -> Any:
-        """Return the wire form; what can't be looked at is written as text that says so."""
+        """Return the wire form; a value that can't be read is replaced by a text that says so."""
         try:
             return self._wire(value, depth)
         except Exception:
@@ -670,12 +665,12 @@ def _camel(name: str) -> str:
 
 
 def _set(value: Any, name: str, new: object) -> None:
-    """Replace a field while the value is being made."""
+    """Set a field of a frozen value under construction."""
     type(value)._twin.__dict__[name].__set__(value, new)
 
 
 def _cut(info: Any, *names: str) -> None:
-    """Cut the texts of an info that are over the limit of a value."""
+    """Cut texts of an info that exceed the limit of a value."""
     for name in names:
         value = getattr(info, name)
         if issubclass(type(value), str) and (type(value) is not str or len(value) > _SHORT):
@@ -683,10 +678,12 @@ def _cut(info: Any, *names: str) -> None:
 
 
 def _cut_headers(pairs: Iterable[Any]) -> tuple[tuple[Any, Any], ...]:
-    """Cut headers: each, their number, and all of them together."""
+    """Cut headers: each one, their number, and their total size."""
     kept: list[tuple[Any, Any]] = []
     left = DEFAULT_LIMITS.span_bytes
     for name, value in pairs:
+        if left <= 0:
+            break
         texts = [_cut_header(name, left), _cut_header(value, left)]
         left -= sum([len(text) for text in texts if type(text) is str or type(text) is bytes])
         if left < 0 or len(kept) >= DEFAULT_LIMITS.attributes:

@@ -20,13 +20,14 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from enterspan._forms.options import check_seconds
+from enterspan._model.clock import check_seconds
 from enterspan._model.diagnostics import warn, warn_once
 from enterspan._model.ids import SpanContext
+from enterspan._model.limits import AttributeValue
 from enterspan._model.protocols import Exporter, Sampler
 from enterspan._model.records import SpanData
 from enterspan._model.threads import RLock
-from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE, AttributeValue
+from enterspan._model.values import WARNING_MESSAGE, WARNING_TYPE
 from enterspan._model.weights import weight_of_record
 from enterspan._pipeline.batches import check_exporter
 from enterspan._pipeline.subscription import key_of
@@ -46,7 +47,7 @@ _Attributes: TypeAlias = Mapping[str, AttributeValue]
 # --- at the beginning -----------------------------------------------------------------------------
 
 _RATIO_BITS: Final = 64
-"""OpenTelemetry compares the lower 64 bits of a trace id, as some systems have no more."""
+"""OpenTelemetry compares the lower 64 bits of a trace id, because some systems have only these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,11 @@ NEVER: Final = Constant(False)
 
 @dataclass(frozen=True, slots=True)
 class TraceIdRatio:
-    """Samples a part of all traces, from 0 (none) to 1 (all), by the trace id.
+    """Samples a ratio of all traces, from 0 (none) to 1 (all), by the trace id.
 
     The answer depends on the trace id and the ratio only, and is the same as that of
-    OpenTelemetry's `TraceIdRatioBased`. A higher ratio samples all that a lower one does. The
-    parent is ignored: use it inside `ParentBased` to sample whole traces.
+    OpenTelemetry's `TraceIdRatioBased`. A higher ratio samples all traces that a lower one does.
+    The parent is ignored: use it inside `ParentBased` to sample whole traces.
 
     Raises:
         TypeError: if `ratio` is not a number.
@@ -101,7 +102,7 @@ class TraceIdRatio:
     def should_sample(
         self, parent: SpanContext | None, trace_id: int, name: str, attributes: _Attributes
     ) -> bool:
-        """Return whether the trace id is in the part that is sampled."""
+        """Return whether the trace id is in the sampled range."""
         bound = round(self.ratio * (1 << _RATIO_BITS))
         return trace_id & ((1 << _RATIO_BITS) - 1) < bound
 
@@ -195,15 +196,15 @@ def _check_sampler(name: str, sampler: object) -> None:
 # --- at the end -----------------------------------------------------------------------------------
 
 MAX_SPANS: Final = 20_000
-"""How many spans wait for a decision: about 20 MB at 1 kB each."""
+"""How many spans may wait for a decision: about 20 MB at 1 kB each."""
 MAX_BYTES: Final = 32 * 1024 * 1024
-"""How many bytes of memory they take."""
+"""How many bytes of memory they may take."""
 _DECIDED_MOST: Final = 10_000
 """How many decisions are kept, for spans that end after them."""
 _UNDECIDED_MOST: Final = 10_000
-"""How many undecided invocations are known of which no spans wait any more."""
+"""How many undecided invocations without waiting spans are remembered."""
 _ENTRY_BYTES: Final = 700
-"""What an invocation counts for, beside its spans."""
+"""The bytes that an invocation counts for, in addition to its spans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ class TailSamplingStats:
 
 
 class _Waiting:
-    """The spans of one invocation that is undecided, or not kept so far."""
+    """The spans of one invocation that is undecided, or is not kept so far."""
 
     __slots__ = ("begin", "end", "failed", "lost", "over", "size", "spans", "unread")
 
@@ -233,10 +234,10 @@ class _Waiting:
         self.over = False  # its root has ended, without a reason to keep it
         self.failed = False
         self.begin = self.end = 0
-        self.unread = False  # whether spans came since it was asked for a reason
+        self.unread = False  # whether spans came since the last decision
 
     def add(self, span: SpanData, size: int) -> None:
-        """Add a span, and note what may be a reason to keep it."""
+        """Add a span, and note whether it is a reason to keep the invocation."""
         self.begin = min(self.begin, span.start_ns) if self.end else span.start_ns
         self.end = max(self.end, span.end_ns)
         self.failed = self.failed or _has_failed(span)
@@ -246,7 +247,7 @@ class _Waiting:
 
 
 class TailSampling:
-    """An exporter that passes selected invocations, as a whole, to another exporter.
+    """An exporter that passes selected invocations, each as a whole, to another exporter.
 
     The decision about an invocation is made when its root has ended. Spans of an invocation that is
     not kept wait while there is room: if a span that ends later is a reason to keep it, all are
@@ -264,7 +265,7 @@ class TailSampling:
         exporter: the exporter of the invocations that are kept.
         failed: keep an invocation if a span in it has failed, or was closed with an outcome that
             is not one of enterspan's.
-        slower_than: keep an invocation that took at least so many seconds; None for no limit.
+        slower_than: keep an invocation that took at least this many seconds; None for no limit.
         keep: called with all spans of an invocation, in order of their end; keep it if this returns
             a true value.
         max_spans: how many spans may wait for a decision.
@@ -305,12 +306,12 @@ class TailSampling:
 
     @property
     def subscription_target(self) -> object:
-        """That of the other exporter."""
+        """The target of the wrapped exporter."""
         return key_of(self._exporter, None)
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._lock = RLock()  # `keep` may read the stats
+        self._lock = RLock()  # `keep` may read `stats`
         # By invocation, the oldest first: those that are over, those that are open, and the open
         # ones of which all spans were dropped.
         self._over: OrderedDict[str, _Waiting] = OrderedDict()
@@ -340,11 +341,11 @@ class TailSampling:
 
     @property
     def inner_exporter(self) -> object:  # internal
-        """The other exporter."""
+        """The wrapped exporter."""
         return self._exporter
 
     def drain(self) -> None:  # internal
-        """Export what is undecided."""
+        """Export undecided invocations."""
         self._look_at_process()
         with self._lock:
             kept = []
@@ -354,21 +355,21 @@ class TailSampling:
             self._exporter.export(kept)
 
     def shutdown(self) -> None:
-        """Export what is undecided, and shut the other exporter down."""
+        """Export undecided invocations, and shut the wrapped exporter down."""
         try:
             self.drain()
         finally:
             self._exporter.shutdown()
 
     def _look_at_process(self) -> None:
-        """Start empty in a forked child: the parent decides about what waits."""
+        """Start empty in a forked child: the waiting spans are the parent's."""
         if self._pid != os.getpid():
             self._begin()
 
-    # What follows is called with the lock held.
+    # The methods below are called with the lock held.
 
     def _take_all(self, spans: Sequence[SpanData]) -> list[SpanData]:
-        """Take spans; return those to export now."""
+        """Add spans; return those to export now."""
         ready: list[SpanData] = []
         touched: dict[str, None] = {}
         for span in spans:
@@ -396,7 +397,7 @@ class TailSampling:
         return ready
 
     def _waiting_of(self, invocation_id: str) -> _Waiting:
-        """Return the spans of an invocation, as one of those that wait."""
+        """Return the waiting spans of an invocation, creating the entry if needed."""
         waiting = self._over.get(invocation_id) or self._open.get(invocation_id)
         if waiting is None:
             waiting = self._emptied.pop(invocation_id, None) or _Waiting()
@@ -415,13 +416,13 @@ class TailSampling:
         return []
 
     def _is_reason_alone(self, span: SpanData) -> bool:
-        """Whether to keep a late span of an invocation of which nothing waits any more."""
+        """Whether to keep a late span of an invocation without waiting spans."""
         alone = _Waiting()
         alone.add(span, 0)
         return self._is_reason(alone, asked=True)
 
     def _is_reason(self, waiting: _Waiting, *, asked: bool) -> bool:
-        """Whether to keep an invocation; with *asked*, the user's function is called, too."""
+        """Whether to keep an invocation; with *asked*, the user's function is also called."""
         if self._failed and waiting.failed:
             return True
         if self._slower_ns is not None and waiting.end - waiting.begin >= self._slower_ns:
@@ -448,7 +449,7 @@ class TailSampling:
         return _marked(spans, waiting.lost) if waiting.lost else spans
 
     def _empty(self, waiting: _Waiting) -> list[SpanData]:
-        """The spans of an invocation, which wait no longer."""
+        """Remove and return the waiting spans of an invocation."""
         spans, waiting.spans = waiting.spans, []
         self._spans -= len(spans)
         self._bytes -= waiting.size
@@ -456,7 +457,7 @@ class TailSampling:
         return spans
 
     def _make_room(self) -> None:
-        """Drop spans over the limits, the oldest of invocations that are over first."""
+        """Drop spans over the limits, the oldest of ended invocations first."""
         while not self._fits() and self._over:
             self._release(next(iter(self._over)), False)
         while not self._fits() and self._open:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import sys
 
 import pytest
 
+from enterspan import Tracing
 from enterspan.testing import capture
 
 needs_graph = pytest.mark.skipif(sys.version_info < (3, 14), reason="asyncio's call graph")
@@ -248,6 +250,68 @@ def test_the_call_graph_of_the_main_task_shows_what_it_waits_for(mine, is_debug)
         assert name in texts[0], texts
 
 
+@needs_graph
+def test_the_call_graph_of_a_deep_recursion_is_whole(mine):
+    """A wrapper asks the one around it, so the depth has no influence."""
+
+    @mine.traced
+    async def deeper(depth):
+        with mine.span("block"):
+            await (deeper(depth - 1) if depth else leaf())
+
+    with capture(mine):
+        text = asyncio.run(graph_of(deeper(100)))
+    assert text.count(".deeper()") >= 2 * 101  # the wrappers', and the functions'
+    assert "leaf()" in text
+
+
+def test_another_tracer_has_its_own_current_spans(mine):
+    """Its driver of a coroutine that is stepped by hand does not detach a span of ours."""
+    other = Tracing("other")
+
+    @mine.traced("inner")
+    async def inner():
+        await Pause()
+
+    @other.traced
+    async def outer():
+        await Pause()
+        await inner()
+
+    async def stepping():
+        with mine.span("stepping") as span:
+            coroutine = outer()
+            for _ in range(3):
+                with contextlib.suppress(StopIteration):
+                    coroutine.send(None)
+                assert mine.current_span() is span
+
+    with capture(mine), capture(other):
+        asyncio.run(stepping())
+
+
+def test_a_coroutine_that_goes_on_without_its_task(mine):
+    @mine.traced("inner")
+    async def inner():
+        return mine.current_span().name
+
+    @mine.traced("outer")
+    async def outer():
+        await Pause()
+        return await inner()
+
+    with capture(mine):
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(outer())
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        loop.close()
+        with pytest.raises(StopIteration) as stop:
+            task.get_coro().send(None)
+        task._log_destroy_pending = False
+    assert stop.value.value == "inner"
+
+
 def task_in(context, coroutine, **options):
     return asyncio.Task(coroutine, loop=asyncio.get_running_loop(), context=context, **options)
 
@@ -292,6 +356,38 @@ def test_a_context_that_is_given_to_a_second_task_later(mine, is_in_span, is_eag
     works = trace.find_all("work")
     roots = [s for s in works if not s.parent_span_id]
     assert (len(works), len(roots)) == (2, 1 if is_in_span else 2)
+
+
+@needs_graph
+def test_the_context_of_a_traced_coroutine_is_given_to_another_task(mine):
+    """What the first one awaits afterwards is current in it alone."""
+    seen = []
+
+    @mine.traced("inner")
+    async def inner(event):
+        await event.wait()
+
+    async def looks():
+        seen.append(mine.current_span().name)
+
+    @mine.traced("outer")
+    async def outer(event, begun):
+        context = asyncio.current_task().get_context()
+        second = task_in(context, looks())
+        begun.append(second)
+        await inner(event)
+
+    async def main():
+        event, begun = asyncio.Event(), []
+        first = asyncio.create_task(outer(event, begun))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        event.set()
+        await asyncio.gather(first, *begun)
+
+    with capture(mine):
+        asyncio.run(main())
+    assert seen == ["outer"]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="a task tells its context since 3.12")

@@ -219,6 +219,21 @@ def test_the_current_span_in_a_function_of_the_result_is_none(trace: Trace) -> N
     assert trace.find("made").attributes["return"] is False
 
 
+@pytest.mark.parametrize(
+    "item, kept", [(1, 65_536), ("\U0001f375" * 100_000, 21), (object(), 8_192)]
+)
+def test_what_is_kept_to_be_folded_is_bounded(trace: Trace, item: object, kept: int) -> None:
+    """In items, and in bytes of memory."""
+
+    @traced("long", capture_return=len)
+    def long() -> Iterator[object]:
+        for _ in range(70_000):
+            yield item
+
+    assert sum(1 for _ in long()) == 70_000
+    assert trace.find("long").attributes["return"] == kept
+
+
 def test_of_an_endless_generator_the_beginning_is_folded(trace: Trace) -> None:
     @traced("long", capture_return=len)
     def long() -> Iterator[str]:

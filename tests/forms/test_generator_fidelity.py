@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
+import traceback
 import types
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -455,3 +456,18 @@ def test_closing_ours_closes_a_generator_that_others_hold(mine):
         next(ours)
         ours.close()
     assert list(kept) == []
+
+
+def test_a_frame_of_the_wrapper_shows_the_line_that_calls_the_body():
+    """Where nobody subscribes, a traceback has one; it stands in a file that can be read."""
+
+    @traced
+    def steps():
+        yield 1
+        raise ValueError
+
+    with pytest.raises(ValueError) as raised:
+        list(steps())
+    _, wrapper, body = traceback.extract_tb(raised.value.__traceback__)
+    assert wrapper.line == "return (yield from @fn({args}))"
+    assert body.line == "raise ValueError"

@@ -23,6 +23,10 @@ def following(mine):
     mine.configure(propagate_threads=False)
 
 
+INHERITED = "  " if getattr(sys.flags, "thread_inherit_context", 0) else ""
+"""Where a span of a thread stands that Python itself lets begin with its starter's context."""
+
+
 def work(tracing, name):
     with tracing.span(name):
         pass
@@ -137,7 +141,7 @@ def test_off_puts_everything_back(mine):
     assert (threading.Thread.start, ThreadPoolExecutor.submit) == before
     with capture(mine, everything=True) as trace, mine.span("outer"):
         run(threading.Thread(target=work, args=(mine, "in thread")))
-    assert sorted(trace.tree().splitlines()) == ["in thread", "outer"]
+    assert sorted(trace.tree().splitlines()) == [f"{INHERITED}in thread", "outer"]
 
 
 def test_two_tracings_follow_side_by_side(following):
@@ -153,7 +157,7 @@ def test_two_tracings_follow_side_by_side(following):
     finally:
         other.configure(propagate_threads=False)
     assert one.tree() == "one\n  1\nthree\n  3"
-    assert sorted(two.tree().splitlines()) == ["  2", "4", "four", "two"]
+    assert sorted(two.tree().splitlines()) == ["  2", f"{INHERITED}4", "four", "two"]
 
 
 def test_propagate_binds_a_callable(mine):

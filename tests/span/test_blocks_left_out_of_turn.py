@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import gc
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -153,7 +154,9 @@ def test_a_block_left_in_another_thread(trace: Trace) -> None:
         thread.start()
         thread.join()
         assert current() == "outer"
-    assert seen == [""]
+    # From 3.14 on, a thread may begin with a copy of the context that starts it.
+    inherits = getattr(sys.flags, "thread_inherit_context", 0)
+    assert seen == ["outer" if inherits else ""]
     later()
     assert hangs_on_nothing(trace)
     assert all_ended_well(trace)

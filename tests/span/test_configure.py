@@ -37,7 +37,7 @@ OF_PROCESS = ("service.instance.id", "process.pid")
 
 def settings(tracing):
     board = tracing._tracer
-    given = {name: value for name, value in board.resource.items() if name not in OF_PROCESS}
+    given = dict(board.given_resource)
     return (board.sampler, board.limits, board.bits, given, board.enabled)
 
 

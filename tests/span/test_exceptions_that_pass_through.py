@@ -363,3 +363,46 @@ def test_running_out_of_stack_anywhere_in_us_leaves_all_in_order(spare: int, sha
         assert tracing.current_span().is_traced is False
     assert [e.event.type for e in trace.events].count("outcome") == 1
     assert trace.events[-1].event.type == "outcome"
+
+
+class NeedsArguments(Exception):
+    """It can't be made of nothing."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+
+
+class NeedsArgumentsEarlier(OSError):
+    """Neither can its instance be allocated."""
+
+    def __new__(cls, code: int) -> Any:
+        return super().__new__(cls, code)
+
+
+class NotAnException(ValueError):
+    """Another object is made of it."""
+
+    def __new__(cls) -> Any:
+        return 3
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [NeedsArguments, NeedsArgumentsEarlier, NotAnException, UnicodeDecodeError, ValueError],
+)
+@pytest.mark.parametrize("form", ["span", "invocation", "use_span"])
+def test_a_block_may_be_told_the_class_of_an_exception_alone(
+    form: str, kind: type[BaseException], trace: Trace
+) -> None:
+    """`__exit__(kind, None, None)` is an old way to call it; the constructor isn't called."""
+    scope: Any = {
+        "span": lambda: tracing.span("work"),
+        "invocation": lambda: tracing.invocation("work"),
+        "use_span": lambda: tracing.use_span(tracing.start_span("work"), end=True),
+    }[form]()
+    scope.__enter__()
+    scope.__exit__(kind, None, None)
+    assert not tracing.current_span().is_traced
+    span = trace.find("work")
+    assert span.outcome == "exception"
+    assert span.events[0].attributes["exception.type"].endswith(kind.__name__)

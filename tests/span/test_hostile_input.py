@@ -6,14 +6,21 @@ import json
 import math
 import sys
 import threading
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import enterspan as e
-from enterspan import SpanContext, Tracing
+from enterspan import SpanContext, Tracing, tracing
 from enterspan.testing import capture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from enterspan import Span
 
 mine = Tracing("hostile")
 LIMITS = e.Limits()
@@ -511,3 +518,57 @@ def test_one_span_of_many_threads_takes_attributes_from_all():
         sys.setswitchinterval(before)
     assert errors == []
     check(trace)
+
+
+class _NoText(str):
+    """A text that can't be compared."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise ArithmeticError
+
+
+def _open_a_block(**options: Any) -> None:
+    with tracing.span("work", **options):
+        pass
+
+
+@pytest.mark.parametrize(
+    "open_one",
+    [_open_a_block, lambda **options: tracing.start_span("work", **options).end()],
+    ids=["span", "start_span"],
+)
+@pytest.mark.parametrize(
+    "options",
+    [{"links": 3}, {"links": object()}, {"links": [3, None]}, {"kind": 3}, {"kind": _NoText("x")}],
+    ids=["links=3", "links=object", "links=[3, None]", "kind=3", "kind=text"],
+)
+def test_a_kind_or_links_of_anything_are_ignored(open_one: Any, options: dict[str, Any]) -> None:
+    """Whether anything subscribes or not, the span is opened."""
+    open_one(**options)
+    with capture() as trace:
+        open_one(**options)
+    (span,) = trace.spans
+    assert (span.links, span.kind) == ((), "internal")
+
+
+def test_links_without_end_are_cut() -> None:
+    """What was given is never taken whole without a limit."""
+    with capture() as trace, tracing.span("one") as one, tracing.span("work", links=repeat(one)):
+        pass
+    work = trace.find("work")
+    assert len(work.links) == 128
+    assert work.dropped_links > 0
+
+
+def test_links_that_fail_are_taken_up_to_there(caplog: pytest.LogCaptureFixture) -> None:
+    def links(one: Span) -> Iterator[Span]:
+        yield one
+        raise LookupError("no more")
+
+    with capture() as trace, tracing.span("one") as one, tracing.span("work", links=links(one)):
+        pass
+    assert len(trace.find("work").links) == 1
+    assert "links raised LookupError and the rest is left out" in caplog.text

@@ -227,6 +227,16 @@ def test_a_failure_that_was_waited_for_is_the_outcome(mine, told):
     ]
 
 
+def test_an_expected_failure_that_was_waited_for_is_none(mine, told):
+    """Whether its root is still open or has ended."""
+    with capture(mine) as trace:
+        future = Future()
+        with mine.invocation("main", expected=[ValueError]) as invocation:
+            invocation.wait_until(future)
+        future.set_exception(ValueError("expected"))
+    assert told(trace.events)[1:] == ["return None", "outcome ok"]
+
+
 def test_a_cancellation_that_was_waited_for_is_canceled(mine):
     future = Future()
     with capture(mine) as trace:

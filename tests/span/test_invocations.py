@@ -210,8 +210,8 @@ def test_with_nobody_listening_an_invocation_is_a_no_op():
         raise ValueError("x")
 
 
-@pytest.mark.parametrize("linger", [-1, -0.1, float("nan")])
-def test_a_negative_linger_is_a_value_error(mine, linger):
+@pytest.mark.parametrize("linger", [-1, -0.1, float("nan"), 10**400])
+def test_a_linger_that_is_no_length_of_time_is_a_value_error(mine, linger):
     with pytest.raises(ValueError, match="linger"):
         mine.invocation(linger=linger)
 

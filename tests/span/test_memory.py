@@ -9,7 +9,8 @@ import tracemalloc
 from collections import Counter
 
 from enterspan import Invocation
-from enterspan._pipeline.tails import Stream, TailStream
+from enterspan._pipeline.tail_stream import TailStream
+from enterspan._pipeline.tails import Stream
 from enterspan._span.details import Details
 from enterspan._span.invocation import InvocationState
 from enterspan._span.span import Span

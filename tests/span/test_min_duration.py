@@ -157,10 +157,10 @@ def test_nothing_waits_for_a_span_that_has_become_old_enough(trace: Trace) -> No
     """The next thing that happens is told at once, and what waited before it."""
     seen: list[list[str]] = []
 
-    @traced(min_duration=0.001)
+    @traced(min_duration=0.2)
     def slow() -> None:
         leaf()
-        time.sleep(0.005)
+        time.sleep(0.21)
         seen.append(opened(trace))
         leaf()
         seen.append(opened(trace))
@@ -223,3 +223,17 @@ def test_coroutines_and_generators_have_it_too(trace: Trace) -> None:
     with tracing.invocation("main"):
         assert list(numbers()) == [1]
     assert trace.tree() == "main\n  leaf"
+
+
+def test_a_min_duration_without_limit_leaves_out_whatever_ends_well(trace: Trace) -> None:
+    @traced(min_duration=float("inf"))
+    def quick(error: bool) -> None:
+        leaf()
+        if error:
+            raise KeyError
+
+    with tracing.span("root"):
+        quick(False)
+        with pytest.raises(KeyError):
+            quick(True)
+    assert trace.tree().count("quick") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,7 @@ def current() -> str:
 def in_thread(function: Any) -> Any:
     """Run in a thread of its own, with an empty context."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(function).result()
+        return pool.submit(Context().run, function).result()
 
 
 def test_a_span_started_by_hand_is_not_current(trace: Trace) -> None:

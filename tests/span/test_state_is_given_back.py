@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import sys
 import threading
 import types
 from concurrent.futures import Future
+from contextvars import Context
 
 import pytest
 
@@ -74,6 +76,32 @@ def test_parallel_captures_see_their_own_spans_only(mine):
     assert seen == {name: [name, f"{name} below"] for name in names}
 
 
+def test_one_capture_may_be_the_block_of_several_tasks_at_once(mine):
+    """Each ends its own recording, in any order; from another context, the last one ends."""
+    shared = capture(mine)
+
+    async def test(name, steps):
+        with shared as trace:
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            with mine.span(name):
+                pass
+        return [span.name for span in trace.spans]
+
+    async def main():
+        return await asyncio.gather(test("short", 1), test("long", 5), test("longer", 9))
+
+    assert asyncio.run(main()) == [["short"], ["long"], ["longer"]]
+    with shared as outer, shared as inner:
+        mine.start_span("inner").end()
+    assert [len(outer), len(inner)] == [1, 1]
+    trace = Context().run(shared.__enter__)
+    shared.__exit__(None, None, None)
+    mine.start_span("after").end()
+    assert len(trace) == 0
+    assert mine._subscribers.sources == ()
+
+
 def test_a_capture_records_what_is_propagated_and_no_other_thread(mine):
     def work(name):
         with mine.span(name):
@@ -81,7 +109,7 @@ def test_a_capture_records_what_is_propagated_and_no_other_thread(mine):
 
     with capture(mine) as trace:
         in_a_thread(mine.propagate(lambda: work("propagated")))
-        in_a_thread(lambda: work("bare"))
+        in_a_thread(lambda: Context().run(work, "bare"))
     with capture(mine, everything=True) as everything:
         in_a_thread(lambda: work("bare"))
     assert trace.tree() == "propagated"
@@ -124,6 +152,19 @@ def test_two_exceptions_are_one_only_if_they_are_the_same_object():
         assert seen.find(error) is not None
         del error
     assert found == 0
+
+
+def test_what_is_remembered_of_exceptions_is_bounded():
+    """In number, and in characters; the last one is remembered however long it is."""
+    seen, errors = SeenExceptions(), [ValueError(number) for number in range(100)]
+    for error in errors:
+        seen.add(error, "exception", "x")
+    assert [error for error in errors if seen.find(error)] == errors[-32:]
+    for error in errors:
+        seen.add(error, "exception", "x" * 10_000)
+    assert [error for error in errors if seen.find(error)] == errors[-3:]
+    seen.add(errors[0], "exception", "x" * 100_000)
+    assert [error for error in errors if seen.find(error)] == errors[:1]
 
 
 def test_exceptions_recorded_before_they_are_raised_are_told_apart(mine):

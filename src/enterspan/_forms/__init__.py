@@ -1,1 +1,1 @@
-"""What users write: callbacks, decorators, entry points, propagation."""
+"""The forms that users write: callbacks, decorators, entry points, propagation."""

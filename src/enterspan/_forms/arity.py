@@ -1,8 +1,8 @@
-"""A mark for functions that hand arguments on to a callback: their stubs have overloads.
+"""A marker for functions that pass arguments to a callback: their stubs get overloads.
 
-Checkers infer more from a type variable for each argument than from a ParamSpec: a lambda's
-parameters, a generic callback, an overloaded one. Such overloads are generated: the source has the
-ParamSpec form alone, and `enterspan stubs` renders the rest.
+With a type variable for each argument, checkers infer more than from a ParamSpec: for lambdas,
+generic and overloaded callbacks. The source has the ParamSpec form only, and `enterspan stubs`
+renders the overloads.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ if TYPE_CHECKING:
 
 
 def by_arity(most: int) -> Callable[[_F], _F]:  # noqa: ARG001 - the generator of stubs reads it
-    """Ask for overloads with 0 to `most` positional arguments, and the general one at the end."""
+    """Request overloads for 0 to `most` positional arguments, and the general one at the end."""
     return lambda function: function

@@ -1,6 +1,6 @@
-"""Wrappers that leave a callable what it is: for what is instrumented, and for what is no function.
+"""Transparent wrappers, for instrumented callables and for callables that are not functions.
 
-They are wrapt's, so that everything else about the callable is as before.
+They are wrapt proxies, so that the callable otherwise behaves as before.
 """
 
 from __future__ import annotations
@@ -47,24 +47,26 @@ _annotations: Final[Any] = next(
     ),
     None,
 )
-"""How wrapt's extension finds them; without it, each wrapper has them as an attribute."""
+"""How wrapt's C extension gets annotations; without it, each wrapper has them as an attribute."""
 
 
 def without_annotations(kind: type) -> None:
-    """Have a class of wrappers keep no annotations of its own, which would hide what is wrapped.
+    """Remove a wrapper class's own annotations, which would hide the wrapped object's.
 
-    Where a class has none, Python before 3.14 makes an empty dictionary when it is asked for them.
+    Before 3.14, Python creates an empty dictionary on access if a class has none.
     """
     if sys.version_info < (3, 14) and _annotations is not None:
         type.__setattr__(kind, "__annotations__", _annotations)
 
 
 class TracedCallable(FunctionWrapper[Any, Any]):
-    """Any callable with a span around each call; in all else the callable itself."""
+    """A proxy of any callable, with a span around each call."""
 
-    # With an annotation, the class would have `__annotations__` of its own.
+    # Not annotated: the class would have its own `__annotations__`.
     _self_again = cast("Any", None)
-    """How it is made again, where that is not by instrumenting."""
+    """How copies are made, if not by instrumenting."""
+    _self_before = cast("Any", None)
+    """The values of its call before it was retired."""
 
     @property
     def _self_tracer(self) -> Any:
@@ -72,24 +74,25 @@ class TracedCallable(FunctionWrapper[Any, Any]):
         return call.__defaults__[0]
 
     def retire(self) -> None:
-        """Record nothing from here on: it has been removed, but may be held for good."""
+        """Stop recording: it was removed, but may still be referenced."""
         call: Any = self._self_wrapper
+        self._self_before = call.__defaults__  # without the GIL, a call may be reading it
         call.__defaults__ = (_Retired, *call.__defaults__[1:])
 
     def move(self, path: str) -> None:
-        """Have the frame of its calls under another path; see `frame_bootstrap`."""
+        """Change the path of the frame of its calls; see `frame_bootstrap`."""
         call: Any = self._self_wrapper
         if call.__name__ == "call":
             call.__code__ = code_at(path)
 
     def holders(self) -> list[Any]:
-        """What belongs to this and holds what is wrapped."""
+        """The objects of this wrapper that reference the wrapped callable."""
         call: Any = self._self_wrapper
         forms = call.__defaults__[-1] if call.__name__ == "call_suspended" else ()
         return [held for form in forms for held in (*form.__closure__, vars(form))]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickle by reference where a name leads here; else what is wrapped, or how it was made."""
+        """Pickle by reference if a name leads here; else the wrapped callable, or its making."""
         wrapped = inside(self)
         name = getattr(wrapped, "__qualname__", None)
         found: Any = sys.modules.get(getattr(wrapped, "__module__", None) or "")
@@ -100,15 +103,15 @@ class TracedCallable(FunctionWrapper[Any, Any]):
         return self._self_again or wrapped.__reduce_ex__(protocol)
 
     def __reduce__(self) -> Any:
-        """Pickle as `__reduce_ex__` does."""
+        """Pickle like `__reduce_ex__`."""
         return self.__reduce_ex__(2)
 
     def __copy__(self) -> Any:
-        """Copy what is wrapped; functions are not copied, and neither is this then."""
+        """Copy the wrapped object; a function is not copied, and then this is not either."""
         return self._around(copy(inside(self)))
 
     def __deepcopy__(self, memo: Any) -> Any:
-        """Copy what is wrapped; functions are not copied, and neither is this then."""
+        """Copy the wrapped object; a function is not copied, and then this is not either."""
         return self._around(deepcopy(inside(self), memo))
 
     def _around(self, copied: Any) -> Any:
@@ -121,14 +124,14 @@ class TracedCallable(FunctionWrapper[Any, Any]):
         return made
 
     def __repr__(self) -> str:
-        """Show what is wrapped."""
+        """Return the `repr` of the wrapped object."""
         return repr(inside(self))
 
 
 class Called:
-    """The `__call__` of wrappers of objects: what such a wrapper binds; of their type, a function.
+    """The `__call__` of object wrappers: bound on an instance, and a function on the type.
 
-    Type checks and frameworks look it up on either.
+    Frameworks look it up on both.
     """
 
     def __init__(self, bind: Callable[[Any], Any]) -> None:
@@ -144,12 +147,12 @@ def _call(wrapper: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 class TracedObject(BaseObjectProxy[Any]):
-    """The same for a callable object that is not bound to an instance, such as a partial.
+    """The wrapper of a callable object that is not bound to an instance, such as a partial.
 
-    Frameworks ask its `__call__` whether it is a coroutine function.
+    Frameworks inspect its `__call__` to see whether it is a coroutine function.
     """
 
-    # A base class for both would have a `__dict__` and a `__doc__` of its own.
+    # A common base class would have its own `__dict__` and `__doc__`.
     _self_again = TracedCallable._self_again
     _self_tracer = TracedCallable._self_tracer
     _around = TracedCallable._around
@@ -173,14 +176,14 @@ class TracedObject(BaseObjectProxy[Any]):
 
     @property
     def __signature__(self) -> inspect.Signature:
-        """The signature: `inspect` asks the type's `__call__` otherwise, which is a property."""
+        """The signature: `inspect` would otherwise read the type's `__call__`, a property."""
         return signature_of(self)
 
 
 class TracedFunction(TracedCallable):
-    """The same for a Python function, whose methods are bound as Python binds them.
+    """The wrapper of a Python function, which binds methods as Python does.
 
-    wrapt's bound wrappers cost four times as much, and are no methods to pickle and copy.
+    wrapt's bound wrappers cost four times as much, and pickle and copy don't treat them as methods.
     """
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -190,10 +193,10 @@ class TracedFunction(TracedCallable):
 
 _c_wrapped: Any = getattr(FunctionWrapper, "__wrapped__", None)
 inside: Any = attrgetter("__wrapped__") if _c_wrapped is None else _c_wrapped.__get__
-"""What a wrapper of this module wraps."""
+"""The object that a wrapper of this module wraps."""
 
 if _c_wrapped is not None:  # wrapt's own code in Python would need the attribute
-    # What the function itself wraps, if it does: what unwraps it must not come by it twice.
+    # The function's own `__wrapped__`, if any: unwrapping must not visit it twice.
     _of_function: Any = property(
         lambda self: inside(self).__wrapped__,
         lambda self, value: setattr(inside(self), "__wrapped__", value),
@@ -207,36 +210,38 @@ for _kind in (TracedCallable, TracedObject, TracedFunction):
 
 
 class Wrapping:
-    """What the wrappers of one instrumentation have in common."""
+    """The options shared by the wrappers of one instrumentation."""
 
     __slots__ = ("_enabled", "_known", "_options", "_settle", "tracer")
 
     def __init__(
         self, tracer: Tracer, options: Options, settle: Any = None, enabled: Any = None
     ) -> None:
-        """Take the options; names to capture that a function does not have are left out.
+        """Take the options; names to capture that a function lacks are ignored.
 
-        wrapt asks `enabled` at each call whether to call us: by default, whether there is a
-        subscriber. All of it is C: there is no frame.
+        At each call, wrapt tests `enabled` to decide whether to call the wrapper: by default,
+        whether there is a subscriber. This is C code without a frame.
         """
         self.tracer = tracer
-        self._options = options = replaced(options, name=None)
+        if options.name is not None:
+            options = replaced(options, name=None)
+        self._options = options
         self._settle = settle or _settle_own
-        # By default a list, of which wrapt asks whether it is empty.
+        # By default a list, which is false if it is empty.
         self._enabled: Any = tracer.recording if enabled is None else enabled
         recorder = recorder_for(tracer, options, "")
         recorded = recorder.starts or options.capture_args or options.capture_return
         self._known = None if recorded else (recorder.begin, recorder.end)
 
     def refuses(self, function: Any) -> str | None:  # noqa: ARG002 - subclasses use it
-        """Why a Python function that could be wrapped is not to be; None where it is."""
+        """Why a Python function is not wrapped although it could be; None if it is wrapped."""
         return None
 
     def wrap(self, target: Any, name: str, path: str) -> TracedCallable | TracedObject:
-        """Return a callable with a span around each call, in whose place it is to be put.
+        """Return a replacement of a callable with a span around each call.
 
         Args:
-            target: a Python function, any other callable, or what this has returned for one.
+            target: a Python function, any other callable, or a wrapper made by this method.
             name: of the spans.
             path: the path of the frame between the function and its caller.
         """
@@ -251,9 +256,9 @@ class Wrapping:
         return TracedFunction(target, call, self._enabled)
 
     def _call_of(self, function: Any, name: str, path: str) -> FunctionType:
-        """What wrapt calls in place of a callable that has run when it returns."""
+        """The function that wrapt calls in place of a callable that completes when it returns."""
         start = record = returned = None
-        if self._known is not None:  # a span has a name and no more
+        if self._known is not None:  # the span has only a name
             begin, end = self._known
         else:
             options = self._options
@@ -265,12 +270,14 @@ class Wrapping:
         scope, bind = (
             (globals(), _as_given) if function is None else (function.__globals__, _Binding())
         )
-        known = (self.tracer, name, begin, start, bind, fewest, most, record, returned)
-        return call_with(path, scope, (*known, end, self._settle))
+        known = (
+            self.tracer, name, begin, start, bind, fewest, most, record, returned, end, self._settle
+        )  # fmt: skip
+        return call_with(path, scope, known)
 
 
 def _start(recorder: Recorder) -> Any:
-    """What opens the span of a call where more is known than its name; None where it isn't."""
+    """The function that opens a span with more than a name; None if there is only the name."""
     if not recorder.starts:
         return None
     begin, start, tracer, name = recorder.begin, recorder.start, recorder.tracer, recorder.name
@@ -278,7 +285,7 @@ def _start(recorder: Recorder) -> Any:
 
 
 def trace_callable(target: Any, tracer: Tracer, options: Options) -> Any:
-    """Return a callable that is no plain function with a span around each call."""
+    """Return a wrapper of a callable that is not a plain function."""
     if options.capture_args and options.capture_args is not True:
         raise ValueError(
             f"capture_args needs a function with named parameters, not {target!r}; use True"
@@ -299,13 +306,13 @@ def call_suspended(
     name: str,
     forms: list[Any],
 ) -> Any:
-    """Be called by wrapt in place of a coroutine function or a generator function.
+    """Called by wrapt in place of a coroutine function or a generator function.
 
-    It returns what the form of `traced` does, and no frame of it is there when the body runs.
+    Returns the result of the `traced` wrapper; this frame is gone when the body runs.
     """
     if tracer.off:
         return wrapped(*args, **kwargs)
-    if not forms:  # made when it is first needed: most functions are never called
+    if not forms:  # made on first use: most functions are never called
         wanted = _wanted(options, wrapped)
         known = replaced(options, name=name, capture_args=wanted)
         names = captured(known, parameter_names(wrapped), wrapped)
@@ -314,13 +321,13 @@ def call_suspended(
 
 
 class _Retired:
-    """Stands for the tracer where a wrapper has been removed."""
+    """Replaces the tracer of a removed wrapper."""
 
     off: Final = True
 
 
 def _wanted(options: Options, function: Any) -> bool | tuple[str, ...]:
-    """What to capture of the arguments of one function of many: those names that it has."""
+    """The arguments to capture of one of many functions: the given names that it has."""
     wanted = options.capture_args
     if isinstance(wanted, tuple):
         known = parameter_names(function)
@@ -329,20 +336,25 @@ def _wanted(options: Options, function: Any) -> bool | tuple[str, ...]:
 
 
 def is_ours(value: object) -> bool:
-    """Whether something is a wrapper of this module."""
+    """Whether an object is a wrapper of this module."""
     kind = type(value)
     return kind is TracedFunction or kind is TracedCallable or kind is TracedObject
 
 
+def is_retired(wrapper: Any) -> bool:
+    """Whether a wrapper of this module was removed."""
+    return wrapper._self_tracer is _Retired
+
+
 def original_of(value: Any) -> Any:
-    """What is inside of the wrappers of this module."""
-    while is_ours(value):
+    """The object inside all wrappers of this module."""
+    while type(value) is not FunctionType and is_ours(value):
         value = inside(value)
     return value
 
 
 def is_traced_by(function: object, tracer: Tracer) -> bool:
-    """Whether a function is what `@traced` of this tracer has returned."""
+    """Whether a function was returned by `@traced` of this tracer."""
     if is_ours(function):
         return function._self_again is not None and function._self_tracer is tracer  # type: ignore[attr-defined]
     cells: Any = function.__closure__ if type(function) is FunctionType else None
@@ -350,7 +362,7 @@ def is_traced_by(function: object, tracer: Tracer) -> bool:
 
 
 def signature_of(wrapper: Any) -> inspect.Signature:
-    """The signature of what is wrapped; AttributeError where it has none."""
+    """The signature of the wrapped object; AttributeError if it has none."""
     try:
         return inspect.signature(inside(wrapper))
     except (TypeError, ValueError) as error:
@@ -358,13 +370,13 @@ def signature_of(wrapper: Any) -> inspect.Signature:
 
 
 def is_plain_object(target: object) -> bool:
-    """Whether something is an object that is called by its `__call__`, and is not bound."""
+    """Whether an object is callable by its `__call__`, and is not a bound method."""
     kind = type(target)
     return not (kind is BuiltinFunctionType or issubclass(kind, type) or hasattr(kind, "__get__"))
 
 
 def call_of(target: Any) -> Any:
-    """What a call of an object calls: its type's `__call__`, whatever the object itself has."""
+    """The method that a call of an object runs: its type's `__call__`."""
     kind = type(target)
     for each in kind.__mro__:
         if "__call__" in vars(each):
@@ -375,7 +387,7 @@ def call_of(target: Any) -> Any:
 
 
 def is_function(target: object) -> bool:
-    """Whether something is a Python function, or one in a wrapper of this module."""
+    """Whether an object is a Python function, or a wrapper of one."""
     kind = type(target)
     return kind is FunctionType or kind is TracedFunction
 
@@ -384,7 +396,7 @@ def is_function(target: object) -> bool:
 
 
 def _captured(options: Options, function: Any, recorder: Recorder) -> Any:
-    """What records the arguments of a call."""
+    """The function that records the arguments of a call."""
     if function is None:
         return partial(_record_unnamed, recorder, bool(options.redact))
     names = parameter_names(function)
@@ -403,7 +415,7 @@ def _record_named(
 def _record_unnamed(
     recorder: Recorder, redacted: bool, span: Any, given: Mapping[str, Any]
 ) -> None:
-    """Record arguments whose names are not known: with anything to redact, no positional ones."""
+    """Record arguments of unknown names; no positional ones if there are names to redact."""
     args = "[redacted]" if redacted and given["args"] else given["args"]
     recorder.arguments(span, {"args": args, "kwargs": given["kwargs"]})
 
@@ -413,29 +425,29 @@ def _as_given(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[
 
 
 def _arity(function: Any, *, always: bool) -> tuple[float, float]:
-    """How many positional arguments fit without a keyword; none do if all calls are bound."""
+    """How many positional arguments a call needs to have that is not bound."""
     if always:
         return inf, -inf
     if function is None:
         return -inf, inf
     code = function.__code__
-    if code.co_kwonlyargcount > len(function.__kwdefaults__ or ()):
+    if code.co_kwonlyargcount and code.co_kwonlyargcount > len(function.__kwdefaults__ or ()):
         return inf, -inf
     fewest = code.co_argcount - len(function.__defaults__ or ())
     return fewest, inf if code.co_flags & inspect.CO_VARARGS else code.co_argcount
 
 
 class _Binding:
-    """Binds the arguments of a call to the parameters of its function: Python itself does.
+    """Binds the arguments of a call to the parameters of its function.
 
-    A lambda with the same parameters is called, compiled when it is first needed.
+    It calls a lambda with the same parameters, which is compiled on first use.
     """
 
     __slots__ = ("_binder",)
     _binder: Any
 
     def __call__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The arguments by name; None where the call is a TypeError."""
+        """Return the arguments by name; None if the call is a TypeError."""
         try:
             binder = self._binder
         except AttributeError:
@@ -449,7 +461,7 @@ class _Binding:
 
 
 def _binder(function: Any) -> Any:
-    """A function of the same parameters that returns them by name."""
+    """A function with the same parameters that returns them by name."""
     code = function.__code__
     bare = FunctionType(code, {}, "bare", function.__defaults__, function.__closure__)
     bare.__kwdefaults__ = function.__kwdefaults__
@@ -463,29 +475,29 @@ def _binder(function: Any) -> Any:
     text = f"lambda {shown}: {{{', '.join([f'{name!r}: {name}' for name in names])}}}"
     try:
         return eval(text, {"omitted": None})  # noqa: S307 - the names of parameters and no more
-    except SyntaxError:  # not made by Python's own compiler
+    except SyntaxError:  # not compiled by Python
         return lambda *_args, **_kwargs: dict.fromkeys(names)
 
 
 class _Shown(type):
-    """Shows the class of a default that a binder takes from its function."""
+    """The `repr` of the default values of a binder's function."""
 
     def __repr__(cls) -> str:
         return "omitted"
 
 
 class _Omitted(metaclass=_Shown):
-    """Stands for any default."""
+    """A placeholder for any default."""
 
 
 # --- the end of a span ----------------------------------------------------------------------------
 
 
 def _settle_own(tracer: Tracer, span: Any, result: Any, end: Any) -> Any:
-    """End a span when its coroutine or future has settled; anything else is handed on as it is.
+    """End a span when its coroutine or future has settled; return other results unchanged.
 
-    A generator or an awaitable object that a function returns need not be its own: what gave it to
-    the function, or holds it too, must find the same object.
+    A generator or an awaitable object that a function returns may be owned by other code, which
+    must get the same object.
     """
     if kind_of(result) in {COROUTINE, FUTURE}:
         return settle(tracer, span, result, end)

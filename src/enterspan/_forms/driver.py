@@ -1,18 +1,29 @@
-"""The driver: steps a generator or a coroutine with its span current, and only then.
+"""The driver: steps a generator or a coroutine with its span current during each step.
 
-A generator has no context of its own: what it sets is seen by its consumer. So the span is attached
-for each step of the body and detached after it, together with whatever spans the body has opened
-itself. A coroutine is driven in the same way; it needs that only where two of them are stepped in
-one context.
+A generator has no context of its own: context variables that it sets are visible to its consumer.
+So the span is attached for each step of the body and detached after it, together with spans that
+the body has opened. Coroutines are driven in the same way; they need it only if several are stepped
+in one context.
 """
 
 from __future__ import annotations
 
 import sys
-from types import CoroutineType, FunctionType, GeneratorType, coroutine
+from types import CoroutineType, FunctionType, coroutine
 from weakref import ref
 
 from enterspan._forms.isolation import IS_KNOWN, is_isolated
+from enterspan._forms.loop import (
+    LOOP,
+    LOOP_LINE,
+    LoopKit,
+    hidden,
+    hide_frames,
+    is_exit,
+    loop_file,
+    no_end,
+    throw,
+)
 from enterspan._forms.template import compile_template
 
 TYPE_CHECKING = False
@@ -23,21 +34,11 @@ if TYPE_CHECKING:
     from enterspan._span.tracer import Tracer
 
     End: TypeAlias = Callable[[Any, BaseException | None], None]
-    """What ends a body's span: it is called with the span, and the exception that left the body."""
-
-
-async def _nothing() -> None:
-    return None
-
-
-_coroutine: Any = _nothing()
-_CLOSED: Final = (GeneratorType, type(_coroutine.__await__()))
-"""What is closed by `close()`; that of a step of an async generator does nothing before 3.13."""
-_coroutine.close()
+    """Ends a body's span: called with the span, and the exception that left the body."""
 
 
 class Body:
-    """A body that is suspended: what is current inside it, and how its span ends."""
+    """A suspended body: the entry that is current inside it, and how its span ends."""
 
     __slots__ = ("end", "entry", "made", "span", "steps", "tracer")
 
@@ -46,26 +47,26 @@ class Body:
         self.span = span
         self.end = end
         self.entry = span if entry is None else entry
-        self.steps: Any = None  # a generator that a call has returned, and that others may hold
-        self.made: Any = None  # what refers weakly to the generator that stands for it
+        self.steps: Any = None  # a generator that a call returned, which others may reference
+        self.made: Any = None  # a weak reference to its replacement
 
     def throw(self, steps: Any, error: BaseException) -> Any:
         """Throw an exception into the body.
 
-        A generator that is dropped is not closed while others hold it: without us, it would be the
-        same object.
+        If the driving generator is dropped, the body is not closed while others reference it:
+        untraced, both would be the same object.
         """
         is_dropped = self.made is not None and self.made() is None
-        if is_dropped and self.references() > _WHILE_DROPPED and isinstance(error, GeneratorExit):
+        if is_dropped and self.references() > _WHILE_DROPPED and is_exit(error):
             raise error
-        return _throw(steps, error)
+        return throw(steps, error)
 
     def references(self) -> int:
-        """How many references there are to the steps."""
+        """The number of references to the steps."""
         return sys.getrefcount(self.steps)
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function as one step of the body."""
+        """Run a function as one step of the body."""
         tracer = self.tracer
         token = tracer.set(self.entry)
         try:
@@ -75,96 +76,6 @@ class Body:
             tracer.undo(token)
 
 
-def no_end(_span: Any, _error: BaseException | None = None) -> None:
-    """Leave the span alone: it is not this body's."""
-
-
-def from_outside(error: BaseException) -> BaseException:
-    """Remove our frame from the traceback of what is thrown into a body, where it comes again."""
-    traceback = error.__traceback__
-    error.__traceback__ = None if traceback is None else traceback.tb_next
-    return error
-
-
-def hide_frames(error: BaseException) -> None:
-    """Remove the catching frame, and those of the driver below it, from a traceback just caught.
-
-    Before Python 3.11 an exception that is raised again keeps the traceback with which it was
-    caught: the catching frame stays there.
-    """
-    first = error.__traceback__
-    if first is None:
-        return
-    following = first.tb_next
-    while following is not None and following.tb_frame.f_code in _OURS:
-        following = following.tb_next
-    first.tb_next = following
-    error.__traceback__ = following
-
-
-def _throw(steps: Any, error: BaseException) -> Any:
-    """Throw an exception into a body, as `yield from` does."""
-    if isinstance(error, GeneratorExit) and type(steps) in _CLOSED:
-        steps.close()
-        raise error
-    return steps.throw(error)
-
-
-# The loop that drives a body stands here once, as text: in a function of its own it would be one
-# more generator between the body and its consumer, which each item has to pass.
-#
-# To its own driver it behaves as `yield from steps` does (PEP 380). What is current where it is
-# suspended is kept in *body*. The span is ended when the steps have run to their end, after the
-# recorder has got the result; an exception is left to the text around it.
-LOOP_LINE: Final = sys._getframe().f_lineno + 2
-LOOP: Final = """\
-            @token = @before = None
-            try:
-                while True:
-                    try:
-                        @before = @get()
-                        @token = @set(@entry)
-                        if @error is not None:
-                            @item = @throw(@steps, @error)
-                        elif @value is None:
-                            @item = @next(@steps)
-                        else:
-                            @item = @steps.send(@value)
-                    except @Stopped as @stop:
-                        @result = @stop.value
-                        if @recorder is not None:
-                            @recorder.result(@span, @result)
-                        if @span is not None and @get() is @span:
-                            @span._token = @token  # its end detaches what was attached here
-                        else:
-                            if @body is not None:
-                                @body.entry = @get()
-                            @tracer.undo(@token)
-                        @end(@span)
-                        return @result
-                    @value = @error = None
-                    @entry = @get(){each}
-                    if @body is not None:
-                        @body.entry = @entry
-                    try:
-                        @reset(@token)
-                    except @Foreign:
-                        @tracer.undo(@token)
-                    @token = None
-                    try:
-                        @value = yield (@item, @item := None)[0]  # what passes is not kept here
-                    except @Error as @thrown:
-                        @error = @outside(@thrown)
-            except @Error:
-                @value = @error = None
-                if @body is not None:
-                    @body.entry = @get()
-                if @token is not None:
-                    @tracer.undo(@token)
-                elif @get() is @entry:
-                    @set(@before)  # it arrived between the call of `set` and its assignment
-                raise
-"""
 _DRIVE: Final = """\
     def drive(@tracer, @entry, @steps, @body=None, @span=None, @end=@no_end, @recorder=None,
               @item=None, @is_begun=False, @throw=@throw):
@@ -177,26 +88,12 @@ _DRIVE: Final = """\
                     @error = @outside(@thrown)
 """
 
-
-class LoopKit:
-    """The names that the loop uses."""
-
-    throw = staticmethod(_throw)
-    next = staticmethod(next)
-    no_end = staticmethod(no_end)
-    outside = staticmethod(from_outside)
-    Error = BaseException
-    Exhausted = RecursionError
-    Foreign = (ValueError, RuntimeError, LookupError)
-    Stopped = StopIteration
-
-
 drive: Any = coroutine(
     compile_template(
         _DRIVE + LOOP.format(each=""),
         "",
         LoopKit,
-        __file__,
+        loop_file,
         LOOP_LINE - _DRIVE.count("\n"),
         "drive",
     )(LoopKit)
@@ -205,14 +102,14 @@ drive: Any = coroutine(
 
 
 def resume(tracer: Tracer, span: Any, steps: Any, item: Any, end: End, recorder: Any = None) -> Any:
-    """Drive a coroutine whose first step was made with its span current, and gave an item."""
+    """Drive a coroutine whose first step was made with its span current, and yielded an item."""
     entry = tracer.get()
     put_away(tracer, span)
     return drive(tracer, entry, steps, None, span, end, recorder, item, True)
 
 
 def put_away(tracer: Tracer, entry: Any) -> None:
-    """Detach an entry after a step, with whatever spans the body has left open."""
+    """Detach an entry after a step, with the spans that the body has left open."""
     token = entry._token
     if token is None:
         return
@@ -231,7 +128,7 @@ def drive_step(body: Body, step: Any) -> Any:
 
 
 def run_generator(body: Body, steps: Any) -> Generator[Any, Any, Any]:
-    """Be a generator for another one, with a span inside."""
+    """Generator that drives another one with a span current inside it."""
     if type(steps) is Unstarted:
         steps = steps.take()
     try:
@@ -241,8 +138,12 @@ def run_generator(body: Body, steps: Any) -> Generator[Any, Any, Any]:
             )
         )
     except BaseException as error:
-        hide_frames(error)
-        body.end(body.span, error)
+        try:
+            hide_frames(error)
+            body.end(body.span, error)
+        except BaseException:  # one that arrived as either was called
+            body.end(body.span, error)
+            raise
         raise
 
 
@@ -250,7 +151,7 @@ _run_awaited: Any = coroutine(FunctionType(run_generator.__code__, run_generator
 
 
 async def run_coroutine(body: Body, steps: Any) -> Any:
-    """Be a coroutine for another one, or for any awaitable, with a span inside."""
+    """Coroutine that drives another one, or any awaitable, with a span current inside it."""
     if type(steps) is Unstarted:
         steps = steps.take()
     try:
@@ -266,34 +167,44 @@ async def run_coroutine(body: Body, steps: Any) -> Any:
             steps = steps.__await__()
         return await drive(body.tracer, body.entry, steps, None, body.span, body.end)
     except BaseException as error:
-        hide_frames(error)
-        body.end(body.span, error)
+        try:
+            hide_frames(error)
+            body.end(body.span, error)
+        except BaseException:  # one that arrived as either was called
+            body.end(body.span, error)
+            raise
         raise
 
 
-# --- bodies that a call has returned --------------------------------------------------------------
+# --- bodies that a call returned --------------------------------------------------------------
 
 
-def first_step(generator: Any) -> Any:
+def first_step(
+    generator: Any,
+    *,
+    hooks_of: Any = sys.get_asyncgen_hooks,
+    use_hooks: Any = sys.set_asyncgen_hooks,
+) -> Any:
     """Return the first step of an async generator that another one drives.
 
     An event loop registers async generators at their first step, to close those that are left. It
-    must not register this one: it would close it while its driver does.
+    must not register this one, which its driver closes. The hook functions are defaults: at
+    interpreter shutdown the names of this module are gone.
     """
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
+    hooks = hooks_of()
+    use_hooks(None, None)
     try:
         return generator.asend(None)
     finally:
-        sys.set_asyncgen_hooks(*hooks)
+        use_hooks(*hooks)
 
 
 _BY_FRAME: Final[bool] = "cr_suspended" not in CoroutineType.__dict__
-"""Before 3.11 the frame tells whether a body has started, and from then on the body itself."""
+"""Before 3.11 only the frame shows whether a body has started; later the body itself does."""
 
 
 def is_started(result: Any) -> bool:
-    """Whether a coroutine, a generator or an async generator has made its first step already."""
+    """Whether a coroutine, a generator or an async generator has started."""
     for prefix in ("cr", "gi", "ag"):
         frame = getattr(result, prefix + "_frame", result)
         if frame is None:
@@ -311,7 +222,7 @@ def _references(held: Any) -> int:
 
 
 def _references_of_one() -> int:
-    """What `_references` says of an object that only a local variable of its caller refers to."""
+    """The result of `_references` for an object that only a local variable of its caller has."""
     body, _ = object(), None
     return _references(body)
 
@@ -320,7 +231,7 @@ _HELD_HERE_ALONE: Final = _references_of_one()
 
 
 class Unstarted:
-    """A body that waits for its first step; if that never comes, its span ends all the same."""
+    """A body before its first step; its span ends even if it is never started."""
 
     __slots__ = ("_body", "_steps")
 
@@ -329,17 +240,18 @@ class Unstarted:
         self._steps: Any = steps
 
     def take(self) -> Any:
-        """Start: the steps are the driver's from here on."""
+        """Start the body, and pass its steps to the driver."""
         steps, self._steps = self._steps, None
         return steps
 
     def __del__(self) -> None:
         """End the span of a body that was never started.
 
-        A coroutine that nothing else refers to is closed: one warning that it was never awaited is
+        A coroutine without other references is closed: one warning that it was never awaited is
         enough.
         """
-        steps = self.take()
+        # An exception may have arrived as it was made.
+        steps = self.take() if hasattr(self, "_steps") else None
         if steps is not None:
             if type(steps) is CoroutineType and _references(steps) <= _HELD_HERE_ALONE:
                 steps.close()
@@ -348,7 +260,7 @@ class Unstarted:
 
 
 def as_generator(body: Body, steps: Any) -> Any:
-    """Return a generator that is this one, with a span inside."""
+    """Return a generator that runs this one with a span current inside it."""
     is_awaited = steps.gi_code.co_flags & 0x100  # CO_ITERABLE_COROUTINE: types.coroutine, PEP 492
     run = _run_awaited if is_awaited else run_generator
     made = named(run(body, Unstarted(body, steps)), steps)
@@ -357,30 +269,30 @@ def as_generator(body: Body, steps: Any) -> Any:
 
 
 def as_coroutine(body: Body, steps: Any) -> Any:
-    """Return a coroutine that is this one, with a span inside."""
+    """Return a coroutine that runs this one with a span current inside it."""
     return named(run_coroutine(body, Unstarted(body, steps)), steps)
 
 
 def named(made: Any, original: Any) -> Any:
-    """Give a body the names of the one that it stands for."""
+    """Give a body the names of the one that it replaces."""
     made.__name__ = original.__name__
     made.__qualname__ = original.__qualname__
     return made
 
 
 def awaited(awaitable: Any, method: str = "", *args: Any) -> Any:
-    """Return the steps of awaiting an object, or what a method of its type returns."""
+    """Return the iterator of an awaitable, or the result of another method of its type."""
     if method:
         awaitable = getattr(type(awaitable), method)(awaitable, *args)
     return (yield from awaitable.__await__())
 
 
 def _references_while_dropped() -> int:
-    """What `Body.references` says where a generator is dropped that nothing else holds."""
+    """The value of `Body.references` when a generator without other references is dropped."""
     counts: list[int] = []
 
     class Nothing:
-        """A tracer in which nothing is ever current."""
+        """A tracer stub in which nothing is ever current."""
 
         get = set = reset = undo = staticmethod(lambda *_: None)
 
@@ -389,7 +301,7 @@ def _references_while_dropped() -> int:
 
         def throw(self, steps: Any, error: BaseException) -> Any:
             counts.append(self.references())
-            return _throw(steps, error)
+            return throw(steps, error)
 
     def steps() -> Generator[None, None, None]:
         yield
@@ -398,10 +310,9 @@ def _references_while_dropped() -> int:
     made = as_generator(Counted(nothing, None, no_end), steps())
     next(made)
     del made
-    return counts[0] if counts else sys.maxsize  # no count can be had: it is closed
+    return counts[0] if counts else sys.maxsize  # the count is unknown: it is closed
 
 
 _WHILE_DROPPED: Final = _references_while_dropped()
 
-_OURS: Final = (drive.__code__, _throw.__code__, awaited.__code__)
-"""The code of the frames that are hidden."""
+hidden.extend((drive.__code__, awaited.__code__))

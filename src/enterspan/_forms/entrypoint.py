@@ -1,24 +1,24 @@
-"""Functions at which work enters the program: each call of one is an invocation.
+"""Entry points: functions of which each call is an invocation.
 
-Jobs, consumers of queues, handlers of remote calls, alarms. What the work is about, and whose trace
-it belongs to, is in the arguments, so both may be functions of these. In all else an entry point is
-a traced function: only what begins and what ends a call differs.
+These are jobs, queue consumers, handlers of remote calls, alarms. The info and the parent are in
+the arguments of the call, so both options may be functions of these. Otherwise an entry point is a
+traced function: only how a call begins and ends differs.
 """
 
 from __future__ import annotations
 
 from enterspan._forms.incoming import check_incoming, placed
-from enterspan._forms.options import check_seconds
 from enterspan._forms.recorder import Recorder, ask
 from enterspan._model.carriers import extract_context
+from enterspan._model.clock import check_seconds
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.excerpt import cut
 from enterspan._model.frozen import frozen
 from enterspan._model.ids import SpanContext, bounded, parse_traceparent
 from enterspan._model.values import safe_repr
+from enterspan._span.begin import InvocationStart
 from enterspan._span.details import Details, first_attributes
 from enterspan._span.invocation import exit_root
-from enterspan._span.scope import InvocationStart
 from enterspan._span.span import Span
 from enterspan.events import EVENT_INFOS, make_attributes
 
@@ -34,12 +34,18 @@ if TYPE_CHECKING:
 
 
 _FLUSH_TIMEOUT: Final = 5.0
-"""Seconds for which the end of a call waits for its delivery."""
+"""Seconds for which the end of a call waits for a flush."""
+
+
+def check_info(info: object) -> None:
+    """Refuse what is no event info."""
+    if info is not None and not isinstance(info, EVENT_INFOS):
+        raise TypeError(f"info must be an event info, such as FetchEventInfo, not {info!r}")
 
 
 @frozen
 class Entry:
-    """What the invocations of one entry point have in common."""
+    """The options of one entry point."""
 
     facade: Facade
     info: Any = None
@@ -51,7 +57,7 @@ class Entry:
     flush: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what can't be used, now that there is a caller to tell."""
+        """Raise TypeError or ValueError for invalid options, when decorating."""
         info = self.info
         if info is not None and not callable(info) and not isinstance(info, EVENT_INFOS):
             raise TypeError(
@@ -69,7 +75,7 @@ class Entry:
     def recorder(
         self, tracer: Tracer, options: Options, name: str, names: tuple[str, ...]
     ) -> EntryRecorder:
-        """Make what records the calls of one function."""
+        """Make the recorder of one function."""
         return EntryRecorder(tracer, options, name, names)
 
 
@@ -92,12 +98,12 @@ class EntryRecorder(Recorder):
     def begin(
         _tracer: Tracer, _name: str, start: Any, _details: None, current: bool = True
     ) -> Span | None:
-        """Begin an invocation; its root is the span of the call."""
+        """Begin an invocation, whose root is the span of the call."""
         return start.begin(current)  # type: ignore[no-any-return]
 
     @property
     def end(self) -> Any:  # type: ignore[override]
-        """What ends the invocation, when the body has run to its end."""
+        """The function that ends the invocation when the body has finished."""
         if not self._entry.flush:
             return exit_root
         flush = self._entry.facade.flush
@@ -110,11 +116,11 @@ class EntryRecorder(Recorder):
 
     @property
     def starts(self) -> bool:
-        """Each has a start of its own."""
+        """Always: each call has its own start."""
         return True
 
     def start(self, /, *args: Any, **kwargs: Any) -> tuple[InvocationStart, None]:
-        """Return what is needed to begin the invocation of a call."""
+        """Return the start of the invocation for a call."""
         entry, tracer = self._entry, self.tracer
         info = ask(tracer, "info", entry.info, args, kwargs)
         if info is not None and not isinstance(info, EVENT_INFOS):
@@ -154,11 +160,11 @@ def invocation_start(
     attributes: Any,
     details: Details | None,
 ) -> InvocationStart:
-    """Prepare an invocation: a parent in any of its forms is read, attributes are cleaned."""
+    """Prepare an invocation: read the parent, in any form, and clean the attributes."""
     values = None
     given: Given = tuple
     if attributes is not None:
-        values, cleaned = tracer.suppressed(first_attributes, attributes, {}, tracer)
+        values, cleaned = first_attributes(attributes, {}, tracer)
         if details is not None:
             cleaned.kind = details.kind
             cleaned.expected = details.expected
@@ -185,7 +191,7 @@ def invocation_start(
 
 
 class _Pairs:
-    """Attributes as the stream has them, made where there is one."""
+    """Makes the attributes for the stream, if there is one."""
 
     __slots__ = ("_values",)
 
@@ -193,12 +199,12 @@ class _Pairs:
         self._values = values
 
     def __call__(self) -> tuple[Attribute, ...]:
-        """Make them."""
+        """Make the attributes."""
         return make_attributes(self._values).info
 
 
 def parent_context(parent: object) -> SpanContext | None:
-    """Return what a parent means, given in any of its forms; None if it can't be read."""
+    """Return the context of a parent in any form; None if it can't be read."""
     if isinstance(parent, Span):
         parent = parent.context
     if isinstance(parent, SpanContext):

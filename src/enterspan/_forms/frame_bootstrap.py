@@ -1,15 +1,14 @@
-"""The one frame of ours between an instrumented function and its caller.
+"""The only frame between an instrumented function and its caller.
 
-Code that finds its caller by counting frames must not count this one. `warnings` (`stacklevel=`)
-and `logging` (from 3.11 on) skip frames whose path contains both `importlib` and `_bootstrap`,
-those of the import system; others (pandas, matplotlib, structlog, `skip_file_prefixes=`) skip
-frames whose file or module belongs to their own package. So the code of `call` runs with the
-globals of the function, and under a path to this very file that begins in the function's package
-and leads through the standard library's `importlib`. Where a package counts its own frames and
-hands the number to `warnings`, this frame has to be counted by both: then its path doesn't lead
-through `importlib`.
+Code that finds its caller by counting frames must skip this frame. `warnings` (`stacklevel=`) and
+`logging` (from 3.11 on) skip frames whose path contains both `importlib` and `_bootstrap`, those of
+the import system; others (pandas, matplotlib, structlog, `skip_file_prefixes=`) skip frames whose
+file or module belongs to their own package. So the code of `call` runs with the globals of the
+function, and under a path to this very file that begins in the function's package and leads through
+the standard library's `importlib`. If a package counts its own frames and passes the number to
+`warnings`, both have to count this frame: then its path does not lead through `importlib`.
 
-`call` uses no global names: they would be looked up in the function's module.
+`call` uses no globals: they would be looked up in the function's module.
 """
 
 from __future__ import annotations
@@ -20,15 +19,17 @@ from functools import cache
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
+from enterspan._model.tracebacks import set_traceback, traceback_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_HERE: Final = os.path.realpath(__file__)  # the paths of code are texts
+_HERE: Final = os.path.realpath(__file__)  # code objects have paths as str
 PLAIN: Final = frozenset({type(None), str, int, bool, float, bytes, tuple, list, dict, set})
 _IMPORTLIB: Final = os.path.dirname(os.path.realpath(importlib.__file__))  # noqa: PTH120 - a text
 
 
-def call(  # the hot path: what it needs are defaults, which cost less than a closure
+def call(  # the hot path: it uses defaults, which cost less than a closure
     wrapped: Any,
     _: Any,
     args: tuple[Any, ...],
@@ -47,29 +48,33 @@ def call(  # the hot path: what it needs are defaults, which cost less than a cl
     number: Any = len,
     kind_of: Any = type,
     raised: Any = BaseException,
+    traceback_of: Any = traceback_of,
+    set_traceback: Any = set_traceback,
     plain: Any = PLAIN,
 ) -> Any:
-    """Be called by wrapt in place of a callable, and put a span around the call.
+    """Called by wrapt in place of a callable: open a span around the call.
 
     Args:
         wrapped: the callable.
         args: of the call.
-        kwargs: of the call.
-        tracer: its `off` says that there is no subscriber, or that the wrapper was removed.
-        name: of the span.
-        begin: opens a span; None where nothing is recorded.
-        start: opens it where more than the name is known when it begins.
-        bind: the arguments of a call by name; None where it is a TypeError.
-        fewest: with fewer positional arguments the call has to be bound.
-        most: with more of them too; and with any keyword.
-        captured: records the arguments; every call has to be bound for it.
+        kwargs: the keyword arguments.
+        tracer: its `off` is true without a subscriber, or after the wrapper was removed.
+        name: the name of the span.
+        begin: opens a span; returns None if nothing is recorded.
+        start: opens a span that begins with more than a name.
+        bind: returns the arguments by name; None if the call is a TypeError.
+        fewest: a call with fewer positional arguments has to be bound.
+        most: so has one with more, or with any keyword.
+        captured: records the arguments; every call has to be bound.
         returned: records the result.
         end: ends the span of a plain result, or of an exception.
         settle: ends the span of any other result, and returns it.
         number: `len`.
         kind_of: `type`.
         raised: `BaseException`.
-        plain: the types of results that are done with.
+        traceback_of: reads the traceback of an exception.
+        set_traceback: sets it.
+        plain: types of results for which the span ends at once.
     """
     __tracebackhide__ = __debuggerskip__ = True  # for pytest, and for IPython's debugger
     if tracer.off:
@@ -78,7 +83,7 @@ def call(  # the hot path: what it needs are defaults, which cost less than a cl
     if kwargs or not fewest <= number(args) <= most:
         given = bind(wrapped, args, kwargs)
         if given is None:
-            return wrapped(*args, **kwargs)  # raises the TypeError: nothing is called
+            return wrapped(*args, **kwargs)  # raises the TypeError: the function is not called
     span = begin(tracer, name, None, None) if start is None else start(args, kwargs)
     if span is None:
         return wrapped(*args, **kwargs)
@@ -87,8 +92,8 @@ def call(  # the hot path: what it needs are defaults, which cost less than a cl
     try:
         result = wrapped(*args, **kwargs)
     except raised as error:
-        traceback = error.__traceback__
-        error.__traceback__ = traceback and traceback.tb_next  # kept by `raise` from 3.11 on
+        # Kept by `raise` from 3.11 on. A name for it would be a cycle, which keeps the arguments.
+        set_traceback(error, traceback_of(error).tb_next)
         end(span, error)
         raise
     if returned is not None:
@@ -103,7 +108,7 @@ _CONSTANTS: Final[Any] = call.__defaults__
 
 
 def call_with(path: str, scope: dict[str, Any], known: tuple[Any, ...]) -> FunctionType:
-    """`call` with what it knows of one callable, under a path and in a module's globals."""
+    """`call` with the defaults for one callable, under a path and with a module's globals."""
     return FunctionType(code_at(path), scope, "call", known + _CONSTANTS)
 
 
@@ -115,11 +120,11 @@ def code_at(path: str) -> CodeType:
 
 @cache
 def path_from(folder: str | None, *, counted: bool) -> str:
-    """A path to this file that begins in a folder, and leads through `importlib` unless counted."""
+    """A path to this file from a folder, which leads through `importlib` unless counted."""
     path = folder or os.sep
     try:
         for leg in (_HERE,) if counted else (_IMPORTLIB, _HERE):
             path = os.path.join(path, os.path.relpath(leg, os.path.realpath(path)))  # noqa: PTH118
         return path if os.path.samefile(path, _HERE) else _HERE  # noqa: PTH121
-    except (OSError, ValueError):  # another drive, or a folder that is not there
+    except (OSError, ValueError):  # another drive, or a missing folder
         return _HERE

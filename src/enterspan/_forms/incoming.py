@@ -1,7 +1,7 @@
-"""What the trace context of a caller is worth where a request enters.
+"""The `incoming` option: how the trace context of a caller is used.
 
-W3C Trace Context, "Security Considerations": a service at the edge may restart the trace of callers
-that it does not trust.
+W3C Trace Context, "Security Considerations": a service at the edge may restart the trace of
+untrusted callers.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 WAYS: Final = ("parent", "link", "ignore")
 _NOTHING: Final = ""
-"""A parent that can't be read: a trace begins, with no link."""
+"""An unreadable parent: a new trace begins, without a link."""
 
 
 def check_incoming(incoming: object) -> None:
-    """Refuse what says neither what to do with a caller's context, nor how to find out."""
+    """Raise for a value that is neither one of the choices nor a function."""
     if not (callable(incoming) or (isinstance(incoming, str) and incoming in WAYS)):
         raise ValueError(
             "incoming must be 'parent', 'link' or 'ignore', or a function that returns one of them,"
@@ -38,9 +38,9 @@ def placed(
     *about: Any,
     **more: Any,
 ) -> tuple[Any, bool]:
-    """The parent of an invocation, and whether it begins a trace, for a caller's context.
+    """Return the parent of an invocation for a caller's context, and whether a new trace begins.
 
-    A function that raises, or that returns anything else, is warned about once; its callers are
+    If the function raises, or returns something else, a warning is logged once, and the caller is
     linked.
     """
     way: Any = incoming

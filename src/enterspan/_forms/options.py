@@ -1,26 +1,27 @@
-"""What a traced function records, checked when it is decorated."""
+"""The options of a traced function, validated when it is decorated."""
 
 from __future__ import annotations
 
 from _collections_abc import Mapping
 
+from enterspan._model.clock import check_seconds
 from enterspan._model.failures import loaded
 from enterspan._model.frozen import frozen, twin
-from enterspan._model.values import WHOLE, clean_all
+from enterspan._model.limits import WHOLE
+from enterspan._model.values import clean_all
+from enterspan._span.span import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any, Final
+    from typing import Any
 
     from enterspan._model.failures import ExceptionTypes
-
-KINDS: Final = ("internal", "server", "client", "producer", "consumer")
 
 
 @frozen
 class Options:
-    """What a traced function records, and under which name."""
+    """The options of a traced function."""
 
     name: str | None = None
     attributes: Mapping[str, Any] | Callable[..., Any] | None = None
@@ -31,10 +32,10 @@ class Options:
     min_duration: float | None = None
     expected: ExceptionTypes = ()
     labels: Mapping[str, str] | None = None  # attributes that captured arguments are recorded as
-    entry: Any = None  # what makes it an entry point
+    entry: Any = None  # the options of an entry point
 
     def __post_init__(self) -> None:
-        """Refuse what can't be used, now that there is a caller to tell."""
+        """Raise TypeError or ValueError for invalid options, when decorating."""
         if self.name is not None and not isinstance(self.name, str):
             raise TypeError(f"a span's name must be a str, not {self.name!r}")
         if self.name == "":
@@ -47,26 +48,36 @@ class Options:
             )
         check_kind(self.kind)
         check_returned(self.capture_return)
-        if isinstance(self.capture_return, Mapping):  # the caller may change it later
+        if isinstance(self.capture_return, Mapping):  # copied: the caller may change it later
             twin(Options).capture_return.__set__(self, dict(self.capture_return))
         check_seconds("min_duration", self.min_duration)
 
     @property
     def static_attributes(self) -> dict[str, Any] | None:
-        """The attributes that each span starts with, uncut; None if they depend on it."""
+        """The initial attributes of each span, uncut; None if they depend on the call."""
         if self.attributes is None or callable(self.attributes):
             return None
         return clean_all(self.attributes, {}, WHOLE)
 
 
 def replaced(options: Options, **changes: Any) -> Options:
-    """Return options with some of them changed."""
+    """Return a copy with some options changed."""
     values: dict[str, Any] = {name: getattr(options, name) for name in Options.__match_args__}
     return Options(**{**values, **changes})
 
 
+def with_entry(options: Options, entry: Any) -> Options:
+    """Return a copy with another entry, without validating it again: there may be thousands."""
+    made: Any = object.__new__(twin(Options))
+    for name in Options.__match_args__:
+        setattr(made, name, getattr(options, name))
+    made.entry = entry
+    made.__class__ = Options
+    return made  # type: ignore[no-any-return]
+
+
 def check_returned(wanted: object) -> None:
-    """Refuse what says nothing about a result."""
+    """Raise TypeError for an invalid `capture_return`."""
     if isinstance(wanted, Mapping):
         named: dict[object, object] = dict(wanted)
         is_good = bool(named) and all(
@@ -99,7 +110,7 @@ def names_of(option: str, given: bool | Iterable[str], *, of: str = "parameter n
 
 
 def labels_of(given: object) -> Mapping[str, str] | None:
-    """Return the attributes that captured arguments are recorded as, if a mapping names them."""
+    """Return the attribute names of captured arguments, if a mapping gives them."""
     if not isinstance(given, Mapping):
         return None
     labels: dict[str, Any] = dict(given)
@@ -112,7 +123,7 @@ def labels_of(given: object) -> Mapping[str, str] | None:
 
 
 def redacted_names(redact: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of arguments that are recorded without their values."""
+    """Return the names of arguments to redact."""
     names: tuple[Any, ...] | None = None if isinstance(redact, str) else tuple(redact)
     if names is None or not all(isinstance(name, str) for name in names):
         raise TypeError(f"redact must be a list of parameter names, not {redact!r}")
@@ -120,10 +131,10 @@ def redacted_names(redact: Sequence[str]) -> tuple[str, ...]:
 
 
 def exception_types(option: str, given: Any) -> ExceptionTypes:
-    """Return a tuple of exception types and names of such; TypeError for anything else."""
+    """Return a tuple of exception types and their names; TypeError for anything else."""
     try:
         kinds: tuple[Any, ...] = (given,) if isinstance(given, str) else tuple(given)
-    except TypeError:  # one that is given alone
+    except TypeError:  # a single one
         kinds = (given,)
     kinds = tuple([str.__str__(kind) if isinstance(kind, str) else kind for kind in kinds])
     for kind in kinds:
@@ -138,26 +149,16 @@ def exception_types(option: str, given: Any) -> ExceptionTypes:
 
 
 def _is_dotted(option: str, name: str) -> bool:
-    """Whether a name has a module in it; TypeError where it has none, or is no name."""
+    """Whether this is a dotted name; TypeError for a name without a module, or no name at all."""
     if "." not in name or not all(part.isidentifier() for part in name.split(".")):
         raise TypeError(
-            f"{option}: {name!r} is no dotted name of an exception type, such as"
+            f"{option}: {name!r} is not the dotted name of an exception type, such as"
             " 'openai.RateLimitError' or 'builtins.ValueError'"
         )
     return True
 
 
 def check_kind(kind: object) -> None:
-    """Refuse what is no kind of span."""
+    """Raise TypeError or ValueError for an invalid span kind."""
     if kind is not None and (type(kind) is not str or kind not in KINDS):
         raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}, not {kind!r}")
-
-
-def check_seconds(name: str, value: object) -> None:
-    """Refuse what is no number of seconds."""
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds or None, not {value!r}")
-    if not value >= 0:
-        raise ValueError(f"{name} can't be negative (seconds), got {value!r}")

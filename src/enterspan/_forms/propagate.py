@@ -1,6 +1,6 @@
-"""Spans that cross to where the context does not follow: threads, pools, foreign callbacks.
+"""`propagate`: carries the span to where the context does not follow, such as threads and pools.
 
-This module imports wrapt, and is imported when a span is propagated first.
+This module imports wrapt, and is itself imported on first use.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from enterspan._forms.callables import (
     signature_of,
     without_annotations,
 )
-from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
+from enterspan._forms.loop import no_end
 from enterspan._model.diagnostics import warn_lost
-from enterspan._span.context import Attachment, Boundary, span_of
-from enterspan._span.invocation import DISABLED, REMOTE, remote_span
+from enterspan._span.context import DISABLED, REMOTE, Attachment, Boundary, span_of
+from enterspan._span.invocation import remote_span
 from enterspan._span.span import NOOP_SPAN
 
 if TYPE_CHECKING:
@@ -34,31 +34,31 @@ if TYPE_CHECKING:
 
 
 _ARRIVAL_TIMEOUT: Final = 1.0
-"""Seconds for which a call that came from another process waits for its spans' delivery."""
+"""Seconds for which a call from another process waits for the flush of its spans."""
 _here: Final = os.urandom(8)
-"""With the process id, it tells this process from others, also from those of other machines."""
+"""With the process id, identifies this process among those of all machines."""
 
 
 class Binding(NamedTuple):
-    """What a callable is bound to."""
+    """The binding of a callable."""
 
     tracer: Tracer
     span: Span | Boundary
     flush: bool
-    """Whether calls that came from another process deliver what is finished."""
+    """Whether calls from another process flush."""
     arrived: bool = False
     """Whether it came from another process."""
 
 
 def bind(tracer: Tracer, fn: Callable[..., Any], *, flush: bool = True) -> Callable[..., Any]:
-    """Return a callable in which the span that is current now is current."""
+    """Bind the current span to a callable."""
     entry = tracer.attached()
     span = entry if type(entry) is Boundary else span_of(entry)
     return fn if span is None else _bound(fn, Binding(tracer, span, flush))
 
 
 def _entry_of(span: Span | Boundary) -> Attachment:
-    """Make an entry that makes a span current, or nothing."""
+    """Return an entry that makes a span current; None for no span."""
     return Boundary(span.captures) if type(span) is Boundary else Attachment(span)
 
 
@@ -69,11 +69,11 @@ def _bound(fn: Any, binding: Binding) -> Any:
 
 
 class Bound(FunctionWrapper[Any, Any]):
-    """A callable with a span that is current in it; in all else the callable itself.
+    """A proxy of a callable in which a span is current.
 
-    In another process, to which it travels by pickle, the span's identity is all that arrives: what
-    is opened there belongs to that span. A call delivers what is finished there before it returns:
-    a pool that has its result may end the process.
+    Unpickled in another process, it has only the span's context: spans that are opened there are
+    children of that span. A call flushes there before it returns, because a pool may end the
+    process once it has the result.
     """
 
     def __init__(self, wrapped: Any, binding: Binding) -> None:
@@ -86,7 +86,7 @@ class Bound(FunctionWrapper[Any, Any]):
 
         def call(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
             if tracer.is_suppressed:
-                return wrapped(*args, **kwargs)  # a subscriber calls it
+                return wrapped(*args, **kwargs)  # called by a subscriber
             attachment = _entry_of(span)
             tracer.attach(attachment)
             result = body = None
@@ -94,10 +94,14 @@ class Bound(FunctionWrapper[Any, Any]):
                 result = wrapped(*args, **kwargs)
                 body = carry(tracer, _entry_of(span), result, end)
             finally:
-                tracer.detach(attachment)
-                if tracer.off:  # still: it may have subscribed itself
+                try:
+                    tracer.detach(attachment)
+                except BaseException:  # one that arrived as it was called
+                    tracer.detach(attachment)
+                    raise
+                if tracer.off:  # checked again: the call may have subscribed
                     _warn_if_lost(tracer, span)
-                if body is result:  # a body that has begun delivers when it ends
+                if body is result:  # a body that has begun flushes when it ends
                     end(span)
             return body
 
@@ -109,7 +113,7 @@ class Bound(FunctionWrapper[Any, Any]):
         return f"<{self.__wrapped__!r} under {self._self_bound.span!r}>"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Send the callable and the span's identity."""
+        """Pickle the callable and the span's context."""
         tracer, flush = self._self_bound.tracer, self._self_bound.flush
         span: Any = self._self_bound.span
         if type(span) is Boundary or span is NOOP_SPAN or span._state.phase is DISABLED:
@@ -118,15 +122,15 @@ class Bound(FunctionWrapper[Any, Any]):
         return _arrive, (tracer, span.context, self.__wrapped__, flush, sender)
 
     def __reduce__(self) -> Any:
-        """Send the callable and the span's identity."""
+        """Pickle the callable and the span's context."""
         return self.__reduce_ex__(2)
 
     def __copy__(self) -> Any:
-        """Copy the callable; functions are not copied, and neither is this then."""
+        """Copy the callable; a function is not copied, and then this is not either."""
         return self._around(copy(self.__wrapped__))
 
     def __deepcopy__(self, memo: Any) -> Any:
-        """Copy the callable; functions are not copied, and neither is this then."""
+        """Copy the callable; a function is not copied, and then this is not either."""
         return self._around(deepcopy(self.__wrapped__, memo))
 
     def _around(self, copied: Any) -> Any:
@@ -135,18 +139,18 @@ class Bound(FunctionWrapper[Any, Any]):
 
 
 class BoundClass(Bound):
-    """The same for a class."""
+    """The proxy of a class."""
 
     @property
     def __signature__(self) -> Any:
-        """The signature: `inspect` can't find that of a wrapped class by itself."""
+        """The signature, which `inspect` can't find for a wrapped class."""
         return signature_of(self)
 
 
 class BoundObject(BaseObjectProxy[Any]):
-    """The same for a callable object that is not bound to an instance, such as a partial.
+    """The proxy of a callable object that is not bound to an instance, such as a partial.
 
-    Frameworks ask its `__call__` whether it is a coroutine function.
+    Frameworks inspect its `__call__` to see whether it is a coroutine function.
     """
 
     def __init__(self, wrapped: Any, binding: Binding) -> None:
@@ -180,7 +184,7 @@ def _arrive(
 
 
 def _warn_if_lost(tracer: Tracer, span: Span | Boundary) -> None:
-    """Say once that what came from a process with a subscriber has run where there is none."""
+    """Warn once that a call from a process with a subscriber ran in one without."""
     if tracer.off and tracer.enabled and getattr(span._state, "phase", None) is REMOTE:
         warn_lost(
             tracer,

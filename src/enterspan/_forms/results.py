@@ -1,7 +1,7 @@
-"""What a call has returned: the one place that tells a coroutine from a generator from a future.
+"""Classifies the result of a call: a coroutine, a generator, a future, or a plain value.
 
-A result is never asked anything, and neither is its type: a metaclass, a lazy proxy or a mock may
-answer every question, and do work to answer it. Types are looked up by identity and in `__mro__`.
+No attribute of a result or its type is read: metaclasses, lazy proxies and mocks may have every
+attribute, and do work to compute it. Types are compared by identity and looked up in `__mro__`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     Ended: TypeAlias = Callable[[BaseException | None], None]
 
 PLAIN: Final = "plain"
-"""The call is done with what it has returned."""
+"""The call is complete."""
 COROUTINE: Final = "coroutine"
 GENERATOR: Final = "generator"
 ASYNC_GENERATOR: Final = "async generator"
 FUTURE: Final = "future"
-"""It takes callbacks, and the call is done when it settles."""
+"""The call is complete when it settles; it takes callbacks."""
 AWAITABLE: Final = "awaitable"
 """Any other object with an `__await__`."""
 
@@ -55,13 +55,13 @@ _FUTURES: Final[dict[tuple[Any, Any], Callable[[Any, Ended], None]]] = {
     ("concurrent.futures._base", "Future"): _subscribe_future,
     ("twisted.internet.defer", "Deferred"): _subscribe_deferred,
 }
-"""The types that are known to settle, by module and name, and how a callback is added to one."""
+"""The known types of futures, by module and name, and how to add a callback to each."""
 _DECLARED: Final = "_asyncio_future_blocking"
-"""The attribute by which a class declares to be a future like asyncio's (`asyncio.isfuture`)."""
+"""The attribute by which a class declares itself a future (`asyncio.isfuture`)."""
 
 
 def kind_of(result: object) -> str:
-    """Return what kind of result this is: one of the constants above."""
+    """Return the kind of a result: one of the constants above."""
     kind = type(result)
     if result is None or kind is str or kind is int or kind is bool or kind is dict or kind is list:
         return PLAIN
@@ -71,7 +71,7 @@ def kind_of(result: object) -> str:
         return GENERATOR
     if kind is AsyncGeneratorType:
         return ASYNC_GENERATOR
-    # `type` answers for itself, from a cache; another metaclass may do anything.
+    # `type` caches this; another metaclass may run any code.
     if type(kind) is type and not (
         hasattr(kind, "__await__") or hasattr(kind, "add_done_callback")
     ):
@@ -93,14 +93,14 @@ def _subscribe_of(kind: type) -> Callable[[Any, Ended], None] | None:
 
 
 def when_settled(future: Any, ended: Ended) -> None:
-    """Have *ended* called with the exception of a future, or None, when it settles."""
+    """Call *ended* with the exception of a future, or None, when it settles."""
     subscribe = _subscribe_of(type(future))
     if subscribe is None:
         ended(None)
         return
     try:
         subscribe(future, ended)
-    except Exception as error:  # such as one whose event loop is closed
+    except Exception as error:  # such as if its event loop is closed
         ended(None)
         if is_interrupt(error):
             raise

@@ -1,8 +1,8 @@
-"""`configure(propagate_threads=True)`: threads, greenlets and jobs of pools begin with a span.
+"""`configure(propagate_threads=True)`: new threads, greenlets and pool jobs inherit the span.
 
-It is the one that is current where they are started or submitted. A thread or a greenlet that
-outlives the invocation of its span is no longer that invocation's: it is a worker that others keep
-busy, and the span is no longer current in it.
+They begin with the span that is current where they are started or submitted. In a thread or a
+greenlet that outlives the invocation of its span, such as a pool's worker, the span is no longer
+current.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from enterspan._span.tracer import Tracer
 
     Make: TypeAlias = Callable[[Any], Any]
-    """Makes what replaces a method, given the original."""
+    """Makes the replacement of a method from the original."""
 
 _lock = threading.Lock()
 _tracers: tuple[Tracer, ...] = ()
 _patches: Final[list[tuple[Any, str, Any, Any]]] = []
-"""What was replaced: the owner, the name, the owner's original, and what replaces it."""
+"""The patches: the owner, the name, the original, and the replacement."""
 _MISSING: Final = object()
 _waited_for: Final[set[str]] = set()
 
 
 def propagate_threads(tracer: Tracer, wanted: bool) -> None:
-    """Let new threads and pool jobs begin with the span that is current where they are made."""
+    """Make new threads and pool jobs begin with the span that is current where they are created."""
     global _tracers  # noqa: PLW0603 - one patch serves all of them
     with _lock:
         _tracers = tuple([t for t in _tracers if t is not tracer])
@@ -61,7 +61,7 @@ def _patch() -> None:
 
 
 def _arrived(module: Any) -> None:
-    """Patch a module that is imported later; a hook can't be taken back."""
+    """Patch a module that is imported later; import hooks can't be removed."""
     with _lock:
         if _tracers:
             _MODULES[module.__name__](module)
@@ -78,14 +78,14 @@ def _unpatch() -> None:
     while _patches:
         owner, name, original, ours = _patches.pop()
         if vars(owner).get(name) is not ours:
-            continue  # another package has replaced it since
+            continue  # another package has replaced it since then
         if original is _MISSING:
             delattr(owner, name)
         else:
             setattr(owner, name, original)
 
 
-# --- what is current where something is started ---------------------------------------------------
+# --- the span where something is started ---------------------------------------------------
 
 
 def _bind_all(fn: Any) -> Any:
@@ -96,7 +96,7 @@ def _bind_all(fn: Any) -> Any:
 
 
 def _entries() -> list[tuple[Tracer, Attachment]]:
-    """What a thread that is started here begins with: the spans, or captures, that are current."""
+    """The current spans or captures, which a thread that is started here begins with."""
     found = [(tracer, _entry_for(tracer.attached())) for tracer in _tracers if not tracer.off]
     return [(tracer, entry) for tracer, entry in found if entry is not None]
 
@@ -109,7 +109,7 @@ def _entry_for(entry: Any) -> Attachment | None:
 
 
 def _captures() -> list[tuple[Tracer, Attachment]]:
-    """The captures that a thread belongs to that is started here with nothing current in it."""
+    """The captures for a thread that is started here without a current span."""
     found = [(tracer, tracer.captures()) for tracer in _tracers if not tracer.off]
     return [(tracer, Boundary(captures)) for tracer, captures in found if captures]
 
@@ -130,7 +130,7 @@ def _run_under(entries: list[tuple[Tracer, Attachment]], run: Callable[[], None]
 
 
 def _give_context(greenlet: Any) -> None:
-    """Let a greenlet that has not begun begin with these spans, unless it has a context."""
+    """Make a greenlet that has not begun start with these spans, unless it has a context."""
     entries = _entries()
     if entries and greenlet.gr_context is None:
         context = Context()
@@ -153,7 +153,7 @@ def _with_nothing_current(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 def _starting(start: Any) -> Any:
     def start_with_span(self: Any) -> None:
-        # A context that the program has chosen goes before (Python 3.14).
+        # A context that the program has chosen takes precedence (Python 3.14).
         is_chosen = getattr(self, "_context", None) is not None
         entries = _captures() if is_chosen else _entries()
         if not entries or self._started.is_set():
@@ -185,7 +185,7 @@ def _starting(start: Any) -> Any:
 
 
 def _submitting(position: int = 1) -> Make:
-    """A method of a pool that takes a function; a thread that it starts is no one job's."""
+    """Wrap a pool's method that takes a function; the threads that it starts inherit no span."""
 
     def make(submit: Any) -> Any:
         def submit_with_span(*args: Any, **kwargs: Any) -> Any:
@@ -202,12 +202,12 @@ def _submitting(position: int = 1) -> Make:
 
 
 def _crosses_interpreters(pool: Any) -> bool:
-    """Whether a pool hands its jobs to other interpreters, where a span can't be shared."""
+    """Whether a pool runs its jobs in other interpreters, which can't share a span."""
     return any(kind.__module__ == "concurrent.futures.interpreter" for kind in type(pool).__mro__)
 
 
 def _starting_pool(start: Any) -> Any:
-    """A method of a pool that starts threads."""
+    """Wrap a pool's method that starts threads."""
 
     def start_with_nothing(*args: Any, **kwargs: Any) -> Any:
         return _with_nothing_current(start, *args, **kwargs)
@@ -245,7 +245,7 @@ def _patch_gevent(module: Any) -> None:
 
 
 def _spawned(greenlet: Any) -> None:
-    """Gevent calls it where a greenlet is started; taken back, it finds no tracer."""
+    """Called by gevent where a greenlet is started; once removed, it finds no tracer."""
     _give_context(greenlet)
 
 
@@ -279,7 +279,8 @@ _MODULES: Final[dict[str, Callable[[Any], None]]] = {
     "multiprocessing.pool": _patch_multiprocessing,
     "twisted.python.threadpool": _patch_twisted,
     "gevent.greenlet": _patch_gevent,
+    "gevent._gevent_cgreenlet": _patch_gevent,  # the name of the former once it is imported
     "gevent.threadpool": _patch_gevent_pool,
     "eventlet.greenthread": _patch_eventlet,
 }
-"""What is patched in which module, when it is there."""
+"""The patch of each module, applied once it is imported."""

@@ -1,7 +1,7 @@
-"""The decorator: what can be traced, and what it becomes.
+"""The decorator `traced`: which objects it accepts, and what it returns for each.
 
 Functions get a wrapper that is compiled with their own parameters (`wrapper`), other callables a
-wrapt proxy (`callables`). An entry point is the same with another recorder.
+wrapt proxy (`callables`). Entry points use another recorder.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def trace(target: Any, tracer: Tracer, options: Options) -> Any:
-    """Return what was given, of the same type, with a span around each call."""
+    """Return an object of the same type with a span around each call."""
     if isinstance(target, FunctionType):
         return _trace_function(target, tracer, options)
-    import functools  # what follows is rarer
+    import functools  # the rest is rarer
 
     if isinstance(target, (classmethod, staticmethod)):
         return type(target)(trace(target.__func__, tracer, options))
@@ -48,7 +48,7 @@ def trace(target: Any, tracer: Tracer, options: Options) -> Any:
 
 
 def _with_name(options: Options, name: str, function: Any = None) -> Options:
-    """The same options for one function of several: those names to capture that it has."""
+    """The options for one of several functions: captures only the parameters that it has."""
     captured = options.capture_args
     if isinstance(captured, tuple) and isinstance(function, FunctionType):
         known = parameter_names(function)
@@ -57,7 +57,7 @@ def _with_name(options: Options, name: str, function: Any = None) -> Options:
 
 
 def _check_captured(options: Options, owner: object, functions: list[Any]) -> None:
-    """Refuse a name to capture that none of the functions has."""
+    """Raise TypeError for a name to capture that no function has as a parameter."""
     if isinstance(options.capture_args, tuple) and functions:
         known = {arg for f in functions for arg in parameter_names(f)}
         for name in options.capture_args:
@@ -77,11 +77,11 @@ def _trace_property(target: property, tracer: Tracer, options: Options) -> prope
             made.append(trace(function, tracer, chosen))
     kind: Any = type(target)
     if kind is property:
-        # Not all at once: a doc that is given is another thing than the getter's.
+        # One by one: passing `doc` would replace the getter's docstring.
         plain: property = target.getter(made[0]) if made[0] is not None else target
         plain = plain.setter(made[1]) if made[1] is not None else plain
         return plain.deleter(made[2]) if made[2] is not None else plain
-    copied: property = kind.__new__(kind)  # its constructor may be of its own kind
+    copied: property = kind.__new__(kind)  # a subclass may have another constructor
     property.__init__(copied, made[0], made[1], made[2], target.__doc__)
     vars(copied).update(vars(target))
     return copied

@@ -1,9 +1,11 @@
-"""Blocks for `with` that serve for `async with` as well."""
+"""Context managers for both `with` and `async with`."""
 
 from __future__ import annotations
 
 from types import GenericAlias
 
+from enterspan._model.classes import mro_of, name_of
+from enterspan._model.interrupts import is_interrupt
 from enterspan._model.late import Late
 
 TYPE_CHECKING = False
@@ -12,7 +14,7 @@ if not TYPE_CHECKING:
     _T = Late("typing", "TypeVar", "_T")
 
     class Generic:
-        """`typing.Generic` without typing, which takes longer to import than all the rest."""
+        """Replaces `typing.Generic`: importing typing takes longer than the whole package."""
 
         __slots__ = ()
 
@@ -23,13 +25,35 @@ if not TYPE_CHECKING:
 
 if TYPE_CHECKING:
     import types
-    from typing import Generic, TypeVar  # noqa: TC004 - at run time it is that above
+    from typing import Any, Generic, TypeVar  # noqa: TC004 - at run time it is that above
 
     _T = TypeVar("_T", covariant=True)
 
 
+def exception_of(
+    kind: type[BaseException] | None, error: BaseException | None
+) -> BaseException | None:
+    """The exception that leaves a block, made if a caller of `__exit__` gives its class alone.
+
+    Its constructor may need arguments, so it is not called.
+    """
+    if error is not None or kind is None:
+        return error
+    base: Any
+    for base in mro_of(kind):  # its `__new__` may need some, too
+        try:
+            made = base.__new__(kind)
+        except Exception as failure:
+            if is_interrupt(failure):
+                raise
+        else:
+            if issubclass(type(made), BaseException):
+                return made  # type: ignore[no-any-return]
+    return Exception(name_of(kind))
+
+
 class Block(Generic[_T]):
-    """A block that gives the same to `as` in both forms."""
+    """A context manager that behaves the same in both forms."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""A number of bytes that several threads share."""
+"""A byte budget that several threads share."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ if TYPE_CHECKING:
     from typing import Final
 
 _TIMEOUT: Final = 0.1
-"""Seconds to wait for the count, which another thread may have been stopped in."""
+"""Seconds to wait for the lock, whose owner may have been stopped while it held it."""
 
 
 class Budget:
-    """Counts what is held of a number of bytes.
+    """Counts the used bytes of a budget.
 
-    Its lock can be taken again by a signal handler or a finalizer that comes in between, and is not
-    waited for without an end.
+    Its lock is reentrant, for signal handlers and finalizers, and is waited for with a timeout.
     """
 
     __slots__ = ("_lock", "held")
@@ -26,18 +25,18 @@ class Budget:
         self.held = 0
 
     def acquire(self) -> bool:
-        """Keep other threads from counting; return what `release` is to be given."""
+        """Acquire the lock; return the argument for `release`."""
         return self._lock.acquire(timeout=_TIMEOUT)
 
     def release(self, locked: bool) -> None:
-        """Let other threads count again."""
+        """Release the lock."""
         if locked:
             self._lock.release()
 
     def take(self, size: int, limit: int, *, always: bool = False) -> bool:
-        """Hold so many bytes more; False where that would be over the limit, unless *always*.
+        """Take bytes; False if that would exceed the limit, unless *always*.
 
-        What is larger than the limit by itself is held alone.
+        A single amount above the limit is accepted if nothing else is held.
         """
         locked = self.acquire()
         try:

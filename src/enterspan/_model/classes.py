@@ -1,4 +1,4 @@
-"""Attributes of classes as `type` has them: no metaclass is asked, which may do anything."""
+"""Attributes of classes, read through `type`: no code of a metaclass runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ name_of: Final[Callable[[type], str]] = type.__dict__["__name__"].__get__
 
 
 def module_of(kind: type) -> str:
-    """The name of a class's module; empty if the class has none, or anything else for it."""
+    """The name of a class's module; empty if it has none, or one that is not a str."""
     try:
         module = _module_of(kind)
     except AttributeError:
@@ -24,8 +24,8 @@ def module_of(kind: type) -> str:
 
 
 def full_name_of(kind: type) -> tuple[str, str]:
-    """The module and the name of a class: how one is known that is not imported."""
-    try:  # what `module_of` does, written out
+    """The module and the qualified name of a class, by which it is known without importing it."""
+    try:  # `module_of`, inlined
         module = _module_of(kind)
     except AttributeError:
         module = ""

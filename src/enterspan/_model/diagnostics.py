@@ -6,65 +6,58 @@ import weakref
 from sys import is_finalizing
 
 from enterspan._model.interrupts import is_interrupt
+from enterspan._model.late import put_off
+from enterspan._model.tracebacks import traceback_of
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    put_off(globals(), {"logging": "getLogger"})
 if TYPE_CHECKING:
-    from logging import Logger
+    from logging import getLogger
     from typing import Any
 
-_logger: Logger | None = None
 _said: dict[tuple[int, str], list[Any]] = {}
 _SAID_MOST = 1000
-"""How many culprits are remembered; a program may make new ones without end."""
+"""How many culprits are remembered; a program may create any number of them."""
 
 
 def warn_once(
     culprit: object, what: str, error: BaseException, so: str = "and is left out"
 ) -> None:
-    """Log that `culprit` failed, the first time that it does; never raises."""
+    """Log that `culprit` failed, the first time only; never raises."""
     if _is_new(culprit, what):
         warn(f"{what} {_name(culprit)} raised {type(error).__name__} {so}", error)
 
 
 def _is_new(culprit: object, what: str) -> bool:
-    """Whether this was not said of *culprit* before."""
+    """Whether no warning was logged about *culprit* before."""
     key = (id(culprit), what)
     known = _said.get(key)
     if known is not None:
         (reference,) = known
         if reference is None or reference() is culprit:
             return False
-        _said.pop(key, None)  # it was said of what had this address before
+        _said.pop(key, None)  # that was another object at this address
     if len(_said) >= _SAID_MOST:
         _said.clear()
     try:
         mine: list[Any] = [weakref.ref(culprit)]
     except TypeError:
-        mine = [None]  # known by its address alone
-    return _said.setdefault(key, mine) is mine  # of several threads, one says it
-
-
-def prepare() -> None:
-    """Import logging. Nothing may be imported where something is recorded."""
-    global _logger  # noqa: PLW0603 - once, when the first subscriber is added
-    if _logger is None:
-        import logging
-
-        _logger = logging.getLogger("enterspan")
+        mine = [None]  # not weakly referenceable: known by its address alone
+    return _said.setdefault(key, mine) is mine  # only one of several threads logs it
 
 
 def warn(message: str, error: BaseException | None = None) -> None:
     """Log one warning; never raises."""
     if is_finalizing():
         return
-    exc_info = (type(error), error, error.__traceback__) if error is not None else None
+    exc_info = (type(error), error, traceback_of(error)) if error is not None else None
     try:
-        prepare()
-        _logger.warning(message, exc_info=exc_info)  # type: ignore[union-attr]
+        getLogger("enterspan").warning(message, exc_info=exc_info)
     except Exception as failure:
         if is_interrupt(failure):
             raise
-        # A logging set-up that raises must not reach the program.
+        # An exception of the logging configuration must not reach the program.
 
 
 def _name(thing: object) -> str:
@@ -84,7 +77,7 @@ def warn_misuse(what: str, given: object, wanted: str) -> None:
 
 
 def warn_left_out(culprit: object, what: str, why: str) -> None:
-    """Log once that a function is not called, and why."""
+    """Log once that a function is not called, and the reason."""
     if _is_new(culprit, what):
         warn(f"{what} {_name(culprit)} is left out: {why}")
 

@@ -1,4 +1,4 @@
-"""The beginning of a text, as far as a limit reaches: valid UTF-8, and of JSON valid JSON."""
+"""Cuts texts to a limit: the result is valid UTF-8, and valid JSON if the text is JSON."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ if TYPE_CHECKING:
 
 _DEPTH: Final = 32
 _ENDS: Final = 34
-"""Bytes that are kept free: a quotation mark, and the ends of so many containers."""
+"""Reserved bytes: a quotation mark, and the ends of this many containers."""
 _LITERALS: Final = ("true", "false", "null")
 _SPACE: Final = " \t\r\n"
 _AFTER_A_SCALAR: Final = ",]}" + _SPACE
 _ESCAPE: Final = 6
-"""Characters of the longest escape, such as backslash, u, 0, 0, e, 9."""
+"""Length of the longest escape, such as backslash, u, 0, 0, e, 9."""
 
 
 def cut(text: str, limit: int) -> str:
@@ -25,9 +25,9 @@ def cut(text: str, limit: int) -> str:
 
 
 def cut_value(text: str, limit: int) -> tuple[str, bool]:
-    """Do as `cut`, and say whether the text was longer.
+    """Like `cut`; also returns whether the text was longer.
 
-    The beginning of an object or an array of JSON is one too.
+    A JSON object or array stays valid JSON.
     """
     shown, is_cut = _begin(text, limit)
     if is_cut and limit > _ENDS and text[:1] in ("{", "["):
@@ -51,8 +51,8 @@ def _begin(text: str, limit: int) -> tuple[str, bool]:
 
 
 def _json_of(text: str) -> str:  # noqa: C901, PLR0912 - one pass, written out for its speed
-    """The longest JSON that the beginning of a text makes, given ends; empty if it is no JSON."""
-    ends: list[str] = []  # of the containers that are open
+    """The longest JSON that the beginning of a text gives with closing characters; else empty."""
+    ends: list[str] = []  # closing characters of the open containers
     wanted = "value"
     at = kept = 0
     size = len(text)
@@ -83,7 +83,7 @@ def _json_of(text: str) -> str:  # noqa: C901, PLR0912 - one pass, written out f
             kept = at
             wanted = ","
             if not ends:
-                return ""  # something follows a whole value
+                return ""  # there is more after a complete value
         elif letter == ":" and wanted == ":":
             at += 1
             wanted = "value"
@@ -110,7 +110,7 @@ def _is_scalar(word: str) -> bool:
 
 
 def _end_of_string(text: str, start: int) -> int:
-    """Where a string ends that begins at a place; 0 if it does not."""
+    """The end of a JSON string that begins at a position; 0 if it does not end."""
     at = start + 1
     while (quote := text.find('"', at)) >= 0:
         before = quote
@@ -123,7 +123,7 @@ def _end_of_string(text: str, start: int) -> int:
 
 
 def _without_half_an_escape(text: str) -> str:
-    """The same without what has begun at its end: an escape, or the first half of a pair."""
+    """The text without an incomplete escape or surrogate pair at its end."""
     slash = text.rfind("\\", max(len(text) - _ESCAPE, 0))
     if slash < 0:
         return text

@@ -1,7 +1,7 @@
-"""Exceptions: what they mean for a span, how they are described, and that each is recorded once.
+"""Exceptions: their outcome, their description, and which ones have been recorded already.
 
-An exception that passes through ten spans is one event, on the innermost. Nothing is written on the
-exception to remember that, and neither it nor its traceback is kept alive.
+An exception that passes through ten spans is one event, on the innermost. Nothing is stored on the
+exception, and neither it nor its traceback is kept alive.
 """
 
 from __future__ import annotations
@@ -21,22 +21,31 @@ from enterspan._model.classes import (
 from enterspan._model.excerpt import cut
 from enterspan._model.frozen import frozen
 from enterspan._model.interrupts import is_interrupt
+from enterspan._model.late import put_off
+from enterspan._model.tracebacks import (
+    cause_of,
+    context_of,
+    is_context_suppressed,
+    traceback_of,
+)
 from enterspan._model.values import safe_str
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    put_off(globals(), {"linecache": "getline"})
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from linecache import getline
     from types import TracebackType
     from typing import Any, Final, TypeAlias
 
-    from enterspan._model.values import Limits
+    from enterspan._model.limits import Limits
 
     ExceptionTypes: TypeAlias = tuple[type[BaseException] | str, ...]
-    """Exception types, and dotted names of such."""
+    """Exception types, or their dotted names."""
 
 _FRAMES_FIRST: Final = 20
 _FRAMES_LAST: Final = 40
-"""A stack shows its outermost and its innermost frames: a recursion of thousands stays readable."""
+"""A stack shows its outermost and innermost frames, so that deep recursions stay readable."""
 _CHAIN: Final = 4
 """How many causes of an exception are shown."""
 _GROUP: Final = 8
@@ -44,9 +53,9 @@ _GROUP: Final = 8
 _GROUP_DEPTH: Final = 8
 """How deeply nested groups are shown."""
 _REMEMBERED: Final = 32
-"""How many exceptions in flight an invocation remembers; more at once is one event too many."""
+"""How many propagating exceptions an invocation remembers; of more, one may be recorded twice."""
 _REMEMBERED_CHARACTERS: Final = 32_768
-"""How long their descriptions may be together; the last one is always remembered."""
+"""The total length of their descriptions; the last one is always remembered."""
 
 _OK: Final = (GeneratorExit, StopIteration, StopAsyncIteration)
 
@@ -62,33 +71,18 @@ CANCELLATIONS: Final = frozenset(
         ("twisted.internet.defer", "CancelledError"),
     }
 )
-"""Cancellation in every framework, by module and name, so that none has to be imported to know that
-it isn't in use. `Tracing.configure(canceled=...)` adds to it."""
-
-
-def _no_source(_filename: str, _line: int) -> str:
-    return ""
-
-
-_getline: Callable[[str, int], str] = _no_source
-
-
-def prepare() -> None:
-    """Import what descriptions need. Nothing may be imported where an exception is recorded."""
-    global _getline  # noqa: PLW0603 - once, when the first subscriber is added
-    from linecache import getline
-
-    _getline = getline
+"""The cancellation exceptions of all frameworks, by module and name, so that none has to be
+imported. `Tracing.configure(canceled=...)` adds to them."""
 
 
 def is_expected(exception: BaseException, expected: ExceptionTypes) -> bool:
-    """Whether an exception is of one of some types; no metaclass is asked."""
+    """Whether an exception has one of the given types; no code of a metaclass runs."""
     kinds = mro_of(type(exception))
     return any(_is_one(kinds, one) for one in expected)
 
 
 def _is_one(kinds: tuple[type, ...], one: Any) -> bool:
-    """Whether one of some classes is a type, or has a dotted name, or is shown under it."""
+    """Whether one of some classes is a type, or has a dotted name, or is exported under it."""
     if type(one) is not str:
         return any(kind is one for kind in kinds)
     shown = loaded(one)
@@ -96,7 +90,7 @@ def _is_one(kinds: tuple[type, ...], one: Any) -> bool:
 
 
 def _path_of(kind: type) -> str:
-    """The dotted name of where a class is defined."""
+    """The dotted name of a class where it is defined."""
     return f"{module_of(kind)}.{qualified_name_of(kind).rpartition('<locals>.')[2]}"
 
 
@@ -105,9 +99,9 @@ _names_of: Any = _module.__dict__["__dict__"].__get__
 
 
 def loaded(name: str) -> Any:
-    """What a dotted name leads to in the modules that are loaded; nothing is imported.
+    """Resolve a dotted name in the loaded modules; nothing is imported.
 
-    None where it leads to nothing: then there can't be an instance of it under that name.
+    Returns None if it can't be resolved: then no instance of it exists under that name.
     """
     module_name, _, path = name.rpartition(".")
     while module_name:
@@ -116,12 +110,12 @@ def loaded(name: str) -> Any:
             first, *rest = path.split(".")
             found: Any = _names_of(module).get(first)
             for part in rest:
-                if issubclass(type(found), ModuleType):  # shown under another name than its own
+                if issubclass(type(found), ModuleType):  # exported under another name
                     found = _names_of(found).get(part)
                 elif issubclass(type(found), type):
                     found = dict_of(found).get(part)
                 else:
-                    return found  # the rest of the name leads to nothing that is known
+                    return found  # the rest of the name can't be resolved
             return found
         module_name, _, last = module_name.rpartition(".")
         path = f"{last}.{path}"
@@ -129,7 +123,7 @@ def loaded(name: str) -> Any:
 
 
 def outcome_of(exception: BaseException, canceled: ExceptionTypes = ()) -> str:
-    """Return `ok`, `exception` or `canceled`: what an exception says about what it ended."""
+    """Return the outcome of a span that an exception left: `ok`, `exception` or `canceled`."""
     kind = type(exception)  # not isinstance: an exception's `__class__` may be anything
     if canceled and is_expected(exception, canceled):
         return "canceled"
@@ -138,7 +132,7 @@ def outcome_of(exception: BaseException, canceled: ExceptionTypes = ()) -> str:
     if issubclass(kind, SystemExit):
         code = exception.code  # type: ignore[attr-defined]
         return "ok" if code is None or (isinstance(code, int) and not code) else "exception"
-    if module_of(kind) == "builtins":  # the usual case, in short
+    if module_of(kind) == "builtins":  # the usual case
         return "canceled" if kind is KeyboardInterrupt else "exception"
     if any(full_name_of(base) in CANCELLATIONS for base in mro_of(kind)):
         return "canceled"
@@ -147,7 +141,7 @@ def outcome_of(exception: BaseException, canceled: ExceptionTypes = ()) -> str:
 
 @frozen
 class Failure:
-    """An exception as text: its class's name, with and without the module, message and stack."""
+    """An exception as text: the class's name, with and without the module, message and stack."""
 
     name: str
     qualified_name: str
@@ -161,9 +155,9 @@ class Failure:
 
 
 def describe(exception: BaseException, limits: Limits, by_type: bool = False) -> Failure:
-    """Turn an exception into text; never raises, whatever the exception does.
+    """Describe an exception as text; never raises, whatever the exception's methods do.
 
-    *by_type* leaves out its message and its stack.
+    With *by_type*, the message and the stack are left out.
     """
     kind = type(exception)
     name = cut(name_of(kind), limits.name_bytes)
@@ -183,7 +177,7 @@ def describe(exception: BaseException, limits: Limits, by_type: bool = False) ->
 
 
 def semantic(failure: Failure) -> dict[str, Any]:
-    """The attributes of an exception event, named as OpenTelemetry's conventions name them."""
+    """The attributes of an exception event, with OpenTelemetry's names."""
     if not failure.stack:
         return {"exception.type": failure.qualified_name}
     return {
@@ -201,17 +195,17 @@ def _stack(exception: BaseException, message: str, limits: Limits) -> list[str]:
     while current is not None and id(current) not in seen and len(chain) < _CHAIN:
         seen.add(id(current))
         chain.append((current, why))
-        if current.__cause__ is not None:
-            current, why = current.__cause__, "... which caused this one:"
-        elif current.__context__ is not None and not current.__suppress_context__:
-            current, why = current.__context__, "... and while that was handled, this one came:"
+        if (cause := cause_of(current)) is not None:
+            current, why = cause, "... which caused this one:"
+        elif not is_context_suppressed(current):
+            current, why = context_of(current), "... and while that was handled, this one came:"
         else:
             current = None
     lines: list[str] = []
     if current is not None and len(chain) == _CHAIN:
         lines.append("(more exceptions before these)")
     for link, (failed, _) in enumerate(reversed(chain)):
-        lines += _frames(failed.__traceback__)
+        lines += _frames(traceback_of(failed))
         text = message if failed is exception else safe_str(failed, limits.value_bytes)
         lines.append(f"{name_of(type(failed))}: {text}")
         lines += _members(failed, limits, 1)
@@ -236,14 +230,14 @@ def _frames(traceback: TracebackType | None) -> list[str]:
         if index == _FRAMES_FIRST and left_out:
             lines.append(f"  ... {left_out} more frames ...")
         lines.append(f'  File "{code.co_filename}", line {line}, in {code.co_name}')
-        source = _getline(code.co_filename, line).strip()
+        source = getline(code.co_filename, line).strip()
         if source:
             lines.append(f"    {source}")
     return lines
 
 
 def _members(exception: BaseException, limits: Limits, depth: int) -> list[str]:
-    """The members of an exception group, from Python 3.11 on, and theirs, each indented."""
+    """The members of an exception group (Python 3.11 and later), recursively, each indented."""
     members = getattr(exception, "exceptions", None)
     if type(members) is not tuple or depth > _GROUP_DEPTH:
         return []
@@ -261,10 +255,10 @@ _namespace_of: Any = BaseException.__dict__["__dict__"].__get__
 
 
 class _Seen:
-    """An exception that was recorded, and what is needed to know it again.
+    """An exception that was recorded, and what identifies it.
 
-    Builtin exceptions can't be referred to weakly, and a new one may lie at the address of an old
-    one. So the (usually empty) dict of its attributes is held, which no other exception has.
+    Builtin exceptions can't be weakly referenced, and a new one may have the address of an old one.
+    So the (usually empty) dict of its attributes is kept, which no other exception has.
     """
 
     __slots__ = ("_namespace", "_reference", "description", "identity", "outcome")
@@ -281,14 +275,14 @@ class _Seen:
             self._namespace = _namespace_of(exception)
 
     def is_same(self, exception: BaseException) -> bool:
-        """Whether this is the exception at its address."""
+        """Whether an exception at its address is the same one."""
         if self._reference is not None:
             return self._reference() is exception
         return self._namespace is _namespace_of(exception)
 
 
 class SeenExceptions:
-    """The exceptions that have been recorded in an invocation, to record each once."""
+    """The exceptions recorded in an invocation, so that each is recorded once."""
 
     __slots__ = ("_seen",)
 
@@ -296,7 +290,7 @@ class SeenExceptions:
         self._seen: list[_Seen] = []
 
     def add(self, exception: BaseException, outcome: str, description: str) -> None:
-        """Remember an exception that was just recorded."""
+        """Add an exception that was just recorded."""
         seen = [*self._seen[1 - _REMEMBERED :], _Seen(exception, outcome, description)]
         left = sum([len(one.description) for one in seen]) - _REMEMBERED_CHARACTERS
         first = 0
@@ -306,11 +300,11 @@ class SeenExceptions:
         self._seen = seen[first:]
 
     def forget(self, exception: BaseException) -> None:
-        """Forget an exception that could not be recorded after all."""
+        """Remove an exception that could not be recorded."""
         self._seen = [seen for seen in self._seen if seen.identity != id(exception)]
 
     def find(self, exception: BaseException) -> _Seen | None:
-        """Return what was recorded of this exception."""
+        """Return the description recorded for this exception, if any."""
         identity = id(exception)
         for seen in reversed(self._seen):
             if seen.identity == identity and seen.is_same(exception):

@@ -1,22 +1,25 @@
-"""Frozen, slotted values that cost little to import and little to make.
+"""Frozen, slotted values that are cheap to import and to create.
 
-`dataclasses` would do, but importing it costs more than the rest of the package together, and a
-frozen dataclass pays for `object.__setattr__` once a field. A class decorated with `frozen` is a
-frozen dataclass to everybody who asks (`dataclasses.fields`, `replace`, `is_dataclass`, pattern
-matching, type checkers); the machinery is made when it is first used.
+Importing `dataclasses` costs more than the rest of the package together, and a frozen dataclass
+calls `object.__setattr__` for each field. A class decorated with `frozen` behaves as a frozen
+dataclass (for `dataclasses.fields`, `replace`, `is_dataclass`, pattern matching and type checkers);
+what that needs is made on first use.
 
-Each class has a twin, its only base, with the slots and without the lock. Where speed counts, a
-twin is filled by plain stores and then turned into the class: several times faster than `__init__`.
+Each class has a twin, its only base, which has the slots and is not frozen. On the hot path, a twin
+is filled by plain stores and then its class is changed, which is several times faster than
+`__init__`. Without the GIL, changing an object's class stops all threads; there, values are made by
+`__init__`.
 """
 
 from __future__ import annotations
 
+import sys
 from types import MappingProxyType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any, Final, TypeVar
 
     from typing_extensions import dataclass_transform
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 else:
 
     def frozen(cls: Any) -> Any:
-        """Turn an annotated class into a frozen, slotted value."""
+        """Make an annotated class a frozen, slotted value."""
         names = tuple(cls.__dict__.get("__annotations__", ()))
         namespace = {k: v for k, v in cls.__dict__.items() if k not in ("__dict__", "__weakref__")}
         defaults = {name: namespace.pop(name) for name in names if name in namespace}
@@ -56,16 +59,22 @@ else:
         return type(cls)(cls.__name__, (twin,), namespace)
 
 
-def twin(cls: type[Any]) -> Any:
-    """The base of a frozen class that has its slots and no lock, for fast constructors.
+HAS_GIL: Final[bool] = getattr(sys, "_is_gil_enabled", lambda: True)()
+"""Whether the GIL is enabled; once enabled, it stays so."""
 
-    They are written out where they are needed: fill the twin, then turn it into the class.
+
+def twin(cls: type[Any]) -> Any:
+    """The base of a frozen class that has its slots and is not frozen, for fast constructors.
+
+    Such constructors are inlined where they are needed: fill the twin, then change its class. Code
+    that several threads run does so only if `HAS_GIL`.
     """
     return cls._twin
 
 
 def _code(lines: list[str]) -> Any:
-    # Compiled first: `exec` of a text makes Python forget that it ends for a KeyboardInterrupt.
+    # Compiled first: `exec` of a str would clear the state that a KeyboardInterrupt is ending
+    # Python.
     return compile("\n".join(lines), "<enterspan>", "exec")
 
 
@@ -81,7 +90,7 @@ def _lazy_init(self: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def make_init(cls: type[Any]) -> Callable[..., None]:
-    """Compile the `__init__` of a frozen class; its first call does so."""
+    """Return the `__init__` of a frozen class, which is compiled on its first call."""
     names = cls.__match_args__
     defaults = cls._defaults
     check = getattr(cls, "__post_init__", None)
@@ -91,7 +100,7 @@ def make_init(cls: type[Any]) -> Callable[..., None]:
     lines += [" self.__post_init__()" if check else " pass"]
     scope: dict[str, Any] = {f"_default_{n}": v for n, v in defaults.items()}
     scope.update({f"_set_{n}": cls._twin.__dict__[n].__set__ for n in names})
-    exec(_code(lines), scope)  # made of this package's own field names
+    exec(_code(lines), scope)  # made from this package's own field names
     init: Callable[..., None] = scope["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     cls.__init__ = init
@@ -138,21 +147,21 @@ _ID_DIGITS = {"trace_id": 32, "span_id": 16, "parent_span_id": 16}
 
 
 def _field(name: str, value: Any) -> str:
-    """A field as its class would take it; ids in hex, as they are in logs and headers."""
+    """A field as text that its class accepts; ids in hex, as in logs and headers."""
     if name in _ID_DIGITS and type(value) is int and value >= 0:
         return f"{name}=0x{value:0{_ID_DIGITS[name]}x}"
     return f"{name}={value!r}"
 
 
 def _reduce(self: Any) -> tuple[Any, ...]:
-    # A mapping proxy does not pickle: it travels as a dict and is closed again on arrival.
+    # A mapping proxy can't be pickled: it is pickled as a dict and wrapped again.
     values = [dict(v) if type(v) is MappingProxyType else v for v in _values(self)]
     proxies = [i for i, v in enumerate(_values(self)) if type(v) is MappingProxyType]
     return _restore, (type(self), values, proxies)
 
 
 def _replace(self: Any, /, **changes: Any) -> Any:
-    """For `copy.replace`, which Python has from 3.13 on."""
+    """For `copy.replace` (Python 3.13)."""
     from dataclasses import replace
 
     return replace(self, **changes)
@@ -169,7 +178,7 @@ def _restore(cls: type[Any], values: list[Any], proxies: list[int]) -> Any:
 
 
 class _Made:
-    """A class attribute that is made when it is first asked for."""
+    """A class attribute that is computed on first access."""
 
     __slots__ = ("_make", "_name")
 
@@ -185,14 +194,23 @@ class _Made:
         return made
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
 def _as_dataclass(cls: type[Any]) -> type[Any]:
-    from dataclasses import dataclass
+    from dataclasses import dataclass, field
+    from functools import partial
 
     annotations = {}
     for base in reversed(cls.__mro__):
         annotations.update(base.__dict__.get("__annotations__", {}))
     annotations = {name: annotations[name] for name in cls.__match_args__}
-    body = {"__annotations__": annotations, "__module__": cls.__module__, **cls._defaults}
+    body: dict[str, Any] = {"__annotations__": annotations, "__module__": cls.__module__}
+    body.update(cls._defaults)
+    for name, value in cls._defaults.items():
+        if type(value) is MappingProxyType:  # Python 3.11 considers it mutable
+            body[name] = field(default_factory=partial(_same, value))
     return dataclass(frozen=True)(type(cls.__name__, (), body))
 
 

@@ -1,6 +1,6 @@
-"""Trace and span ids, and how they travel: W3C Trace Context (`traceparent`, `tracestate`).
+"""Trace and span ids, and their propagation by W3C Trace Context (`traceparent`, `tracestate`).
 
-https://www.w3.org/TR/trace-context/ is the source of every rule here.
+All rules here are from https://www.w3.org/TR/trace-context/.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 from _random import Random
 
 from enterspan._model.diagnostics import warn_once
-from enterspan._model.frozen import frozen, twin
+from enterspan._model.frozen import HAS_GIL, frozen, twin
 from enterspan._model.interrupts import is_interrupt
 
 TYPE_CHECKING = False
@@ -19,27 +19,31 @@ if TYPE_CHECKING:
 
 
 SAMPLED: Final = 0x01
-"""The trace flag of a span that its maker records (W3C Trace Context, `sampled`)."""
+"""The `sampled` flag of W3C Trace Context."""
 
 _TRACE_BITS: Final = 128
 _SPAN_BITS: Final = 64
+_TRACEPARENT: Final = 55
+"""The length of a `traceparent` of version 00, and the minimum length of later versions."""
+_TRACEPARENT_BYTES: Final = 26
+"""How many bytes the four fields of that length spell."""
+_NO_VERSION: Final = 0xFF
 _TRACESTATE_MEMBERS: Final = 32
 _TRACESTATE_CHARACTERS: Final = 512
-_HEX: Final = frozenset("0123456789abcdef")
 
 _random = Random(int.from_bytes(os.urandom(32), "big"))
 random_bits: Callable[[int], int] = _random.getrandbits
-"""The default source of ids: this package's own, which `random.seed` does not touch."""
+"""The default source of ids, which `random.seed` does not affect."""
 
 
 def reseed() -> None:
-    """Begin another sequence of ids, in a forked child."""
+    """Reseed the generator, in a forked child."""
     _random.seed(int.from_bytes(os.urandom(32), "big"))
 
 
 @frozen
 class SpanContext:
-    """The identity of a span: all of it that leaves the process, and all that a context pins.
+    """The identity of a span, which is propagated to other processes.
 
     `trace_id` has 128 bits and `span_id` 64; zero means none. `trace_flags` are the eight bits of
     W3C Trace Context, `trace_state` the text of its `tracestate` header. `is_remote` is True for a
@@ -59,7 +63,7 @@ class SpanContext:
 
     @property
     def is_valid(self) -> bool:
-        """Whether both ids are set, and all of it is what W3C Trace Context asks for."""
+        """Whether both ids are set, and all fields are valid for W3C Trace Context."""
         return (
             type(self.trace_id) is int
             and 0 < self.trace_id < 1 << _TRACE_BITS
@@ -72,7 +76,7 @@ class SpanContext:
 
 
 def bounded(context: SpanContext) -> SpanContext:
-    """Return a context whose `tracestate` can be sent: in a header, and as long as W3C asks for."""
+    """Return a context whose `tracestate` is valid in a header and within W3C's length limit."""
     state = context.trace_state
     if len(state) <= _TRACESTATE_CHARACTERS and state.isascii() and state.isprintable():
         return context
@@ -91,6 +95,8 @@ _new: Any = object.__new__
 
 def make_context(trace_id: int, span_id: int, flags: int, state: str, remote: bool) -> SpanContext:
     """Make a `SpanContext`, fast."""
+    if not HAS_GIL:
+        return SpanContext(trace_id, span_id, flags, state, remote)
     made: Any = _new(_SpanContext)
     made.trace_id = trace_id
     made.span_id = span_id
@@ -102,7 +108,7 @@ def make_context(trace_id: int, span_id: int, flags: int, state: str, remote: bo
 
 
 def system_bits(size: int) -> int:
-    """The operating system's source of ids, for images of a process that are restored."""
+    """The operating system's source of ids, for process images that are restored."""
     return int.from_bytes(os.urandom(size // 8), "big") or 1
 
 
@@ -112,10 +118,10 @@ NO_CONTEXT: Final = make_context(0, 0, 0, "", False)
 def bits_from(
     generator: Any, suppressed: Callable[[Callable[[], object]], object]
 ) -> Callable[[int], int]:
-    """Turn a user's generator into a source like `random_bits` that never fails.
+    """Adapt a user's generator to a source like `random_bits` that never fails.
 
-    It is called with nothing recorded. An id that is no integer of the right size, or that can't be
-    had, is replaced by a random one.
+    It is called with tracing suppressed. If it raises, or returns no integer of the right size, a
+    random id is used.
     """
 
     def bits(size: int) -> int:
@@ -134,39 +140,39 @@ def bits_from(
     return bits
 
 
-def _is_hex(text: str) -> bool:
-    return _HEX.issuperset(text)
-
-
 def parse_traceparent(text: object) -> SpanContext | None:
-    """Read a `traceparent` value; None where W3C says that it must be ignored.
+    """Parse a `traceparent` value; None if W3C requires that it is ignored.
 
-    A version above 00 is read as 00, and may have more after its flags. Surrounding spaces and
-    tabs are taken off, as HTTP does.
+    A version above 00 is read as 00, and may have more fields after its flags. Surrounding spaces
+    and tabs are stripped, as in HTTP.
     """
     if not isinstance(text, str):
         return None
     text = str.__str__(text).strip(" \t")
-    version, trace, span, flags = text[:2], text[3:35], text[36:52], text[53:55]
-    if len(text) < 55 or text[2] != "-" or text[35] != "-" or text[52] != "-":
+    if len(text) < _TRACEPARENT or text[2] != "-" or text[35] != "-" or text[52] != "-":
         return None
-    if not _is_hex(version + trace + span + flags):
+    digits = text[:_TRACEPARENT].replace("-", "")
+    try:
+        data = bytes.fromhex(digits)
+    except ValueError:
         return None
-    if version == "ff" or (version == "00" and len(text) != 55):
+    # `fromhex` accepts capitals and blanks as well.
+    if len(data) != _TRACEPARENT_BYTES or data.hex() != digits:
         return None
-    if len(text) > 55 and text[55] != "-":
+    version, flags = data[0], data[-1]
+    if len(text) != _TRACEPARENT and (version == 0 or text[_TRACEPARENT] != "-"):
         return None
-    trace_id, span_id = int(trace, 16), int(span, 16)
-    if not trace_id or not span_id:
+    trace_id, span_id = int.from_bytes(data[1:17], "big"), int.from_bytes(data[17:25], "big")
+    if version == _NO_VERSION or not trace_id or not span_id:
         return None
-    return make_context(trace_id, span_id, int(flags, 16), "", True)
+    return make_context(trace_id, span_id, flags, "", True)
 
 
 def parse_tracestate(values: list[str]) -> str:
-    """Join and check `tracestate` values; an invalid list is dropped whole, as W3C allows.
+    """Join and validate `tracestate` values; an invalid list is dropped as a whole, as W3C allows.
 
-    Empty members are left out. Above 32 members the list is invalid; above 512 characters,
-    members over 128 characters go first, then members from the end.
+    Empty members are left out. A list of more than 32 members is invalid; from one of more than 512
+    characters, members over 128 characters are removed first, then members from the end.
     """
     members: list[str] = []
     seen: set[str] = set()
@@ -203,8 +209,8 @@ def _is_state_key(key: str) -> bool:
     tenant, at, system = key.partition("@")
     if at:
         return _is_key_part(tenant, 241, _KEY_START) and _is_key_part(system, 14, _LOWER)
-    # The grammar of level 1 has a letter first, its prose and level 2 a letter or a digit: what one
-    # of them allows is no reason to lose everybody's state.
+    # Level 1's grammar requires a letter first, its prose and level 2 a letter or a digit: both are
+    # accepted, because an invalid key drops the whole list.
     return _is_key_part(key, 256, _KEY_START)
 
 

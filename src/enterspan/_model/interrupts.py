@@ -1,13 +1,14 @@
-"""Exceptions that interrupt the program, as opposed to those that the code at hand raises.
+"""Exceptions that interrupt the program, as opposed to those that the called code raises.
 
 A guard around a `__repr__`, a sampler or a subscriber must swallow what that code raises, and
-nothing else: a timeout, a request to terminate or Ctrl-C may arrive at any instruction, and is
-meant for the program.
+nothing else: a timeout, SIGTERM or Ctrl-C may arrive at any instruction, and is meant for the
+program.
 """
 
 from __future__ import annotations
 
 from enterspan._model.classes import full_name_of, mro_of
+from enterspan._model.tracebacks import traceback_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _INTERRUPTS: Final = frozenset(
         ("eventlet.timeout", "Timeout"),
     }
 )
-"""Types that no code raises on its own account; by name, so that nothing is imported."""
+"""Types that always come from outside; by name, so that nothing is imported."""
 
 _VARARGS: Final = 0x04
 _VARKEYWORDS: Final = 0x08
@@ -31,12 +32,12 @@ _VARKEYWORDS: Final = 0x08
 def is_interrupt(error: BaseException) -> bool:
     """Return whether *error*, just caught, arrived from outside of the code that was called.
 
-    True for Ctrl-C, for the end of a greenlet, and for whatever a signal handler raises. A handler
-    is the one kind of function that gets its caller's frame as an argument (`signal.signal`).
+    True for Ctrl-C, for the end of a greenlet, and for whatever a signal handler raises. A signal
+    handler is recognized by its argument: its caller's frame (`signal.signal`).
     """
     if any(full_name_of(base) in _INTERRUPTS for base in mro_of(type(error))):
         return True
-    traceback = error.__traceback__
+    traceback = traceback_of(error)
     caller: FrameType | None = None
     while traceback is not None:
         frame = traceback.tb_frame

@@ -1,7 +1,7 @@
-"""What users may plug in, as types: any object that has these methods fits.
+"""The protocols of what users can plug in: any object with these methods fits.
 
-This module imports `typing`, which takes longer to import than all of the rest. It is imported when
-one of these names is asked for.
+This module imports `typing`, which takes longer than the rest of the package. It is imported when
+one of these names is accessed.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from enterspan._model.ids import SpanContext
+from enterspan._model.limits import AttributeValue
 from enterspan._model.records import SpanData
-from enterspan._model.values import AttributeValue
 
 Kind: TypeAlias = Literal["internal", "server", "client", "producer", "consumer"]
 """The kinds of spans, as OpenTelemetry names them."""
 Incoming: TypeAlias = Literal["parent", "link", "ignore"]
-"""What the trace context of a caller is worth."""
+"""How a caller's trace context is used: see `Tracing.entrypoint`."""
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
 """The levels of a log, as Python's `logging` names them."""
 
 
 class Exporter(Protocol):
-    """Gets finished spans. Both methods are called on a worker thread, one at a time."""
+    """Receives finished spans. Both methods are called on a worker thread, one call at a time."""
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Take a batch of finished spans; what it raises is logged, and the batch has failed."""
+        """Export finished spans; an exception is logged, and the batch counts as failed."""
         ...
 
     def shutdown(self) -> None:
@@ -35,7 +35,7 @@ class Exporter(Protocol):
 
 
 class Sampler(Protocol):
-    """Decides, at the root of each invocation, whether exporters get its spans."""
+    """Decides, when an invocation begins, whether its spans are exported."""
 
     def should_sample(
         self,
@@ -44,7 +44,7 @@ class Sampler(Protocol):
         name: str,
         attributes: Mapping[str, AttributeValue],
     ) -> bool:
-        """Return True to keep the spans."""
+        """Return whether to export the spans."""
         ...
 
 
@@ -64,5 +64,5 @@ class Settles(Protocol):
     """A future of any kind."""
 
     def add_done_callback(self, fn: Callable[[object], object], /) -> object:
-        """Have *fn* called when it has settled."""
+        """Call *fn* when the future has settled."""
         ...

@@ -1,10 +1,10 @@
-"""Finished spans, as immutable records with no link to anything alive."""
+"""Finished spans, as immutable records without references to live objects."""
 
 from __future__ import annotations
 
 from enterspan._model.frozen import frozen
 from enterspan._model.ids import SpanContext
-from enterspan._model.values import AttributeValue
+from enterspan._model.limits import AttributeValue
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @frozen
 class SpanEvent:
-    """Something that happened at one moment of a span, in nanoseconds since the epoch."""
+    """An event of a span; its time is in nanoseconds since the epoch."""
 
     name: str
     timestamp_ns: int
@@ -24,7 +24,7 @@ class SpanEvent:
 
 @frozen
 class SpanLink:
-    """A relation of a span to another one that is not its parent."""
+    """A link from a span to another one that is not its parent."""
 
     context: SpanContext
     attributes: Mapping[str, AttributeValue]
@@ -35,8 +35,8 @@ class SpanData:
     """A finished span. Times are nanoseconds since the epoch.
 
     `status` is `unset`, `ok` or `error`; `outcome` is how it ended (`ok`, `exception`, `canceled`,
-    `abandoned`); `scope` is the name of the Tracing that made it; `parent_is_remote` says that the
-    parent is of another process.
+    `abandoned`); `scope` is the name of its `Tracing`; `parent_is_remote` means that the parent
+    belongs to another process.
     """
 
     name: str
@@ -61,5 +61,5 @@ class SpanData:
 
     @property
     def duration_ns(self) -> int:
-        """How long the span was open, in nanoseconds."""
+        """The duration of the span, in nanoseconds."""
         return self.end_ns - self.start_ns

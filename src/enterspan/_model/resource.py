@@ -1,6 +1,6 @@
-"""The resource of this process: what all of its spans have in common, as OpenTelemetry names it.
+"""The resource of this process: the attributes that all of its spans share.
 
-https://opentelemetry.io/docs/specs/semconv/resource/ has the names, and
+https://opentelemetry.io/docs/specs/semconv/resource/ defines the names, and
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ the variables.
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 
-from enterspan._model.values import DEFAULT_LIMITS, clean_text
+from enterspan._model.limits import DEFAULT_LIMITS
+from enterspan._model.values import clean_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ _instance: Final[list[str]] = []
 
 
 def default_resource() -> dict[str, Any]:
-    """Return what the environment says, and which process this is: one that was forked has its own.
+    """Return the resource from the environment and this process; a forked child has its own.
 
-    A text in OTEL_RESOURCE_ATTRIBUTES that is no list of `name=value` is left out.
+    An OTEL_RESOURCE_ATTRIBUTES that is not a list of `name=value` is ignored.
     """
     found: dict[str, Any] = {}
     for pair in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
@@ -37,7 +38,7 @@ def default_resource() -> dict[str, Any]:
 
 
 def renew() -> None:
-    """Be another instance of the service, in a forked child."""
+    """Generate a new `service.instance.id`, in a forked child."""
     _instance.clear()
 
 
@@ -51,7 +52,7 @@ def _decoded(text: str) -> str:
 
 
 def _uuid() -> str:
-    """A random UUID (RFC 9562, version 4), without the import of `uuid`."""
+    """A random UUID (RFC 9562, version 4), without importing `uuid`."""
     number = int.from_bytes(os.urandom(16), "big")
     number = number & ~(0xF << 76) | 4 << 76
     text = f"{number & ~(0x3 << 62) | 0x2 << 62:032x}"

@@ -1,11 +1,12 @@
-"""Which names are those of secrets: of parameters, headers, arguments, and keys inside of values.
+"""Recognizes secrets by the names of parameters, headers, arguments and keys inside values.
 
-A name is split into words where letters change their case and at everything that is no letter, so
-`X-Api-Key`, `apiKey` and `api_key` are one name, `user_password` has a secret in it, and `author`
-has none.
+A name is split into words where letters change case and at non-letters, so `X-Api-Key`, `apiKey`
+and `api_key` are the same name, `user_password` names a secret, and `author` does not.
 """
 
 from __future__ import annotations
+
+from sys import maxsize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 REDACTED: Final = "[redacted]"
-"""What is recorded in the place of a secret."""
+"""Recorded in place of a secret."""
 
 _NAMES: Final = frozenset(
     (
@@ -27,47 +28,47 @@ _NAMES: Final = frozenset(
     )
 )  # fmt: skip
 _LAST_WORDS: Final = frozenset({"pass"})
-"""Words that are a secret's at the end of a name: `db_pass`, and not `pass_rate`."""
+"""Words that mean a secret at the end of a name only: `db_pass`, and not `pass_rate`."""
 _ENDINGS: Final = ("apikey", "passwd", "password", "privatekey", "secret", "signature", "token")
-"""Endings of words that are written as one: `accesstoken`."""
+"""Endings of compound words: `accesstoken`."""
 _MEASURES: Final = frozenset({"count", "counts", "length", "limit", "size", "type", "usage"})
-"""Last words of names that say something about a secret: `token_count`."""
+"""Last words of names that are about a secret, and are none: `token_count`."""
 
 _IN_QUERIES: Final = frozenset({"code", "key", "sig"})
 """Parameters of a query that are secrets, beside those that are it anywhere: of signed URLs, and of
 OAuth's redirect."""
 _IN_QUERY: Final = "REDACTED"
+_LONGEST_QUERY: Final = 65_536
+"""A longer query is left out as a whole: the time to search it is part of the program's call."""
 _SEPARATORS: Final = "?&;"
-_LESS_USUAL: Final = "?;"
-"""Separators that few queries have."""
 _RUN: Final = 3
-"""How many words one name in the list may have in another spelling."""
+"""How many words a name in the list may consist of in another spelling."""
 _REMEMBERED: Final = 1024
 _REMEMBERED_LENGTH: Final = 64
 _LOOKED_AT: Final = 4096
-"""So much of the end of a name is looked at; a client may send any name."""
+"""How much of the end of a name is examined; a client may send a name of any length."""
 
 
 class Secrets:
-    """Tells by a name whether what it names is a secret."""
+    """Tells by its name whether a value is a secret."""
 
     __slots__ = ("_known", "_names", "is_extended")
 
     def __init__(self, names: Iterable[str] = (), more_than: Iterable[str] = _NAMES) -> None:
-        """Know the names of a list, which is the default one, and others."""
+        """Take the names of secrets: a list, which is the default one, and others."""
         added = {"".join(_words(name)) for name in names} - {""}
         self._names = frozenset(more_than) | added
         self._known: dict[str, bool] = {}
         self.is_extended = bool(added)
-        """Whether the program names secrets of its own: then a `repr` may have one in it, too."""
+        """Whether the program has added names: then a `repr` may also contain a secret."""
 
     def with_names(self, names: Iterable[str]) -> Secrets:
-        """Return the same with more names; itself if there are none."""
+        """Return a copy with more names; itself if there are none."""
         names = tuple(names)
         return Secrets(names, self._names) if names else self
 
     def hides(self, name: object) -> bool:
-        """Whether a name, percent-encoded or not, is one of a secret."""
+        """Whether a name, percent-encoded or not, names a secret."""
         if type(name) is bytes:
             name = name.decode("latin-1")
         elif issubclass(type(name), str):
@@ -83,8 +84,10 @@ class Secrets:
         return known
 
     def clean_query(self, query: str) -> str:
-        """Return the query of a URL without the values of secrets."""
-        if not any(map(query.__contains__, _LESS_USUAL)):
+        """Return the query of a URL with the values of secrets replaced."""
+        if len(query) > _LONGEST_QUERY:
+            return _IN_QUERY
+        if "?" not in query and ";" not in query:  # as in most
             return "&".join(map(self._clean_parameter, query.split("&")))
         shown: list[str] = []
         start = 0
@@ -101,14 +104,30 @@ class Secrets:
         return f"{name}={_IN_QUERY}" if is_secret else text
 
     def clean_url(self, url: str) -> str:
-        """Return a URL without the name and the password for its host, and without secrets."""
+        """Return a URL without userinfo and without secrets in its query."""
         whole, hash_sign, fragment = without_userinfo(url).partition("#")
         place, mark, query = whole.partition("?")
         return f"{place}{mark}{self.clean_query(query)}{hash_sign}{self.clean_query(fragment)}"
 
+    def shown(self, text: str, most: int = maxsize) -> str:
+        """Return a text as it is recorded: a URL cleaned; those in other texts, without userinfo.
+
+        Of another text, what follows the first *most* characters is not searched.
+        """
+        if "://" not in text:
+            return text
+        is_url = _is_scheme(text.partition("://")[0]) and len(text.split(None, 1)) == 1
+        return self.clean_url(text) if is_url else without_userinfo(text, most)
+
     def clean_headers(self, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Return headers without the values of secrets."""
-        return [(name, REDACTED if self.hides(name) else value) for name, value in pairs]
+        """Return headers with the values of secrets replaced, also of those in URLs."""
+        shown: list[tuple[str, str]] = []
+        for name, value in pairs:
+            if self.hides(name):
+                shown.append((name, REDACTED))
+            else:
+                shown.append((name, self.shown(value) if type(value) is str else value))
+        return shown
 
     def _is_secret(self, words: list[str]) -> bool:
         if not words or words[-1] in _MEASURES:
@@ -126,9 +145,9 @@ class Secrets:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name, case-folded; one pass, because a client may have chosen the name."""
+    """The words of a name, case-folded; in one pass, because a client may have chosen the name."""
     words: list[str] = []
-    start = 0  # of the word that goes on, or of the next one
+    start = 0  # belongs to this word, or to the next one
     for at, letter in enumerate(name):
         before = name[at - 1] if at > start else ""
         if not letter.isalpha():
@@ -145,7 +164,7 @@ def _words(name: str) -> list[str]:
 
 
 def _decoded(name: str) -> str:
-    """Undo percent-encoding, as far as it spells ASCII."""
+    """Decode percent-encoded ASCII characters."""
     first, *rest = name.split("%")
     for part in rest:
         digits = part[:2]
@@ -156,14 +175,61 @@ def _decoded(name: str) -> str:
     return first
 
 
-def without_userinfo(url: str) -> str:
-    """Return a URL without the name and the password in front of its host; any other text as is."""
-    scheme, separator, rest = url.partition("://")
-    if not separator or "@" not in rest or not scheme.replace("+", "").isalnum():
-        return url
-    end = min([at for at in map(rest.find, "/?#") if at >= 0], default=len(rest))
-    host = rest[:end].rpartition("@")[2]
-    return f"{scheme}://{host}{rest[end:]}"
+def without_userinfo(text: str, most: int = maxsize) -> str:
+    """Return a text with the userinfo of each URL removed, or at least of those in its beginning.
+
+    What follows the first *most* characters of the result is not searched.
+    """
+    if "@" not in text or "://" not in text:
+        return text
+    shown: list[str] = []
+    start = removed = 0
+    at = text.find("://")
+    while at >= 0 and at - removed <= most:
+        following = text.find("://", at + 3)
+        end = following if following >= 0 else len(text)
+        begins = not shown and start == 0 and _is_scheme(text[:at])
+        userinfo, sign, _ = _authority(text[at + 3 : end], begins).rpartition("@")
+        if sign and text[at - 1 : at].isalnum():
+            shown.append(text[start : at + 3])
+            start = at + 3 + len(userinfo) + 1
+            removed += len(userinfo) + 1
+        at = following
+    shown.append(text[start:])
+    return "".join(shown)
+
+
+_ENDS: Final = "\"'<>\\`{}()"
+"""Characters that end a URL inside a text: quotes and brackets around it."""
+
+
+def _authority(text: str, begins: bool) -> str:
+    """The authority of a URL at the beginning of a text.
+
+    Args:
+        text: what follows `://`.
+        begins: whether the URL begins the value: then a password may contain any character.
+    """
+    for letter in "/?#":
+        text = text.partition(letter)[0]
+    words = text[:1].split() and text.split(None, 1)
+    if not words:
+        return ""
+    if begins and ":" in words[0]:
+        return text
+    word = words[0]
+    for letter in _ENDS:
+        word = word.partition(letter)[0]
+    head = word.partition(",")[0]
+    return word if ":" in head else head
+
+
+_SIGNS: Final = dict.fromkeys(map(ord, "+-.:_"))
+"""What a scheme may have beside letters and digits; a colon in `jdbc:postgresql`."""
+
+
+def _is_scheme(text: str) -> bool:
+    return text.lstrip().translate(_SIGNS).isalnum()
 
 
 DEFAULT_SECRETS: Final = Secrets()

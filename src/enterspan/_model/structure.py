@@ -1,9 +1,8 @@
-"""Structured values as JSON text: containers, dataclasses and the like, as far as a limit reaches.
+"""Structured values (containers, dataclasses and the like) as JSON text, within a limit.
 
-What is written is JSON, also where the limit has cut it: a text inside ends earlier, or a container
-has fewer items. The values of names that are secrets are left out on the way. No method of a value
-is called that its class may have overridden for another purpose, apart from the `repr` of what has
-no structure.
+The result is JSON even if the limit has cut it: a string in it is shorter, or a container has fewer
+items. Values of secrets are replaced. No method of a value is called that its class may have
+overridden, except the `repr` of values without structure.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from itertools import islice
 
 from enterspan._model.classes import dict_of, full_name_of, mro_of, name_of
 from enterspan._model.interrupts import is_interrupt
-from enterspan._model.secrets import REDACTED, without_userinfo
+from enterspan._model.secrets import REDACTED
 
 try:
     from _json import encode_basestring
-except ImportError:  # this Python has no such module in C
+except ImportError:  # this Python lacks the C module
     from json.encoder import py_encode_basestring as encode_basestring
 
 TYPE_CHECKING = False
@@ -28,20 +27,20 @@ if TYPE_CHECKING:
     from enterspan._model.secrets import Secrets
 
     Show: TypeAlias = Callable[[Any, int], str]
-    """Writes the `repr` of a value, as far as a limit reaches."""
+    """Returns the `repr` of a value, cut to a limit."""
 
     Fields: TypeAlias = Iterable[tuple[Any, Any]]
 
 _DEPTH: Final = 32
 _SLACK: Final = 32
-"""Bytes that are kept free for what is not cut: numbers, and the ends of containers."""
+"""Bytes reserved for what is not cut: numbers, and the ends of containers."""
 _LEAST: Final = 8
-"""An item is only begun if so many bytes are left."""
+"""An item is only written if this many bytes are left."""
 _INT_BITS: Final = 63
 
 _PAIR: Final = 2
 _DEEPER: Final = '"..."'
-"""What stands for a level that is too deep, and for a container inside of itself."""
+"""Replaces values that are nested too deeply, and containers inside themselves."""
 
 _TEXTS: Final[dict[tuple[object, str], Callable[[Any], str]]] = {
     ("datetime", "datetime"): lambda value: value.isoformat(),
@@ -55,14 +54,14 @@ _TEXTS: Final[dict[tuple[object, str], Callable[[Any], str]]] = {
     ("pathlib._local", "PurePath"): str,
     ("ipaddress", "_IPAddressBase"): str,
 }
-"""Classes, with those derived from them, whose values are known by a text."""
+"""Classes, including derived ones, whose values are written as text."""
 
 _PLAIN: Final = frozenset({"builtins", "collections", "array"})
-"""Modules of classes whose `repr` shows nothing but what they are made of."""
+"""Modules of classes whose `repr` shows only their contents."""
 
 
 def text_of(value: Any) -> str | None:
-    """The text by which a value of one of a few standard classes is known; None for others."""
+    """The text of a value of one of a few standard classes; None for others."""
     for kind in mro_of(type(value)):
         write = _TEXTS.get(full_name_of(kind))
         if write is not None:
@@ -71,7 +70,7 @@ def text_of(value: Any) -> str | None:
 
 
 def enum_value(value: Any) -> Any:
-    """The value of a member of an enum; the value itself if it is none."""
+    """The value of an enum member; any other value unchanged."""
     kind = type(value)
     if ("enum", "Enum") in map(full_name_of, mro_of(kind)):
         return object.__getattribute__(value, "__dict__").get("_value_", value)
@@ -79,7 +78,7 @@ def enum_value(value: Any) -> Any:
 
 
 def fields_of(value: Any, most: int) -> Fields | None:
-    """The first fields of a value that has some: names and values; None where it has none."""
+    """The names and values of the first fields of a value; None if it has no fields."""
     kinds = mro_of(type(value))
     if _is_among(dict, kinds):
         return list(islice(dict.items(value), most))
@@ -87,11 +86,11 @@ def fields_of(value: Any, most: int) -> Fields | None:
         own = dict_of(kind)
         if "__dataclass_fields__" in own:
             if not own["__dataclass_params__"].repr and _has_repr(type(value)):
-                return None  # it shows itself in a way of its own
+                return None  # it has a `repr` of its own
             fields = own["__dataclass_fields__"].items()
             return _read(value, [name for name, field in fields if _is_field(field)])
         if "__attrs_attrs__" in own:
-            # A `repr` that is a function hides what is secret.
+            # A `repr` that is a function hides the value.
             return _read(value, [f.name for f in own["__attrs_attrs__"] if f.repr is True])
         if "_fields" in own and _is_among(tuple, kinds):
             return list(zip(own["_fields"], tuple.__iter__(value), strict=False))
@@ -107,7 +106,7 @@ _MAPPING: Final = ("collections.abc", "Mapping")
 
 
 def _pairs_of(value: Any, most: int) -> Fields | None:
-    """The pairs of a mapping of any class whose `repr` shows them as well; None if that fails."""
+    """The pairs of a mapping of any class whose `repr` shows them too; None if that fails."""
     try:
         return [(name, value[name]) for name in islice(value, most)]
     except Exception as error:
@@ -117,7 +116,7 @@ def _pairs_of(value: Any, most: int) -> Fields | None:
 
 
 def _is_among(wanted: type, kinds: tuple[type, ...]) -> bool:
-    return any(kind is wanted for kind in kinds)  # not `in`, which asks metaclasses
+    return any(kind is wanted for kind in kinds)  # not `in`, which runs code of metaclasses
 
 
 def items_in(value: Any, most: int) -> Iterable[Any] | None:
@@ -134,7 +133,7 @@ def items_in(value: Any, most: int) -> Iterable[Any] | None:
 _USER_LIST: Final = ("collections", "UserList")
 _EMPTY: Final[dict[str, Any]] = {}
 _VIEWS: Final = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
-"""What shows the contents of a dict."""
+"""The views of a dict."""
 
 
 _ITERATE: Final[dict[int, Callable[[Any], Iterable[Any]]]] = {
@@ -146,7 +145,7 @@ _ITERATE: Final[dict[int, Callable[[Any], Iterable[Any]]]] = {
     id(deque): deque.__iter__,
     **{id(view): iter for view in _VIEWS},
 }
-"""By the id of a class: a metaclass may hash in a way of its own."""
+"""By the id of the class: a metaclass may override hashing."""
 
 
 def _is_field(field: Any) -> bool:
@@ -162,12 +161,12 @@ def _read(value: Any, names: Iterable[str]) -> Fields:
             else:
                 found.append((name, object.__getattribute__(value, name)))
         except (AttributeError, KeyError):
-            continue  # it was deleted, or never set
+            continue  # deleted, or never set
     return found
 
 
 def _is_computed(kind: type, name: str) -> bool:
-    """Whether code of the program's runs where an attribute is read: a property, a descriptor."""
+    """Whether reading an attribute runs code of the program: a property or another descriptor."""
     for each in mro_of(kind):
         if name in dict_of(each):
             found = type(dict_of(each)[name])
@@ -205,7 +204,7 @@ _READ: Final[dict[tuple[object, str], Callable[[Any], Fields]]] = {
     ("types", "SimpleNamespace"): lambda value: list(_own(value).items()),
     ("argparse", "Namespace"): lambda value: list(_own(value).items()),
 }
-"""How the fields of other standard classes, and of what derives from them, are read."""
+"""Reads the fields of other standard classes and of classes derived from them."""
 
 
 def _is_shown(field: Any) -> bool:
@@ -218,7 +217,7 @@ class Writer:
     __slots__ = ("_inside", "_left", "_parts", "_secrets", "_show", "is_cut")
 
     def __init__(self, limit: int, secrets: Secrets, show: Show) -> None:
-        """Write up to *limit* bytes."""
+        """Prepare to write up to *limit* bytes."""
         self._left = limit - _SLACK
         self._secrets = secrets
         self._show = show
@@ -259,13 +258,13 @@ class Writer:
         number = float.__float__(value)
         if number - number == 0:
             self._put(repr(number))
-        else:  # JSON has no infinities
+        else:  # JSON has no NaN and no infinities
             self._put_text(repr(number))
 
     def _put_text(self, text: str) -> None:
-        """Write a text, or as much of its beginning as there is room for."""
-        text = without_userinfo(text) if "://" in text else text
+        """Write a string, or as much of its beginning as fits."""
         room = max(self._left, 0)
+        text = self._secrets.shown(text, room)
         shown = text[:room]
         while True:
             encoded = encode_basestring(shown)
@@ -277,11 +276,11 @@ class Writer:
         self._put(_valid(encoded))
 
     def _write_structure(self, value: Any) -> None:
-        most = max(self._left, 0) // 2 + 1  # an item takes two bytes at the least
+        most = max(self._left, 0) // 2 + 1  # an item takes at least two bytes
         try:
             fields = fields_of(value, most)
             items = items_in(value, most) if fields is None else None
-        except Exception as error:  # the rest is shown all the same
+        except Exception as error:  # the rest is still written
             if is_interrupt(error):
                 raise
             self._put_text(f"<{name_of(type(value))} that can't be shown>")
@@ -348,9 +347,9 @@ class Writer:
         self._put_text(text)
 
     def shown(self, value: Any, limit: int) -> str:
-        """What is recorded of a value without structure: its `repr`, or the class alone.
+        """The text for a value without structure: its `repr`, or only its class.
 
-        It is the class where a `repr` of its own may show a secret that the program has named.
+        It is the class if a custom `repr` may show a secret that the program has named.
         """
         kind = type(value)
         module, name = full_name_of(kind)
@@ -360,9 +359,9 @@ class Writer:
 
 
 def without_secret(item: Any, secrets: Secrets, *, lists: bool = False) -> Any:
-    """A name and its value, as many frameworks have headers, without the value of a secret.
+    """Replace the value of a secret in a pair of a name and a value, as frameworks have headers.
 
-    It is a tuple or, in a list of others (*lists*), a list.
+    The pair is a tuple or, in a list of others (*lists*), a list.
     """
     kind = type(item)
     is_pair = (kind is tuple or (lists and kind is list)) and len(item) == _PAIR
@@ -370,7 +369,7 @@ def without_secret(item: Any, secrets: Secrets, *, lists: bool = False) -> Any:
 
 
 def _has_repr(kind: type) -> bool:
-    """Whether a class has a `repr` of its own, in the sense that it says more than its name."""
+    """Whether a class has a `repr` of its own that says more than its name."""
     for each in mro_of(kind):
         if "__repr__" in dict_of(each):
             return each is not object
@@ -378,7 +377,7 @@ def _has_repr(kind: type) -> bool:
 
 
 def _valid(text: str) -> str:
-    """The same without lone surrogates, which UTF-8 can't hold."""
+    """The text without lone surrogates, which UTF-8 can't encode."""
     if text.isascii():
         return text
     try:

@@ -1,9 +1,8 @@
-"""The threads of this package, and the locks that they share with the program.
+"""The threads of this package, and the locks that they share with the program's threads.
 
-gevent and eventlet replace what threads and locks are made of, before or after this package is
-imported. A thread that became a greenlet and waits for a native lock stops the whole process. So
-all that is needed here is taken as Python made it: our threads are native ones in any program, and
-so are the locks that they use.
+gevent and eventlet patch threads and locks, before or after this package is imported. A thread that
+became a greenlet and waits for a native lock stops the whole process. So this module uses the
+unpatched functions: this package's threads and locks are native in every program.
 """
 
 from __future__ import annotations
@@ -16,7 +15,10 @@ from contextvars import Context
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Final, Protocol
+    from typing import Any, Final, Protocol, TypeVar
+    from weakref import WeakSet, ref
+
+    _T = TypeVar("_T")
 
     class Lock(Protocol):
         """A native lock."""
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def _as_made(module: Any, function: str) -> Any:
-    """Return a builtin module as Python made it, also where the one in use was patched."""
+    """Return a builtin module in its original state, even if the loaded one was patched."""
     if type(getattr(module, function)) is type(len):
         return module
     from importlib.machinery import BuiltinImporter
@@ -49,7 +51,7 @@ get_ident: Final[Callable[[], int]] = _native.get_ident
 sleep: Final[Callable[[float], None]] = _as_made(time, "sleep").sleep
 
 _PAUSE: Final = 0.001
-"""Seconds between two looks of a greenlet that waits for one of our threads."""
+"""Seconds between two checks of a greenlet that waits for one of our threads."""
 _WITH_CONTEXT: Final = sys.version_info >= (3, 14)
 
 
@@ -58,11 +60,11 @@ _not_daemons: Final[list[Thread]] = []
 
 
 _DAEMON: Final[bool] = getattr(_thread, "daemon_threads_allowed", lambda: True)()
-"""Whether this interpreter may have threads that it does not wait for."""
+"""Whether this interpreter allows daemon threads."""
 
 
 def prepare() -> None:
-    """Import threading. Nothing may be imported where a thread is started."""
+    """Import threading: nothing may be imported where a thread is started."""
     global _threading  # noqa: PLW0603 - once, when the first subscriber is added
     if _threading is None:
         import threading
@@ -70,28 +72,39 @@ def prepare() -> None:
         _threading = threading
 
 
+def members(of: WeakSet[_T]) -> list[_T]:
+    """A copy of a set; iterating over it would fail if another thread adds to it."""
+    references: set[ref[_T]] = getattr(of, "data", set())
+    return [member for each in list(references) if (member := each()) is not None]
+
+
 def is_green() -> bool:
-    """Whether the program's threads are greenlets by now."""
+    """Whether the program's threads have become greenlets."""
     return _thread.start_new_thread is not _start_new_thread
 
 
 def wait_for(lock: Lock, timeout: float) -> bool:
-    """Acquire a lock on a thread of the program; other greenlets of the thread run meanwhile."""
+    """Acquire a lock on a thread of the program, while other greenlets of the thread run.
+
+    During interpreter shutdown it does not wait: the thread that holds the lock has stopped.
+    """
+    if sys.is_finalizing():
+        return lock.acquire(blocking=False)
     if not is_green():
-        return lock.acquire(timeout=timeout)
+        return lock.acquire(timeout=min(timeout, _thread.TIMEOUT_MAX))
     deadline = time.monotonic() + timeout
     while not lock.acquire(blocking=False):
         if time.monotonic() >= deadline:
             return False
-        time.sleep(_PAUSE)  # the program's own
+        time.sleep(_PAUSE)  # the program's own lock
     return True
 
 
 class Bell:
-    """Wakes a thread, and may be rung anywhere.
+    """Wakes a thread; it can be rung anywhere, in finalizers and signal handlers too.
 
-    It has one lock, whose release is one step; an Event has two, and a finalizer that the garbage
-    collector runs inside one of its methods would wait for itself.
+    Ringing is one step, the release of a lock. An Event takes a lock: a finalizer that runs inside
+    one of its methods would wait for itself.
     """
 
     __slots__ = ("_lock",)
@@ -102,36 +115,36 @@ class Bell:
 
     @property
     def is_rung(self) -> bool:
-        """Whether it was rung, and has not woken the thread yet."""
+        """Whether it was rung and has not yet woken the thread."""
         return not self._lock.locked()
 
     def ring(self) -> None:
-        """Wake who waits, or who waits next."""
+        """Wake the thread that waits, or waits next."""
         try:
             self._lock.release()
         except RuntimeError:
-            pass  # it was rung already
+            pass  # it had been rung already
 
     def wait(self, timeout: float | None) -> None:
-        """Wait on a thread of ours until it is rung, or for so many seconds."""
+        """Wait on a thread of this package until it is rung, or for the given seconds."""
         self._lock.acquire(timeout=-1 if timeout is None else timeout)
 
     def is_heard(self, timeout: float) -> bool:
-        """Wait on a thread of the program; False if it was not rung in so many seconds."""
+        """Wait on a thread of the program; False if it was not rung within the given seconds."""
         return wait_for(self._lock, timeout)
 
     def hush(self) -> None:
-        """Forget that it was rung."""
+        """Reset it."""
         self._lock.acquire(blocking=False)
 
 
 class Thread:
-    """A native thread that does not keep the process from ending.
+    """A native daemon thread.
 
-    It begins with an empty context, so that it holds nothing of the thread that starts it. Where
-    such threads are not allowed, in a sub-interpreter, it is asked to end before the others are
-    waited for: *end* must make *run* return. Where they are allowed, a hidden one is unknown to
-    `threading`: the program has as many threads as without it.
+    It begins with an empty context, so that it keeps nothing of its creator alive. In a
+    sub-interpreter that does not allow daemon threads, it is asked to end before the interpreter
+    waits for other threads: *end* must make *run* return. Otherwise, a hidden thread is unknown to
+    `threading`, which then counts as many threads as without it.
     """
 
     __slots__ = ("_ended", "_hidden", "_ident", "_name", "_run", "_thread", "end")
@@ -153,7 +166,7 @@ class Thread:
         self.end = end
 
     def start(self) -> None:
-        """Start it; RuntimeError where no thread can be started any more."""
+        """Start the thread; RuntimeError if no thread can be started any more."""
         if self._hidden or is_green():
             self._ended = allocate_lock()
             self._ended.acquire()
@@ -163,7 +176,7 @@ class Thread:
         more: dict[str, Any] = {"context": Context()} if _WITH_CONTEXT else {}
         make = _threading.Thread
         made = make(target=self._run_usual, name=self._name, daemon=_DAEMON, **more)
-        made._context = Context()  # before 3.14 for `propagate_threads`, which leaves it alone
+        made._context = Context()  # before 3.14: `propagate_threads` leaves it alone
         if not _DAEMON:
             _end_with_others(self)
         made.start()
@@ -181,30 +194,35 @@ class Thread:
 
     @property
     def is_current(self) -> bool:
-        """Whether this is the thread that asks."""
+        """Whether it is the calling thread."""
         return self._ident == get_ident()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was started and has ended."""
+        return self._ident != 0 and not self.is_alive()
+
     def is_alive(self) -> bool:
-        """Whether it runs."""
+        """Whether it is running."""
         if self._ended is not None:
             return self._ended.locked()
         return self._thread is not None and bool(self._thread.is_alive())
 
     def join(self, timeout: float) -> None:
-        """Wait for its end, for so many seconds."""
+        """Wait for its end, at most for the given seconds."""
         if is_green():
             deadline = time.monotonic() + timeout
             while self.is_alive() and time.monotonic() < deadline:
                 time.sleep(_PAUSE)
         elif self._ended is not None:
-            if self._ended.acquire(timeout=timeout):
+            if self._ended.acquire(timeout=min(timeout, _thread.TIMEOUT_MAX)):
                 self._ended.release()
         elif self._thread is not None:
-            self._thread.join(timeout)
+            self._thread.join(min(timeout, _thread.TIMEOUT_MAX))
 
 
 def _end_with_others(thread: Thread) -> None:
-    """Have a thread asked to end before the interpreter waits for it; RuntimeError if it does."""
+    """Have a thread end before the interpreter waits for it; RuntimeError if it waits already."""
     if not _not_daemons:
         _threading._register_atexit(_end_all)
     _not_daemons[:] = [other for other in _not_daemons if other.is_alive()]

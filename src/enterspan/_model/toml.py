@@ -1,4 +1,4 @@
-"""TOML files, and the lines on which their keys are.
+"""TOML files, and the line numbers of their keys.
 
 `tomllib` (before Python 3.11, `tomli`) reads the text and does not report lines. The line of a key
 is looked up when it is needed for an error message.
@@ -17,19 +17,19 @@ Key: TypeAlias = tuple[str | int, ...]
 
 _PLACE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 _CLOSINGS: Final = ("", "\n]", "\n]}")
-"""What completes a text that is cut inside a value."""
+"""Completes a text that is cut inside a value."""
 
 
 class TomlError(ValueError):
-    """A TOML file can't be used; the text is one line, with the file and the line if known."""
+    """A TOML file is invalid; the text is one line, with the file and the line if known."""
 
     def __init__(self, message: str, file: str | None = None, line: int | None = None) -> None:
         place = "" if file is None else f"{file}: " if line is None else f"{file}:{line}: "
         super().__init__(place + message)
         self.message = message
-        """What is wrong, without the place."""
+        """The message, without the place."""
         self.file = file
-        """The file as it was named, or None."""
+        """The file as given, or None."""
         self.line = line
         """The line, counted from 1, or None."""
 
@@ -60,7 +60,7 @@ class Document:
         return _has(self.root, key)
 
     def error(self, key: Key, message: str) -> TomlError:
-        """An error of a key, with its line."""
+        """Return an error for a key, with its line."""
         return self._error(message, self.file, self.line(key))
 
     def line(self, key: Key) -> int | None:
@@ -73,7 +73,7 @@ class Document:
         return bisect_left(counts, True, lo=1, key=lambda count: _has(self._first(count), key))
 
     def _first(self, count: int) -> dict[str, Any]:
-        """The table of the first lines: so many, or more if these end inside a string."""
+        """Parse the first lines: this many, or more if they end inside a string."""
         for length in range(count, len(self._lines)):
             for closing in _CLOSINGS:
                 with suppress(ValueError):
@@ -91,7 +91,7 @@ def _has(value: Any, key: Key) -> bool:
 
 
 def read_toml(path: Path, error: type[TomlError] = TomlError) -> Document:
-    """Read a TOML file. Raises `error` where that is impossible."""
+    """Read a TOML file. Raises `error` if that fails."""
     file = str(path)
     try:
         data = path.read_bytes()
@@ -105,6 +105,6 @@ def read_toml(path: Path, error: type[TomlError] = TomlError) -> Document:
 
 
 def project_file(folder: Path) -> Path | None:
-    """The nearest pyproject.toml, in a folder or above it."""
+    """Find the nearest pyproject.toml, in a folder or above it."""
     files = (place / "pyproject.toml" for place in (folder, *folder.parents))
     return next((file for file in files if file.is_file()), None)

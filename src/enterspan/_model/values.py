@@ -1,18 +1,25 @@
-"""What an attribute value may be, how any object becomes one, and the limits on all of it.
+"""Converts any object to an attribute value, within the limits.
 
-Nothing here raises because of what it was given, and nothing here keeps what it was given: a value
-that is not immutable is copied or turned into text at once.
+Nothing here raises because of a value, and nothing keeps a reference to one: mutable values are
+copied or converted to text at once.
 """
 
 from __future__ import annotations
 
 from _collections_abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from itertools import repeat
+from operator import is_
 
 from enterspan._model.classes import name_of
 from enterspan._model.excerpt import cut, cut_value
-from enterspan._model.frozen import frozen, twin
 from enterspan._model.interrupts import is_interrupt
+from enterspan._model.limits import (
+    EASY_KEY,
+    INT_MAX,
+    INT_MIN,
+    NUMBER_BYTES,
+    WHOLE,
+)
 from enterspan._model.secrets import DEFAULT_SECRETS, Secrets, without_userinfo
 from enterspan._model.structure import (
     Writer,
@@ -25,158 +32,28 @@ from enterspan._model.structure import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final, TypeAlias
+    from typing import Any, Final
 
-AttributeValue: TypeAlias = (
-    str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
-)
-"""What an attribute holds; any other value is recorded as its `repr`."""
+    from enterspan._model.limits import Limits
 
-INT_MAX: Final = (1 << 63) - 1
-"""OTLP's integers have 64 bits; a larger one is recorded as text."""
-INT_MIN: Final = -(1 << 63)
-
-EASY_KEY: Final = 64
-"""An ASCII key up to this length needs no look at the limits."""
-EASY_TEXT: Final = 256
-"""An ASCII text up to this length needs no look at the limits."""
 _INT_AND_FLOAT: Final = {id(int), id(float)}
 _SEQUENCES: Final = {*_INT_AND_FLOAT, id(bool), id(str)}
-"""The classes of which a sequence stays one, by their ids."""
-EASY_ATTRIBUTES: Final = 32
-"""So many easy attributes need no look at the limits, nor at what a span weighs: see `weights`."""
-EASY_NAME: Final = 256
-"""A name of a span up to this length needs no look at the limits while the span is open."""
+"""The ids of the classes whose values stay sequences."""
+_STR: Final = repeat(str)
 _REPR_DEPTH: Final = 12
-_NUMBER_BYTES: Final = 8
 _PAIRS: Final = 10_000
-"""How many pairs of a mapping are looked at: one that makes them up may have no end."""
-
-_WHOLE: Final = 16_777_216
-"""Bytes of a value that is kept for others, who have limits of their own or none."""
+"""How many pairs of a mapping are read: one that generates them may be endless."""
 
 CUT: Final = "enterspan.cut"
-"""The attribute that names the values that were cut."""
+"""The attribute that lists the values that were cut."""
 _TOLD: Final = 8
-"""How many of them it names."""
+"""How many values it lists."""
 WARNING_TYPE: Final = "enterspan.warning.type"
 WARNING_MESSAGE: Final = "enterspan.warning.message"
 
 
-@frozen
-class Limits:
-    """How much is recorded. What goes over is cut or counted, never raised.
-
-    In bytes of UTF-8: `name_bytes`, a span's, an event's or an attribute's name; `value_bytes`, one
-    attribute value; `span_bytes`, all attributes, events and links of one span, of which what
-    follows is left out; `event_bytes`, one log message or one stack; `tail_value_bytes`, one
-    attribute value of a span as live tails get it, while exporters get all that is recorded.
-
-    `value_bytes_of` has other limits for attributes of spans with certain names, such as prompts.
-    What these take does not count for `span_bytes`.
-
-    In bytes of memory: `queue_bytes`, what may wait for one tail, or for decisions about spans with
-    a `min_duration`.
-
-    In number: `attributes` of one span, event or link, `events` and `links` of one span.
-
-    Raises:
-        TypeError: A limit is no int, or `value_bytes_of` no mapping from names to ints.
-        ValueError: A limit is below 1.
-
-    >>> from enterspan import Limits, tracing
-    >>> tracing.configure(limits=Limits(value_bytes_of={"gen_ai.input.messages": 1_000_000}))
-    >>> tracing.configure(limits=None)
-    """
-
-    name_bytes: int = 256
-    value_bytes: int = 16_384
-    span_bytes: int = 65_536
-    event_bytes: int = 262_144
-    queue_bytes: int = 2_097_152
-    attributes: int = 128
-    events: int = 128
-    links: int = 128
-    tail_value_bytes: int = 16_384
-    value_bytes_of: Mapping[str, int] | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse limits that leave nothing."""
-        for name in type(self).__match_args__:
-            if name != "value_bytes_of":
-                _check_limit(name, getattr(self, name), " byte" if name.endswith("_bytes") else "")
-        given = self.value_bytes_of
-        if given is not None:
-            if not isinstance(given, Mapping):
-                raise TypeError(
-                    "Limits.value_bytes_of must be a mapping from names of attributes to bytes, not"
-                    f" {given!r}"
-                )
-            for key, value in given.items():
-                if not isinstance(key, str):
-                    raise TypeError(f"Limits.value_bytes_of has a key that is no name: {key!r}")
-                _check_limit(f"value_bytes_of[{key!r}]", value, " byte")
-            twin(Limits).value_bytes_of.__set__(self, MappingProxyType(dict(given)))
-
-    @property
-    def lowest_value_bytes(self) -> int:  # internal
-        """The lowest limit on a value of any name, for exporters or tails."""
-        return min((self.value_bytes, self.tail_value_bytes, *(self.value_bytes_of or {}).values()))
-
-    @property
-    def highest_value_bytes(self) -> int:  # internal
-        """The highest limit on a value of any name."""
-        return max((self.value_bytes, *(self.value_bytes_of or {}).values()))
-
-    @property
-    def easy_text(self) -> int:  # internal
-        """How long an ASCII text may be without a look at the limits."""
-        return min(EASY_TEXT, self.lowest_value_bytes)
-
-    @property
-    def easy_key(self) -> int:  # internal
-        """How long an ASCII key may be without a look at the limits."""
-        return min(EASY_KEY, self.name_bytes)
-
-    @property
-    def easy_count(self) -> int:  # internal
-        """How many easy attributes fit into a span for certain."""
-        return min(EASY_ATTRIBUTES, self.attributes, self.span_bytes // self._easy_bytes)
-
-    @property
-    def most_easy_bytes(self) -> int:  # internal
-        """How many bytes so many easy attributes count for at most."""
-        return self.easy_count * self._easy_bytes
-
-    @property
-    def _easy_bytes(self) -> int:
-        return self.easy_text + self.easy_key + _NUMBER_BYTES
-
-
-def _check_limit(name: str, value: object, unit: str) -> None:
-    if type(value) is not int:
-        raise TypeError(f"Limits.{name} must be an int{unit and ' (bytes)'}, not {value!r}")
-    if value < 1:
-        raise ValueError(f"Limits.{name} must be at least 1{unit}, not {value}")
-
-
-def _limits(**changed: int) -> Limits:
-    made: Any = object.__new__(twin(Limits))  # by stores: `__init__` is compiled when first called
-    for name, value in {**Limits._defaults, **changed}.items():  # type: ignore[attr-defined]
-        setattr(made, name, value)
-    made.__class__ = Limits
-    return made  # type: ignore[no-any-return]
-
-
-DEFAULT_LIMITS: Final = _limits()
-WHOLE: Final = _limits(
-    value_bytes=_WHOLE, span_bytes=1 << 40, attributes=1 << 20, tail_value_bytes=_WHOLE
-)
-"""The limits on what is kept for others."""
-
-
 def clean_text(value: object, limit: int) -> str:
-    """Turn anything that should be text into valid text of at most `limit` bytes."""
+    """Convert any object to valid text of at most `limit` bytes."""
     if type(value) is str:
         return cut(value, limit)
     if issubclass(type(value), str):
@@ -186,7 +63,7 @@ def clean_text(value: object, limit: int) -> str:
 
 
 def safe_str(value: object, limit: int) -> str:
-    """`str(value)`, cut; where that fails, a text that says so."""
+    """`str(value)`, cut; if that raises, a text that says so."""
     try:
         return clean_text(str(value), limit)
     except BaseException as error:
@@ -194,7 +71,7 @@ def safe_str(value: object, limit: int) -> str:
 
 
 def safe_repr(value: object, limit: int) -> str:
-    """`repr(value)`, cut; builtin containers are written only as far as the limit reaches."""
+    """`repr(value)`, cut; builtin containers are only written up to the limit."""
     parts: list[str] = []
     try:
         _write(value, parts, limit, 0)
@@ -204,7 +81,7 @@ def safe_repr(value: object, limit: int) -> str:
 
 
 def _not_shown(value: object, limit: int, error: BaseException) -> str:
-    """Return what is recorded of a value that raises; raise what merely arrived in the meantime."""
+    """Return the text for a value that raised; raise an exception that interrupts the program."""
     if is_interrupt(error):
         raise error
     return cut(f"<{_type_name(value)} that can't be shown>", limit)
@@ -225,7 +102,7 @@ _BRACKETS: Final[dict[int, tuple[str, str]]] = {
 
 
 def _write(value: Any, parts: list[str], budget: int, depth: int) -> int:
-    """Append the repr of a value piece by piece; return what is left of the budget."""
+    """Append the repr of a value piece by piece; return the remaining budget."""
     kind = type(value)
     brackets = _BRACKETS.get(id(kind))
     if brackets is None:
@@ -278,30 +155,30 @@ def _big_int(value: int) -> str:
 
 
 def clean_value(value: Any, limit: int, secrets: Secrets = DEFAULT_SECRETS) -> tuple[Any, int, str]:
-    """Turn any object into an attribute value.
+    """Convert any object to an attribute value.
 
-    Says also how many bytes it counts for, and, where it was cut, how long it had been.
+    Also returns the number of bytes that it counts for and, if it was cut, its original length.
     """
     kind = type(value)
     if issubclass(kind, str):
-        whole = value if kind is str else str.__str__(value)
+        whole = without_userinfo(value if kind is str else str.__str__(value), limit)
         text, is_cut = cut_value(whole, limit)
         return text, _size(text), f"{len(whole)} characters" if is_cut else ""
     if kind is bool or kind is float:
-        return value, _NUMBER_BYTES, ""
+        return value, NUMBER_BYTES, ""
     if issubclass(kind, int):
         plain = int.__int__(value)
         if INT_MIN <= plain <= INT_MAX:
-            return plain, _NUMBER_BYTES, ""
+            return plain, NUMBER_BYTES, ""
         text = cut(_big_int(plain), limit)
         return text, len(text), ""
     if issubclass(kind, float):
-        return float.__float__(value), _NUMBER_BYTES, ""
+        return float.__float__(value), NUMBER_BYTES, ""
     if kind is tuple:
         value = without_secret(value, secrets)
         kind = type(value)
-    if kind is list or kind is tuple or kind is range:  # not `in`: a class's `==` may be anything
-        found = _clean_sequence(value, limit)
+    if kind is list or kind is tuple or kind is range:  # not `in`, which may call a class's `==`
+        found = _clean_sequence(value, limit, secrets)
         if found is not None:
             return found
     inner = enum_value(value)
@@ -312,7 +189,7 @@ def clean_value(value: Any, limit: int, secrets: Secrets = DEFAULT_SECRETS) -> t
 
 
 def _shown(value: Any, limit: int, secrets: Secrets) -> tuple[str, str]:
-    """The text for a value that is none of OpenTelemetry's: JSON where it has structure."""
+    """The text for a value of a type that OpenTelemetry lacks: JSON if it has structure."""
     try:
         known = text_of(value)
         if known is not None:
@@ -330,9 +207,11 @@ def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def _clean_sequence(values: Sequence[Any], limit: int) -> tuple[tuple[Any, ...], int, str] | None:
-    """A tuple of strings, of bools, of ints or of floats; None where it is a mixture."""
-    kinds = set(map(id, map(type, values[:limit])))  # no metaclass is asked
+def _clean_sequence(
+    values: Sequence[Any], limit: int, secrets: Secrets
+) -> tuple[tuple[Any, ...], int, str] | None:
+    """A tuple of strings, of bools, of ints or of floats; None for a mixture."""
+    kinds = set(map(id, map(type, values[:limit])))  # no code of a metaclass runs
     if kinds == _INT_AND_FLOAT:
         try:
             values = [float(item) for item in values[:limit]]
@@ -353,7 +232,7 @@ def _clean_sequence(values: Sequence[Any], limit: int) -> tuple[tuple[Any, ...],
             cleaned.append(item)
             left -= len(item) or 1
             continue
-        value, size, note = clean_value(without_userinfo(item), limit)
+        value, size, note = clean_value(secrets.shown(item, limit), limit)
         is_cut = is_cut or bool(note) or size > left
         if size > left:
             if left:
@@ -368,21 +247,21 @@ def _clean_sequence(values: Sequence[Any], limit: int) -> tuple[tuple[Any, ...],
 def _clean_numbers(
     values: Sequence[Any], are_ints: bool, limit: int
 ) -> tuple[tuple[Any, ...], int, str] | None:
-    most = limit // _NUMBER_BYTES
+    most = limit // NUMBER_BYTES
     numbers = tuple(values[:most])
     if are_ints and numbers and not (INT_MIN <= min(numbers) <= max(numbers) <= INT_MAX):
-        return None  # an integer that OTLP can't hold makes the whole a text
+        return None  # with an integer that OTLP can't hold, all of it becomes text
     note = ""
     if values[most : most + 1]:
         try:
             note = f"{len(values)} items"
         except OverflowError:  # a range of more
             note = f"over {most} items"
-    return numbers, _NUMBER_BYTES * len(numbers), note
+    return numbers, NUMBER_BYTES * len(numbers), note
 
 
 def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
-    """The pairs of anything that was given as attributes; nothing where it is no mapping."""
+    """The pairs of a mapping that was given as attributes; none for other values."""
     pairs: list[tuple[Any, Any]] = []
     try:
         if type(attributes) is dict:
@@ -401,10 +280,10 @@ def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
 def easy_size(
     values: Mapping[str, Any], key: Any, value: Any, limits: Limits, spent: int
 ) -> int | None:
-    """What an attribute counts for that needs no cleaning and is within the limits.
+    """The size of an attribute that needs no cleaning and is within the limits.
 
-    None where it takes a closer look, where names may have limits of their own, or where there is
-    an attribute of that name.
+    Returns None if it needs cleaning, if names have their own limits, or if the attribute exists
+    already.
     """
     kind = type(value)
     if type(key) is not str or key in values or len(values) >= limits.attributes:
@@ -415,14 +294,47 @@ def easy_size(
         size = len(value)
         if size > limits.value_bytes or not value.isascii():
             return None
+        if "@" in value and "://" in value:
+            return None  # a URL may have a password
     elif kind is bool or kind is float or (kind is int and INT_MIN <= value <= INT_MAX):
-        size = _NUMBER_BYTES
+        size = NUMBER_BYTES
     else:
         return None
     size += len(key)
     if len(key) > limits.name_bytes or not key.isascii() or spent + size > limits.span_bytes:
         return None
     return size
+
+
+def easy_total(values: dict[Any, Any], limits: Limits) -> int | None:
+    """The size of attributes that are all strings or integers and need no cleaning; else None.
+
+    Much as `easy_size`, for all of them together, with few steps for each.
+    """
+    if len(values) > limits.attributes or limits.value_bytes_of is not None:
+        return None
+    texts = list(values.values())
+    are_texts = list(map(is_, map(type, texts), _STR))  # by identity: `==` may be a program's own
+    total = 0
+    while False in are_texts:
+        at = are_texts.index(False)
+        del are_texts[at]
+        number = texts.pop(at)
+        if type(number) is not int or not INT_MIN <= number <= INT_MAX:
+            return None
+        total += NUMBER_BYTES
+    if not all(map(is_, map(type, values), _STR)):
+        return None
+    # No text is longer than all of them together.
+    if sum(map(len, values)) > limits.name_bytes or sum(map(len, texts)) > limits.value_bytes:
+        return None
+    names, whole = "".join(values), "".join(texts)
+    if not names.isascii() or not whole.isascii():
+        return None
+    if "@" in whole and "://" in whole:
+        return None  # a URL may have a password
+    total += len(names) + len(whole)
+    return None if total > limits.span_bytes else total
 
 
 class Bag:
@@ -451,17 +363,17 @@ class Bag:
     ) -> None:
         self.values = values
         self.spent = spent
-        self.apart = 0  # bytes of those with limits of their own, which count for nothing else
+        self.apart = 0  # bytes of values with their own limits, which don't count for the span
         self.dropped = 0
         self.over = ""  # the limit that was reached first
         self.whole = whole
-        """Where what was cut or dropped is kept for others, who have limits of their own."""
+        """Keeps what was cut or dropped for another tracer, which has its own limits."""
         self._cut: list[str] = []
         self._is_span = is_span  # some of its attributes have limits of their own
         self._secrets = secrets
 
     def put(self, key: object, value: Any, limits: Limits) -> None:
-        """Add one attribute, cleaned; count it as dropped where the budget is spent."""
+        """Clean and add one attribute; count it as dropped if the budget is spent."""
         if self.whole is None:
             easy = easy_size(self.values, key, value, limits, self.spent)
         else:
@@ -505,31 +417,34 @@ class Bag:
     def put_all(self, pairs: Iterable[tuple[Any, Any]], limits: Limits) -> None:
         """Add attributes; None leaves one unset."""
         values = self.values
-        most_name, most_text = limits.name_bytes, limits.value_bytes
-        most, most_bytes = limits.attributes, limits.span_bytes
+        most_name, most_text, most_bytes = limits.name_bytes, limits.value_bytes, limits.span_bytes
+        left = limits.attributes - len(values)
         if limits.value_bytes_of is not None or self.whole is not None:
-            most = 0  # each takes a closer look
+            left = 0  # each one needs a check
         for key, value in pairs:
-            # Most are short texts: what `put` does with these, written out.
-            if type(value) is str and type(key) is str and key not in values:
-                name_size, size = len(key), len(value)
-                spent = self.spent + name_size + size
+            if value is None:
+                continue
+            # Most are short texts: `put` for these, inlined.
+            if left > 0 and type(value) is str and type(key) is str and key not in values:
+                size = len(value)
+                spent = self.spent + len(key) + size
                 if (
                     spent <= most_bytes
                     and size <= most_text
-                    and name_size <= most_name
-                    and len(values) < most
                     and value.isascii()
+                    and ("@" not in value or "://" not in value)
+                    and len(key) <= most_name
                     and key.isascii()
                 ):
                     self.spent = spent
                     values[key] = value
+                    left -= 1
                     continue
-            if value is not None:
-                self.put(key, value, limits)
+            self.put(key, value, limits)
+            left = min(left, limits.attributes - len(values))
 
     def _forget_cut(self, name: str) -> None:
-        """A value is replaced: that it was cut is not true any more."""
+        """Forget that a value was cut: it is replaced."""
         self._cut = without_notes(self._cut, (name,))
         told = self.values.get(CUT)
         if type(told) is tuple and name != CUT:
@@ -540,7 +455,7 @@ class Bag:
                 self.values.pop(CUT, None)
 
     def tell(self) -> None:
-        """Record which values were cut, and how long they had been; it costs no budget."""
+        """Record which values were cut, and their original lengths, outside the budget."""
         if self._cut:
             known = self.values.get(CUT, ())
             told = known if type(known) is tuple and all(type(one) is str for one in known) else ()
@@ -555,17 +470,17 @@ def without_notes(told: Iterable[Any], names: Iterable[str]) -> list[Any]:
 
 
 def for_tails(values: Mapping[str, Any], limit: int) -> Mapping[str, Any]:
-    """Attributes of a span, cleaned and perhaps long, as live tails get them."""
+    """The attributes of a span for live tails, whose values are cut further."""
     shown = dict(values)
     notes: list[str] = []
     told: tuple[str, ...] = shown.get(CUT, ()) if type(shown.get(CUT, ())) is tuple else ()
-    for name, value in values.items():
+    for name, value in list(shown.items()):  # another thread may add values
         note = ""
         if type(value) is str:
             shown[name], is_cut = cut_value(value, limit)
             note = f"{len(value)} characters" if is_cut else ""
         elif type(value) is tuple and name != CUT:
-            found = _clean_sequence(value, limit)
+            found = _clean_sequence(value, limit, DEFAULT_SECRETS)
             if found is not None:
                 shown[name], _, note = found
         label = f"{name[:EASY_KEY]}: "
@@ -579,15 +494,15 @@ def for_tails(values: Mapping[str, Any], limit: int) -> Mapping[str, Any]:
 def size_of(values: Mapping[str, Any]) -> int:
     """How many bytes cleaned attributes count for."""
     total = 0
-    for name, value in list(values.items()):  # another thread may add to them
+    for name, value in list(values.items()):  # another thread may add values
         total += _size(name)
         if type(value) is str:
             total += _size(value)
         elif type(value) is tuple:
-            is_text = value and type(value[0]) is str  # all of it is of one kind
-            total += sum(map(_size, value)) if is_text else _NUMBER_BYTES * len(value)
+            is_text = value and type(value[0]) is str  # all items have one type
+            total += sum(map(_size, value)) if is_text else NUMBER_BYTES * len(value)
         else:
-            total += _NUMBER_BYTES
+            total += NUMBER_BYTES
     return total
 
 
@@ -597,7 +512,7 @@ def clean_all(
     limits: Limits,
     secrets: Secrets = DEFAULT_SECRETS,
 ) -> dict[str, Any]:
-    """Clean the attributes of something that is no span (an event, a link, a log)."""
+    """Clean the attributes of an event, a link or a log."""
     bag = Bag({}, secrets=secrets)
     for source in (attributes, more):
         bag.put_all(items_of(source), limits)

@@ -2,8 +2,8 @@
 
 Texts, numbers and tuples count as what Python takes for them (a text that is not ASCII takes up to
 four bytes a character, whatever it takes as UTF-8). Everything else is an overhead for each kind of
-thing, measured with tracemalloc. What several things share, such as a key that is a literal, counts
-for each of them: the measure is what is taken at most, within a factor of two.
+thing, measured with tracemalloc: the measure is what is taken, within a factor of two. What several
+things share, such as a key that is a literal, counts for each of them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from sys import getsizeof
 from types import MappingProxyType
 
 from enterspan._model.classes import dict_of, mro_of
+from enterspan._model.limits import LONG_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ INVOCATION: Final = 2_000
 """An `Onset` there, with the state of an invocation and its streams, without texts."""
 HELD_CALL: Final = 260
 """A call that is held back for a decision about a span, without what it is about."""
-BARE: Final = 16_384
+BARE: Final = 20_480
 """A span with at most 32 attributes, short ones or few bytes in all, a few bare events, no link."""
 _BARE_ATTRIBUTES: Final = 32
 _BARE_BYTES: Final = 1_280
@@ -72,8 +73,15 @@ def weight_of_attributes(values: Mapping[str, Any]) -> int:
     total += sum(map(getsizeof, list(values))) + sum(map(getsizeof, held))
     for value in held:
         if type(value) is tuple:
-            total += sum(map(getsizeof, value))
+            total += _weight_of_items(value)
     return total
+
+
+def _weight_of_items(values: tuple[Any, ...]) -> int:
+    """Weigh the items of a sequence, which are all of one type."""
+    if values and type(values[0]) is bool:
+        return 0  # there are two of them
+    return sum(map(getsizeof, values))
 
 
 def _dict(items: int) -> int:
@@ -94,6 +102,8 @@ def weight_of_span(span: Any) -> int:
 
 def is_bare(span: Any) -> bool:
     """Whether a span that has ended weighs at most `BARE`, by what is known of it already."""
+    if len(span._name) > LONG_NAME:
+        return False
     details = span._details
     if details is None:
         return True
@@ -151,7 +161,7 @@ def weight_of_pairs(info: Any) -> int:
         value = pair.value
         total += _PAIR + getsizeof(pair.name) + getsizeof(value)
         if type(value) is tuple:
-            total += sum(map(getsizeof, value))
+            total += _weight_of_items(value)
     return total
 
 

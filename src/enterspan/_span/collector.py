@@ -1,9 +1,8 @@
-"""A guard for Python before 3.12, where the garbage collector runs in the middle of anything.
+"""A guard for Python before 3.12, where the garbage collector may run at any instruction.
 
-It may then run inside `ContextVar.set`, which works on the context's variables without holding
-them. A finalizer that sets a variable there, such as that of a generator that was left in a `with`
-block, frees them under its hands, and the interpreter crashes. From 3.12 on the collector waits for
-a safe moment.
+It may run inside `ContextVar.set`, which uses the context's variables without a reference to them.
+A finalizer that sets a variable there, such as that of a generator that was left in a `with` block,
+frees them, and the interpreter crashes. From 3.12 on, the collector only runs at safe points.
 """
 
 from __future__ import annotations
@@ -22,23 +21,23 @@ if TYPE_CHECKING:
 IS_NEEDED: Final = sys.implementation.name == "cpython" and sys.version_info < (3, 12)
 
 _held: Final[deque[Context]] = deque(maxlen=16)
-"""What the context was when the collector has run; it can't run more often within one `set`."""
+"""The contexts at the latest runs of the collector: more runs don't fit into one `set`."""
 
 
 def guard() -> None:
-    """Hold the variables of the context that the collector interrupts, from now on."""
+    """From now on, reference the variables of the context that the collector interrupts."""
     if IS_NEEDED and _hold not in gc.callbacks:
         gc.callbacks.append(_hold)
 
 
 class _Place:
-    """Where the program was when the collector has run last: a frame and an instruction."""
+    """Where the collector last interrupted the program: a frame and an instruction."""
 
     frame = 0
     instruction = 0
 
 
-def _hold(  # what it needs is in its defaults: the collector also runs when modules are gone
+def _hold(  # with defaults instead of globals: the collector also runs when modules are gone
     phase: str,
     _: dict[str, Any],
     held: deque[Context] = _held,
@@ -53,7 +52,7 @@ def _hold(  # what it needs is in its defaults: the collector also runs when mod
     before: list[Context] = []
     if number != last.frame or instruction != last.instruction:
         last.frame, last.instruction = number, instruction
-        before.extend(held)  # the `set` that was interrupted then is done
+        before.extend(held)  # the `set` that was interrupted then has returned
         held.clear()
     held.append(copy())
-    before.clear()  # now that this one is held: letting go may run finalizers
+    before.clear()  # after this one is held: releasing may run finalizers

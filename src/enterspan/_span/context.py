@@ -1,9 +1,9 @@
-"""What is current: one context variable for each Tracing, and everything that changes it.
+"""The current span: one context variable per `Tracing`, and all code that changes it.
 
-The variable holds an *entry*: a span, an `Attachment` (a span that was opened elsewhere), a
-`Boundary` (nothing), or `SUPPRESSED`. An entry that is detached out of order, or in another
-context, may still be what some context holds. It remembers what was current before it, and
-`Current.entry` finds that instead.
+The variable holds an *entry*: a span, an `Attachment` (a span opened elsewhere), a `Boundary`
+(hides outer entries), or `SUPPRESSED`. A context may still hold an entry that was detached out of
+order, or in another context. Such an entry remembers what was current before it, and
+`Current.entry` returns that instead.
 """
 
 from __future__ import annotations
@@ -20,26 +20,35 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
     class Entry(Protocol):
-        """What the variable may hold."""
+        """The values that the variable may hold."""
 
         _detached_to: Any
         _token: Any
         _end: int
 
 
+LIVE: Final = "live"
+ENDED: Final = "ended"
+UNSAMPLED: Final = "unsampled"
+"""Neither a tail nor an exporter records the invocation."""
+DISABLED: Final = "disabled"
+"""There was no subscriber when it began: treated as no invocation."""
+REMOTE: Final = "remote"
+"""It is in another process; spans that are opened under it are roots in this one."""
+
 NOTHING: Final = object()
-"""What `_detached_to` holds where nothing was current before."""
+"""The value of `_detached_to` if nothing was current before."""
 
 
 class _NoState:
-    """The invocation state of an entry that is no span: nothing can be opened in it."""
+    """The invocation state of an entry that is not a span: nothing can be opened in it."""
 
     __slots__ = ()
     open = None
 
 
 class Attachment:
-    """An entry that makes a span current that was opened elsewhere."""
+    """An entry that makes an existing span current."""
 
     __slots__ = ("_detached_to", "_token", "span")
     _state = _NoState()
@@ -58,15 +67,15 @@ class Attachment:
 class ThreadAttachment(Attachment):
     """The entry with which a thread or a greenlet begins.
 
-    It counts as detached once the invocation of its span is over: a worker that is started by the
-    first request serves all later ones.
+    It counts as detached once the invocation of its span has ended: a worker that was started by
+    the first request also serves later ones.
     """
 
     __slots__ = ("_detached",)
 
     @property
     def _detached_to(self) -> Any:
-        if self._detached is None and self.span._state.phase == "ended":
+        if self._detached is None and self.span._state.phase is ENDED:
             return NOTHING
         return self._detached
 
@@ -80,9 +89,9 @@ SUPPRESSED: Final = Attachment(None)
 
 
 class Boundary(Attachment):
-    """An entry under which nothing is current: what lies before it is out of sight.
+    """An entry that hides all outer entries: nothing is current under it.
 
-    What begins under it belongs to the captures that have set it, and those around them.
+    What begins under it is recorded by its captures, and by those around them.
     """
 
     __slots__ = ("captures",)
@@ -93,7 +102,7 @@ class Boundary(Attachment):
 
     @property
     def _end(self) -> int:
-        """Zero: it has no span that could end."""
+        """Always zero: it has no span."""
         return 0
 
 
@@ -123,14 +132,14 @@ def _before(token: Token[Any]) -> Any:
 class Current:
     """The context variable of one Tracing, and how entries are attached and detached.
 
-    A bridge to another tracer replaces `get`, `set` and `reset`, to keep that tracer's idea of what
-    is current in step with this one.
+    A bridge to another tracer replaces `get`, `set` and `reset`, to keep both tracers' current
+    spans in step.
     """
 
     __slots__ = ("get", "reset", "set", "variable")
 
     def __init__(self, name: str) -> None:
-        # A variable of its own: the spans of one Tracing never parent another's.
+        # One variable per `Tracing`: spans of one are never parents of another's.
         variable: ContextVar[Any] = ContextVar(f"enterspan.{name}", default=None)
         self.variable = variable
         self.get: Callable[[], Any] = variable.get
@@ -145,7 +154,7 @@ class Current:
     def entry(self) -> Any:
         """Return the current entry, None under a boundary.
 
-        Detached entries are skipped, and forgotten by this context.
+        Detached entries are skipped, and removed from this context.
         """
         entry = self.attached()
         return None if type(entry) is Boundary else entry
@@ -160,7 +169,7 @@ class Current:
         return attached
 
     def captures(self) -> tuple[object, ...]:
-        """Return the captures that this context belongs to, the innermost one last."""
+        """Return the captures that record this context, the innermost one last."""
         found: tuple[object, ...] = ()
         entry = first_attached(self.get())
         while entry is not None:
@@ -171,7 +180,7 @@ class Current:
                 found = (*found, *span._state.captures)
             if type(entry) is not Attachment or entry._token is None:
                 break
-            entry = _before(entry._token)  # a span from elsewhere was made current here
+            entry = _before(entry._token)  # a span opened elsewhere was made current here
         return found
 
     def attach(self, entry: Any) -> None:
@@ -179,18 +188,18 @@ class Current:
         before = self.get()
         try:
             entry._token = self.set(entry)
-        except BaseException:  # it arrived when the entry was set
+        except BaseException:  # interrupted after the entry was set
             if self.get() is entry:
                 self.set(before)
             raise
 
     def detach(self, entry: Any, unwinding: bool = False) -> None:
-        """Make current what was current before *entry*, wherever and in whatever order.
+        """Restore what was current before *entry*, in any context and any order.
 
-        What was attached after it stays current while it is open: it may be a block around the
-        generator that is left. Entries above it that have ended, such as spans that their
-        invocation has abandoned, are detached with it; while an exception is *unwinding* the stack
-        through a plain function, so are those that are open, because nothing in there is running.
+        Open entries that were attached after it stay current: they may belong to a block around a
+        generator that is being left. Ended entries above it, such as spans that their invocation
+        abandoned, are detached with it. While an exception is *unwinding* the stack through a plain
+        function, open ones are detached as well, because nothing in there is running.
         """
         token = entry._token
         if token is None:
@@ -204,20 +213,20 @@ class Current:
             try:
                 self.reset(token)
             except (ValueError, RuntimeError, LookupError):
-                pass  # of another context: what is current here is not ours to change
+                pass  # attached in another context: what is current here is left alone
             entry._detached_to = _before(token) or NOTHING
         else:
             entry._detached_to = _before(token) or NOTHING
         entry._token = None
 
     def undo(self, token: Any, entry: Any = None) -> None:
-        """Undo a `set`, in whatever context this is; raises RecursionError and nothing else."""
+        """Undo a `set`, in any context; raises nothing but RecursionError."""
         try:
             self.reset(token)
-        except RecursionError:  # a RuntimeError, too; nothing was undone
+        except RecursionError:  # RecursionError is a RuntimeError; nothing was undone
             raise
         except (LookupError, RuntimeError):
-            return  # it was unset in between, or is undone already
+            return  # it was reset in between, or is undone already
         except ValueError:  # set in another context
             before = None
             if entry is not None:
@@ -226,10 +235,10 @@ class Current:
             self.set(before)
 
     def suppressed(self, function: Callable[..., _T], *args: Any) -> _T:
-        """Call *function* with nothing recorded.
+        """Call *function* with tracing suppressed.
 
-        An exception may arrive between any two instructions. So the variable is set inside of
-        `try`, and one call that is written in C undoes it.
+        An exception may interrupt between any two instructions. So the variable is set inside
+        `try`, and a single call of a C function undoes it.
         """
         variable = self.variable
         set_, before = variable.set, variable.get()
@@ -241,7 +250,7 @@ class Current:
 
 
 def _is_over_down_to(entry: Any, current: Any, unwound: bool) -> bool:
-    """Whether *entry* lies below *current*, and all above it has ended, or is *unwound*."""
+    """Whether *entry* is below *current*, and all entries above it have ended or are *unwound*."""
     while current is not None and current is not entry:
         if current._token is None or not (unwound or current._end):
             return False
@@ -254,7 +263,7 @@ _GENERATORS: Final = 0x20 | 0x80 | 0x200
 
 
 def _is_called_by_generator() -> bool:
-    """Whether the code that leaves a block is the body of a generator or a coroutine."""
+    """Whether the code that leaves a block belongs to a generator or a coroutine."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
         frame = frame.f_back

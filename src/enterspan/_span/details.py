@@ -1,7 +1,7 @@
-"""What a span records beside its name, ids and times: attributes, events, links, a status.
+"""The recorded data of a span other than name, ids and times: attributes, events, links, status.
 
-Most spans have no more than a few short attributes. Everything else is in `Details`, which is
-allocated when it is first needed.
+Most spans only have a few short attributes. Everything else is in `Details`, which is allocated
+when needed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from enterspan._model.values import (
     WARNING_TYPE,
     Bag,
     easy_size,
+    easy_total,
     items_of,
     size_of,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Final, TypeAlias
 
     from enterspan._model.failures import ExceptionTypes
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     from enterspan._model.secrets import Secrets
 
     Settings: TypeAlias = tuple[str, ExceptionTypes, int]
-    """The kind, the expected exceptions and the shortest duration."""
+    """The kind, the expected exceptions and the minimum duration."""
 
 _EVENT_BYTES: Final = 32
-"""What an event or a link counts for, beside its texts."""
+"""The bytes that an event or a link counts for, in addition to its texts."""
 
 
 class Details:
@@ -60,13 +61,13 @@ class Details:
     )
 
     has_twin = True
-    """Whether another tracer's span, while there is a bridge, gets what is recorded of it."""
+    """Whether the data is also recorded on another tracer's span, by a bridge."""
 
     def __init__(self) -> None:
         self.events: list[SpanEvent] = []
         self.links: list[SpanLink] = []
         self.status = "unset"
-        self.status_is_final = False  # the program has set it
+        self.status_is_final = False  # set by the program
         self.description = ""
         self.outcome = "ok"
         self.kind = "internal"
@@ -75,57 +76,71 @@ class Details:
         self.dropped_events = 0
         self.dropped_links = 0
         self.parent_is_remote = False
-        self.spent: int | None = None  # bytes; None until they are counted
+        self.spent: int | None = None  # in bytes; None until they are counted
         self.warned = False
-        self.exception_is_kept = False  # one that there was no room for
+        self.exception_is_kept = False  # an event that exceeded the limits
         self.min_duration = 0  # nanoseconds
         self.apart = 0
-        """Bytes of attributes with limits of their own, which count for nothing else."""
+        """Bytes of attributes with their own limits, which don't count towards the span's."""
         self.whole: dict[str, Any] | None = None
-        """With a bridge, values that were cut or dropped: the other tracer has its own limits."""
+        """With a bridge, uncut values: the other tracer has its own limits."""
 
     @property
     def settings(self) -> Settings:
-        """What was asked for when the span was opened."""
+        """The settings that the span was opened with."""
         return self.kind, self.expected, self.min_duration
 
 
 def details_with(settings: Settings) -> Details:
-    """Make the details of another span that is opened in the same way."""
+    """Make the details of another span with the same settings."""
     details = Details()
     details.kind, details.expected, details.min_duration = settings
     return details
 
 
-_proposed: Final[dict[Any, Details]] = {}
-"""The details of spans that several threads may be allocating."""
+_proposed: Final[dict[tuple[Any, str], Any]] = {}
+"""Values that threads are allocating, by object and attribute."""
+
+
+def allocated(owner: Any, name: str, make: Callable[[], Any]) -> Any:
+    """Return an attribute of an object, allocating it if it is None.
+
+    All threads get the same value: each one sets it before withdrawing its proposal, so that later
+    threads find it set.
+    """
+    value = getattr(owner, name)
+    if value is None:
+        key = owner, name
+        try:
+            proposed = _proposed.setdefault(key, make())
+            value = getattr(owner, name)
+            if value is None:
+                setattr(owner, name, proposed)
+                value = proposed
+        finally:
+            _proposed.pop(key, None)
+    return value
 
 
 def details_of(span: Any) -> Details:
-    """Return the details of a span, allocated if it has none yet.
-
-    Several threads get the same: each sets them before it takes its proposal back, so that a thread
-    that proposes later finds them set.
-    """
+    """Return the details of a span, allocating them if it has none."""
     details: Details | None = span._details
-    if details is None:
-        try:
-            proposed = _proposed.setdefault(span, Details())
-            details = span._details
-            if details is None:
-                details = span._details = proposed
-        finally:
-            _proposed.pop(span, None)
-    return details
+    return allocated(span, "_details", Details) if details is None else details
+
+
+def attributes_of(span: Any) -> dict[str, Any]:
+    """Return the attributes of a span, allocating them if it has none."""
+    attributes: dict[str, Any] | None = span._attributes
+    return allocated(span, "_attributes", dict) if attributes is None else attributes
 
 
 def put_easy(span: Any, attributes: dict[str, Any], key: Any, value: Any) -> bool:
-    """Record an attribute that needs no cleaning, on a span that has details: the usual case."""
+    """Record an attribute that needs no cleaning on a span with details: the usual case."""
     details: Details | None = span._details
     tracer = span._state.tracer
     if details is None or details.spent is None or tracer.is_suppressed:
         return False
-    if tracer.bridge is not None:  # what is whole may be kept for it
+    if tracer.bridge is not None:  # an uncut value may be stored for it
         return False
     size = easy_size(attributes, key, value, tracer.limits, details.spent)
     if size is None:
@@ -138,17 +153,17 @@ def put_easy(span: Any, attributes: dict[str, Any], key: Any, value: Any) -> boo
 def put_attributes(
     span: Any, pairs: Iterable[tuple[Any, Any]], secrets: Secrets | None = None
 ) -> None:
-    """Record attributes, cleaned and within the limits.
+    """Clean and record attributes, within the limits.
 
-    *secrets* are the tracer's own, unless a function names others beside them.
+    *secrets* are the tracer's, unless a function has added names.
     """
     tracer = span._state.tracer
-    if not tracer.is_suppressed:  # else the `__repr__` of a value would record values
+    if not tracer.is_suppressed:  # else the `__repr__` of a value could record spans
         tracer.suppressed(_put, span, pairs, tracer, secrets)
 
 
 def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secrets | None) -> None:
-    attributes = _attributes_of(span)
+    attributes = attributes_of(span)
     details = details_of(span)
     spent = details.spent
     if spent is None:
@@ -166,48 +181,59 @@ def _put(span: Any, pairs: Iterable[tuple[Any, Any]], tracer: Any, secrets: Secr
             details.apart += bag.apart
         details.whole = whole or None
         bag.tell()
-        _count_dropped(bag, details)
+        if bag.dropped:
+            with tracer.lock():  # other threads may count at the same time
+                _count_dropped(bag, details)
 
 
 def _spent_by(span: Any, details: Details) -> int:
-    """What a span has spent of its budget; easy attributes are counted when it is first asked."""
+    """The bytes a span has used of its budget; easy attributes are counted on first use."""
     if details.spent is not None:
         return details.spent
-    attributes = _attributes_of(span)
+    attributes = attributes_of(span)
     own = span._state.tracer.limits.value_bytes_of
     if own is None:
         return size_of(attributes)
-    return size_of({name: attributes[name] for name in list(attributes) if name not in own})
-
-
-def _attributes_of(span: Any) -> dict[str, Any]:
-    attributes: dict[str, Any] | None = span._attributes
-    if attributes is None:
-        attributes = span._attributes = {}
-    return attributes
+    return size_of({name: value for name, value in list(attributes.items()) if name not in own})
 
 
 def first_attributes(
     attributes: object, more: Mapping[str, Any], tracer: Any
 ) -> tuple[dict[str, Any], Details]:
-    """Clean the attributes that a span starts with."""
+    """Clean the attributes that a span starts with, and those that were given as keywords."""
+    given = more if attributes is None else attributes
+    if type(given) is dict and (given is more or not more):
+        values = dict(given)
+        size = easy_total(values, tracer.limits)
+        if size is not None:
+            details = Details()
+            details.spent = size
+            return values, details
+    return tracer.suppressed(_cleaned, attributes, more, tracer)  # type: ignore[no-any-return]
+
+
+def _cleaned(
+    attributes: object, more: Mapping[str, Any], tracer: Any
+) -> tuple[dict[str, Any], Details]:
     whole: dict[str, Any] | None = None if tracer.bridge is None else {}
     bag = Bag({}, secrets=tracer.secrets, is_span=True, whole=whole)
     details = Details()
-    for source in (attributes, more):
-        bag.put_all(items_of(source), tracer.limits)
+    bag.put_all(items_of(attributes), tracer.limits)
+    if more:
+        bag.put_all(more.items(), tracer.limits)
     details.spent = bag.spent
     details.apart = bag.apart
     details.whole = whole or None
     bag.tell()
-    _count_dropped(bag, details)
+    if bag.dropped:
+        _count_dropped(bag, details)
     return bag.values, details
 
 
 def constant_attributes(attributes: Mapping[str, Any], tracer: Any) -> dict[str, Any] | None:
-    """Clean attributes that many spans start with, which then have no details.
+    """Clean initial attributes that many spans share, so that these need no details.
 
-    None if some are cut, dropped or have limits of their own, or leave no room for easy ones.
+    Returns None if some are cut, dropped or have their own limits, or leave no room for easy ones.
     """
     values, details = first_attributes(attributes, {}, tracer)
     if details.dropped_attributes or details.apart or CUT in values or details.spent is None:
@@ -217,9 +243,8 @@ def constant_attributes(attributes: Mapping[str, Any], tracer: Any) -> dict[str,
 
 
 def _count_dropped(bag: Bag, details: Details) -> None:
-    if bag.dropped:
-        details.dropped_attributes += bag.dropped
-        _warn_limit(bag.values, details, bag.over)
+    details.dropped_attributes += bag.dropped
+    _warn_limit(bag.values, details, bag.over)
 
 
 def _warn_limit(attributes: dict[str, Any], details: Details, limit: str) -> None:
@@ -230,7 +255,7 @@ def _warn_limit(attributes: dict[str, Any], details: Details, limit: str) -> Non
 
 
 def _over(span: Any, details: Details, size: int, count: int, most: int, what: str) -> str:
-    """Take bytes from the span's budget; where they are not left, name the limit instead."""
+    """Take bytes from the span's budget; if it is exhausted, return the name of the limit."""
     limits = span._state.tracer.limits
     details.spent = spent = _spent_by(span, details)
     if count >= most:
@@ -244,10 +269,9 @@ def _over(span: Any, details: Details, size: int, count: int, most: int, what: s
 def keep_event(
     span: Any, name: str, moment: int, attributes: dict[str, Any], *, always: bool = False
 ) -> None:
-    """Record an event for the exporters if the span has room for it.
+    """Record an event for the exporters, within the limits of the span.
 
-    There is one place outside of the span's budget, for an exception that has to be kept: the first
-    event for which *always* is asked and no room is left.
+    One exception is kept outside the budget: the first event with *always* that exceeds it.
     """
     state = span._state
     if not state.sampled:
@@ -257,21 +281,23 @@ def keep_event(
     over = _over(span, details, size, len(details.events), state.tracer.limits.events, "events")
     if over:
         if not always or details.exception_is_kept:
-            details.dropped_events += 1
-            _warn_limit(_attributes_of(span), details, over)
+            with state.tracer.lock():
+                details.dropped_events += 1
+            _warn_limit(attributes_of(span), details, over)
             return
         details.exception_is_kept = True
     details.events.append(SpanEvent(name, state.anchor + moment, MappingProxyType(attributes)))
 
 
 def keep_link(span: Any, context: SpanContext, attributes: dict[str, Any]) -> None:
-    """Record a link if the span has room for it."""
+    """Record a link, within the limits of the span."""
     details = details_of(span)
     size = _EVENT_BYTES + len(context.trace_state) + size_of(attributes)
     most = span._state.tracer.limits.links
     over = _over(span, details, size, len(details.links), most, "links")
     if over:
-        details.dropped_links += 1
-        _warn_limit(_attributes_of(span), details, over)
+        with span._state.tracer.lock():
+            details.dropped_links += 1
+        _warn_limit(attributes_of(span), details, over)
     else:
         details.links.append(SpanLink(context, MappingProxyType(attributes)))

@@ -1,7 +1,7 @@
-"""The one way in which a span ends, whatever form opened it and whatever ends it.
+"""Ends a span, whatever form opened it and whatever ends it.
 
-`end_span` detaches the span, records what an exception means that leaves it, takes it off its
-invocation's list of open spans, and hands it over. The thread that takes it off the list ends it,
+`end_span` detaches the span, records the exception that left it, removes it from its invocation's
+open spans, and hands it to the subscribers. The thread that removes it from the open spans ends it,
 so that it is ended once.
 """
 
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from enterspan._model.clock import now_ns
 from enterspan._model.failures import SeenExceptions, describe, is_expected, outcome_of, semantic
+from enterspan._model.interrupts import is_interrupt
 from enterspan._model.weights import is_bare
-from enterspan._span.details import details_of, keep_event
+from enterspan._span.details import allocated, details_of, keep_event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,25 +23,27 @@ if TYPE_CHECKING:
 def end_span(  # noqa: C901, PLR0912 - the hot path, written out
     span: Any, error: BaseException | None = None, detach: bool = True, moment: int = 0
 ) -> None:
-    """End a span that *error*, if any, has left.
+    """End a span; *error* is the exception that left it, if any.
 
-    With *detach*, what was current before the span is current afterwards. Never raises, unless an
-    exception for the program arrives while it runs; the span has ended then, too.
+    With *detach*, what was current before the span is made current. Never raises, except an
+    exception that interrupts the program; the span has then ended, too.
     """
     state = span._state
     tracer = state.tracer
     try:
         moment = moment or now_ns()
         if detach:
-            # The usual case of `Current.detach`, written out.
-            get = tracer.get  # a call of an attribute takes longer where it is no method
+            # The usual case of `Current.detach`, inlined.
+            get = tracer.get  # calling an attribute that is not a method is slower
             if get() is span:
                 try:
                     reset = tracer.reset
                     reset(span._token)
                     span._token = None
-                except (ValueError, RuntimeError, LookupError, TypeError):
+                except (ValueError, RuntimeError, LookupError, TypeError) as failure:
                     tracer.detach(span)
+                    if is_interrupt(failure):
+                        raise
             else:
                 tracer.detach(span, error is not None)
         if tracer.deferred:
@@ -81,21 +84,22 @@ def end_span(  # noqa: C901, PLR0912 - the hot path, written out
 
 
 def run_deferred(tracer: Any) -> None:
-    """Carry out deferred ends: those postponed because the stack was exhausted, innermost first."""
-    deferred, tracer.deferred = tracer.deferred, []
+    """Carry out ends that were deferred because the stack was exhausted, innermost first."""
+    with tracer.lock():  # each is carried out by one thread
+        deferred, tracer.deferred = tracer.deferred, []
     try:
-        while deferred and not tracer.deferred:  # else one was put back: no other has more stack
+        while deferred and not tracer.deferred:  # else it was deferred again
             span, error, moment = deferred[0]
             moment = moment or now_ns()
             end_span(span, None if span._end else error, True, moment)
             span._state.settle(moment)
             del deferred[0]
     finally:
-        tracer.deferred.extend(deferred)  # those for which the stack is too short again
+        tracer.deferred.extend(deferred)  # those deferred again
 
 
 def mark(span: Any, error: BaseException, moment: int, *, keep: bool = True) -> None:
-    """Record what an exception means for a span, and the exception itself unless it is known.
+    """Set the outcome and status for an exception, and record it unless it was recorded before.
 
     With *keep*, it is recorded even if the span has no room left.
     """
@@ -107,7 +111,8 @@ def mark(span: Any, error: BaseException, moment: int, *, keep: bool = True) -> 
         return
     if tracer.control_flow and any(test(error) for test in tracer.control_flow):
         return
-    seen = None if state.seen is None else state.seen.find(error)
+    known: SeenExceptions | None = state.seen
+    seen = None if known is None else known.find(error)
     outcome = outcome_of(error, tracer.canceled) if seen is None else seen.outcome
     if outcome == "ok":
         return
@@ -130,23 +135,23 @@ def record(
     *,
     keep: bool = False,
 ) -> str:
-    """Record an exception as an event of a span; return a line that describes it."""
+    """Record an exception as an event of a span; return a one-line description."""
     state = span._state
     tracer = state.tracer
     failure: Failure = tracer.suppressed(describe, error, tracer.limits, tracer.exceptions_by_type)
-    if state.seen is None:
-        state.seen = SeenExceptions()
+    seen: SeenExceptions = allocated(state, "seen", SeenExceptions)
     if issubclass(type(error), BaseException):  # the program may record anything
-        state.seen.add(error, "exception", failure.summary)
+        seen.add(error, "exception", failure.summary)
     try:
-        if state.dispatch is not None:
-            state.dispatch.call("on_exception", span, failure, moment)
+        dispatch = state.dispatch
+        if dispatch is not None:
+            dispatch.call("on_exception", span, failure, moment)
         if not span._end:
             event = semantic(failure)
             if attributes is not None:
                 event.update(attributes)
             keep_event(span, "exception", moment, event, always=keep)
-    except RecursionError:  # it is recorded where there is more of the stack
-        state.seen.forget(error)
+    except RecursionError:  # it is recorded where more of the stack is free
+        seen.forget(error)
         raise
     return failure.summary

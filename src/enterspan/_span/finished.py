@@ -1,17 +1,18 @@
-"""The record of a span that has ended, for exporters."""
+"""The `SpanData` of a span that has ended, for exporters."""
 
 from __future__ import annotations
 
+from operator import attrgetter
 from types import MappingProxyType
 
 from enterspan._model.excerpt import cut
-from enterspan._model.frozen import twin
+from enterspan._model.frozen import HAS_GIL, twin
 from enterspan._model.ids import make_context
 from enterspan._model.records import SpanData
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, Final
 
     from enterspan._span.span import Span
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 _new: Any = object.__new__
 _SpanData = twin(SpanData)
+_fields_of: Callable[[Any], tuple[Any, ...]] = attrgetter(*SpanData.__match_args__)
 
 
 def record_of(span: Span) -> SpanData:
-    """Build the record of a span that has ended; on a worker, not where the span ended."""
+    """Build the `SpanData` of an ended span; called on a worker, not where the span ended."""
     state = span._state
     tracer = state.tracer
     attributes = span._attributes
@@ -60,5 +62,7 @@ def record_of(span: Span) -> SpanData:
         made.dropped_events = details.dropped_events
         made.dropped_links = details.dropped_links
         made.parent_is_remote = details.parent_is_remote
+    if not HAS_GIL:
+        return SpanData(*_fields_of(made))
     made.__class__ = SpanData
     return made  # type: ignore[no-any-return]

@@ -1,11 +1,10 @@
-"""One unit of work: a request, a job, a message, a test; or what a single span began by itself.
+"""One unit of work: a request, a job, a message, a test, or a span opened without one.
 
-It is over when its root span has ended, what it was told to wait for has settled, and then none of
-its spans is open, or its `linger` has run out; or when it is closed; or when it is garbage.
+It ends when its root span has ended, its `wait_until` futures have settled, and then no span is
+open or its `linger` has elapsed; or when it is closed or garbage-collected.
 
-Its spans hold the `InvocationState`, and a context that captured a span holds it with it. So it is
-emptied when the invocation is over: from then on it is a few numbers. What a user holds of it, the
-`Invocation`, is made by the facade.
+Its spans reference the `InvocationState`, and so does every context that captured one of them. So
+the state is emptied when the invocation ends. The user's `Invocation` object is made by the facade.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ import sys
 import weakref
 
 from enterspan._model.clock import now_ns, wall_ns
+from enterspan._model.failures import is_expected
 from enterspan._model.late import Late
-from enterspan._span.context import SUPPRESSED
-from enterspan._span.details import Details, details_of
+from enterspan._span.context import DISABLED, ENDED, LIVE, REMOTE, SUPPRESSED, UNSAMPLED
+from enterspan._span.details import Details, allocated, details_of
 from enterspan._span.end import end_span, mark
 from enterspan._span.min_duration import DurationFilter
 from enterspan._span.processor import Dispatch, SpanProcessor
@@ -31,30 +31,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Final, Literal, Protocol, TypeAlias
 
+    from enterspan._model.failures import ExceptionTypes
     from enterspan._model.ids import SpanContext
     from enterspan._span.timers import Timer
     from enterspan._span.tracer import Tracer
     from enterspan.events import Attribute, EventInfo
 
     Given: TypeAlias = Callable[[], tuple[Attribute, ...]]
-    """Makes the attributes that a root was given, as the stream has them."""
+    """Makes the given attributes of a root for the stream."""
     Phase: TypeAlias = Literal["live", "ended", "unsampled", "disabled", "remote"]
 
     class Facade(Protocol):
-        """The `Tracing` that makes the invocations that users hold."""
+        """The part of `Tracing` that makes `Invocation` objects."""
 
         def _hold(self, name: str, info: EventInfo | None, root: Span) -> Any: ...
         def flush(self, timeout: float | None = None) -> bool: ...
 
-
-LIVE: Final = "live"
-ENDED: Final = "ended"
-UNSAMPLED: Final = "unsampled"
-"""Neither a tail nor an exporter records the invocation."""
-DISABLED: Final = "disabled"
-"""There was no subscriber when it began: as if there were no invocation."""
-REMOTE: Final = "remote"
-"""It lives in another process; spans that are opened under it are roots here."""
 
 _KINDS: Final = {
     "fetch": "server",
@@ -72,14 +64,19 @@ def kind_of(info: EventInfo | None) -> str:
 
 
 class Asked:
-    """What keeps an invocation open that the program asked for."""
+    """What keeps an explicit invocation open."""
 
-    __slots__ = ("linger", "timer", "waits")
+    __slots__ = ("expected", "linger", "timer", "waits")
 
-    def __init__(self, linger: float | None) -> None:
+    def __init__(self, linger: float | None, expected: ExceptionTypes = ()) -> None:
         self.linger = linger
+        self.expected = expected  # kept here: a root that has ended has no details any more
         self.timer: Timer | None = None
         self.waits: dict[_Wait, None] = {}
+
+
+def _without_limit() -> Asked:
+    return Asked(None)
 
 
 class InvocationState:
@@ -109,23 +106,23 @@ class InvocationState:
         "tracer",
     )
 
-    # Filled by stores in the functions below, the only makers of states.
-    anchor: int  # added to a moment of the counter: nanoseconds since the epoch
-    asked: Asked | None  # None for one that a span began by itself
-    captures: tuple[object, ...]  # those that it began in, if any
+    # Set by stores in the functions below, which make all states.
+    anchor: int  # added to the monotonic counter: nanoseconds since the epoch
+    asked: Asked | None  # None for a span opened without an invocation
+    captures: tuple[object, ...]  # the captures that it began in, if any
     dispatch: Dispatch | None  # None if only exporters record it
-    handle: Any  # the `Invocation` that the user holds, while it lives
-    id_text: str | None  # made when it is first needed
-    late_since: int  # the end of the invocation that a chain of late ones began with
+    handle: Any  # the user's `Invocation`, while it exists
+    id_text: str | None  # made on first use
+    late_since: int  # when the first invocation of a chain of late ones ended
     open: dict[Span, None] | None  # `spans`; None once nothing can be opened
     outcome: str
     phase: Phase
-    root: Span | None  # while it lives
+    root: Span | None  # while it is open
     root_id: int
-    sampled: bool  # exporters get its spans
-    seen: Any  # the exceptions that were recorded, if any
-    spans: dict[Span, None]  # the open ones, in order of their opening
-    started: dict[int, weakref.ref[Span]] | None  # those that `start_span` gave, by address
+    sampled: bool  # whether it is exported
+    seen: Any  # the recorded exceptions, if any
+    spans: dict[Span, None]  # the open spans, in order of their opening
+    started: dict[int, weakref.ref[Span]] | None  # those from `start_span`, by address
     trace_flags: int
     trace_id: int
     trace_state: str
@@ -133,7 +130,7 @@ class InvocationState:
 
     @property
     def id(self) -> str:
-        """The invocation's id: its root span's, which no other invocation has."""
+        """The invocation's id: its root span's id."""
         if self.id_text is None:
             self.id_text = f"{self.root_id:016x}"
         return self.id_text
@@ -145,13 +142,13 @@ class InvocationState:
 
     @property
     def is_inherited(self) -> bool:
-        """Whether it belongs to the process that this one was forked from."""
+        """Whether it belongs to the parent of this forked process."""
         return self.dispatch is not None and self.dispatch.is_inherited
 
     # --- its spans ---
 
     def innermost(self, span: Span) -> Span | None:
-        """Return the innermost open span at or above one of its spans."""
+        """Return the innermost open span among a span and its ancestors."""
         if not span._end:
             return span
         if self.phase is not LIVE:
@@ -159,48 +156,54 @@ class InvocationState:
         for other in list(self.spans):
             if other._span_id == span._parent_id:
                 return other
-        return None if self.root is None or self.root._end else self.root
+        root = self.root
+        return None if root is None or root._end else root
 
-    def list_started(self, span: StartedSpan) -> None:
-        """List an open span weakly: it is the caller's."""
-        self.spans.pop(span, None)
-        if self.started is None:
-            self.started = {}
-        self.started[id(span)] = weakref.ref(span)
+    def move_started(self, span: Span) -> None:
+        """Reference an open span weakly from now on, unless it has ended in the meantime."""
+        if self.spans.pop(span, self) is None:
+            self.list_started(span)
+
+    def list_started(self, span: Span) -> None:
+        """Add an open span by a weak reference: the caller owns it."""
+        started: dict[int, weakref.ref[Span]] = allocated(self, "started", dict)
+        started[id(span)] = weakref.ref(span)
 
     def claim_unlisted(self, span: Span) -> bool:
-        """Take a span that is not in `spans` off the list; False if it has ended already."""
-        if self.started and self.started.pop(id(span), None) is not None:
+        """Remove an open span that is not in `spans`; False if it has ended already."""
+        started = self.started
+        if started and started.pop(id(span), None) is not None:
             return True
         if self.phase is UNSAMPLED:
-            self.phase = ENDED  # only its root can end here: no other span was ever recorded
+            self.phase = ENDED  # only its root can end here: no other span was recorded
         return False
 
     def drop(self, span: Span) -> None:
-        """End a span that the caller has dropped."""
+        """End a span that was garbage-collected."""
         details_of(span).outcome = "abandoned"
         end_span(span)
 
     def abandon_below(self, root: Span | None, moment: int) -> None:
-        """End all spans that are open, innermost first, but not the root."""
-        if not self.spans and not self.started:
+        """End all open spans except the root, innermost first."""
+        spans, started = list(self.spans), self.started
+        if not spans and not started:
             return
-        spans = list(self.spans)
-        if self.started:
-            spans += [span for ref in list(self.started.values()) if (span := ref()) is not None]
+        if started:
+            spans += [span for ref in list(started.values()) if (span := ref()) is not None]
             spans.sort(key=_start_of)
         for span in reversed(spans):
             if span is not root and self.claim(span):
                 self._abandon(span, moment, "abandoned")
 
     def claim(self, span: Span) -> bool:
-        """Take a span off the list of open ones; False if it has ended already."""
+        """Remove a span from the open ones; False if it has ended already."""
         return self.spans.pop(span, self) is None or self.claim_unlisted(span)
 
     def _abandon(self, span: Span, moment: int, outcome: str) -> None:
         details_of(span).outcome = outcome
-        if self.dispatch is not None:
-            self.dispatch.close(span, self, moment, True)
+        dispatch = self.dispatch
+        if dispatch is not None:
+            dispatch.close(span, self, moment, True)
             return
         span._end = moment
         if self.sampled:
@@ -209,7 +212,7 @@ class InvocationState:
     # --- its end ---
 
     def settle(self, moment: int) -> None:
-        """End the invocation if nothing keeps it open any more."""
+        """End the invocation if nothing keeps it open."""
         if self.phase is not LIVE:
             return
         asked = self.asked
@@ -219,7 +222,7 @@ class InvocationState:
             if self.dispatch is not None:
                 self.finish()
                 return
-            # What `finish` does if there is nothing to report: the usual case, in short.
+            # The usual case of `finish`: nothing to report.
             self.phase = ENDED
             self.late_since = self.late_since or moment
             self.open = self.root = self.seen = self.handle = None
@@ -240,12 +243,15 @@ class InvocationState:
                 self.finish()
 
     def finish(self, outcome: str | None = None) -> None:
-        """End the invocation: abandon what is open, report the outcome, let go of everything."""
+        """End the invocation: abandon open spans, report the outcome, release everything."""
         if self.phase is not LIVE:
             if self.phase is UNSAMPLED:
                 self.phase = ENDED
             self._release()
             return
+        dispatch = self.dispatch
+        if dispatch is not None and not dispatch.is_first_to_finish():
+            return  # another thread ends it
         moment = now_ns()
         self.phase = ENDED
         self.late_since = self.late_since or moment
@@ -261,7 +267,7 @@ class InvocationState:
                 self._abandon(root, moment, self.outcome)
             self.abandon_below(None, moment)
         finally:
-            dispatch, self.dispatch = self.dispatch, None
+            dispatch, self.dispatch = self.dispatch, None  # added in the meantime, if any
             self._release()
             if dispatch is not None:
                 dispatch.end(self.outcome)
@@ -271,34 +277,35 @@ class InvocationState:
         if asked is not None:
             for wait in list(asked.waits):
                 wait.state = None
-            if asked.timer is not None:
-                asked.timer.cancel()
-        self.root = self.seen = self.handle = self.started = None
+            timer = asked.timer
+            if timer is not None:
+                timer.cancel()
+        self.root = self.seen = self.handle = None
 
     def __del__(self) -> None:
-        """An invocation that can't be ended any more is over."""
+        """End an invocation that was garbage-collected."""
         if getattr(self, "phase", None) is LIVE:
             self.tracer.collect(self.finish)
 
     # --- what it waits for ---
 
     def wait_for(self, future: Any) -> None:
-        """Hold the outcome back until a future has settled."""
+        """Delay the outcome until a future has settled."""
         if self.phase is LIVE:
-            self.asked = self.asked or Asked(None)
+            asked: Asked = allocated(self, "asked", _without_limit)
             wait = _Wait(self)
-            self.asked.waits[wait] = None
+            asked.waits[wait] = None
             future.add_done_callback(wait)
 
     def settled(self, wait: _Wait, future: Any) -> None:
-        """A future that the invocation waits for has settled."""
+        """Note that a future that the invocation waits for has settled."""
         asked = self.asked
         if asked is None or asked.waits.pop(wait, self) is self:
             return
         error = failure_of(future)
         moment = now_ns()
         root = self.root
-        if error is not None and root is not None:
+        if error is not None and root is not None and not is_expected(error, asked.expected):
             outcome = self.outcome
             mark(root, error, moment, keep=outcome == "ok")
             if outcome != "ok":
@@ -306,10 +313,9 @@ class InvocationState:
         self.settle(moment)
 
     def place_of_late(self, span: Span) -> tuple[SpanContext | None, SpanContext | None]:
-        """Where a span belongs that is opened under one of an invocation that has ended.
+        """The parent and the link of a span that is opened under a span of an ended invocation.
 
-        It is a child for `late` seconds, and linked from then on: the context of its parent, and
-        one to be linked to.
+        For `late` seconds it is a child; after that it is linked.
         """
         context = span.context
         if now_ns() - self.late_since < self.tracer.late_ns:
@@ -322,7 +328,7 @@ def _start_of(span: Span) -> int:
 
 
 class _Wait:
-    """The callback of a future; one that never settles holds no invocation."""
+    """The callback of a future; a future that never settles keeps no invocation alive."""
 
     __slots__ = ("state",)
 
@@ -330,14 +336,14 @@ class _Wait:
         self.state: InvocationState | None = state
 
     def __call__(self, future: Any) -> None:
-        """Settle, if the invocation is still open."""
+        """Report the future as settled, if the invocation is still open."""
         state, self.state = self.state, None
         if state is not None:
             state.settled(self, future)
 
 
 def failure_of(future: Any) -> BaseException | None:
-    """Return the exception of a future that is done, which asyncio does not count as retrieved."""
+    """Return the exception of a done future; asyncio will still log it as never retrieved."""
     if future.cancelled():
         module = sys.modules.get("asyncio") or sys.modules["concurrent.futures"]
         return module.CancelledError()  # type: ignore[no-any-return]
@@ -349,19 +355,19 @@ def failure_of(future: Any) -> BaseException | None:
 
 
 class RootSpan(Span):
-    """The root of an invocation that the program asked for."""
+    """The root of an explicit invocation."""
 
     __slots__ = ()
     _answers = False
 
     def end(self) -> None:
-        """End the span, and the invocation if nothing keeps it open; again: nothing."""
+        """End the span, and the invocation if nothing keeps it open; a second call does nothing."""
         if not self._end:
             _end_root(self, None, now_ns())
 
 
 def _end_root(root: Span, error: BaseException | None, moment: int) -> None:
-    """End a root; with `linger=0` and nothing to wait for, all below it is ended before it."""
+    """End a root; with `linger=0` and nothing to wait for, spans below it are ended first."""
     state: InvocationState = root._state
     asked = state.asked
     try:
@@ -375,7 +381,7 @@ def _end_root(root: Span, error: BaseException | None, moment: int) -> None:
 
 
 def exit_root(root: Span, error: BaseException | None = None) -> None:
-    """Leave the block or the body of an invocation: make current what was before it, and end it."""
+    """Leave an invocation's block or body: restore what was current before, and end the root."""
     state: InvocationState = root._state
     tracer = state.tracer
     moment = now_ns()
@@ -391,7 +397,7 @@ def exit_root(root: Span, error: BaseException | None = None) -> None:
             _end_root(root, error, moment)
         else:
             state.finish()
-        tracer.detach(root, error is not None)  # past the entries above it, which are over now
+        tracer.detach(root, error is not None)  # including the entries above it, which have ended
 
 
 # --- the beginning --------------------------------------------------------------------------------
@@ -410,9 +416,9 @@ def start_root(
     asked: Asked | None = None,
     make: type[Span] = Span,
 ) -> Span:
-    """Begin an invocation: its state and its root span, which is not yet current.
+    """Begin an invocation: create its state and its root span, which is not yet current.
 
-    If it is not recorded, the root has ended before it began, and its state says so.
+    If it is not recorded, the root is marked as ended, and its state says why.
     """
     bits = tracer.bits
     state = InvocationState()
@@ -454,7 +460,7 @@ def start_root(
     processor = _processor_of(tracer, state, root, parent, link, info, given)
     if processor is not None:
         state.dispatch = Dispatch(processor, tracer)
-        tracer.invocations.add(state)  # a stream has an outcome, whatever becomes of its spans
+        tracer.invocations.add(state)  # a stream always has an outcome
     elif not (state.sampled and tracer.exporting):
         return _unrecorded(root, state, UNSAMPLED)
     elif asked is not None:
@@ -464,7 +470,7 @@ def start_root(
     if parent is not None and parent.is_remote:
         details_of(root).parent_is_remote = True
     if issubclass(make, StartedSpan):
-        state.list_started(root)  # type: ignore[arg-type]
+        state.move_started(root)
     return root
 
 
@@ -477,7 +483,7 @@ def _processor_of(
     info: EventInfo | None,
     given: Given,
 ) -> SpanProcessor | None:
-    """Make the processor that follows an invocation; None if only exporters record it, or none."""
+    """Make the processor of an invocation; None if only exporters record it, or nothing does."""
     if tracer.bridge is not None:
         return tracer.bridge.processor_for(state, root, parent, link, info, given())  # type: ignore[no-any-return]
     details = root._details
@@ -493,7 +499,7 @@ def _processor_of(
 
 
 def start_plain_root(tracer: Tracer, name: str, attributes: dict[str, Any] | None) -> Span:
-    """Do as `start_root` where a new trace begins and only exporters record it: the usual case."""
+    """`start_root` for the usual case: a new trace that only exporters record."""
     state = InvocationState()
     root = Span()
     bits = tracer.bits
@@ -533,9 +539,9 @@ def _unrecorded(root: Span, state: InvocationState, phase: Phase) -> Span:
 
 
 def remote_span(tracer: Tracer, context: SpanContext, make: type[Span] = Span) -> Any:
-    """Make a span that stands for one of another process: spans opened under it are its children.
+    """Make a placeholder for a span of another process: spans opened under it are its children.
 
-    It has ended before it began, and is recorded in its own process only.
+    It is marked as ended, and is recorded in its own process only.
     """
     state = InvocationState()
     state.tracer = tracer

@@ -1,10 +1,10 @@
-"""The duration filter: spans with a `min_duration` are left out if they were short and uneventful.
+"""The duration filter: leaves out spans with a `min_duration` that were short and uneventful.
 
-While such a span is open and not yet old enough, it is undecided. What happens in its invocation
-meanwhile is held back, and then dispatched in order, as if it had just happened. The children of a
-span that is left out become its parent's. A span is kept whatever its duration if it did not end
-well, if something was logged or recorded under it, or if its ids have been read, because they may
-have been sent elsewhere.
+While such a span is open and younger than that, it is undecided. Calls about its invocation are
+held back, and dispatched in order after the decision. The children of a span that is left out
+become children of its parent. A span is kept, whatever its duration, if its outcome is not `ok`, if
+something was logged or recorded under it, or if its ids were read, because they may have been
+propagated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from enterspan._span.span import Span
 
 _FEW: Final = 16
-"""So many spans that are decided may stay among those that are due."""
+"""How many decided spans may stay in the heap of due times."""
 
 
 class _Held:
@@ -44,7 +44,7 @@ class _Held:
 
 
 class _Due:
-    """When a span is old enough to be kept."""
+    """The time from which on a span is old enough to be kept."""
 
     __slots__ = ("moment", "span")
 
@@ -58,7 +58,7 @@ class _Due:
 
 
 class DurationFilter(SpanProcessor):
-    """Stands before another processor, or before the exporters alone, and holds calls back."""
+    """Holds back calls to another processor, or spans for exporters only."""
 
     defers = True
 
@@ -71,11 +71,11 @@ class DurationFilter(SpanProcessor):
         self._state = state
         self._make_inner: Callable[[], SpanProcessor | None] | None = make_inner
         self._inner: SpanProcessor | None = None
-        self._is_new = root is not None  # the onset is held back, too
+        self._is_new = root is not None  # including the onset
         self._held: OrderedDict[_Held, None] = OrderedDict()
-        self._of: dict[Span, list[_Held]] = {}  # what is held back of each undecided span
+        self._of: dict[Span, list[_Held]] = {}  # the held calls of each undecided span
         self._parents: set[int] = set()  # the ids under which spans are held back
-        self._moved: dict[int, int] = {}  # ids of parents that were left out, and theirs
+        self._moved: dict[int, int] = {}  # ids of left-out spans, and of their parents
         self._undecided: dict[Span, None] = {}
         self._due: list[_Due] = []
         self._left_out = False
@@ -85,15 +85,15 @@ class DurationFilter(SpanProcessor):
             self._defer(root)
 
     def on_open(self, span: Span, parent: Span) -> None:
-        """Hold it back; the span may be undecided."""
+        """Hold the call back; the span may be undecided."""
         with self._lock:
             if span._details is not None and span._details.min_duration:
                 self._defer(span)
             self._parents.add(span._parent_id)
-        self._add("on_open", span, 0, parent)  # an open span is the program's own
+        self._add("on_open", span, 0, parent)  # an open span is in use by the program
 
     def on_close(self, span: Span) -> None:
-        """Hold it back; if the span was undecided, decide."""
+        """Hold the call back; if the span was undecided, decide."""
         with self._lock:
             if span in self._undecided and _is_negligible(span) and self._leave_out(span):
                 self._settle(span)
@@ -103,7 +103,7 @@ class DurationFilter(SpanProcessor):
         self._go_on()
 
     def on_return(self, info: Any, moment: int) -> None:
-        """Hold it back."""
+        """Hold the call back."""
         self._add("on_return", None, weight_of(info), info, moment)
 
     def on_exception(self, span: Span, failure: Failure, moment: int) -> None:
@@ -132,19 +132,19 @@ class DurationFilter(SpanProcessor):
         self._add("on_log", span, weight, level, message, attributes, truncated, moment)
 
     def on_end(self, outcome: str) -> None:
-        """Decide everything."""
+        """Decide about all spans."""
         with self._lock:
             self._keep_all()
         self._add("on_end", None, 0, outcome)
 
-    # --- how it decides ---
+    # --- decisions ---
 
     def _defer(self, span: Span) -> None:
         self._undecided[span] = None
         heappush(self._due, _Due(span, span._start + span._details.min_duration))  # type: ignore[union-attr]
 
     def _settle(self, span: Span) -> None:
-        """A span is undecided no longer."""
+        """Mark a span as decided."""
         self._undecided.pop(span, None)
         self._of.pop(span, None)
         if len(self._due) > 2 * len(self._undecided) + _FEW:
@@ -169,7 +169,7 @@ class DurationFilter(SpanProcessor):
     def _hold(
         self, method: str, span: Span | None, arguments: tuple[Any, ...], weight: int
     ) -> None:
-        """Hold a call back; with too much of it, every undecided span is kept."""
+        """Hold a call back; above the limit of bytes, every undecided span is kept."""
         tracer = self._state.tracer
         weight += HELD_CALL
         if not tracer.held_back.take(weight, tracer.limits.queue_bytes):
@@ -181,17 +181,17 @@ class DurationFilter(SpanProcessor):
             self._of.setdefault(span, []).append(held)
 
     def _leave_out(self, span: Span) -> bool:
-        """Remove a span from what is held back; its children become its parent's."""
+        """Remove a span's held calls; its children become children of its parent."""
         own = span._span_id
         if own == self._state.root_id:
-            # An answer alone does not make an invocation worth reporting.
+            # A return alone is no reason to keep an invocation.
             if not self._is_new or any(item.method != "on_return" for item in self._held):
                 return False  # a trace needs its root
             self._left_out = True
         else:
             if own in self._parents:
                 self._moved[own] = span._parent_id
-            span._span_id = span._parent_id  # for children that are opened under it later
+            span._span_id = span._parent_id  # for children that are opened later
         for held in self._of.get(span, ()):
             if self._held.pop(held, held) is None:
                 self._state.tracer.held_back.give(held.weight)
@@ -199,7 +199,7 @@ class DurationFilter(SpanProcessor):
         return True
 
     def _go_on(self) -> None:
-        """Dispatch what is held back if everything is decided; by one thread at a time."""
+        """Dispatch the held calls once all spans are decided; one thread at a time."""
         while self._is_ready() and self._busy.acquire(blocking=False):
             try:
                 while (held := self._next()) is not None:
@@ -228,7 +228,7 @@ class DurationFilter(SpanProcessor):
         while found in self._moved:
             passed.append(found)
             found = self._moved[found]
-        for own in passed:  # so that the next one finds it at once
+        for own in passed:  # a shortcut for the next lookup
             self._moved[own] = found
         return found
 
@@ -273,8 +273,8 @@ def _is_negligible(span: Span) -> bool:
 
 
 def hold_back(tracer: Any, state: Any) -> bool:
-    """Put a duration filter before the processor of an invocation; False if it is immediate."""
-    with tracer.settings_lock:
+    """Wrap the processor of an invocation in a duration filter; False if it is immediate."""
+    with tracer.lock():
         dispatch = state.dispatch
         if dispatch is None:
             state.dispatch = Dispatch(DurationFilter(state, lambda: None), tracer)
@@ -284,4 +284,6 @@ def hold_back(tracer: Any, state: Any) -> bool:
                 return False
             dispatch.processor = DurationFilter(state, lambda: inner)
             dispatch.defers = True
+            if not dispatch.unreported:
+                dispatch.processor = None  # another thread has reported the outcome in the meantime
     return True

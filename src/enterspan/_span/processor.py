@@ -1,8 +1,8 @@
-"""The contract of those that follow the spans of an invocation, and how they are called.
+"""`SpanProcessor`, the interface of observers of an invocation's spans, and their dispatch.
 
-Whatever observes spans as they live implements `SpanProcessor`: the stream of the live tails, the
+Everything that observes open spans implements `SpanProcessor`: the stream of the live tails, the
 recorder of `enterspan.testing`, the duration filter, the bridge to OpenTelemetry. Exporters do not:
-a finished span goes to their queue directly, which is the one fast path beside this contract.
+finished spans go to their queue directly, as a fast path.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ if TYPE_CHECKING:
         [Any, Span, SpanContext | None, EventInfo | None, tuple[Attribute, ...]],
         "SpanProcessor | None",
     ]
-    """Called once for each invocation, with its state, its root, the root's parent, the info and
-    the attributes that it was given. Returns a processor, or None to decline."""
+    """Called once per invocation, with its state, its root, the root's parent, the info and the
+    given attributes. Returns a processor, or None to decline."""
 
 
 class SpanProcessor:
-    """Follows the spans of one invocation. Each method does nothing unless it is overridden.
+    """Observes the spans of one invocation. Each method does nothing unless it is overridden.
 
-    Methods are called on the thread on which the thing happens, any number of threads at a time,
-    with the program's context, and must not raise or block. The root's beginning is not reported:
-    the processor is made for it. A span is opened before it is closed, and closed exactly once;
+    Methods are called on the thread that causes the call, concurrently from several threads, in the
+    program's context, and must not raise or block. The root's beginning is not reported: the
+    processor is created for it. A span is opened before it is closed, and closed exactly once;
     `on_end` is called once, after everything else.
     """
 
     __slots__ = ()
 
     defers = False
-    """Whether it calls `Tracer.hand_over` itself, for each closed span, once it has decided."""
+    """Whether it calls `Tracer.hand_over` itself for each closed span, after deciding about it."""
     is_immediate = False
-    """Whether it must see each span before the program does: nothing is held back from it."""
+    """Whether it must see each span before the program does, so that no calls are held back."""
 
     def on_open(self, span: Span, parent: Span) -> None:
         """A span below the root opens. It has its ids and is not yet current."""
 
     def on_close(self, span: Span) -> None:
-        """A span has ended, the root included. Its attributes are final, and there until return."""
+        """A span or the root has ended. Its attributes are final, and kept until this returns."""
 
     def on_event(self, span: Span, name: str, attributes: Mapping[str, Any], moment: int) -> None:
         """An event was added to a span."""
 
     def on_exception(self, span: Span, failure: Failure, moment: int) -> None:
-        """An exception left a span that no inner span had recorded, or was recorded on it."""
+        """An exception was recorded on a span, or left it unrecorded."""
 
     def on_log(
         self,
@@ -66,17 +66,17 @@ class SpanProcessor:
         truncated: bool,
         moment: int,
     ) -> None:
-        """A line was logged on a span."""
+        """A message was logged on a span."""
 
     def on_return(self, info: Any, moment: int) -> None:
-        """The handler has answered. Called once at most."""
+        """The handler has returned. Called at most once."""
 
     def on_end(self, outcome: str) -> None:
-        """The invocation has ended, and all of its spans."""
+        """The invocation and all of its spans have ended."""
 
 
 class Filter(SpanProcessor):
-    """Forwards everything to another processor: the base of those that change or hold back some."""
+    """Forwards every call to another processor; a base class for those that change some calls."""
 
     __slots__ = ("inner",)
 
@@ -84,19 +84,19 @@ class Filter(SpanProcessor):
         self.inner = inner
 
     def on_open(self, span: Span, parent: Span) -> None:
-        """Forward it."""
+        """Forward the call."""
         self.inner.on_open(span, parent)
 
     def on_close(self, span: Span) -> None:
-        """Forward it."""
+        """Forward the call."""
         self.inner.on_close(span)
 
     def on_event(self, span: Span, name: str, attributes: Mapping[str, Any], moment: int) -> None:
-        """Forward it."""
+        """Forward the call."""
         self.inner.on_event(span, name, attributes, moment)
 
     def on_exception(self, span: Span, failure: Failure, moment: int) -> None:
-        """Forward it."""
+        """Forward the call."""
         self.inner.on_exception(span, failure, moment)
 
     def on_log(
@@ -108,20 +108,20 @@ class Filter(SpanProcessor):
         truncated: bool,
         moment: int,
     ) -> None:
-        """Forward it."""
+        """Forward the call."""
         self.inner.on_log(span, level, message, attributes, truncated, moment)
 
     def on_return(self, info: Any, moment: int) -> None:
-        """Forward it."""
+        """Forward the call."""
         self.inner.on_return(info, moment)
 
     def on_end(self, outcome: str) -> None:
-        """Forward it."""
+        """Forward the call."""
         self.inner.on_end(outcome)
 
 
 class Tee(SpanProcessor):
-    """Forwards everything to several processors, in order."""
+    """Forwards every call to several processors, in order."""
 
     __slots__ = ("processors",)
 
@@ -129,22 +129,22 @@ class Tee(SpanProcessor):
         self.processors = tuple(processors)
 
     def on_open(self, span: Span, parent: Span) -> None:
-        """Forward it."""
+        """Forward the call."""
         for processor in self.processors:
             processor.on_open(span, parent)
 
     def on_close(self, span: Span) -> None:
-        """Forward it."""
+        """Forward the call."""
         for processor in self.processors:
             processor.on_close(span)
 
     def on_event(self, span: Span, name: str, attributes: Mapping[str, Any], moment: int) -> None:
-        """Forward it."""
+        """Forward the call."""
         for processor in self.processors:
             processor.on_event(span, name, attributes, moment)
 
     def on_exception(self, span: Span, failure: Failure, moment: int) -> None:
-        """Forward it."""
+        """Forward the call."""
         for processor in self.processors:
             processor.on_exception(span, failure, moment)
 
@@ -157,17 +157,17 @@ class Tee(SpanProcessor):
         truncated: bool,
         moment: int,
     ) -> None:
-        """Forward it."""
+        """Forward the call."""
         for processor in self.processors:
             processor.on_log(span, level, message, attributes, truncated, moment)
 
     def on_return(self, info: Any, moment: int) -> None:
-        """Forward it."""
+        """Forward the call."""
         for processor in self.processors:
             processor.on_return(info, moment)
 
     def on_end(self, outcome: str) -> None:
-        """Forward it."""
+        """Forward the call."""
         for processor in self.processors:
             processor.on_end(outcome)
 
@@ -175,11 +175,10 @@ class Tee(SpanProcessor):
 class Dispatch:
     """Calls the processor of one invocation, and `on_end` after every other call.
 
-    A span is taken off the list of open ones, and then its close is dispatched; in between, another
-    thread may end the invocation. So `on_end` is held back while a call is under way, and the last
-    one to finish makes it. No thread waits for another: `busy` has a key for each call under way,
-    and `outcomes` what is held back. Both change by single steps of a dict and a list, which no
-    thread, and no exception that arrives in between, can split.
+    A span is removed from the open spans, and then its close is dispatched; in between, another
+    thread may end the invocation. So `on_end` is held back while other calls are running, and the
+    last of these makes it. No thread waits for another: `busy` has a key for each running call, and
+    `outcomes` the outcome that is held back. Both change by atomic operations of a dict and a list.
     """
 
     __slots__ = (
@@ -190,6 +189,7 @@ class Dispatch:
         "processor",
         "tracer",
         "unanswered",
+        "unfinished",
         "unreported",
     )
 
@@ -200,16 +200,17 @@ class Dispatch:
         self.defers = processor.defers
         self.busy: dict[object, None] = {}
         self.outcomes: list[tuple[SpanProcessor, str]] = []
-        self.unanswered = [True]  # emptied by the one thread whose answer counts
+        self.unanswered = [True]  # emptied by the one thread whose return counts
+        self.unfinished = [True]  # emptied by the one thread that ends the invocation
         self.unreported = [True]  # emptied by the one thread that reports the outcome
 
     @property
     def is_inherited(self) -> bool:
-        """Whether the invocation belongs to the process that this one was forked from."""
+        """Whether the invocation belongs to the parent of this forked process."""
         return self.generation != self.tracer.generation
 
     def open(self, span: Span, parent: Span, state: Any) -> bool:
-        """List a span as open and dispatch that; False where it can't be recorded."""
+        """Add a span to the open ones and dispatch that; False if it can't be recorded."""
         busy = self.busy
         spans = state.spans
         processor = None
@@ -219,19 +220,22 @@ class Dispatch:
             if processor is None:
                 return False
             processor.on_open(span, parent)
-            spans[span] = None
-            if state.open is None and spans.pop(span, self) is None:
-                # Another thread has ended the invocation since, and did not find this one.
+            if span._is_held_weakly:
+                state.list_started(span)
+            else:
+                spans[span] = None
+            if state.open is None and state.claim(span):
+                # Another thread has ended the invocation in the meantime, without this span.
                 details_of(span).outcome = "abandoned"
                 self.close(span, state, now_ns(), True, processor)
-        except RecursionError:  # the stack is at its end, where no call succeeds
+        except RecursionError:  # the stack is exhausted: no call succeeds
             try:
                 del spans[span]
             except KeyError:
-                pass  # it was not listed yet
+                pass  # it was not added yet
             return False
-        except BaseException:  # it arrived from elsewhere: the caller gets no span to end
-            if spans.pop(span, self) is None:
+        except BaseException:  # an interruption: the caller gets no span to end
+            if state.claim(span):
                 self.close(span, state, now_ns(), True, processor)
             raise
         finally:
@@ -243,7 +247,7 @@ class Dispatch:
                 self._report()
         return True
 
-    def close(  # noqa: C901 - the hot path of live tails, written out
+    def close(  # noqa: C901, PLR0912 - the hot path of live tails, written out
         self,
         span: Span,
         state: Any,
@@ -251,14 +255,15 @@ class Dispatch:
         claimed: bool = False,
         processor: SpanProcessor | None = None,
     ) -> None:
-        """Take a span off the list of open ones, unless it was *claimed*, and dispatch its end.
+        """Remove a span from the open ones, unless it was *claimed*, and dispatch its close.
 
-        The *processor* is given by a caller that was under way when the outcome was found.
+        A caller that was running when the outcome was set passes its *processor*.
         """
         busy = self.busy
         spans = state.spans
+        key = object()  # several threads may try to end it
         try:
-            busy[span] = None
+            busy[key] = None
             processor = processor or self.processor
             if not claimed:
                 try:
@@ -268,24 +273,26 @@ class Dispatch:
                         return
             span._end = moment
             tracer = self.tracer
-            if processor is None or self.generation != tracer.generation:
+            if self.generation != tracer.generation:
                 span._attributes = span._details = None  # the parent process reports it
+            elif processor is None:
+                self._hand_over(span, state)
             else:
                 if span._span_id == state.root_id and span._answers:
                     self._root_closes(processor, span, moment)
                 try:
                     processor.on_close(span)
-                except RecursionError:  # it is ended again where there is more of the stack
+                except RecursionError:  # it is ended again where more of the stack is free
                     span._end = 0
                     spans[span] = None
                     raise
-                except BaseException:  # it arrived from elsewhere
+                except BaseException:  # an interruption
                     self._hand_over(span, state)
                     raise
                 self._hand_over(span, state)
         finally:
             try:
-                del busy[span]
+                del busy[key]
             except KeyError:
                 pass
             if self.outcomes:
@@ -303,13 +310,13 @@ class Dispatch:
             span._attributes = span._details = None
 
     def _root_closes(self, processor: SpanProcessor, root: Span, moment: int) -> None:
-        """A root that the program has not asked for answers by its end."""
+        """The end of a root without an explicit invocation counts as its return."""
         details = root._details
         if (details is None or details.outcome == "ok") and self._is_first_answer():
             processor.on_return(None, moment)
 
     def answer(self, info: Any, moment: int) -> None:
-        """Dispatch that the handler has answered; the first answer counts."""
+        """Dispatch that the handler has returned; the first call counts."""
         if self._is_first_answer():
             self.call("on_return", info, moment)
 
@@ -319,8 +326,15 @@ class Dispatch:
         except IndexError:
             return False
 
+    def is_first_to_finish(self) -> bool:
+        """Whether this thread is the one that ends the invocation."""
+        try:
+            return self.unfinished.pop()
+        except IndexError:
+            return False
+
     def call(self, name: str, *args: Any) -> None:
-        """Call another method of the processor, unless the outcome is known already."""
+        """Call another method of the processor, unless the outcome is set already."""
         key = object()
         busy = self.busy
         try:
@@ -337,7 +351,7 @@ class Dispatch:
                 self._report()
 
     def end(self, outcome: str) -> None:
-        """Report the outcome, now or when no call is under way any more."""
+        """Report the outcome, now or when no other call is running."""
         try:
             self.unreported.pop()
         except IndexError:

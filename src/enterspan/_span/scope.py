@@ -1,52 +1,49 @@
-"""Blocks, for `with` and `async with`: a span, a span made elsewhere, an invocation."""
+"""The blocks of `Tracing.span` and `Tracing.use_span`, for `with` and `async with`."""
 
 from __future__ import annotations
 
-from enterspan._model.block import Block
+from enterspan._model.block import Block, exception_of
 from enterspan._model.clock import now_ns
-from enterspan._model.late import Late
-from enterspan._span.begin import begin, place_of_new
-from enterspan._span.context import SUPPRESSED, Attachment
-from enterspan._span.details import details_of, details_with
-from enterspan._span.end import end_span, mark
-from enterspan._span.invocation import (
-    LIVE,
-    Asked,
-    RootSpan,
-    kind_of,
-    start_root,
-)
+from enterspan._model.late import Late, put_off
+from enterspan._span.context import Attachment
 from enterspan._span.span import NOOP_SPAN, Span
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
     types = Late("types")
+    put_off(
+        globals(),
+        {
+            "enterspan._span.begin": "begin",
+            "enterspan._span.details": "details_with",
+            "enterspan._span.end": "end_span mark",
+        },
+    )
 if TYPE_CHECKING:
     import types
     from collections.abc import Sequence
     from typing import Any
 
-    from enterspan._model.ids import SpanContext
-    from enterspan._span.details import Details
-    from enterspan._span.invocation import Facade, Given
+    from enterspan._span.begin import begin
+    from enterspan._span.details import details_with
+    from enterspan._span.end import end_span, mark
     from enterspan._span.tracer import Tracer
-    from enterspan.events import EventInfo
 
 
 class SpanScope(Block[Span]):
     """A span as a block, for `with` and `async with`; both give the `Span`.
 
-    Entered again, it opens another span of the same name; the attributes are the first one's.
+    Each time it is entered, it opens another span with the same name and attributes.
     """
 
     __slots__ = ("_attributes", "_details", "_links", "_name", "_span", "_tracer")
 
-    # Filled by stores in `Tracing.span`.
+    # Set by stores in `Tracing.span`.
     _attributes: dict[str, Any] | None
-    _details: Any  # None, those of the span, or the settings of more of them
+    _details: Any  # None, the span's details, or settings to make more of them
     _links: Sequence[Any]
     _name: str
-    _span: Any  # None, the span that is open, or a list of them if it was entered inside itself
+    _span: Any  # None, the open span, or a list of them if it was entered inside itself
     _tracer: Tracer
 
     def __enter__(self) -> Span:
@@ -76,7 +73,7 @@ class SpanScope(Block[Span]):
         error: BaseException | None,
         traceback: types.TracebackType | None,
     ) -> None:
-        """End the span, and make current what was before it."""
+        """End the span, and restore what was current before."""
         span = self._span
         if type(span) is list:
             span = self._span.pop()
@@ -85,28 +82,28 @@ class SpanScope(Block[Span]):
             self._span = None
         if span is not None:
             if error is None and kind is not None:
-                error = kind()
+                error = exception_of(kind, error)
             try:
                 end_span(span, error)
-            except BaseException:  # one that arrived as it was called
+            except BaseException:  # interrupted as the call began
                 end_span(span, error)
                 raise
 
     def __call__(self, function: object) -> None:
-        """Refuse to be a decorator."""
+        """Raise TypeError: it can't be used as a decorator."""
         raise TypeError(
-            "a span is a block, and no decorator: `with tracing.span(...):`, or `@traced(...)` on"
+            "a span is a block, not a decorator: `with tracing.span(...):`, or `@traced(...)` on"
             f" {getattr(function, '__qualname__', function)!r}"
         )
 
 
 class NoopScope(SpanScope):
-    """The block used while tracing is disabled; there is one, and it can be entered at will."""
+    """The block used while nothing is recorded; a reusable singleton."""
 
     __slots__ = ()
 
     def __enter__(self) -> Span:
-        """Give the no-op span."""
+        """Return the no-op span."""
         return NOOP_SPAN
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
@@ -114,7 +111,7 @@ class NoopScope(SpanScope):
 
 
 class UseScope(Block[Span]):
-    """A block in which a span made elsewhere is current."""
+    """A block in which an existing span is current."""
 
     __slots__ = ("_attachments", "_end", "_span", "_tracer")
 
@@ -138,101 +135,24 @@ class UseScope(Block[Span]):
         error: BaseException | None,
         traceback: types.TracebackType | None,
     ) -> None:
-        """Make current what was before it; end the span if that was asked for."""
+        """Restore what was current before; end the span if requested."""
         if self._attachments:
-            self._tracer.detach(self._attachments.pop())
+            attachment = self._attachments[-1]
+            try:
+                attachment = self._attachments.pop()
+                self._tracer.detach(attachment)
+            except BaseException:  # one that arrived as either was called
+                self._tracer.detach(attachment)
+                self._leave(kind, error)
+                raise
+        self._leave(kind, error)
+
+    def _leave(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
         span = self._span
         if span._end:
             return
+        error = exception_of(kind, error)
         if error is not None:
             mark(span, error, now_ns())
         if self._end:
             span.end()
-
-
-class InvocationStart:
-    """What is needed to begin an invocation."""
-
-    __slots__ = (
-        "ambient",
-        "attributes",
-        "details",
-        "facade",
-        "given",
-        "info",
-        "linger",
-        "name",
-        "new_trace",
-        "parent",
-        "tracer",
-        "unlinked",
-    )
-
-    def __init__(
-        self,
-        tracer: Tracer,
-        facade: Facade,
-        name: str,
-        *,
-        info: EventInfo | None = None,
-        parent: SpanContext | None = None,
-        linger: float | None = 0.0,
-        ambient: bool = False,
-        new_trace: bool = False,
-        unlinked: bool = False,
-        attributes: dict[str, Any] | None = None,
-        details: Details | None = None,
-        given: Given = tuple,
-    ) -> None:
-        self.tracer = tracer
-        self.facade = facade
-        self.name = name
-        self.info = info
-        self.parent = parent
-        self.linger = linger
-        self.ambient = ambient
-        self.new_trace = new_trace
-        self.unlinked = unlinked  # a parent was given that can't be read: it restarts the trace
-        self.attributes = attributes
-        self.details: Any = details  # or, once it has begun, the settings of more of them
-        self.given = given  # makes the attributes as the stream has them
-
-    def begin(self, current: bool = True) -> Span:
-        """Begin it, make its root current, and return the root."""
-        tracer = self.tracer
-        parent, link, late_since = None, None, 0
-        if not self.unlinked:
-            parent, link, late_since = place_of_new(tracer, self.parent, self.new_trace)
-        attributes, self.attributes = self.attributes, None
-        given, self.given = self.given, tuple
-        details = self.details
-        if details is not None:
-            if type(details) is tuple:
-                details = details_with(details)
-            self.details = details.settings
-        root = start_root(
-            tracer,
-            self.name,
-            attributes,
-            details,
-            parent,
-            link,
-            late_since,
-            self.info,
-            given,
-            Asked(self.linger),
-            RootSpan,
-        )
-        state = root._state
-        if tracer.get() is SUPPRESSED:
-            return root
-        state.handle = self.facade._hold(self.name, self.info, root)
-        kind = kind_of(self.info)
-        asked_for = "internal" if details is None else details.kind
-        if state.phase is LIVE and kind != "internal" and asked_for == "internal":
-            details_of(root).kind = kind
-        if current:
-            tracer.attach(root)
-        if self.ambient:
-            tracer.add_ambient(root, root)
-        return root

@@ -1,29 +1,19 @@
-"""One operation, from its beginning to its end: what a user holds, and what remains of it.
+"""`Span`: one operation, from its beginning to its end.
 
-A span that has ended keeps its name and its ids. What it recorded went to the subscribers.
+A span that has ended keeps its name and its ids; its data went to the subscribers.
 
-The hot path is here, in `begin`, in `end` and in the compiled wrapper of `_forms`: fields are
-filled by stores, those that few spans use are in `Details`, and nothing is computed before it is
-needed.
+The hot path is here, in `begin`, in `end` and in the compiled wrapper of `_forms`: fields are set
+by plain stores, rarely used ones are in `Details`, and nothing is computed before it is needed.
 """
 
 from __future__ import annotations
 
 from enterspan._model.clock import now_ns
 from enterspan._model.diagnostics import warn_misuse
-from enterspan._model.excerpt import cut
 from enterspan._model.ids import NO_CONTEXT, SpanContext, bounded, make_context
-from enterspan._model.late import Late
-from enterspan._model.values import (
-    INT_MAX,
-    INT_MIN,
-    AttributeValue,
-    clean_all,
-    clean_text,
-    items_of,
-)
-from enterspan._span.details import details_of, keep_event, keep_link, put_attributes, put_easy
-from enterspan._span.end import end_span, record
+from enterspan._model.late import Late, put_off
+from enterspan._model.limits import INT_MAX, INT_MIN, AttributeValue
+from enterspan._span.context import DISABLED
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -32,6 +22,17 @@ if not TYPE_CHECKING:
     protocols = Late("enterspan._model.protocols")
     typing = Late("typing")
     typing_extensions = Late("typing_extensions")
+    put_off(
+        globals(),
+        {
+            "enterspan._model.excerpt": "cut",
+            "enterspan._model.values": "clean_all clean_text items_of",
+            "enterspan._span.details": (
+                "attributes_of details_of keep_event keep_link put_attributes put_easy"
+            ),
+            "enterspan._span.end": "end_span record",
+        },
+    )
 if TYPE_CHECKING:
     import typing
     from collections.abc import Mapping
@@ -41,17 +42,28 @@ if TYPE_CHECKING:
     import typing_extensions
 
     from enterspan._model import protocols
-    from enterspan._span.details import Details
+    from enterspan._model.excerpt import cut
+    from enterspan._model.values import clean_all, clean_text, items_of
+    from enterspan._span.details import (
+        Details,
+        attributes_of,
+        details_of,
+        keep_event,
+        keep_link,
+        put_attributes,
+        put_easy,
+    )
+    from enterspan._span.end import end_span, record
 
-_KINDS: Final = ("internal", "server", "client", "producer", "consumer")
+KINDS: Final = ("internal", "server", "client", "producer", "consumer")
 STATUSES: Final = ("ok", "error")
 
 
 class Span:
-    """One operation: it has a name, a place in the tree, a beginning and an end.
+    """One operation: a name, a parent, a beginning and an end.
 
-    Spans come from a `Tracing`. No method raises because of what it was given, and after the end
-    none does anything.
+    Spans are made by a `Tracing`. No method raises because of its arguments, and after the end of
+    the span its methods do nothing.
 
     >>> from enterspan import tracing
     >>> from enterspan.testing import capture
@@ -75,20 +87,21 @@ class Span:
         "_token",
     )
 
-    _answers = True  # where it is a root: its end is the answer of its invocation
+    _answers = True  # for a root: its end is the return of its invocation
+    _is_held_weakly = False
 
-    # Filled by stores in `begin` and in `invocation`, the only makers of spans.
+    # Set by stores in `begin` and in `invocation`, which make all spans.
     _name: str
     _state: Any  # the state of its invocation
     _span_id: int
     _parent_id: int
-    _start: int  # of the monotonic clock
+    _start: int  # by the monotonic clock
     _end: int  # 0 while it is open
     _attributes: dict[str, Any] | None
     _details: Details | None
-    _token: Token[Any] | None  # while it is current where it was attached
-    _detached_to: Any  # set once it was detached out of order: see `context`
-    _memo: Any  # for the processor: what the tail stream keeps of an open span
+    _token: Token[Any] | None  # set while it is current where it was attached
+    _detached_to: Any  # set when it was detached out of order: see `context`
+    _memo: Any  # for the processor: what the tail stream keeps for an open span
 
     @property
     def name(self) -> str:
@@ -100,7 +113,7 @@ class Span:
         """The span's identity."""
         state = self._state
         if self._details is not None:
-            self._details.min_duration = 0  # its ids may have been sent elsewhere: it is kept
+            self._details.min_duration = 0  # its ids may have been propagated: it is kept
         return make_context(
             state.trace_id, self._span_id, state.trace_flags, state.trace_state, False
         )
@@ -115,8 +128,8 @@ class Span:
 
         Args:
             key: Its name.
-            value: A string, number, bool or a sequence of one of these; None leaves it unset, and
-                any other value is recorded as its `repr`.
+            value: A str, number or bool, or a sequence of one of these. None leaves it unset, and
+                any other value is recorded as text.
 
         Returns:
             The span.
@@ -125,15 +138,20 @@ class Span:
             return self
         attributes = self._attributes
         if attributes is None:
-            attributes = self._attributes = {}
+            attributes = attributes_of(self)
         tracer = self._state.tracer
-        # A short ASCII attribute can't cross a limit while there are few: nothing is measured.
+        # A few short ASCII attributes are within all limits: nothing is measured.
         if self._details is None and type(key) is str and len(key) <= tracer.easy_key:
             kind = type(value)
             if len(attributes) < tracer.easy_count and key.isascii():
                 if kind is str:
-                    if len(value) <= tracer.easy_text and value.isascii():  # type: ignore[arg-type, union-attr]
-                        attributes[key] = value
+                    text: Any = value
+                    if (
+                        len(text) <= tracer.easy_text
+                        and text.isascii()
+                        and ("@" not in text or "://" not in text)  # a URL may have a password
+                    ):
+                        attributes[key] = text
                         return self
                 elif (
                     kind is bool or kind is float or (kind is int and INT_MIN <= value <= INT_MAX)  # type: ignore[operator]
@@ -162,9 +180,9 @@ class Span:
         /,
         **more: AttributeValue | None,
     ) -> typing_extensions.Self:
-        """Record that something happened now.
+        """Record an event that happens now.
 
-        Live tails get it at once as a `diagnosticChannel` event, exporters with the span.
+        Live tails get it immediately, as a `diagnosticChannel` event; exporters with the span.
         """
         state = self._state
         tracer = state.tracer
@@ -213,7 +231,7 @@ class Span:
     def set_status(
         self, status: typing.Literal["ok", "error"], description: str = ""
     ) -> typing_extensions.Self:
-        """Set whether the operation worked. `ok` is final, and so is either for a later exception.
+        """Set the status. `ok` is final; a later exception changes neither.
 
         Args:
             status: `"ok"` or `"error"`. Anything else is ignored, with one warning.
@@ -245,7 +263,7 @@ class Span:
         attributes: Mapping[str, object] | None = None,
         /,
     ) -> typing_extensions.Self:
-        """Relate the span to another one that is not its parent; what is no context is ignored."""
+        """Add a link to another span; anything but a context or a span is ignored."""
         tracer = self._state.tracer
         if self._end or tracer.is_suppressed:
             return self
@@ -257,19 +275,19 @@ class Span:
         return self
 
     def update_name(self, name: str) -> typing_extensions.Self:
-        """Give the span another name."""
+        """Change the name of the span."""
         if not self._end:
             self._name = self._clean_text(name, self._state.tracer.limits.name_bytes)
         return self
 
     def _clean_text(self, text: object, limit: int) -> str:
-        """Return any object as text; a `__repr__` that is traced records nothing."""
+        """Convert any object to text; a traced `__repr__` records nothing."""
         if type(text) is str:
             return clean_text(text, limit)
         return self._state.tracer.suppressed(clean_text, text, limit)  # type: ignore[no-any-return]
 
     def set_kind(self, kind: protocols.Kind) -> typing_extensions.Self:
-        """Set the span's role in a conversation: one of OpenTelemetry's span kinds.
+        """Set the kind of the span: one of OpenTelemetry's span kinds.
 
         Args:
             kind: `"internal"`, `"server"`, `"client"`, `"producer"` or `"consumer"`. Anything else
@@ -281,14 +299,14 @@ class Span:
         if self._end:
             return self
         given: object = kind  # whatever its type says
-        if type(given) is not str or given not in _KINDS:
-            warn_misuse("set_kind", given, f"one of {', '.join(map(repr, _KINDS))}")
+        if type(given) is not str or given not in KINDS:
+            warn_misuse("set_kind", given, f"one of {', '.join(map(repr, KINDS))}")
             return self
         details_of(self).kind = kind
         return self
 
     def end(self) -> None:
-        """End the span; a second time does nothing."""
+        """End the span; a second call does nothing."""
         if not self._end:
             end_span(self, None, False)
 
@@ -298,35 +316,36 @@ class Span:
         return f"<Span {self._name!r} {self.context.traceparent} {state}>"
 
     def __copy__(self) -> typing_extensions.Self:
-        """Return itself: a span has an identity."""
+        """Return itself: a span can't be copied."""
         return self
 
     def __deepcopy__(self, memo: object) -> typing_extensions.Self:
-        """Return itself: a span has an identity."""
+        """Return itself: a span can't be copied."""
         return self
 
     def __reduce__(self) -> str:
-        """Refuse to be pickled."""
+        """Raise TypeError: a span can't be pickled."""
         raise TypeError("a span can't be pickled; send span.context or tracing.inject() instead")
 
 
 class StartedSpan(Span):
-    """A span that `start_span` gave to the caller, who may drop it without ending it.
+    """A span from `start_span`, which the caller may drop without ending it.
 
-    Its invocation holds it weakly, so that a span that is dropped is freed, and ended.
+    Its invocation references it weakly, so that a dropped span is freed and ended.
     """
 
     __slots__ = ()
+    _is_held_weakly = True
 
     def __del__(self) -> None:
-        """End it as abandoned, on a thread that may do so."""
-        if not getattr(self, "_end", 1):  # an exception may have arrived as it was made
+        """End it as `abandoned`, on a thread that may do so."""
+        if not getattr(self, "_end", 1):  # an exception may have interrupted its creation
             state = self._state
             state.tracer.collect(lambda: state.drop(self))
 
 
 class _NoopSpan(Span):
-    """The no-op span, used while tracing is disabled. There is one; its ids are zero."""
+    """The no-op span, a singleton with zero ids, used while nothing is recorded."""
 
     __slots__ = ()
 
@@ -336,11 +355,11 @@ class _NoopSpan(Span):
         return NO_CONTEXT
 
     def __repr__(self) -> str:
-        """Show that it is the no-op span."""
+        """Return `<no-op span>` or the like."""
         return "<Span no-op>"
 
     def __reduce__(self) -> str:
-        """There is one in each process."""
+        """Pickle as the singleton of the process."""
         return "NOOP_SPAN"
 
 
@@ -358,9 +377,14 @@ class _NoState:
     """The invocation state of the no-op span."""
 
     __slots__ = ()
-    tracer = None
-    open = None
-    phase = "disabled"
+    tracer = dispatch = open = handle = None
+    id = outcome = ""
+    phase = DISABLED
+
+    def finish(self, _outcome: str) -> None:
+        """Do nothing: there is no invocation."""
+
+    wait_for = finish
 
 
 _NO_STATE = _NoState()

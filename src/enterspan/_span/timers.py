@@ -1,4 +1,4 @@
-"""One daemon thread that calls functions after some time, for invocations that linger."""
+"""One daemon thread that calls functions after a delay, for invocations with `linger`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from typing import Final
 
 _CANCELED_FEW: Final = 16
-"""So many canceled timers may stay in the heap."""
+"""How many canceled timers may stay in the heap."""
 
 
 class Timer:
-    """A call that is due at a moment; once canceled it holds on to nothing."""
+    """A call due at a given time; once canceled, it references nothing."""
 
     __slots__ = ("_of", "call", "due")
 
@@ -30,7 +30,7 @@ class Timer:
         self._of = of
 
     def cancel(self) -> None:
-        """Forget the call."""
+        """Cancel the call."""
         if self.call is not None:
             self.call = None
             self._of.canceled()
@@ -41,18 +41,18 @@ class Timer:
 
 
 _LONGEST_WAIT: Final = 86_400.0
-"""Seconds after which the thread looks again: the system knows no wait of any length."""
+"""The maximum number of seconds of one wait: systems limit it."""
 _PAUSE_TIMEOUT: Final = 0.2
-"""Seconds for which a call that is due may hold up a fork."""
+"""Seconds for which a running call may delay a fork."""
 
 
 class _Clockwork:
-    """The thread and its heap."""
+    """The timer thread and its heap of timers."""
 
     def __init__(self) -> None:
         self._heap: list[Timer] = []
         self._canceled = 0
-        self._lock = RLock()  # a signal handler may come back to it
+        self._lock = RLock()  # reentrant for signal handlers
         self._changed = Bell()
         self._thread: Thread | None = None
         self._leaving = False
@@ -69,7 +69,7 @@ class _Clockwork:
         return timer
 
     def canceled(self) -> None:
-        """Take canceled timers out of the heap once they are the half of it."""
+        """Remove canceled timers from the heap once they are half of it."""
         with self._lock:
             self._canceled += 1
             if self._canceled > _CANCELED_FEW and self._canceled > len(self._heap) // 2:
@@ -78,7 +78,7 @@ class _Clockwork:
                 self._canceled = 0
 
     def start(self) -> None:
-        """Start the thread, if there is something to wait for."""
+        """Start the thread, if there are timers."""
         with self._lock:
             if not self._heap or (self._thread is not None and self._thread.is_alive()):
                 return
@@ -86,7 +86,7 @@ class _Clockwork:
             self._thread = Thread(self._run, "enterspan-timers", self._leave)
             try:
                 self._thread.start()
-            except RuntimeError:  # the interpreter is ending, and so do all invocations
+            except RuntimeError:  # the interpreter is shutting down, which ends all invocations
                 self._thread = None
 
     def _leave(self) -> None:
@@ -94,7 +94,7 @@ class _Clockwork:
         self._changed.ring()
 
     def pause(self) -> bool:
-        """End the thread for a moment, so that the process can be forked; False if none runs."""
+        """Stop the thread before a fork; False if it is not running."""
         thread = self._thread
         if thread is None or not thread.is_alive() or thread.is_current:
             return False
@@ -103,11 +103,12 @@ class _Clockwork:
         return True
 
     def resume(self) -> None:
-        """Go on after a pause; in 3.12, which counts the threads after this, not yet."""
-        thread = self._thread
-        if thread is not None and not thread.is_alive():
-            self._thread = None
-        self._leaving = False
+        """Restart after a fork; not yet in 3.12, which counts the threads after this."""
+        with self._lock:  # another thread may be starting it
+            thread = self._thread
+            if thread is not None and not thread.is_alive():
+                self._thread = None
+            self._leaving = False
         if sys.version_info[:2] != (3, 12):
             self.start()
 
@@ -134,7 +135,7 @@ _clockwork: _Clockwork | None = None
 
 
 def prepare() -> None:
-    """Make what timers need. Nothing may be imported where an invocation ends."""
+    """Import what timers need: nothing may be imported where an invocation ends."""
     global _clockwork  # noqa: PLW0603 - one for the process, made with the first subscriber
     if _clockwork is None:
         threads.prepare()
@@ -142,31 +143,31 @@ def prepare() -> None:
 
 
 def call_later(seconds: float, call: Callable[[], object]) -> Timer:
-    """Call a function after some seconds, on the timers' thread."""
+    """Call a function after a delay in seconds, on the timer thread."""
     if _clockwork is None:
         prepare()
     return _clockwork.add(seconds, call)  # type: ignore[union-attr]
 
 
 def before_fork() -> bool:
-    """End the thread for a moment; False if none runs."""
+    """Stop the thread; False if it is not running."""
     return _clockwork is not None and _clockwork.pause()
 
 
 def after_fork_in_parent() -> None:
-    """Go on after a fork."""
+    """Restart the thread after a fork."""
     if _clockwork is not None:
         _clockwork.resume()
 
 
 def go_on() -> None:
-    """Start the thread again that a fork has ended, if it has something to wait for."""
+    """Restart the thread that was stopped for a fork, if there are timers."""
     if _clockwork is not None:
         _clockwork.start()
 
 
 def after_fork_in_child() -> None:
-    """Begin anew: a forked child has no threads."""
+    """Reset: a forked child has no threads."""
     global _clockwork  # noqa: PLW0603 - one for the process
     if _clockwork is not None:
         _clockwork = None

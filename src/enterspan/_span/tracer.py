@@ -1,7 +1,7 @@
-"""The internal state of one `Tracing`: its settings, what is current, where spans go.
+"""The internal state of one `Tracing`: its settings, the current entry, its subscribers.
 
-It is what the hot path asks. Who is subscribed, and how spans are delivered, is known one floor
-above (`_pipeline`), which fills in `queue`, `hand_over` and `processor_for`.
+The hot path reads it. Subscription and delivery are one layer above, in `_pipeline`, which sets
+`queue`, `hand_over` and `processor_for`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from enterspan._model.budget import Budget
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.ids import bits_from, random_bits, system_bits
 from enterspan._model.interrupts import is_interrupt
-from enterspan._model.resource import default_resource
+from enterspan._model.late import put_off
+from enterspan._model.limits import DEFAULT_LIMITS, Limits
 from enterspan._model.secrets import DEFAULT_SECRETS
 from enterspan._model.threads import RLock
-from enterspan._model.values import DEFAULT_LIMITS, Limits
 from enterspan._span.context import Current
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    put_off(globals(), {"enterspan._model.resource": "default_resource"})
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Mapping
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from enterspan._model.failures import ExceptionTypes
     from enterspan._model.ids import SpanContext
     from enterspan._model.protocols import IdGenerator, Sampler
+    from enterspan._model.resource import default_resource
+    from enterspan._model.threads import Lock
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 DEFAULT_LATE: Final = 60.0
@@ -36,7 +40,7 @@ DEFAULT_LATE: Final = 60.0
 
 
 class Ambient:
-    """What contexts fall back to that carry nothing."""
+    """The invocation that empty contexts fall back to."""
 
     __slots__ = ("captures", "owner", "root")
 
@@ -47,7 +51,7 @@ class Ambient:
 
 
 class Tracer(Current):
-    """What the spans of one Tracing have in common."""
+    """The state shared by all spans of one `Tracing`."""
 
     __slots__ = (
         "__weakref__",
@@ -105,23 +109,23 @@ class Tracer(Current):
         self.canceled: ExceptionTypes = ()
         self.exceptions_by_type = False
         self.secrets = DEFAULT_SECRETS
-        self.control_flow: tuple[Callable[[BaseException], bool], ...] = ()  # by integrations
+        self.control_flow: tuple[Callable[[BaseException], bool], ...] = ()  # set by integrations
         self.late_ns = DEFAULT_LATE * 1e9
         self.use_limits(DEFAULT_LIMITS)
-        # what the hot path needs to know of the subscribers
+        # what the hot path needs to know about the subscribers
         self.off = True
-        self.recording: list[None] = []  # not empty unless it is off: C code can ask it
-        self.plain = False  # whether a root needs nothing but a state
+        self.recording: list[None] = []  # not empty unless tracing is off: C code can test it
+        self.plain = False  # whether a root needs only an invocation state
         self.subscribed = False
         self.exporting = False
         self.queue: deque[Any] | None = None
         self.queue_mark = 0
         self.hand_over: Callable[[Any], None] = _let_go
-        self.deliver: Callable[[float], object] = _let_go
+        self.deliver: Callable[[float], object] = _decline
         self.processor_for: Callable[..., Any] = _decline
         self.on_garbage: Callable[[], None] = _nothing
         self.bridge: Any = None
-        # what is open
+        # open spans and invocations
         self.ambient: tuple[Ambient, ...] = ()
         self.invocations: weakref.WeakSet[Any] = weakref.WeakSet()
         self.deferred: list[tuple[Any, BaseException | None, int]] = []
@@ -130,18 +134,18 @@ class Tracer(Current):
         self.generation = 0  # counts forks
         self.born = 0
         self.settings_lock = RLock()
-        # Here, because the names of a module are gone when the last objects are finalized.
+        # Kept here because module globals are gone when the last objects are finalized.
         self.is_finalizing = sys.is_finalizing
         _by_name.setdefault(name, self)
 
     def __reduce__(self) -> Any:
-        """Pickle by name: in another process it is that process's own."""
+        """Pickle by name: unpickling gives the other process's tracer of that name."""
         return tracer_named, (self.name,)
 
     # --- settings ---
 
     def use_limits(self, limits: Limits) -> None:
-        """Set the limits, and what the hot path needs to know of them."""
+        """Set the limits, and the values that the hot path derives from them."""
         self.limits = limits
         self.easy_key = limits.easy_key
         self.easy_text = limits.easy_text
@@ -149,10 +153,15 @@ class Tracer(Current):
         shortens = limits.tail_value_bytes < limits.highest_value_bytes
         self.tail_value_bytes = limits.tail_value_bytes if shortens else 0  # 0: as recorded
 
-    def use_resource(self, given: Mapping[str, Any] | None = None) -> None:
-        """Set the attributes of this process: the default ones, and those that the program gave."""
-        if given is not None:
+    def give_resource(self, given: Mapping[str, Any]) -> None:
+        """Set the program's resource attributes, for this process and its children."""
+        with self.settings_lock:
             self.given_resource = given
+            if self.resource:
+                self.use_resource()
+
+    def use_resource(self) -> None:
+        """Set the resource of this process: the default attributes, and the program's."""
         self.resource = MappingProxyType({**default_resource(), **self.given_resource})
 
     def use_generator(self, generator: IdGenerator | Literal["urandom"] | None) -> None:
@@ -165,12 +174,12 @@ class Tracer(Current):
             self.bits = bits_from(generator, self.suppressed)
 
     def expect(self, is_control_flow: Callable[[BaseException], bool]) -> None:
-        """Have an integration say which exceptions of its framework are no failures."""
+        """Add an integration's predicate for exceptions that are not failures."""
         if is_control_flow not in self.control_flow:
             self.control_flow = (*self.control_flow, is_control_flow)
 
     def update(self) -> None:
-        """Work out the flags that the hot path asks for, after any change."""
+        """Recompute the flags that the hot path reads, after any change."""
         bridged = self.bridge is not None
         self.off = not self.enabled or not (self.subscribed or self.exporting or bridged)
         self.recording[:] = () if self.off else (None,)
@@ -186,23 +195,23 @@ class Tracer(Current):
         self.update()
 
     def add_ambient(self, owner: object, root: Any = None) -> None:
-        """Have contexts that carry nothing fall back to a root; None hides those before it."""
-        with self.settings_lock:
+        """Make empty contexts fall back to a root; None hides the earlier ones."""
+        with self.lock():
             captures = () if root is None else root._state.captures
             self.ambient = (*self.ambient, Ambient(owner, root, captures))
             self.update()
 
     def remove_ambient(self, owner: Any) -> None:
-        """Take back what an owner has added; the others stay, in whatever order they end."""
+        """Remove an owner's ambient entry; the others stay, in whatever order they end."""
         if any(item.owner is owner for item in self.ambient):
-            with self.settings_lock:
+            with self.lock():
                 self.ambient = tuple([item for item in self.ambient if item.owner is not owner])
                 self.update()
 
     def ambient_root(self) -> Any:
-        """Return the root that this context falls back to; None if there is none.
+        """Return the root that an empty context falls back to; None if there is none.
 
-        Under a boundary, that is one that began under it; see `testing.capture`.
+        Under a boundary, only roots that began under it count; see `testing.capture`.
         """
         here = self.captures()
         for item in reversed(self.ambient):
@@ -213,9 +222,9 @@ class Tracer(Current):
         return None
 
     def use_bridge(self, bridge: Any) -> None:
-        """Let a bridge define what is current, or, with None, the variable alone.
+        """Let a bridge define what is current; with None, the context variable alone does.
 
-        What a bridge has set can be reset at any later time, so its `reset` stays.
+        A bridge's `set` may be reset at any later time, so its `reset` stays.
         """
         with self.settings_lock:
             self.bridge = bridge
@@ -226,14 +235,14 @@ class Tracer(Current):
                 self.reset, self.get, self.set = bridge.reset, bridge.get, bridge.set
             self.update()
 
-    # --- questions ---
+    # --- queries ---
 
     def upstream(self) -> SpanContext | None:
-        """Return the parent of spans where none of ours is current; None without a bridge."""
+        """Return the bridge's parent for spans, if no span of this tracer is current."""
         return None if self.bridge is None else self.bridge.upstream()
 
     def foreign_span(self) -> Any:
-        """Return the current span if it is another tracer's that has none of ours for it."""
+        """Return the current span if it is another tracer's, without a counterpart here."""
         return None if self.bridge is None or self.is_suppressed else self.bridge.foreign_span()
 
     def current_entry(self) -> Any:
@@ -244,7 +253,7 @@ class Tracer(Current):
     def is_sampled(
         self, parent: SpanContext | None, trace_id: int, name: str, attributes: Any
     ) -> bool:
-        """Ask the sampler; where there is none, or it raises, follow the parent."""
+        """Ask the sampler; without one, or if it raises, follow the parent."""
         sampler = self.sampler
         if sampler is not None:
             try:
@@ -259,25 +268,26 @@ class Tracer(Current):
                 warn_once(sampler, "sampler", error)
         return parent is None or parent.trace_flags & 1 == 1
 
-    # --- failures of this package, and the end of the interpreter ---
+    # --- internal errors, and interpreter shutdown ---
 
     def begin_failed(self, failure: BaseException) -> None:
-        """Raise what arrived for the program; after an error of ours, the body runs untraced."""
+        """Re-raise an interruption of the program; after an internal error, run untraced."""
         if not self.is_finalizing():
             if isinstance(failure, RecursionError) or is_interrupt(failure):
                 raise failure
             warn_once(self, "recording", failure)
 
     def end_failed(self, span: Any, moment: int, failure: BaseException) -> None:
-        """End a span whose end was interrupted; raise what arrived for the program."""
+        """End a span whose end was interrupted; re-raise an interruption of the program."""
         if self.is_finalizing():
             return
         self.detach(span)
         state = span._state
         if state.spans.pop(span, self) is None:
             span._end = moment
-            if state.dispatch is not None:
-                state.dispatch.close(span, state, moment, True)
+            dispatch = state.dispatch
+            if dispatch is not None:
+                dispatch.close(span, state, moment, True)
             elif state.sampled:
                 self.hand_over(span)
             state.settle(moment)
@@ -285,29 +295,34 @@ class Tracer(Current):
             raise failure
         warn_once(self, "recording", failure)
 
+    def lock(self) -> Lock:
+        """Return the lock; at shutdown a dummy, as a stopped thread may hold the lock."""
+        lock = self.settings_lock
+        return type(lock)() if self.is_finalizing() else lock
+
     # --- garbage ---
 
     def collect(self, end: Callable[[], None]) -> None:
-        """Have something ended that has become garbage: finalizers call this.
+        """Have a garbage-collected object ended; called by finalizers.
 
-        The collector runs anywhere, also inside a subscriber that holds a lock of its own. So the
-        workers do it, or, for inline tails, this thread, unless a subscriber is running on it.
+        The collector runs anywhere, also inside a subscriber that holds a lock. So the workers end
+        it, or, for inline tails, this thread, unless it is running a subscriber.
         """
         if not self.is_finalizing():
             self.garbage.append(end)
             self.on_garbage()
 
     def sweep(self) -> None:
-        """End what has become garbage."""
+        """End what was garbage-collected."""
         while self.garbage:
             try:
                 end = self.garbage.pop()
             except IndexError:
-                return  # another thread has just taken it
+                return  # another thread has just removed it
             end()
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child: what is open there belongs to the parent process."""
+        """Reset in a forked child: open spans belong to the parent process."""
         self.settings_lock = RLock()
         self.generation += 1
         self.garbage = []
