@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import weakref
 
 import pytest
@@ -1194,6 +1195,13 @@ def test_a_hold_that_makes_no_sense_is_refused(hold, error):
         ConsoleTail(hold=hold)
 
 
+@pytest.mark.parametrize("stream", ["trace.txt", 2, b"x"])
+def test_what_is_no_stream_is_refused(stream):
+    """Nothing would ever be shown."""
+    with pytest.raises(TypeError, match="stream must be an open stream, not "):
+        ConsoleTail(stream)
+
+
 # --- any order of events --------------------------------------------------------------------------
 
 STEPS = ["begin", "nest", "open", "open", "close", "close", "log", "fail", "end", "wait", "late"]
@@ -1356,6 +1364,29 @@ def test_what_a_stream_does_not_take_is_bounded_and_counted(monkeypatch):
     assert not tail._waiting
     stats = subscription.stats
     assert (stats.exported, stats.failed) == (11, stats.received - 11)
+    mine.shutdown(5)
+
+
+def test_large_events_that_a_stream_does_not_take_are_bounded_in_bytes(monkeypatch):
+    """They may be as large as a log message may be."""
+    monkeypatch.setattr(console, "_PATIENCE", 0.0)
+    mine = enterspan.Tracing("stopped")
+    text = Slow()
+    tail = ConsoleTail(text, width=80, color=False)
+    subscription = mine.add_tail(tail, delivery="inline")
+    size, logs = 200_000, 200
+    with mine.span("main"):
+        assert text.writing.wait(30)
+        tracemalloc.start()
+        for number in range(logs):
+            mine.log("info", f"{number}".ljust(size, "m"))
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+    assert 16_777_216 / 2 < held < 16_777_216 * 1.1
+    text.go_on.set()
+    assert mine.flush(30)
+    assert tail._waiting_bytes.held == 0
+    assert logs - 16_777_216 / size - 5 < subscription.stats.failed < logs
     mine.shutdown(5)
 
 

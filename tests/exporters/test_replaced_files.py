@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from enterspan.exporters._files import replace_file, replace_files
+from enterspan.exporters._files import replace_files
 
 
 def content(folder):
@@ -17,22 +17,22 @@ def content(folder):
 
 
 def test_a_file_is_made_and_replaced_and_nothing_else_is_left(tmp_path):
-    replace_file(tmp_path / "a", b"1")
-    replace_file(str(tmp_path / "a"), b"2")
+    replace_files({tmp_path / "a": b"1"})
+    replace_files({str(tmp_path / "a"): b"2"})
     assert content(tmp_path) == {"a": b"2"}
 
 
 def test_the_permissions_stay(tmp_path):
     (tmp_path / "a").write_bytes(b"old")
     (tmp_path / "a").chmod(0o640)
-    replace_file(tmp_path / "a", b"new")
+    replace_files({tmp_path / "a": b"new"})
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
 
 
 def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "a").symlink_to(tmp_path / "real" / "a")
-    replace_file(tmp_path / "a", b"new")
+    replace_files({tmp_path / "a": b"new"})
     assert (tmp_path / "a").is_symlink()
     assert content(tmp_path / "real") == {"a": b"new"}
 
@@ -51,9 +51,9 @@ def test_no_temporary_file_can_be_read_by_more_than_its_target(tmp_path, monkeyp
         (tmp_path / "a").write_bytes(b"old")
         (tmp_path / "a").chmod(0o600)
         monkeypatch.setattr(Path, "replace", look)
-        replace_file(tmp_path / "a", b"new")
+        replace_files({tmp_path / "a": b"new"})
         monkeypatch.setattr(Path, "chmod", lambda path, mode: look(path, path))
-        replace_file(tmp_path / "a", b"newer")
+        replace_files({tmp_path / "a": b"newer"})
     finally:
         os.umask(before)
     assert set(seen) == {0o600}
@@ -67,8 +67,9 @@ def test_standard_output_goes_on_after_what_was_written(script):
         """
         import os, subprocess, sys
         code = (
-            "import sys; from enterspan.exporters._files import replace_file;"
-            "print('before', flush=True); replace_file('/dev/stdout', b'data\\\\n'); print('after')"
+            "import sys; from enterspan.exporters._files import replace_files;"
+            "print('before', flush=True); replace_files({'/dev/stdout': b'data\\\\n'});"
+            "print('after')"
         )
         with open("out", "w") as out:
             subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
@@ -84,16 +85,23 @@ def test_a_pipe_is_written_to(tmp_path):
     read = []
     reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_bytes()))
     reader.start()
-    replace_file(tmp_path / "pipe", b"data")
+    replace_files({tmp_path / "pipe": b"data"})
     reader.join(10)
     assert read == [b"data"]
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
-@pytest.mark.parametrize("step", ["open", "chmod", "replace"])
-def test_all_files_are_as_they_were_if_one_can_not_be_written(tmp_path, monkeypatch, step):
-    for name in "abc":
+@pytest.mark.parametrize(
+    "step, failing", [("open", 2), ("chmod", 2), *[("replace", n) for n in (1, 2, 3)]]
+)
+@pytest.mark.parametrize("hard_links", [True, False])
+def test_all_files_are_as_they_were_if_one_can_not_be_written(
+    tmp_path, monkeypatch, step, failing, hard_links
+):
+    """The new ones are gone, and the others have what they had, and their permissions."""
+    for name in "bc":
         (tmp_path / name).write_bytes(b"old")
+        (tmp_path / name).chmod(0o640)
     owner = os if step == "open" else type(tmp_path)
     whole = getattr(owner, step)
     calls = []
@@ -101,16 +109,21 @@ def test_all_files_are_as_they_were_if_one_can_not_be_written(tmp_path, monkeypa
     def full(path, *args, **kwargs):
         if Path(path).parent == tmp_path:
             calls.append(path)
-        # The first rename would be the first change: a later one is not undone.
-        if len(calls) > (0 if step == "replace" else 1):
+        if len(calls) == failing:
             raise OSError(28, "No space left on device", str(path))
         return whole(path, *args, **kwargs)
 
+    def no_link(path, name):
+        raise OSError(1, "Operation not permitted", str(path))
+
     monkeypatch.setattr(owner, step, full)
+    if not hard_links:
+        monkeypatch.setattr(os, "link", no_link)
     with pytest.raises(OSError, match="No space"):
         replace_files({tmp_path / name: b"new" for name in "abc"})
     monkeypatch.undo()
-    assert content(tmp_path) == dict.fromkeys("abc", b"old")
+    assert content(tmp_path) == dict.fromkeys("bc", b"old")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
 
 
 @pytest.mark.parametrize(
@@ -127,6 +140,6 @@ def test_what_can_not_be_a_file_is_refused_by_its_name(tmp_path, target, error, 
     (tmp_path / "folder").mkdir()
     (tmp_path / "a").write_bytes(b"old")
     with pytest.raises(error) as caught:
-        replace_file(target, b"new")
+        replace_files({target: b"new"})
     assert caught.value.filename == target
     assert content(tmp_path) == {"a": b"old"}

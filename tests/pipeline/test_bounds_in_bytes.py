@@ -349,3 +349,24 @@ def test_what_tail_sampling_knows_of_invocations_that_never_end(monkeypatch):
     assert mine.flush(20)
     assert sampling.stats.over_limit == 195
     assert len(sampling._emptied) == 20
+
+
+def test_what_tail_sampling_knows_takes_less_than_the_page_says():
+    """Decisions, and invocations of which no span waits: of each kind as many as it keeps."""
+    mine, sampling = Tracing("known"), TailSampling(Nothing(), max_spans=1)
+    mine.add_exporter(sampling)
+    contexts = [contextvars.Context() for _ in range(10_100)]
+    for context in contexts:
+        context.run(lambda: mine.invocation("open").__enter__())
+    tracemalloc.start()
+    for number, context in enumerate(contexts):
+        context.run(lambda: mine.start_span("inside").end())
+        contextvars.Context().run(lambda: mine.start_span("alone").end())
+        if number % 500 == 0:
+            assert mine.flush(20)
+    assert mine.flush(20)
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(sampling._emptied) == len(sampling._decided) == 10_000
+    assert held < 8_388_608

@@ -301,17 +301,46 @@ def test_shutdown_ends_every_subscription_and_tracing_goes_on_without(mine):
     assert len(again.spans) == 2
 
 
-@pytest.mark.parametrize("timeout", ["1", [], True])
-def test_a_timeout_that_is_no_number_is_a_type_error(mine, timeout):
-    with pytest.raises(TypeError, match="timeout"):
-        mine.flush(timeout)
-    with pytest.raises(TypeError, match="timeout"):
-        mine.shutdown(timeout)
+@pytest.mark.parametrize(
+    "timeout, error",
+    [
+        ("1", TypeError),
+        ([], TypeError),
+        (True, TypeError),
+        (-1, ValueError),
+        (float("nan"), ValueError),
+        (10**400, ValueError),
+    ],
+)
+def test_a_timeout_that_is_no_number_of_seconds_is_an_error(mine, timeout, error):
+    """And nothing has ended then."""
+    exporter, tail = Collector(), lambda onset: None
+    exporting, tailing = mine.add_exporter(exporter), mine.add_tail(tail)
+    for wait in (mine.flush, mine.shutdown, exporting.remove, tailing.remove):
+        with pytest.raises(error, match="timeout"):
+            wait(timeout)
+    spans(mine, 1)
+    assert mine.flush(10)
+    assert exporting.stats.exported == 1
+    assert tailing.stats.exported > 0
 
 
-def test_a_negative_timeout_is_a_value_error(mine):
-    with pytest.raises(ValueError, match="timeout"):
-        mine.flush(-1)
+@pytest.mark.parametrize("timeout", [float("inf"), 1e300, 1e10])
+def test_a_timeout_may_be_without_limit(mine, timeout):
+    """The system knows no wait of any length, and takes the longest that it knows."""
+    for end in ("flush", "shutdown", "remove", "tail"):
+        exporter = Collector()
+        exporting, tailing = mine.add_exporter(exporter), mine.add_tail(lambda onset: None)
+        spans(mine, 1)
+        if end == "remove":
+            exporting.remove(timeout)
+        elif end == "tail":
+            tailing.remove(timeout)
+            exporting.remove()
+        else:
+            assert getattr(mine, end)(timeout) is True
+        assert exporting.stats.exported == 1
+        mine.shutdown(10)
 
 
 def test_flush_with_no_time_at_all_gives_an_answer(mine):

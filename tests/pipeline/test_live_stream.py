@@ -170,6 +170,29 @@ INFOS = [
 ]
 
 
+def test_an_info_is_cut_where_it_is_made():
+    """Each text, each header, and all headers together."""
+    long, when = "x" * 1_000_000, datetime(2026, 1, 1, tzinfo=timezone.utc)
+    infos = [
+        e.FetchEventInfo(long, f"https://shop.example/{long}", [(long, long)] * 10),
+        e.RpcEventInfo(long),
+        e.ScheduledEventInfo(when, long),
+        e.QueueEventInfo(long, 1),
+        e.EmailEventInfo(long, long, 1),
+        e.TestEventInfo(long),
+        e.CustomEventInfo(long),
+    ]
+    for info in infos:
+        for name in info.__match_args__:
+            value = getattr(info, name)
+            if isinstance(value, str):
+                assert len(value) == 16_384
+    headers = infos[0].headers
+    assert {len(text) for pair in headers for text in pair} == {16_384}
+    assert len(headers) == 2
+    assert len(e.FetchEventInfo("GET", "/", [("a", "b")] * 1_000).headers) == 128
+
+
 @pytest.mark.parametrize("info,wire", INFOS, ids=[i.type for i, _ in INFOS])
 def test_an_info_has_its_wire_name(mine, info, wire):
     with capture(mine) as trace, mine.invocation(info=info) as invocation:
@@ -375,3 +398,4 @@ def test_events_are_frozen_values_that_can_be_compared_and_pickled(mine):
         assert copy.deepcopy(event) == event
         assert dataclasses.is_dataclass(event)
         assert dataclasses.replace(event, sequence=99).sequence == 99
+        assert dataclasses.replace(event.event) == event.event

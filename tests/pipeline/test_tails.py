@@ -10,6 +10,8 @@ import weakref
 
 import pytest
 
+from enterspan._pipeline.subscribers import Subscribers
+from enterspan._pipeline.tails import TailSubscription
 from enterspan.testing import capture
 
 
@@ -530,3 +532,33 @@ def test_the_warning_names_the_logger_and_comes_once(mine, caplog):
     assert record.levelname == "WARNING"
     assert "tail" in record.getMessage()
     assert str(record.exc_info[1]) == "the reason"
+
+
+def test_what_is_dropped_while_drops_are_reported_does_not_hold_up_the_outcome(mine, monkeypatch):
+    """A slow tail, and programs that go on: each look at the count finds events that were lost."""
+    monkeypatch.setattr(TailSubscription, "unreported", lambda self, stream: 1)
+    seen = []
+    with mine.add_tail(lambda onset: seen.append):
+        with mine.invocation("main"):
+            pass
+        assert mine.flush()
+    kinds = [event.event.type for event in seen]
+    assert kinds == ["return", "streamDiagnostic", "outcome"]
+    assert [event.sequence for event in seen] == [1, 2, 3]
+
+
+def test_a_signal_handler_subscribes_while_the_first_subscriber_is_added(mine, monkeypatch):
+    """Both get what follows."""
+    seen = []
+    made = Subscribers.__init__
+
+    def interrupted(self, tracer):
+        monkeypatch.setattr(Subscribers, "__init__", made)
+        made(self, tracer)
+        mine.add_tail(lambda onset: seen.append("handler"), delivery="inline")
+
+    monkeypatch.setattr(Subscribers, "__init__", interrupted)
+    mine.add_tail(lambda onset: seen.append("program"), delivery="inline")
+    with mine.span("one"):
+        pass
+    assert sorted(seen) == ["handler", "program"]

@@ -290,6 +290,29 @@ def test_an_exporter_that_uses_a_pool_works_at_the_end(script):
     assert (done.returncode, done.stdout, done.stderr) == (0, "['only']\nshutdown\n", "")
 
 
+@pytest.mark.skipif(sys.version_info[:2] == (3, 12), reason="it starts no thread at its end")
+def test_an_exporter_that_makes_its_first_pool_at_the_end_works(script):
+    """OpenTelemetry's resource detectors run in one; the module of pools is imported by then."""
+    done = script(
+        """
+        from enterspan import tracing
+
+        class Pooled:
+            def export(self, spans):
+                from concurrent.futures import ThreadPoolExecutor
+                with ThreadPoolExecutor(1) as pool:
+                    pool.submit(print, [span.name for span in spans], flush=True)
+            def shutdown(self):
+                print("shutdown", flush=True)
+
+        tracing.add_exporter(Pooled(), delay=3600)
+        with tracing.span("only"):
+            pass
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "['only']\nshutdown\n", "")
+
+
 def test_exit_handlers_are_recorded_whenever_they_were_registered(script):
     """Those that were registered before run last, and the exporters are shut down after them."""
     done = script(

@@ -106,6 +106,65 @@ def test_ids_differ_between_parent_and_children(family):
     assert len({row[2] for row in rows}) == len({row[3] for row in rows}) == 81
 
 
+def test_a_resource_that_is_given_before_the_fork_is_of_each_child_that_subscribes(script):
+    """A server that forks its workers configures first; each worker adds its exporter."""
+    done = script(
+        SETUP
+        + textwrap.dedent(
+            """
+            class Told(Exporter):
+                def export(self, spans):
+                    found = spans[0].resource
+                    print(found["role"], os.getpid() == found["process.pid"],
+                          found["service.instance.id"], flush=True)
+
+            tracing.configure(resource={"role": "worker"})
+            for _ in range(2):
+                pid = os.fork()
+                if not pid:
+                    tracing.add_exporter(Told())
+                    spans(1)
+                    sys.exit()
+                assert wait(pid) == 0
+            tracing.add_exporter(Told())
+            spans(1)
+            """
+        )
+    )
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert [row[:2] for row in rows] == [["worker", "True"]] * 3, done.stderr
+    assert len({row[2] for row in rows}) == 3
+
+
+def test_a_child_subscribes_where_a_thread_of_the_parent_changed_settings(family):
+    """Nobody had subscribed, and the lock of the settings was held as the process forked."""
+    told = family(
+        """
+        held, done = threading.Event(), threading.Event()
+
+        def change():
+            with tracing._tracer.settings_lock:
+                held.set()
+                done.wait()
+
+        thread = threading.Thread(target=change)
+        thread.start()
+        held.wait()
+        pid = os.fork()
+        if not pid:
+            tracing.add_exporter(Exporter())
+            spans(1, "child")
+            sys.exit()
+        code = wait(pid)
+        done.set()
+        thread.join()
+        assert code == 0
+        print("child", pid)
+        """
+    )
+    assert names(told["child"]) == ["child"]
+
+
 def test_a_fork_inside_an_open_span_with_an_exit_in_the_child(family):
     """The open span is the parent's; the child's are its children, in the same trace."""
     told = family(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from enterspan._span.span import NOOP_SPAN
 from enterspan.testing import capture
 
 if TYPE_CHECKING:
@@ -159,60 +161,176 @@ def test_what_a_repr_raises_itself_is_swallowed(raised: BaseException, mine: Any
     assert shown == "<Shown that can't be shown>"
 
 
-def test_at_each_call_of_ours_it_comes_out_and_what_is_current_is_right(  # noqa: C901 - it is one thing
-    arrives: Any, mine: Any
-) -> None:
-    """Where the interpreter looks for signals: as a function begins, and as one in C returns."""
+def stepped(body: Any) -> Any:
+    """Run a coroutine that waits for nothing to its end."""
+    try:
+        while True:
+            body.send(None)
+    except StopIteration as stop:
+        return stop.value
 
-    def program() -> None:
+
+def block(mine: Any) -> Any:
+    def run() -> None:
         with mine.span("block", a=1) as span:
             span.set_attribute("b", object())
 
+    return run
+
+
+def decorated(mine: Any) -> Any:
     call = mine.traced(capture_args=True, capture_return=True)(lambda value: value)
-    for run in (program, lambda: call(object())):
-        number = 0
-        arrived = True
-        while arrived:
-            number += 1
-            arrived = False
-            count = 0
+    return lambda: call(object())
 
-            def profile(frame: Any, what: str, argument: Any) -> None:
-                nonlocal count, arrived
-                file = frame.f_code.co_filename
-                if what not in ("call", "c_return") or "/enterspan/" not in file:
-                    return
-                if file.endswith("testing.py"):
-                    return
-                if what == "call" and frame.f_code.co_name == "__exit__":
-                    return  # no block written in Python can do anything about that
-                caller = frame
-                while caller is not None:
-                    if caller.f_code.co_name in ("__del__", "_hold"):
-                        return  # Python reports what the collector's calls raise, and goes on
-                    caller = caller.f_back
-                count += 1
-                if count == number:  # noqa: B023 - it is called in this round
-                    arrived = True
+
+def failing(mine: Any) -> Any:
+    @mine.traced
+    def fail() -> None:
+        raise LookupError
+
+    def run() -> None:
+        with contextlib.suppress(LookupError):
+            fail()
+
+    return run
+
+
+def coroutine(mine: Any) -> Any:
+    @mine.traced
+    async def fail() -> None:
+        raise LookupError
+
+    def run() -> None:
+        with contextlib.suppress(LookupError):
+            stepped(fail())
+
+    return run
+
+
+def callback(mine: Any) -> Any:
+    return lambda: mine.enter_span("callback", lambda span: None)
+
+
+def callback_with_a_coroutine(mine: Any) -> Any:
+    async def work() -> None:
+        return None
+
+    def run() -> None:
+        made = work()
+        with contextlib.closing(made):
+            stepped(mine.enter_span("callback", lambda span: made))
+
+    return run
+
+
+def left_open(mine: Any) -> Any:
+    return lambda: mine.start_active_span("left open", lambda span: span).end()
+
+
+def used(mine: Any) -> Any:
+    def run() -> None:
+        with mine.use_span(mine.start_span("used"), end=True):
+            pass
+
+    return run
+
+
+def propagated(mine: Any) -> Any:
+    with mine.span("elsewhere"):
+        return mine.propagate(lambda: None)
+
+
+def job(mine: Any) -> Any:
+    def run() -> None:
+        with mine.invocation("job"):
+            pass
+
+    return run
+
+
+def entry_point(mine: Any) -> Any:
+    return mine.entrypoint("entry point")(lambda: None)
+
+
+PROGRAMS: Any = {
+    make.__name__: make
+    for make in (
+        block,
+        decorated,
+        failing,
+        coroutine,
+        callback,
+        callback_with_a_coroutine,
+        left_open,
+        used,
+        propagated,
+        job,
+        entry_point,
+    )
+}
+
+
+LEFT: Any = ("left_open", "used", "callback_with_a_coroutine")
+"""Those whose span may be left to the caller or, with a coroutine that never began, as garbage."""
+
+
+@pytest.mark.filterwarnings(
+    "ignore:coroutine .* was never awaited", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+@pytest.mark.parametrize("is_outermost", [False, True])
+@pytest.mark.parametrize("form", PROGRAMS)
+def test_at_each_call_of_ours_it_comes_out_and_what_is_current_is_right(  # noqa: C901 - it is one thing
+    arrives: Any, mine: Any, form: str, is_outermost: bool
+) -> None:
+    """Where the interpreter looks for signals: as a function begins, and as one in C returns."""
+    with capture(mine):
+        run = PROGRAMS[form](mine)
+    number = 0
+    arrived = True
+    while arrived:
+        number += 1
+        arrived = False
+        count = 0
+
+        def profile(frame: Any, what: str, argument: Any) -> None:
+            nonlocal count, arrived
+            file = frame.f_code.co_filename
+            if what not in ("call", "c_return") or "/enterspan/" not in file:
+                return
+            if file.endswith("testing.py"):
+                return
+            if what == "call" and frame.f_code.co_name == "__exit__":
+                return  # no block written in Python can do anything about that
+            caller = frame
+            while caller is not None:
+                if caller.f_code.co_name in ("__del__", "_hold"):
+                    return  # Python reports what the collector's calls raise, and goes on
+                caller = caller.f_back
+            count += 1
+            if count == number:  # noqa: B023 - it is called in this round
+                arrived = True
+                sys.setprofile(None)
+                arrives(Stop())
+
+        with capture(mine) as trace:
+            outer = contextlib.nullcontext() if is_outermost else mine.span("outer")
+            with outer as around:
+                came_out = False
+                sys.setprofile(profile)
+                try:
+                    run()
+                except Stop:
+                    came_out = True
+                finally:
                     sys.setprofile(None)
-                    arrives(Stop())
-
-            with capture(mine) as trace:
-                with mine.span("outer") as outer:
-                    came_out = False
-                    sys.setprofile(profile)
-                    try:
-                        run()
-                    except Stop:
-                        came_out = True
-                    finally:
-                        sys.setprofile(None)
-                    assert came_out is arrived
-                    assert not mine._tracer.is_suppressed
-                    assert mine.current_span() is outer
-                assert not mine.current_span().is_traced
+                assert came_out is arrived
+                assert not mine._tracer.is_suppressed
+                assert mine.current_span() is (around or NOOP_SPAN)
+            assert not mine.current_span().is_traced
+            if not is_outermost and form not in LEFT:
                 assert [e.event.type for e in trace.events][-1] == "outcome"
-        assert number > 10
+    assert number > 10
+    gc.collect()  # a coroutine of ours that never began is reported here, and in no later test
 
 
 @pytest.mark.parametrize("form", ["propagate", "use_span", "generator", "invocation"])

@@ -1,10 +1,11 @@
-"""Finished spans on their way to an exporter: a bounded queue, a worker, and a count of all."""
+"""The subscription of an exporter: a bounded queue, a worker, and counts."""
 
 from __future__ import annotations
 
 from inspect import iscoroutinefunction
 from time import sleep
 
+from enterspan._model.clock import check_seconds
 from enterspan._model.diagnostics import warn_once
 from enterspan._model.threads import RLock
 from enterspan._model.weights import BARE, is_bare, weight_of_record, weight_of_span
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
     from enterspan._pipeline.subscribers import Subscribers
 
 _UNWEIGHED_PART: Final = 4
-"""What part of its bytes a queue holds unweighed: short spans, each taken for a long one."""
+"""The part of its bytes that a queue may hold unweighed: each span counts as a large one."""
 _LAST_WORD: Final = 1.0
-"""Seconds that an exporter has to return once it has been told to give up."""
+"""Seconds for an exporter to return after `give_up()`."""
 
 
 class ExporterSubscription(Subscription):
-    """One exporter that is subscribed."""
+    """The subscription of one exporter."""
 
     worker: Worker
 
@@ -50,7 +51,7 @@ class ExporterSubscription(Subscription):
         self.max_bytes = max_bytes
         self._unweighed = max(1, max_bytes // (_UNWEIGHED_PART * BARE))
         self._full = min(max_batch, max_queue)
-        """How many spans wake the worker."""
+        """The number of spans that wakes the worker."""
         self.mark = min(self._full, self._unweighed)
         self._crowded = max(self._full, max_queue * 3 // 4)
         self._count_lock = RLock()
@@ -58,6 +59,7 @@ class ExporterSubscription(Subscription):
         self._dropped = 0
         self._failed = 0
         self._is_shut_down = False
+        self._is_over = False
         self._is_used = False
         self._successor: ExporterSubscription | None = None
         self._predecessor: ExporterSubscription | None = None
@@ -76,7 +78,9 @@ class ExporterSubscription(Subscription):
 
     @property
     def stats(self) -> Stats:
-        """Counted in spans."""
+        """Counts of spans."""
+        if self._is_over:
+            self._drop_what_waits()  # a thread may have queued a span late
         with self._count_lock:
             done = self._exported + self._dropped + self._failed
             return Stats(done + self.worker.waiting, self._exported, self._dropped, self._failed)
@@ -93,16 +97,16 @@ class ExporterSubscription(Subscription):
         if is_quiet and worker.is_running:
             return
         worker.wake()
-        # It is awake until it rests again: meanwhile, the hot path appends by itself.
+        # It is awake until the queue is empty: meanwhile, the hot path appends directly.
         if self.tracer.queue is queue.intake:
             self.tracer.queue_mark = min(self._unweighed, self.max_queue - queue.weighed)
         if len(queue) >= self._crowded:
-            # Thousands of spans wait. If the worker does not get the interpreter, this gives it a
-            # turn; if it waits for something else, this takes no time.
+            # Thousands of spans are queued. If the worker waits for the GIL, this lets it run;
+            # otherwise this takes no time.
             sleep(0)
 
     def _take_in(self, span: Any) -> bool:
-        """Queue a span that is known to be small; return whether the worker may sleep on."""
+        """Queue a span that is known to be small; return whether the worker need not be woken."""
         queue = self.worker.queue
         queue.intake.append(span)
         waiting = len(queue.intake)
@@ -116,7 +120,7 @@ class ExporterSubscription(Subscription):
         return fits and len(queue) < self._full
 
     def _weigh_in(self, item: Any) -> bool:
-        """Queue a span of any size; return whether the worker may sleep on."""
+        """Queue a span of any size; return whether the worker need not be woken."""
         queue = self.worker.queue
         self._drop(queue.admit(weight_of_span, self.max_bytes, self.max_queue))
         weigh = weight_of_span if isinstance(item, Span) else weight_of_record
@@ -140,7 +144,7 @@ class ExporterSubscription(Subscription):
                 _let_go(item)
 
     def _rest(self) -> None:
-        """The worker has nothing to do: from the next batch on it is woken again."""
+        """Called when the queue is empty: the next full batch wakes the worker again."""
         self.is_late = False
         self.tracer.sweep()
         if self.tracer.queue is self.worker.queue.intake:
@@ -153,7 +157,7 @@ class ExporterSubscription(Subscription):
             if type(item) is not Span and not isinstance(item, Span):
                 records.append(item)
                 continue
-            if item._start > born:  # what was open when this process was forked is the parent's
+            if item._start > born:  # spans opened before a fork belong to the parent
                 try:
                     records.append(record_of(item))
                 except Exception as error:
@@ -181,7 +185,7 @@ class ExporterSubscription(Subscription):
 
     def _shut_down(self) -> None:
         if self.is_inherited and not self._is_used:
-            return  # a connection that it has open is still the parent's
+            return  # its open connection belongs to the parent
         with self._count_lock:
             if self._is_shut_down:
                 return
@@ -194,7 +198,7 @@ class ExporterSubscription(Subscription):
             warn_once(self.exporter, "exporter", error)
 
     def _give_up(self) -> None:
-        """The time is up: an exporter that is still trying may say so itself, by `give_up()`."""
+        """The time is up: tell the exporter, if it has `give_up()`."""
         give_up = getattr(self.exporter, "give_up", None)
         if callable(give_up):
             try:
@@ -204,20 +208,21 @@ class ExporterSubscription(Subscription):
             self.worker.stop(_LAST_WORD)
 
     def after_fork(self) -> None:
-        """The parent's counts are the parent's."""
+        """Reset the counts, which are the parent's."""
         super().after_fork()
         self._is_used = False
         self._count_lock = RLock()
         self._exported = self._dropped = self._failed = 0
 
     def remove(self, timeout: float | None = None) -> None:
-        """Deliver what waits, shut the exporter down and let it go; a second time does nothing."""
+        """Flush, shut the exporter down and release it; a second call does nothing."""
+        check_seconds("timeout", timeout)
         if not self.removed:
             self.subscribers.remove(self)
             self.end(EXIT_TIMEOUT if timeout is None else timeout)
 
     def retire(self, successor: ExporterSubscription) -> None:
-        """Deliver what waits; the exporter is shut down unless it is the successor's, too."""
+        """Flush, and shut the exporter down unless the successor has the same one."""
         if _innermost(successor.exporter) is _innermost(self.exporter):
             self._is_shut_down = True
             self._drain = getattr(self.exporter, "drain", None)
@@ -226,14 +231,14 @@ class ExporterSubscription(Subscription):
         self.end(EXIT_TIMEOUT)
 
     def flush(self, deadline: float) -> bool:
-        """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
+        """Deliver what is queued; False if that was not done by the deadline (monotonic)."""
         replaced = self._predecessor
-        if replaced is not None and replaced.removed:  # a thread may have queued a span too late
+        if replaced is not None and replaced.removed:  # a thread may have queued a span late
             replaced.worker.hand_on(self.offer)
         return super().flush(deadline)
 
     def end(self, timeout: float) -> None:
-        """Deliver what waits and shut the exporter down; what is offered later is dropped."""
+        """Flush and shut the exporter down; later spans are dropped."""
         if self.removed:
             return
         self.removed = True
@@ -243,13 +248,17 @@ class ExporterSubscription(Subscription):
             self.tracer.suppressed(self._drain)
         if self._successor is not None:
             self.worker.hand_on(self._successor.offer)
+        self._drop_what_waits()
+        self._is_over = True
+
+    def _drop_what_waits(self) -> None:
         left = self.worker.queue.clear()
         with self._count_lock:
             self._dropped += left
 
 
 def _innermost(exporter: Any) -> Any:
-    """The exporter that one of ours is around; it may be shared by two of them."""
+    """The exporter inside wrapping exporters; several of these may share it."""
     while (inner := getattr(exporter, "inner_exporter", None)) is not None:
         exporter = inner
     return exporter
@@ -261,7 +270,7 @@ def _let_go(item: Any) -> None:
 
 
 def check_exporter(exporter: Any) -> None:
-    """Refuse what can't be an exporter."""
+    """Raise TypeError for an object that can't be an exporter."""
     for name in ("export", "shutdown"):
         method = getattr(exporter, name, None)
         if isinstance(exporter, type) or not callable(method):
@@ -274,7 +283,7 @@ def check_exporter(exporter: Any) -> None:
 
 
 def check_batching(max_queue: object, max_batch: object, delay: object, max_bytes: object) -> None:
-    """Refuse sizes and times that can't be used."""
+    """Raise TypeError or ValueError for invalid sizes and times."""
     sizes = (("max_queue", max_queue, "span"), ("max_batch", max_batch, "span"))
     for name, value, unit in (*sizes, ("max_bytes", max_bytes, "byte")):
         if type(value) is not int:

@@ -1,7 +1,7 @@
-"""Hosts whose processes end without atexit, and have an end of their own: billiard and Celery.
+"""Hosts whose processes end without atexit but have exit hooks: billiard and Celery.
 
-Each is found when a subscriber is added, and again before each fork: by then a host that forks is
-imported.
+Each is looked for when a subscriber is added, and again before each fork: by then, a host that
+forks is imported.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _known: Final[set[str]] = set()
 
 
 def register() -> None:
-    """Have what is finished delivered at the ends that these hosts have."""
+    """Register flushes with the exit hooks of these hosts."""
     for module, register_with in _HOSTS:
         host = sys.modules.get(module)
         if host is not None and module not in _known:
@@ -27,7 +27,7 @@ def register() -> None:
 
 
 def _register_billiard(util: Any) -> None:
-    """Its children run finalizers, as those of multiprocessing do, but for those of its pools."""
+    """billiard: children run finalizers, like multiprocessing's, except those of its pools."""
 
     def in_child(_: object) -> None:
         util.Finalize(None, process.end_now, (process.EXIT_TIMEOUT,), exitpriority=0)
@@ -36,7 +36,7 @@ def _register_billiard(util: Any) -> None:
 
 
 def _register_celery(signals: Any) -> None:
-    """The processes of its pools end by `os._exit`, and say so before."""
+    """Celery: pool processes end by `os._exit`, after sending a signal."""
 
     def at_end(**_: object) -> None:
         process.end_now(process.EXIT_TIMEOUT)

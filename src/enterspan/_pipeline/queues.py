@@ -1,4 +1,4 @@
-"""What waits for a worker: a queue that is bounded in bytes, first in, first out."""
+"""The queue of a worker, first in, first out, bounded in bytes."""
 
 from __future__ import annotations
 
@@ -13,34 +13,36 @@ if TYPE_CHECKING:
 
 
 class BoundedQueue:
-    """Items with their weights, and in front of them an intake, whose items are not weighed yet.
+    """A queue of items with their weights, and an intake of items not weighed yet.
 
-    The hot path appends to the intake by itself, as long as that is short. What is being delivered
-    counts until it has been: an exporter that hangs holds it.
+    The hot path appends to the intake directly, as long as it is short. Items count until their
+    delivery is done, also with an exporter that hangs.
     """
 
-    __slots__ = ("_budget", "_in_hand_bytes", "_items", "in_hand", "intake")
+    __slots__ = ("_budget", "_in_hand_bytes", "_items", "_moving", "in_hand", "intake")
 
     def __init__(self) -> None:
         self.intake: deque[Any] = deque()
         self.in_hand = 0
-        """How many items are being delivered."""
+        """The number of items being delivered."""
         self._in_hand_bytes = 0
         self._items: deque[tuple[Any, int]] = deque()
+        self._moving = 0  # how many are being moved from the intake
         self._budget = Budget()
 
     def __len__(self) -> int:
-        """How many items wait."""
-        return len(self._items) + len(self.intake)
+        """The number of queued items; none that was queued before the call is missed."""
+        # Read in the order in which items move, so that none is missed.
+        return len(self.intake) + self._moving + len(self._items)
 
     @property
     def bytes(self) -> int:
-        """What is held, without the intake."""
+        """The bytes held, without the intake."""
         return self._budget.held
 
     @property
     def weighed(self) -> int:
-        """How many items wait outside of the intake."""
+        """The number of queued items outside the intake."""
         return len(self._items)
 
     def put(self, item: Any, weight: int, limit: int, *, always: bool = False) -> bool:
@@ -51,16 +53,17 @@ class BoundedQueue:
         return True
 
     def admit(self, weigh: Callable[[Any], int], limit: int, most: int) -> list[Any]:
-        """Empty the intake into the queue; return what does not fit, in bytes or in number."""
+        """Move the intake to the queue; return the items that exceed a limit."""
         intake, items, budget = self.intake, self._items, self._budget
         left_out: list[Any] = []
-        locked = budget.acquire()  # once for all of them: what `Budget.take` does, written out
+        locked = budget.acquire()  # once for all of them: `Budget.take`, inlined
         try:
             while intake:
+                self._moving = 1
                 try:
                     item = intake.popleft()
                 except IndexError:
-                    break  # another thread has just taken it
+                    break  # another thread has just removed it
                 weight = weigh(item)
                 held = budget.held
                 if len(items) < most and (held <= 0 or held + weight <= limit):
@@ -69,29 +72,31 @@ class BoundedQueue:
                 else:
                     left_out.append(item)
         finally:
+            self._moving = 0
             budget.release(locked)
         return left_out
 
     def take(self, most: int, bare: int = 0) -> list[Any]:
-        """Take a batch in hand; an item that was not weighed counts as *bare* bytes."""
+        """Take a batch for delivery; an item that was not weighed counts as *bare* bytes."""
         batch: list[Any] = []
         items, intake, weight = self._items, self.intake, 0
         while items and len(batch) < most:
+            self.in_hand = len(batch) + 1
             try:
                 item, size = items.popleft()
             except IndexError:
-                break  # the subscription was removed, and what waited with it
+                break  # the subscription was removed, and its queue with it
             weight += size
             batch.append(item)
-            self.in_hand = len(batch)
         unweighed = 0
         while intake and len(batch) < most:
+            self.in_hand = len(batch) + 1
             try:
                 batch.append(intake.popleft())
             except IndexError:
                 break  # another thread has just weighed it
             unweighed += 1
-            self.in_hand = len(batch)
+        self.in_hand = len(batch)
         if unweighed:
             self._budget.take(bare * unweighed, 0, always=True)
             weight += bare * unweighed
@@ -99,13 +104,13 @@ class BoundedQueue:
         return batch
 
     def release(self) -> None:
-        """Let go of the batch that was taken."""
+        """Release the batch that was taken."""
         weight, self._in_hand_bytes = self._in_hand_bytes, 0
         self.in_hand = 0
         self._budget.give(weight)
 
     def clear(self) -> int:
-        """Let go of what waits; return how many items that were."""
+        """Clear the queue; return how many items it had."""
         count = 0
         while self._items or self.intake:
             try:

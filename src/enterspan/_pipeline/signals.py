@@ -1,7 +1,7 @@
-"""Delivery before a signal without a handler ends the process.
+"""Flushes before a signal ends the process.
 
-A handler runs between two steps of the main thread, wherever that is. What it waits for has a
-limit: a lock that the interrupted code holds costs at most that.
+A handler runs between two instructions of the main thread. It waits with a timeout, in case the
+interrupted code holds a lock.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _GOES_ON: Final = frozenset(
     getattr(signal, name, 0)
     for name in ("SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGTSTP", "SIGTTIN", "SIGTTOU")
 )
-"""Signals that do not end a process that does not handle them."""
+"""Signals that by default don't end a process."""
 
 
 def flush_on(subscribers: Subscribers, numbers: tuple[int, ...], timeout: float) -> None:
-    """Put a handler before what is there, for each signal."""
+    """Install a handler for each signal, in front of the existing one."""
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("flush_on_signal must be called in the main thread")
     for number in numbers or (signal.SIGTERM,):
@@ -35,7 +35,7 @@ def flush_on(subscribers: Subscribers, numbers: tuple[int, ...], timeout: float)
             raise TypeError(f"a signal must be an int, such as signal.SIGTERM, not {number!r}")
         present = signal.getsignal(number)
         if present is signal.SIG_IGN:
-            continue  # and the programs that are started from here ignore it, too
+            continue  # and child programs inherit that it is ignored
         if present is None:
             raise ValueError(f"the handler of signal {number} is not Python's: call flush() there")
         if isinstance(present, _Handler) and present.subscribers is subscribers:
@@ -48,7 +48,7 @@ def flush_on(subscribers: Subscribers, numbers: tuple[int, ...], timeout: float)
 
 
 class _Handler:
-    """Delivers what is finished, then does what was done before."""
+    """Flushes, then does what the previous handler does."""
 
     def __init__(self, subscribers: Subscribers, present: Any, timeout: float) -> None:
         self.subscribers = subscribers
@@ -57,7 +57,7 @@ class _Handler:
         self._is_busy = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Handle the signal; one that arrives meanwhile is not held up."""
+        """Handle the signal; a second one in the meantime is not delayed."""
         if not self._is_busy:
             self._is_busy = True
             try:
@@ -78,4 +78,4 @@ class _Handler:
             return
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
-        signal.signal(number, self)  # the default is not to end the process
+        signal.signal(number, self)  # by default, the signal does not end the process

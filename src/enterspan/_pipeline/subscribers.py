@@ -1,6 +1,6 @@
-"""Everything that is subscribed to one Tracing: tails, recorders and exporters.
+"""The subscribers of one `Tracing`: tails, recorders and exporters.
 
-It tells the tracer below what the hot path has to know, gives each invocation its processor, and
+Sets the flags of the tracer that the hot path reads, makes the processor of each invocation, and
 hands finished spans to the exporters.
 """
 
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from time import monotonic
 
-from enterspan._model import diagnostics, failures
+from enterspan._model import diagnostics, late, resource
+from enterspan._model.limits import LONG_NAME
+from enterspan._model.threads import members
 from enterspan._pipeline import hosts, process
 from enterspan._span import collector, timers
-from enterspan._span.context import SUPPRESSED, span_of
+from enterspan._span.context import LIVE, SUPPRESSED, span_of
 from enterspan._span.end import run_deferred
 from enterspan._span.finished import record_of
-from enterspan._span.invocation import LIVE
 from enterspan._span.processor import Tee
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from enterspan.events import Attribute, EventInfo
 
     class Subscribed(Protocol):
-        """A subscription, as this module uses it."""
+        """The part of a subscription that this module uses."""
 
         worker: Any
         key: object
@@ -57,13 +58,16 @@ if TYPE_CHECKING:
         def end(self, timeout: float) -> None: ...
 
 
-def prepare() -> None:
-    """Import and make what recording needs.
+process.at_fork(in_child=resource.renew)
+process.at_fork(in_child=timers.after_fork_in_child)
 
-    Where a span begins or ends, or the process forks or ends, it would be too late.
+
+def prepare() -> None:
+    """Import and create what recording needs.
+
+    Later, where a span begins or ends, or the process forks or ends, nothing may be imported.
     """
-    diagnostics.prepare()
-    failures.prepare()
+    late.bind()
     timers.prepare()
     collector.guard()
     process.register_end()
@@ -90,10 +94,14 @@ class Subscribers:
         self.tails: tuple[Any, ...] = ()
         self.sources: tuple[ProcessorSource, ...] = ()
         self.exporters: tuple[ExporterSubscribed, ...] = ()
-        self.retired: tuple[Any, ...] = ()  # tails that were replaced, until their streams end
+        self.retired: tuple[Any, ...] = ()  # replaced tails, until their streams end
         self.make_stream: Callable[..., Any] | None = None
-        self._closed = False  # the process is ending: nothing waits in a queue any more
+        self._closed = False  # the process is ending: nothing is queued any more
         self._born = 0  # when this process was forked
+
+    def connect(self) -> None:
+        """Connect this to the tracer and to the end of the process; idempotent."""
+        tracer = self.tracer
         tracer.hand_over = self.hand_over
         tracer.deliver = self.flush_patiently_once
         tracer.processor_for = self.processor_for
@@ -102,10 +110,10 @@ class Subscribers:
 
     @property
     def born(self) -> int:
-        """The moment at which this process was forked; what began before it is the parent's."""
+        """When this process was forked; what began earlier belongs to the parent."""
         return self._born
 
-    # --- who is subscribed ---
+    # --- subscriptions ---
 
     def add_tail(self, tail: Any, make_stream: Callable[..., Any]) -> None:
         """Subscribe a tail; `make_stream` makes the processor that serves all tails."""
@@ -113,7 +121,7 @@ class Subscribers:
         self._add("tails", tail)
 
     def add_source(self, source: ProcessorSource) -> None:
-        """Subscribe a source of processors, which is asked at each invocation."""
+        """Subscribe a source of processors, which is called for each invocation."""
         self._change(lambda: setattr(self, "sources", (*self.sources, source)))
 
     def add_exporter(self, exporter: ExporterSubscribed) -> None:
@@ -121,7 +129,7 @@ class Subscribers:
         self._add("exporters", exporter)
 
     def _add(self, kind: str, new: Subscribed) -> None:
-        """Subscribe in place of those with the same key, which end what they have begun."""
+        """Subscribe, and retire subscriptions with the same key."""
         replaced: list[Subscribed] = []
 
         def add() -> None:
@@ -132,7 +140,7 @@ class Subscribers:
 
         self._change(add)
         for old in replaced:
-            if not old.is_inherited:  # the set-up of a forked worker is no second one
+            if not old.is_inherited:  # a forked worker that subscribes again replaces silently
                 diagnostics.warn(
                     f"{new.shown} was added again and replaces the first one; to have both, give"
                     " them different values of key="
@@ -151,7 +159,7 @@ class Subscribers:
             self.update()
 
     def remove(self, subscriber: object) -> None:
-        """Take a tail, a source or an exporter out."""
+        """Remove a tail, a source or an exporter."""
         with self.tracer.settings_lock:
             self.tails = tuple([s for s in self.tails if s is not subscriber])
             self.sources = tuple([s for s in self.sources if s is not subscriber])
@@ -160,24 +168,28 @@ class Subscribers:
             self.update()
 
     def keep_until_done(self, tail: Any) -> None:
-        """Flush a tail that was replaced, too, until its last stream has ended."""
+        """Include a replaced tail in flushes until its last stream has ended."""
         with self.tracer.settings_lock:
             self.retired = (*self.retired, tail)
 
     def update(self) -> None:
-        """Tell the tracer what the hot path has to know."""
-        tracer = self.tracer
+        """Update the tracer's flags for the hot path."""
+        with self.tracer.settings_lock:
+            self._update(self.tracer)
+
+    def _update(self, tracer: Tracer) -> None:
         tracer.subscribed = bool(self.tails or self.sources)
         tracer.exporting = bool(self.exporters)
         tracer.queue, tracer.queue_mark = None, 0
         if len(self.exporters) == 1 and not self._closed:
             (exporter,) = self.exporters
-            if exporter.worker.is_running:
+            # The hot path takes a span without details for a small one: it does not look at names.
+            if exporter.worker.is_running and tracer.limits.name_bytes <= LONG_NAME:
                 tracer.queue_mark = exporter.mark
                 tracer.queue = exporter.worker.queue.intake
         tracer.update()
 
-    # --- what the tracer calls ---
+    # --- called by the tracer ---
 
     def processor_for(
         self,
@@ -204,16 +216,16 @@ class Subscribers:
         return found[0] if found else None
 
     def hand_over(self, span: Span) -> None:
-        """Give a finished, sampled span to the exporters."""
+        """Hand a finished, sampled span to the exporters."""
         if span._details is not None:
-            span._details.whole = None  # of one that is older than the bridge
+            span._details.whole = None  # of an invocation older than the bridge
         exporters = self.exporters
         if len(exporters) == 1:
             exporters[0].offer(span)
             if self._closed:
                 self.see_off(exporters[0])
             elif self.tracer.queue is None:
-                self.update()  # after a fork, the worker runs again from here on
+                self.update()  # after a fork, this restarts the worker
             return
         record = record_of(span) if exporters and span._start > self._born else None
         span._attributes = span._details = None
@@ -224,7 +236,7 @@ class Subscribers:
                     self.see_off(exporter)
 
     def see_off(self, subscription: Subscribed) -> None:
-        """Deliver at once, while the process ends; a subscriber that hangs is waited for once."""
+        """Deliver at once while the process ends; a hanging subscriber is waited for once."""
         tracer = self.tracer
         if not self._closed or tracer.is_suppressed or tracer.is_finalizing():
             return
@@ -232,7 +244,7 @@ class Subscribers:
             subscription.is_late = not subscription.flush(monotonic() + process.EXIT_TIMEOUT)
 
     def on_garbage(self) -> None:
-        """Wake the workers, which end what has become garbage; inline tails have none."""
+        """Wake the workers, which end garbage-collected spans; inline tails have no worker."""
         if self._closed:
             self.tracer.garbage.clear()
             return
@@ -247,19 +259,19 @@ class Subscribers:
         if inline and self.tracer.get() is not SUPPRESSED:
             self.tracer.sweep()
 
-    # --- the end ---
+    # --- flush and shutdown ---
 
     @property
     def _all(self) -> tuple[Subscribed, ...]:
         return (*self.tails, *self.retired, *self.exporters)
 
     def flush(self, timeout: float) -> bool:
-        """Deliver everything that is finished; False if it took longer."""
+        """Deliver all finished spans and events; False if the timeout was exceeded."""
         self._end_what_is_over()
         return self._flush(self._all, timeout)
 
     def flush_patiently_once(self, timeout: float) -> bool:
-        """The same, but a subscriber that was not done in time is not waited for again."""
+        """Like `flush`, but a subscriber that exceeds its time is not waited for again."""
         self._end_what_is_over()
         return self._flush([each for each in self._all if not each.is_late], timeout)
 
@@ -271,13 +283,13 @@ class Subscribers:
     def _flush(subscriptions: Sequence[Subscribed], timeout: float) -> bool:
         deadline = monotonic() + timeout
         for subscription in subscriptions:
-            subscription.hurry()  # so that one that hangs takes no other's time
+            subscription.hurry()  # so that a hanging one does not use up the others' time
         for subscription in subscriptions:
             subscription.is_late = not subscription.flush(deadline)
         return not any(subscription.is_late for subscription in subscriptions)
 
     def shutdown(self, timeout: float) -> bool:
-        """Deliver everything that is finished and end all subscriptions."""
+        """Flush, and end all subscriptions."""
         deadline = monotonic() + timeout
         done = self.flush(timeout)
         for subscription in self._all:
@@ -286,18 +298,15 @@ class Subscribers:
         return done
 
     def flush_at_exit(self, timeout: float) -> None:
-        """Deliver what is finished; threads that run may still finish more."""
+        """Flush; running threads may still finish more spans."""
         if not self._closed:
             self.flush_patiently_once(timeout)
 
     def end_process(self, timeout: float) -> None:
-        """End what is open, deliver what is finished, and from here on deliver at once."""
-        current = span_of(self.tracer.get())  # in a signal handler, that of the interrupted code
-        invocations = getattr(self.tracer.invocations, "data", ())
-        for reference in list(invocations):  # at once: other threads may add some
-            state = reference()
-            if state is not None:
-                state.finish()
+        """End open spans and flush; from here on, deliver at once."""
+        current = span_of(self.tracer.get())  # in a signal handler, the interrupted code's
+        for state in members(self.tracer.invocations):
+            state.finish()
         if current is not None and current._state.phase is LIVE:
             current._state.finish()
         self._closed = True
@@ -305,7 +314,7 @@ class Subscribers:
         self.flush_patiently_once(timeout)
 
     def shut_down_at_exit(self, timeout: float) -> None:
-        """Shut the exporters down; they stay subscribed, so that what comes later is counted."""
+        """Shut the exporters down; they stay subscribed, to count later spans as dropped."""
         deadline = monotonic() + timeout
         for exporter in self.exporters:
             late = exporter.is_late and not exporter.is_done
@@ -314,15 +323,14 @@ class Subscribers:
     # --- forks ---
 
     def after_fork_in_parent(self) -> None:
-        """Have the next span start the worker that was paused."""
+        """Make the next span restart the paused worker."""
         self.tracer.queue = None
 
     def after_fork_in_child(self, moment: int) -> None:
-        """Begin anew: what is open here belongs to the parent process."""
-        self.tracer.after_fork()
+        """Reset: open spans belong to the parent process."""
         self.tracer.queue = None
         self._born = moment
         self._closed = False
-        self.retired = ()  # their streams are the parent's
+        self.retired = ()  # their streams belong to the parent
         for subscription in self._all:
             subscription.after_fork()

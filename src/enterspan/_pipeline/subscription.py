@@ -1,20 +1,14 @@
-"""What `add_tail` and `add_exporter` return: a subscription, its counts, and its end."""
+"""`Subscription`, which `add_tail` and `add_exporter` return, and its `Stats`."""
 
 from __future__ import annotations
 
 from enterspan._model.frozen import frozen
-from enterspan._model.late import Late
+from enterspan._model.removable import Removable
 from enterspan._model.values import safe_repr
 
 TYPE_CHECKING = False
-if not TYPE_CHECKING:
-    types = Late("types")
-    typing_extensions = Late("typing_extensions")
 if TYPE_CHECKING:
-    import types
     from typing import Any
-
-    import typing_extensions
 
     from enterspan._pipeline.subscribers import Subscribers
     from enterspan._pipeline.worker import Worker
@@ -22,9 +16,9 @@ if TYPE_CHECKING:
 
 @frozen
 class Stats:
-    """What became of what a subscription was given.
+    """Counts of the events or spans of a subscription.
 
-    `received` is the sum of the other three and of what waits.
+    `received` is the sum of the other three and of those that are still queued.
     """
 
     received: int
@@ -33,11 +27,11 @@ class Stats:
     failed: int
 
 
-class Subscription:
-    """A tail or an exporter that is subscribed; also a block, at whose end it is removed."""
+class Subscription(Removable):
+    """The subscription of a tail or an exporter; also a block that removes it at its end."""
 
     is_late = False  # internal
-    """Whether it was not done in time when it was last waited for."""
+    """Whether it exceeded its time when it was last waited for."""
     is_inherited = False  # internal
     """Whether it was made before this process was forked."""
 
@@ -53,61 +47,51 @@ class Subscription:
 
     @property
     def shown(self) -> str:  # internal
-        """What it is called in a warning."""
+        """Its description in warnings."""
         return _shown(self.key)
 
     @property
     def stats(self) -> Stats:
-        """Counts since the subscription."""
+        """The counts since the subscription began."""
         raise NotImplementedError
 
     def after_fork(self) -> None:  # internal
-        """Begin anew in a forked child."""
+        """Reset in a forked child."""
         self.is_inherited = True
         self.is_late = False
 
     def remove(self, timeout: float | None = None) -> None:
-        """End the subscription; a second time does nothing.
+        """End the subscription; a second call does nothing.
 
         Args:
-            timeout: Seconds to wait for what is being delivered.
+            timeout: The maximum number of seconds to wait for a delivery that is in progress.
+
+        Raises:
+            TypeError, ValueError: It is no number of seconds; nothing has changed then.
         """
         raise NotImplementedError
 
     def retire(self, successor: Any) -> None:  # internal
-        """End what was begun, and nothing more: *successor* has replaced it."""
+        """Finish what was begun, and accept nothing more: *successor* has replaced it."""
         raise NotImplementedError
 
     @property
     def is_done(self) -> bool:  # internal
-        """Whether nothing waits and nothing runs any more."""
+        """Whether nothing is queued or running."""
         return self.worker is None or not self.worker.is_running
 
     def flush(self, deadline: float) -> bool:  # internal
-        """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
+        """Deliver what is queued; False if that was not done by the deadline (monotonic)."""
         return self.worker is None or self.worker.flush(deadline)
 
     def hurry(self) -> None:  # internal
-        """Begin to deliver what waits."""
+        """Start to deliver what is queued."""
         if self.worker is not None:
             self.worker.hurry()
 
-    def __enter__(self) -> typing_extensions.Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
-        """Remove it."""
-        self.remove()
-
 
 def key_of(subscriber: object, key: object) -> object:
-    """The key that was given; by default the class and target of a subscriber that has one."""
+    """The given key; by default the class and target of a subscriber that has a target."""
     if key is not None:
         return key
     kind = type(subscriber)
@@ -118,7 +102,7 @@ def key_of(subscriber: object, key: object) -> object:
 
 
 def _shown(key: object) -> str:
-    """A key for a warning; a target may be an address with a password."""
+    """Describe a key in a warning, without the target, which may contain a password."""
     if isinstance(key, tuple) and key and isinstance(key[0], type):
         return f"{key[0].__qualname__} for the same target"
     return f"a subscriber with the key {safe_repr(key, 100)}"

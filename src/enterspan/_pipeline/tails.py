@@ -1,27 +1,23 @@
-"""Live tails: who is subscribed, and the stream that each of them gets of each invocation.
+"""Live tails: their subscriptions, and the stream of each invocation that each tail gets.
 
-`TailStream` is the span processor that turns what happens in an invocation into events, and puts
-each on the `Stream` of every tail that accepted the invocation. The thread that puts an event on an
-inline stream delivers what waits there, unless another one is delivering, which then delivers this
-event, too: events stay in order, and no thread waits for a tail that another one has called. What
-waits is bounded in bytes, and so is how much one thread delivers for others.
+The thread that puts an event on an inline stream delivers the queued events, unless another thread
+is delivering, which then delivers this event, too: events stay in order, and no thread waits for a
+tail that another one has called. The queue is bounded in bytes, and the number of events that a
+thread delivers for others is limited.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from inspect import iscoroutinefunction
-from time import process_time_ns
-from types import MappingProxyType
 
 from enterspan._model.budget import Budget
-from enterspan._model.clock import now_ns
+from enterspan._model.clock import check_seconds
 from enterspan._model.diagnostics import warn_once
-from enterspan._model.excerpt import cut
-from enterspan._model.frozen import twin
+from enterspan._model.frozen import HAS_GIL, twin
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.threads import RLock
-from enterspan._model.values import for_tails, safe_repr
+from enterspan._model.values import safe_repr
 from enterspan._model.weights import (
     STREAM_EVENT,
     weight_of_all_attributes,
@@ -35,7 +31,6 @@ from enterspan._model.weights import (
 from enterspan._pipeline.subscription import Stats, Subscription, key_of
 from enterspan._pipeline.worker import Worker
 from enterspan._span.context import SUPPRESSED
-from enterspan._span.processor import SpanProcessor
 from enterspan.events import (
     Attributes,
     DiagnosticChannel,
@@ -50,29 +45,14 @@ from enterspan.events import (
     StreamDiagnostic,
     TailEvent,
     TailSpanContext,
-    make_attributes,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, Final, Protocol, TypeAlias
+    from typing import Any, Final, TypeAlias
 
-    from enterspan._model.failures import Failure
-    from enterspan._model.ids import SpanContext
     from enterspan._pipeline.subscribers import Subscribers
-    from enterspan._span.invocation import InvocationState
-    from enterspan._span.span import Span
-    from enterspan._span.tracer import Tracer
-    from enterspan.events import Attribute, EventInfo
-
-    class HasTails(Protocol):
-        """Whose tails a stream serves."""
-
-        tracer: Tracer
-        tails: tuple[TailSubscription, ...]
-
-        def see_off(self, subscription: Any) -> None: ...
 
     Handlers: TypeAlias = Mapping[type, Callable[[Any], Any] | None]
     """The handlers by kind of event."""
@@ -97,56 +77,54 @@ _WEIGHED: Final[Mapping[type, Callable[[Any], int]]] = {
     Log: weight_of_log,
     DiagnosticChannel: weight_of_diagnostic,
 }
-"""How the events are weighed of which there are most; the others, by `weight_of_event`."""
+"""The weighing functions of the most frequent events; others use `weight_of_event`."""
 _ROOM: Final = 2 * STREAM_EVENT
-"""What an onset in a queue counts for, beside itself: room for what is never dropped."""
+"""Added to the weight of a queued onset: room for the events that are never dropped."""
 _SHARE: Final = 1_000
-"""How many events of others a thread delivers in a row."""
-_CLOSED_OK: Final = SpanClose("ok")
-"""What most spans end with: a frozen value can be shared."""
+"""How many events of other threads a thread delivers in a row."""
 _TAIL_DELAY: Final = 0.01
-"""Seconds for which a background tail gathers events before it looks."""
-_SpanOpen, _TailContext, _TailEvent = twin(SpanOpen), twin(TailSpanContext), twin(TailEvent)
+"""Seconds for which events for a background tail are collected before delivery."""
+_TailEvent = twin(TailEvent)
 _TURN: Final = [None]
 
 
 class TailHandler:
     """The base class of handlers that are objects: each method does nothing unless overridden.
 
-    With `@typing.override` (before Python 3.12 `typing_extensions.override`) above each method, one
-    whose name is misspelt is an error to type checkers.
+    Decorate each method with `@typing.override` (`typing_extensions.override` before Python 3.12)
+    to make a misspelt name an error in type checkers.
     """
 
     def span_open(self, event: TailEvent[SpanOpen], /) -> None:
         """A span below the root opens."""
 
     def attributes(self, event: TailEvent[Attributes], /) -> None:
-        """The attributes of a span that closes."""
+        """The attributes of a span, right before it closes."""
 
     def log(self, event: TailEvent[Log], /) -> None:
-        """A line was logged."""
+        """A message was logged."""
 
     def exception(self, event: TailEvent[Exception_], /) -> None:
         """An exception left a span, or was recorded on it."""
 
     def diagnostic_channel(self, event: TailEvent[DiagnosticChannel], /) -> None:
-        """A span has an event."""
+        """An event was added to a span."""
 
     def span_close(self, event: TailEvent[SpanClose], /) -> None:
         """A span has ended."""
 
     def return_(self, event: TailEvent[Return], /) -> None:
-        """The handler has answered."""
+        """The handler has returned."""
 
     def stream_diagnostic(self, event: TailEvent[StreamDiagnostic], /) -> None:
-        """The stream itself has something to report."""
+        """A report about the stream itself, such as dropped events."""
 
     def outcome(self, event: TailEvent[Outcome], /) -> None:
         """The invocation has ended; nothing follows."""
 
 
 class TailSubscription(Subscription):
-    """One tail that is subscribed."""
+    """The subscription of one tail."""
 
     def __init__(
         self,
@@ -158,15 +136,15 @@ class TailSubscription(Subscription):
     ) -> None:
         self.tracer = subscribers.tracer
         self.tail = tail
-        self._lock = RLock()  # a signal handler may come back to it
-        self.delivered = 0
+        self._lock = RLock()  # reentrant for signal handlers
+        self._delivered = 0  # by ended streams; open ones have their own counts
         self._dropped = 0
         self._failed = 0
         self._unreported = 0
-        self._delivered_of_batch = 0  # they count as waiting until the batch is done
-        self.aside = Budget()  # what waits for an inline tail
-        self.left: dict[Stream, None] = {}  # streams of an inline tail in which events wait
-        self.streams: set[Stream] = set()  # of invocations that were accepted and go on
+        self._delivered_of_batch = 0  # they count as waiting until the batch is delivered
+        self.aside = Budget()  # queued for an inline tail
+        self.left: dict[Stream, None] = {}  # streams of an inline tail with queued events
+        self.streams: set[Stream] = set()  # of accepted invocations that are still open
         self.is_retired = False
         worker = None
         if not inline:
@@ -182,21 +160,24 @@ class TailSubscription(Subscription):
 
     @property
     def stats(self) -> Stats:
-        """Counted in events; `exported` is what was delivered, `failed` what the tail raised on."""
+        """Counts of events: `exported` were delivered, for `failed` ones the tail raised."""
         waiting = self.worker.waiting - self._delivered_of_batch if self.worker is not None else 0
-        done = self.delivered + self._failed
-        return Stats(done + self._dropped + waiting, self.delivered, self._dropped, self._failed)
+        with self._lock:
+            delivered = self._delivered + sum([each.delivered for each in list(self.streams)])
+            dropped, failed = self._dropped, self._failed
+        return Stats(delivered + dropped + failed + waiting, delivered, dropped, failed)
 
-    def accept(self, onset: TailEvent[Onset]) -> Handlers | None:
-        """Ask the tail about an invocation: its handlers, or None."""
+    def accept(self, onset: TailEvent[Onset], stream: Stream) -> Handlers | None:
+        """Call the tail with an onset; return its handlers, or None if it declines."""
         try:
-            return self._handlers(self.tracer.suppressed(self.tail, onset))
+            handler = self.tracer.suppressed(self.tail, onset)
+            stream.delivered += 1
+            return self._handlers(handler)
         except BaseException as error:
             self.has_raised(error)
             return None
 
     def _handlers(self, handler: Any) -> Handlers | None:
-        self.delivered += 1
         if handler is None:
             return None
         if callable(handler):
@@ -210,25 +191,27 @@ class TailSubscription(Subscription):
         return methods
 
     def has_raised(self, error: BaseException) -> None:
-        """Count and report what the tail has raised; it is stopped for this invocation.
+        """Count and report an exception of the tail, which is stopped for this invocation.
 
-        What arrived for the program, on whose thread an inline tail runs, is raised there.
+        An exception that interrupts the program is re-raised: an inline tail runs on its thread.
         """
         if self.worker is None and is_interrupt(error):
             raise error
-        self._failed += 1
+        with self._lock:
+            self._failed += 1
         warn_once(self.tail, "tail", error, "and is stopped for this invocation")
 
     def has_lost(self, error: BaseException) -> bool:
-        """Whether a handler says that events are lost (`error.lost`), and goes on itself.
+        """Whether a handler reports lost events (`error.lost`) and continues.
 
-        An event that was counted as delivered may turn out to be lost later.
+        Events that were counted as delivered may turn out to be lost later.
         """
         lost = getattr(error, "lost", None)
         if type(lost) is not int or lost < 1 or not isinstance(error, Exception):
             return False
-        self._failed += lost
-        self.delivered -= lost - 1
+        with self._lock:
+            self._failed += lost
+            self._delivered -= lost - 1
         warn_once(self.tail, "tail", error, "and goes on; what is lost is counted as failed")
         return True
 
@@ -239,18 +222,28 @@ class TailSubscription(Subscription):
         warn_once(self.tail, "tail", TypeError("a handler must not be a coroutine function"))
         return True
 
-    def drop(self, count: int = 1, *, unreported: bool = False) -> None:
-        """Count events that are not delivered; those of no stream are reported in the next one."""
+    def drop(self, count: int = 1, *, unreported: bool = False, of: Stream | None = None) -> None:
+        """Count dropped events; those without a stream are reported in the next one."""
         with self._lock:
             self._dropped += count
             if unreported:
                 self._unreported += count
+            if of is not None:
+                of.dropped += count
 
-    def unreported(self) -> int:
-        """Return how many dropped events no stream has reported; from then on, one has."""
+    def unreported(self, stream: Stream) -> int:
+        """Return, and mark as reported, the number of dropped events to report in a stream."""
         with self._lock:
-            count, self._unreported = self._unreported, 0
+            count, self._unreported = self._unreported + stream.dropped, 0
+            stream.dropped = 0
         return count
+
+    def let_go(self, stream: Stream) -> None:
+        """Take over the counts of a stream that has ended."""
+        with self._lock:
+            self._delivered += stream.delivered
+            stream.delivered = 0
+            self.streams.discard(stream)
 
     def _deliver_batch(self, batch: list[Any]) -> None:
         for number, (stream, context, moment, payload) in enumerate(batch):
@@ -262,13 +255,13 @@ class TailSubscription(Subscription):
         self._delivered_of_batch = 0
 
     def flush(self, deadline: float) -> bool:
-        """Deliver what waits; False if that took longer than until the deadline (monotonic)."""
+        """Deliver what is queued; False if that was not done by the deadline (monotonic)."""
         for stream in list(self.left):
             stream.work_off()
         return super().flush(deadline) and self._settle(deadline)
 
     def _settle(self, deadline: float) -> bool:
-        """Have a tail that holds something back write it."""
+        """Make a tail write what it holds back."""
         settle = getattr(type(self.tail), "settle", None)
         try:
             return settle is None or bool(self.tracer.suppressed(settle, self.tail, deadline))
@@ -283,21 +276,22 @@ class TailSubscription(Subscription):
             self.end_if_done()
 
     def clear_if_removed(self) -> None:
-        """Drop what another thread has queued at the moment of the removal."""
+        """Drop what another thread queued during the removal."""
         if self.removed and self.worker is not None:
             self.drop(self.worker.queue.clear())
 
     def after_fork(self) -> None:
-        """Forget what the parent process has queued, and counted: it delivers that itself."""
+        """Discard the parent process's queue and counts: it delivers them itself."""
         super().after_fork()
         self._lock = RLock()
         self.aside = Budget()
         self.left = {}
         self.streams.clear()
-        self.delivered = self._dropped = self._failed = self._unreported = 0
+        self._delivered = self._dropped = self._failed = self._unreported = 0
 
     def remove(self, timeout: float | None = None) -> None:
-        """Stop delivery at once; a second time does nothing."""
+        """Stop delivery at once; a second call does nothing."""
+        check_seconds("timeout", timeout)
         self.removed = True
         self.subscribers.remove(self)
         if self.worker is not None:
@@ -305,13 +299,13 @@ class TailSubscription(Subscription):
             self.clear_if_removed()
 
     def retire(self, successor: Any) -> None:  # noqa: ARG002 - exporters need it
-        """Get the rest of the invocations that were accepted, and no other."""
+        """Accept no further invocations; the accepted ones are delivered to their end."""
         self.subscribers.keep_until_done(self)
         self.is_retired = True
         self.end_if_done()
 
     def end_if_done(self) -> None:
-        """End the subscription of a tail that was replaced, after its last stream."""
+        """End the subscription of a replaced tail, after its last stream."""
         waits = self.left if self.worker is None else self.worker.waiting
         if not waits and not self.streams and not self.removed:
             self.remove()
@@ -319,7 +313,7 @@ class TailSubscription(Subscription):
 
 def _method(handler: object, name: str) -> Callable[[Any], Any] | None:
     if getattr(type(handler), name, None) is getattr(TailHandler, name):
-        return None  # it does nothing: it need not be called
+        return None  # not overridden: it need not be called
     try:
         found = getattr(handler, name, None)
     except Exception as error:
@@ -330,7 +324,7 @@ def _method(handler: object, name: str) -> Callable[[Any], Any] | None:
 
 
 def _close_if_awaitable(result: Any) -> bool:
-    """Whether a tail returned an awaitable; it is closed, so that Python does not complain."""
+    """Whether a tail returned an awaitable; it is closed, which avoids Python's warning."""
     try:
         if not hasattr(result, "__await__"):
             return False
@@ -344,11 +338,10 @@ def _close_if_awaitable(result: Any) -> bool:
 
 
 class Stream:
-    """One invocation as one tail gets it."""
+    """The events of one invocation for one tail."""
 
     __slots__ = (
         "_anchor",
-        "_dropped",
         "_ending",
         "_exhausted",
         "_get",
@@ -362,6 +355,8 @@ class Stream:
         "_sequence",
         "_set",
         "_turn",
+        "delivered",
+        "dropped",
         "to",
     )
 
@@ -370,27 +365,30 @@ class Stream:
         self._anchor = anchor
         self._id = invocation_id
         self._handlers: Handlers | None = None
-        self._inline: Handlers | None = None  # the same, if they are called inline
+        self._inline: Handlers | None = None  # the same handlers, if they are called inline
         self._sequence = 0
         self._last = 0
-        self._dropped = 0
+        self.delivered = 0
+        self.dropped = 0
         self._over = False
-        self._lost = False  # its onset was dropped, and with it all the rest
-        self._ending = False  # its outcome waits
-        self._exhausted: Any = None  # the event for which the stack was too short
+        self._lost = False  # its onset was dropped, and so is the rest
+        self._ending = False  # its outcome is queued
+        self._exhausted: Any = None  # the event for which the stack was exhausted
         self._queue: Any = deque() if to.worker is None else ()
         # Empty while an event is being delivered. Unlike a lock, it is taken without a call, after
-        # which an exception that arrives could leave it taken for good.
+        # which an interruption could leave it taken forever.
         self._turn: list[None] = [None]
         variable = to.tracer.variable
         self._get, self._set = variable.get, variable.set
         to.streams.add(self)
 
-    def put(self, context: TailSpanContext, moment: int, payload: Any) -> None:
-        """Add an event, and see to its delivery.
+    def put(  # noqa: C901, PLR0912, PLR0915 - the hot path of live tails, written out
+        self, context: TailSpanContext, moment: int, payload: Any
+    ) -> None:
+        """Add an event, and deliver it or have it delivered.
 
-        Inline, unless another event is being delivered or waits, it is delivered right here. This
-        is the hot path of live tails, and written out: one call for each event and tail.
+        Inline, it is delivered here unless another event is being delivered or queued. This is the
+        hot path of live tails, with everything inlined: one call per event and tail.
         """
         handlers = self._inline
         to = self.to
@@ -400,63 +398,86 @@ class Stream:
         turn = self._turn
         set_, get = self._set, self._get
         before = get()
+        number = 0
+        event: Any
         try:
             del turn[0]
         except IndexError:  # an event is being delivered
             self._put_aside(context, moment, payload)
             return
         try:
-            event = _TailEvent()
-            event.sequence = number = self._sequence
+            number = self._sequence
+            if moment < self._last:  # noqa: PLR1730 - between two threads, it may be
+                moment = self._last
+            # Fails here if the stack is exhausted.
+            if HAS_GIL:
+                event = _TailEvent()
+            else:
+                event = TailEvent(self._id, context, self._anchor + moment, number, payload)
             self._sequence = number + 1
-            handler = handlers[type(payload)]
+            kind = type(payload)
+            handler = None if self._over else handlers[kind]
             if handler is not None:
-                if moment < self._last:  # between two threads, it may be
-                    moment = self._last
-                else:
-                    self._last = moment
-                event.invocation_id = self._id
-                event.span_context = context
-                event.timestamp = self._anchor + moment
-                event.event = payload
-                event.__class__ = TailEvent
+                self._last = moment
+                if HAS_GIL:
+                    event.sequence = number
+                    event.invocation_id = self._id
+                    event.span_context = context
+                    event.timestamp = self._anchor + moment
+                    event.event = payload
+                    event.__class__ = TailEvent
                 set_(SUPPRESSED)
                 result = handler(event)
-                to.delivered += 1
+                self.delivered += 1
                 if result is not None and to.has_to_await(result):
                     self.stop()
+            if kind is Outcome:
+                self._over = True  # no call, as below; `put_last` does the rest
         except BaseException as error:
-            self._has_failed(error, context, moment, payload)
+            if not self._has_failed(error, context, moment, payload):
+                self._sequence = number
         finally:
             try:
                 set_(before)
             finally:
-                turn += _TURN  # no call, which might fail at the end of the stack
+                turn += _TURN  # no call, which might fail with an exhausted stack
         if self._queue:
             self.work_off(_SHARE)
 
     def put_last(self, context: TailSpanContext, moment: int, outcome: Outcome) -> None:
-        """Add the outcome; where events were dropped, their number goes out before it."""
-        if self._dropped:
+        """Add the outcome, and before it the number of dropped events, if any.
+
+        The thread that delivers it ends the stream.
+        """
+        if self.dropped:
             self._put_aside(context, moment, outcome)
         else:
             self.put(context, moment, outcome)
+        if (self._over or self.to.removed) and self._inline is not None:
+            turn = self._turn
+            try:
+                del turn[0]
+            except IndexError:
+                return  # an event is being delivered
+            try:
+                self.stop()
+            finally:
+                turn += _TURN
 
     def _has_failed(
         self, error: BaseException, context: TailSpanContext, moment: int, payload: Any
     ) -> bool:
-        """Stop a tail that has raised, but not for what only came through it.
+        """Stop a tail that has raised, unless the exception only passed through it.
 
-        At the end of the stack the event is put back instead, once, to be delivered where there is
-        more of it; False then.
+        If the stack is exhausted, the event is put back instead, once, to be delivered later;
+        returns False then.
         """
         if isinstance(error, RecursionError) and self._exhausted is not payload:
             self._exhausted = payload
-            self._sequence -= 1
             self._queue.appendleft((context, moment, payload, 0))
             return False
         if not self.to.has_lost(error):
-            self.to.has_raised(error)  # raises what interrupts the program
+            self.to.has_raised(error)  # re-raises an interruption of the program
             self.stop()
         return True
 
@@ -474,10 +495,10 @@ class Stream:
         if to.worker is None:
             # The onset of a stream is delivered here, on this thread.
             if not to.aside.take(weight, limit, always=always or kind is Onset):
-                to.drop()
-                self._dropped += 1
+                to.drop(of=self)
             else:
-                self._ending = self._ending or kind is Outcome
+                if kind is Outcome:
+                    self._ending = True
                 self._queue.append((context, moment, payload, weight))
             self.work_off(_SHARE)
             return
@@ -488,17 +509,16 @@ class Stream:
             return
         if kind is Onset:
             self._lost = True
-            to.streams.discard(self)
+            to.let_go(self)
             to.drop(unreported=True)
         else:
-            to.drop()
-            self._dropped += 1
+            to.drop(of=self)
 
     def work_off(self, most: int | None = None) -> None:
-        """Deliver what waits, unless another thread does, which then delivers this, too.
+        """Deliver queued events, unless another thread is doing so, which then delivers all.
 
         After *most* events the rest is left to the thread of the next event, the end of the
-        invocation, or a flush: a thread is not kept from its own work for good.
+        invocation, or a flush, so that a thread gets back to its own work.
         """
         turn = self._turn
         queue = self._queue
@@ -522,45 +542,54 @@ class Stream:
                         most -= 1
             finally:
                 turn += _TURN
-        if left:
-            left.pop(self, None)
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether events wait to be delivered."""
-        return self.to.worker is not None or bool(self._queue)
+        if left and left.pop(self, self) is None and queue:
+            left[self] = None  # another thread has queued some in the meantime
 
     @property
     def declined(self) -> bool:
-        """Whether this tail wants nothing of the invocation (any more)."""
+        """Whether this tail gets no (further) events of the invocation."""
         return self._over or self.to.removed
 
     def deliver(self, context: TailSpanContext, moment: int, payload: Any) -> bool:
-        """Deliver what has waited; by one thread at a time. False if it was put back."""
+        """Deliver queued events, one thread at a time; False if one was put back."""
         kind = type(payload)
         if self._handlers is None:
             if kind is Onset and not self._over:
                 self._begin(context, moment, payload)
             return True
-        if kind is Outcome and (dropped := self._dropped + self.to.unreported()):
-            self._dropped = 0
-            self.deliver(context, moment, StreamDiagnostic(DroppedEvents(dropped)))
-            return self.deliver(context, moment, payload)
+        # Events dropped after this check are reported in the next stream.
+        dropped = self.to.unreported(self) if kind is Outcome else 0
+        if dropped and not self._hand_over(
+            context, moment, StreamDiagnostic(DroppedEvents(dropped))
+        ):
+            self._queue.insert(1, (context, moment, payload, 0))  # after the one that was put back
+            return False
+        return self._hand_over(context, moment, payload)
+
+    def _hand_over(self, context: TailSpanContext, moment: int, payload: Any) -> bool:
+        """Call the handler for one event; False if it was put back."""
+        handlers = self._handlers
+        if handlers is None:  # the handler for the dropped events has failed
+            return True
+        kind = type(payload)
         number = self._sequence
-        self._sequence = number + 1
-        handler = self._handlers[kind]
+        handler = handlers[kind]
         to = self.to
         if handler is not None and not to.removed:
             self._last = moment = max(moment, self._last)
-            event = TailEvent(self._id, context, self._anchor + moment, number, payload)
             try:
+                event = TailEvent(self._id, context, self._anchor + moment, number, payload)
+                self._sequence = number + 1
                 result = to.tracer.suppressed(handler, event)
-                to.delivered += 1
+                self.delivered += 1
                 if result is not None and to.has_to_await(result):
                     self.stop()
             except BaseException as error:
                 if not self._has_failed(error, context, moment, payload):
+                    self._sequence = number
                     return False
+        else:
+            self._sequence = number + 1
         if kind is Outcome:
             self.stop()
         return True
@@ -569,7 +598,7 @@ class Stream:
         self._sequence = 1
         self._last = moment
         event: Any = TailEvent(self._id, context, self._anchor + moment, 0, onset)
-        self._handlers = handlers = self.to.accept(event)
+        self._handlers = handlers = self.to.accept(event, self)
         if handlers is None:
             self.stop()
             return
@@ -577,166 +606,17 @@ class Stream:
             self._inline = handlers
 
     def stop(self) -> None:
-        """Deliver nothing more."""
+        """Stop delivering."""
         self._over = True
         self._handlers = self._inline = None
         to = self.to
-        to.streams.discard(self)
+        to.let_go(self)
         if to.is_retired:
             to.end_if_done()
 
 
-class TailStream(SpanProcessor):
-    """What happens in one invocation, as events for every tail that has accepted it."""
-
-    __slots__ = (
-        "_cpu",
-        "_flags",
-        "_root_attributes",
-        "_root_context",
-        "_root_id",
-        "_started",
-        "_streams",
-        "_subscribers",
-        "_trace",
-    )
-
-    def __init__(
-        self,
-        subscribers: HasTails,
-        state: InvocationState,
-        root: Span,
-        parent: SpanContext | None,
-        info: EventInfo | None,
-        given: tuple[Attribute, ...],
-    ) -> None:
-        self._subscribers = subscribers
-        self._flags = None if parent is None else parent.trace_flags
-        self._trace = f"{state.trace_id:032x}"
-        self._root_id = root._span_id
-        self._started = root._start
-        self._cpu = process_time_ns()
-        self._root_attributes: Attributes | None = None
-        name = cut(root._name, subscribers.tracer.limits.name_bytes)
-        resource = subscribers.tracer.resource
-        if given and subscribers.tracer.tail_value_bytes:
-            given = self._attributes_of({pair.name: pair.value for pair in given}).info
-        onset = Onset(f"{root._span_id:016x}", name, info, given, resource)
-        above = f"{root._parent_id:016x}" if root._parent_id else None
-        self._root_context = TailSpanContext(self._trace, onset.span_id, self._flags)
-        root._memo = self._root_context
-        context = TailSpanContext(self._trace, above, self._flags)
-        streams = [Stream(tail, state.id, state.anchor) for tail in subscribers.tails]
-        for stream in streams:
-            stream.put(context, root._start, onset)
-        self._streams = tuple([stream for stream in streams if not stream.declined])
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether any tail has accepted the invocation, or may yet."""
-        return bool(self._streams)
-
-    def _put(self, context: TailSpanContext, moment: int, payload: Any) -> None:
-        for stream in self._streams:
-            stream.put(context, moment, payload)
-
-    def _context_of(self, span: Span) -> TailSpanContext:
-        context: TailSpanContext | None = span._memo
-        if context is None:
-            context = span._memo = self._context(span._span_id)
-        return context
-
-    def _context(self, span_id: int) -> TailSpanContext:
-        return TailSpanContext(self._trace, f"{span_id:016x}", self._flags)
-
-    def on_open(self, span: Span, parent: Span) -> None:
-        """Put a `spanOpen` event."""
-        name = span._name
-        limit = self._subscribers.tracer.limits.name_bytes
-        if len(name) > limit or not name.isascii():
-            name = cut(name, limit)
-        text = span._span_id.to_bytes(8, "big").hex()
-        # Two values, made by stores: see `frozen`.
-        own: Any = _TailContext()
-        own.trace_id = self._trace
-        own.span_id = text
-        own.trace_flags = self._flags
-        own.__class__ = TailSpanContext
-        span._memo = own
-        payload: Any = _SpanOpen()
-        payload.span_id = text
-        payload.name = name
-        payload.__class__ = SpanOpen
-        context = parent._memo or self._context(span._parent_id)
-        for stream in self._streams:
-            stream.put(context, span._start, payload)
-
-    def on_close(self, span: Span) -> None:
-        """Put the span's `attributes` and its `spanClose`; the root's come at the end."""
-        attributes = span._attributes
-        if span._span_id == self._root_id:
-            if attributes:
-                self._root_attributes = self._attributes_of(attributes)
-            return
-        details = span._details
-        outcome = "ok" if details is None else details.outcome
-        context = span._memo or self._context_of(span)
-        if attributes:
-            self._put(context, span._end, self._attributes_of(attributes))
-        payload = _CLOSED_OK if outcome == "ok" else SpanClose(outcome)
-        for stream in self._streams:
-            stream.put(context, span._end, payload)
-
-    def _attributes_of(self, attributes: Mapping[str, Any]) -> Attributes:
-        limit = self._subscribers.tracer.tail_value_bytes
-        return make_attributes(for_tails(attributes, limit) if limit else attributes)
-
-    def on_return(self, info: Any, moment: int) -> None:
-        """Put the `return` event."""
-        self._put(self._root_context, moment, Return(info))
-
-    def on_exception(self, span: Span, failure: Failure, moment: int) -> None:
-        """Put an `exception` event."""
-        payload = Exception_(failure.name, failure.message, failure.stack)
-        self._put(self._context_of(span), moment, payload)
-
-    def on_event(self, span: Span, name: str, attributes: Mapping[str, Any], moment: int) -> None:
-        """Put a `diagnosticChannel` event."""
-        payload = DiagnosticChannel(name, MappingProxyType(dict(attributes)))
-        self._put(self._context_of(span), moment, payload)
-
-    def on_log(
-        self,
-        span: Span,
-        level: str,
-        message: str,
-        attributes: Mapping[str, Any],
-        truncated: bool,
-        moment: int,
-    ) -> None:
-        """Put a `log` event."""
-        pairs = make_attributes(attributes).info if attributes else ()
-        payload = Log(level, message, pairs, truncated)
-        self._put(self._context_of(span), moment, payload)
-
-    def on_end(self, outcome: str) -> None:
-        """Put the root's attributes and the `outcome`."""
-        moment = now_ns()
-        given = self._root_attributes
-        if given is not None:
-            self._put(self._root_context, moment, given)
-        cpu = max(process_time_ns() - self._cpu, 0)
-        last = Outcome(outcome, cpu, moment - self._started)
-        for stream in self._streams:
-            stream.put_last(self._root_context, moment, last)
-        for stream in self._streams:
-            if not stream.is_waiting:
-                stream.stop()
-            self._subscribers.see_off(stream.to)
-
-
 def check_tail(tail: object) -> None:
-    """Refuse what can't be a tail."""
+    """Raise TypeError for an object that can't be a tail."""
     if not callable(tail):
         raise TypeError(
             f"a tail is a callable that takes the onset event and returns a handler, not {tail!r}"
@@ -749,5 +629,5 @@ def check_tail(tail: object) -> None:
 
 
 def _is_handler_class(tail: type) -> bool:
-    """Whether a class makes handlers: called with the onset, it gives one for each invocation."""
+    """Whether a class can be a tail: called with the onset, it makes a handler."""
     return any(callable(getattr(tail, name, None)) for name in _METHODS.values())

@@ -1,11 +1,11 @@
-"""Where traces go: each module here is one place, and none knows of another.
+"""The destinations of traces: each module here is independent of the others.
 
 >>> from enterspan.exporters import ConsoleTail, JsonLinesExporter
 
-What an exporter needs is imported when its name is first asked for.
+An exporter and its requirements are imported when its name is first accessed.
 """
 
-from enterspan._model.lazy import lazy
+from enterspan._model.late import lazy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

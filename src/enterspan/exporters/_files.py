@@ -1,8 +1,8 @@
-"""Files that exporters and commands write.
+"""The files that exporters and commands write.
 
-`File` is opened late and appended to, each write in one piece and unbuffered: nothing is lost when
-the process is killed, nothing is written twice after a fork, and processes that share a file write
-their lines side by side. `replace_files` writes whole files.
+`File` is opened late and appended to with unbuffered, undivided writes: nothing is lost when the
+process is killed, nothing is written twice after a fork, and processes that share a file don't mix
+their lines. `replace_files` writes whole files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final, Literal, TypeAlias
 
-from enterspan._model.threads import RLock
+from enterspan._model.interrupts import is_interrupt
+from enterspan._model.threads import RLock, members
 from enterspan._pipeline import process
 
 if sys.platform != "win32":
@@ -28,17 +29,17 @@ if sys.platform != "win32":
 _Mode: TypeAlias = Literal["w", "a"]
 
 _LOCK_TIMEOUT: Final = 0.5
-"""Seconds to wait for another process that writes to the same file; one that stopped holds it."""
+"""Seconds to wait for another process that writes to the same file, in case it was stopped."""
 _LINE_TIMEOUT: Final = 0.05
-"""Seconds to wait for the end of a line that another process may be writing: the first processes of
-a file do not know of each other, and take no lock."""
+"""Seconds to wait for the end of a line that another process may be writing: the first writers of a
+file take no lock."""
 _ROOM_TIMEOUT: Final = 2.0
-"""Seconds to wait until a pipe that is full has room."""
+"""Seconds to wait for room in a full pipe."""
 _READER_TIMEOUT: Final = 1.0
 """Seconds to wait for the first reader of a named pipe."""
 _POLL: Final = 0.005
 _PIPE_BYTES: Final = getattr(select, "PIPE_BUF", 512)
-"""The largest write to a pipe that other processes can't split."""
+"""The largest atomic write to a pipe."""
 
 
 class NotWrittenError(OSError):
@@ -48,18 +49,18 @@ class NotWrittenError(OSError):
 
 
 class File:
-    """A file that lines are appended to, each write in one piece.
+    """A file to which lines are appended, each in an undivided write.
 
-    Before each write it is looked at under its name: where it was renamed, removed or replaced, as
-    by log rotation, it is opened anew. What was recorded may be confidential: a new file belongs to
-    its owner alone. `/dev/stdout` and the like are duplicated, for they share their position with
-    the program's own output, and are never emptied.
+    Before each write, it is checked by name and reopened if it was renamed, removed or replaced, as
+    by log rotation. Recorded data may be confidential: a new file is readable only by its owner.
+    The descriptors of `/dev/stdout` and the like are duplicated, because they share their position
+    with the program's output, and never truncated.
 
     Args:
-        path: Where it is. A name that ends in `.gz` makes each write a member of a gzip file.
-        mode: `"w"` empties the file at once.
-        max_bytes: The size above which it is renamed to `NAME.1`, and begun anew.
-        backups: How many of those are kept.
+        path: Its path. If the name ends in `.gz`, each write is a member of a gzip file.
+        mode: `"w"` truncates the file at once.
+        max_bytes: The size above which it is renamed to `NAME.1`, and a new one is begun.
+        backups: How many renamed files are kept.
     """
 
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
@@ -80,7 +81,7 @@ class File:
         self._backups = backups
         self._identity: tuple[int, int] | None = None
         self._where = str(self._path)
-        self._end = -2  # the size after the last write of this process; -1: it has none
+        self._end = -2  # the size after this process's last write; -1 before
         self._closed = False
         self._wait_for_reader = True
         self._pack = _packer(self.name)
@@ -97,18 +98,17 @@ class File:
 
     @property
     def target(self) -> tuple[str, object]:
-        """What tells it from other files."""
+        """The identity of the file."""
         if self._descriptor is not None:
             return ("descriptor", self._descriptor)
         return ("file", os.path.realpath(self._path))
 
     def renew_lock(self) -> None:
-        """Begin with a new lock, as in a forked child.
+        """Use a new lock, as in a forked child.
 
-        It is shared with other files of the same path: a lock of the system's belongs to the whole
-        process.
+        It is shared with other files of the same path, as file locks belong to the process.
         """
-        self.writing = _locks.setdefault(self.target, RLock())  # a signal handler may come back
+        self.writing = _locks.setdefault(self.target, RLock())  # reentrant for signal handlers
 
     def write(self, text: str) -> None:
         """Append text. Raises NotWrittenError, OSError if not opened, ValueError after `close`."""
@@ -116,7 +116,7 @@ class File:
         with self.writing:
             fd, size = self._current()
             is_alone = size == self._end and (size >= 0 or len(data) <= _PIPE_BYTES)
-            if is_alone and self._max_bytes is None:  # no other process has written
+            if is_alone and self._max_bytes is None:  # no other process has written to it
                 self._append(fd, data, size)
                 return
             fd, is_locked = self.opened_and_locked()
@@ -132,9 +132,9 @@ class File:
             self.write(text)
 
     def opened_and_locked(self) -> tuple[int, bool]:
-        """Open the file unless it is open, and lock it; say whether it is locked.
+        """Open the file unless it is open, and lock it; return whether it is locked.
 
-        Meanwhile it may have been moved away, again and again while several processes rotate it.
+        It may have been moved in the meantime, repeatedly if several processes rotate it.
         """
         deadline = monotonic() + _LOCK_TIMEOUT
         while True:
@@ -146,7 +146,7 @@ class File:
             unlock(fd)
 
     def close(self) -> None:
-        """Close the file for good."""
+        """Close the file permanently."""
         self._closed = True
         fd, self._fd = self._fd, None
         if fd is not None and self._is_ours(fd):
@@ -157,9 +157,9 @@ class File:
     # --- opening ---
 
     def _current(self) -> tuple[int, int]:
-        """The descriptor of what is under the name now, and its size; -1 if it has none.
+        """The descriptor of the file that now has the name, and its size; -1 for no size.
 
-        A descriptor that the program has closed, or reused for another file, is replaced.
+        If the program closed the descriptor, or reused it for another file, it is replaced.
         """
         if self._closed:
             raise ValueError(f"{self.name} was closed")
@@ -167,7 +167,9 @@ class File:
         if fd is not None:
             try:
                 found = os.fstat(fd)
-            except OSError:
+            except OSError as error:
+                if is_interrupt(error):
+                    raise
                 self._fd = None
             else:
                 if (found.st_dev, found.st_ino) != self._identity:
@@ -196,7 +198,7 @@ class File:
         flags = self.flags | getattr(os, "O_BINARY", 0)
         try:
             return os.open(self._path, flags, 0o600)
-        except PermissionError:  # it may be written to, and not be read
+        except PermissionError:  # it may be writable and not readable
             return os.open(self._path, flags & ~os.O_RDWR | os.O_WRONLY, 0o600)
 
     def _is_pipe(self) -> bool:
@@ -206,7 +208,7 @@ class File:
             return False
 
     def _opened_pipe(self) -> int:
-        """Open a named pipe, which needs a reader: the first one is waited for, for a moment."""
+        """Open a named pipe, after waiting briefly for a reader."""
         deadline = monotonic() + (_READER_TIMEOUT if self._wait_for_reader else 0.0)
         self._wait_for_reader = False
         while True:
@@ -220,7 +222,7 @@ class File:
             sleep(_POLL)
 
     def _is_ours(self, fd: int) -> bool:
-        """Whether the descriptor still is this file: a program may close all and reuse them."""
+        """Whether the descriptor is still this file: a program may close it and reuse it."""
         try:
             found = os.fstat(fd)
         except OSError:
@@ -228,15 +230,15 @@ class File:
         return (found.st_dev, found.st_ino) == self._identity
 
     def _has_moved(self) -> bool:
-        """Whether another file, or none, is under the name now."""
+        """Whether the name now refers to another file, or to none."""
         if self._descriptor is not None:
             return False
         try:
             found = os.stat(self._where)  # noqa: PTH116 - once for each event
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError:
-            return False
+        except OSError as error:
+            if is_interrupt(error):
+                raise
+            return isinstance(error, (FileNotFoundError, NotADirectoryError))
         return (found.st_dev, found.st_ino) != self._identity
 
     # --- writing ---
@@ -247,11 +249,13 @@ class File:
             while at < len(data):
                 at += _write(fd, data[at:] if at else data)
         except OSError as error:
+            if is_interrupt(error):  # a TimeoutError of a signal handler is one, too
+                raise
             raise self._failure(error, fd, data, at, size) from error
         self._end = size + len(data) if size >= 0 else -1
 
     def _failure(self, error: OSError, fd: int, data: bytes, at: int, size: int) -> NotWrittenError:
-        """Cut off a line of which a part was written, on a full disk; count those that are lost."""
+        """Remove a line that was written in part, as on a full disk; count the lost lines."""
         whole = 0 if self._is_packed else data.rfind(b"\n", 0, at) + 1
         self._end = -2
         if at > whole and size >= 0:
@@ -269,9 +273,9 @@ class File:
         return self._pack is not bytes
 
     def _is_whole(self, fd: int, size: int) -> bool:
-        """Whether the file ends with a line: a process may have been killed while it wrote one.
+        """Whether the file ends with a complete line: a process may have been killed while writing.
 
-        A member of a gzip file can't be mended.
+        A member of a gzip file can't be repaired.
         """
         if size <= 0 or size == self._end or self._is_packed or self._descriptor is not None:
             return True
@@ -283,7 +287,7 @@ class File:
         return True
 
     def _rotate(self, fd: int) -> None:
-        """Rename the file, and the older ones before it; the lock is held."""
+        """Rename the older files, then this one; called with the lock held."""
         mode = stat.S_IMODE(os.fstat(fd).st_mode)
         names = [self._path, *[Path(f"{self._path}.{n + 1}") for n in range(self._backups)]]
         if not self._backups:
@@ -294,7 +298,7 @@ class File:
         made = os.open(self._path, self.flags, mode)
         if sys.platform != "win32":
             os.fchmod(made, mode)
-        os.close(made)  # it is opened by the next write, as by every process
+        os.close(made)  # every process opens the new file at its next write
 
 
 def _size_of(found: os.stat_result) -> int:
@@ -309,7 +313,7 @@ _locks: weakref.WeakValueDictionary[Any, Any] = weakref.WeakValueDictionary()
 
 def _after_fork_in_child() -> None:
     _locks.clear()
-    for place in list(_places):
+    for place in members(_places):
         place.renew_lock()
 
 
@@ -317,8 +321,8 @@ process.at_fork(in_child=_after_fork_in_child)
 
 
 def _packer(name: str) -> Callable[[bytes], bytes]:
-    """What turns text in UTF-8 into what is written."""
-    "".encode("utf-16")  # imports the codec, which texts with surrogates need
+    """The function that converts UTF-8 text to the written bytes."""
+    "".encode("utf-16")  # imports the codec, which is needed for surrogates
     if not name.endswith(".gz"):
         return bytes
     import gzip
@@ -327,7 +331,7 @@ def _packer(name: str) -> Callable[[bytes], bytes]:
 
 
 def _ends_with_a_line(fd: int) -> bool:
-    """Look at the last byte, through the own descriptor: to close another one gives up the lock."""
+    """Read the last byte by the same descriptor: closing another one would release the lock."""
     try:
         os.lseek(fd, -1, os.SEEK_END)
         return os.read(fd, 1) == b"\n"
@@ -336,7 +340,7 @@ def _ends_with_a_line(fd: int) -> bool:
 
 
 def _write(fd: int, data: bytes) -> int:
-    """Write what a file takes; a pipe that is full is waited for."""
+    """Write as much as a file accepts; wait for a full pipe."""
     try:
         return os.write(fd, data)
     except BlockingIOError:
@@ -348,7 +352,7 @@ def _write(fd: int, data: bytes) -> int:
 
 
 def _lock(fd: int, deadline: float) -> bool:
-    """Lock a file for this process, so that lines stay whole; False if that can't be."""
+    """Lock a file for this process, so that lines stay whole; False if that fails."""
     if sys.platform == "win32":
         return False
     while True:
@@ -359,18 +363,18 @@ def _lock(fd: int, deadline: float) -> bool:
                 return False
             sleep(_POLL)
         except OSError:
-            return False  # some network disks have no locks, and not every device has
+            return False  # some network disks and devices have no locks
         else:
             return True
 
 
 def unlock(fd: int) -> None:
-    """Let other processes write."""
+    """Unlock the file for other processes."""
     if sys.platform != "win32":
         try:
             fcntl.lockf(fd, fcntl.LOCK_UN)
         except OSError:
-            pass  # it was closed, or there was no lock
+            pass  # it was closed, or not locked
 
 
 _is_descriptor: Final = re.compile(r"/(?:dev|proc/(?:self|\d+))/fd/(\d+)").fullmatch
@@ -380,7 +384,7 @@ _STANDARD: Final = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def _descriptor_of(path: str | os.PathLike[str]) -> int | None:
-    """The descriptor of this process that a path stands for, also through links."""
+    """The descriptor of this process that a path refers to, also through links."""
     name = Path(path)
     for _ in range(_LINKS):
         if str(name) in _STANDARD:
@@ -412,7 +416,7 @@ class Stream:
 
     @property
     def target(self) -> tuple[str, object]:
-        """What tells it from other streams."""
+        """The identity of the stream."""
         return ("stream", id(self._stream))
 
     def renew_lock(self) -> None:
@@ -420,7 +424,7 @@ class Stream:
         self.writing = RLock()
 
     def write(self, text: str) -> None:
-        """Write text and flush it: a fork would copy what a buffer holds."""
+        """Write text and flush it: a fork would copy the buffer."""
         if self._closed:
             raise ValueError(f"{self.name} was closed")
         data: Any = ascii_text(text) if self._takes_text else utf8(text)
@@ -437,7 +441,7 @@ class Stream:
 
 
 def place_of(path: Any, mode: str, max_bytes: int | None = None, backups: int = 3) -> File | Stream:
-    """The file at a path, or an open stream. Raises ValueError or TypeError for anything else."""
+    """A `File` or a `Stream` for *path*. Raises ValueError or TypeError for anything else."""
     for name, value, least in (("max_bytes", max_bytes, 1), ("backups", backups, 0)):
         if value is not None and type(value) is not int:
             raise TypeError(f"{name} must be an int, not {value!r}")
@@ -454,16 +458,11 @@ def place_of(path: Any, mode: str, max_bytes: int | None = None, backups: int = 
     raise TypeError(f"path must be a path or an open stream, not {path!r:.100}")
 
 
-def replace_file(target: str | os.PathLike[str], data: bytes) -> None:
-    """Write a whole file; see `replace_files`."""
-    replace_files({target: data})
-
-
 def replace_files(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
     """Write whole files: readers see the old content or the new, never a part.
 
-    An existing file keeps its permissions, and a link its target. A pipe or a device is written to.
-    Raises OSError if one of the files can't be written; all are as they were then.
+    An existing file keeps its permissions, and a link its target. Pipes and devices are written
+    directly. Raises OSError if one of the files can't be written; then none is changed.
     """
     made: dict[Path, Path] = {}
     try:
@@ -476,18 +475,54 @@ def replace_files(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
             path = Path(os.path.realpath(target)) if os.fspath(target) else Path()
             _check_writable(path, os.fspath(target))
             new = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}")
-            mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
-            fd = os.open(new, _NEW, 0o666 if mode is None else mode & 0o600)
             made[new] = path
-            with open(fd, "wb") as file:  # noqa: PTH123 - a descriptor is no path
-                file.write(data)
-            if mode is not None:
-                new.chmod(mode)
-        for new, path in made.items():
-            new.replace(path)
+            _create(new, data, like=path)
+        _rename(made)
     finally:
         for new in made:
             new.unlink(missing_ok=True)
+
+
+def _create(new: Path, data: bytes, *, like: Path) -> None:
+    """Write a new file, with the permissions of another one if that exists."""
+    mode = stat.S_IMODE(like.stat().st_mode) if like.exists() else None
+    fd = os.open(new, _NEW, 0o666 if mode is None else mode & 0o600)
+    with open(fd, "wb") as file:  # noqa: PTH123 - a descriptor is no path
+        file.write(data)
+    if mode is not None:
+        new.chmod(mode)
+
+
+def _rename(made: Mapping[Path, Path]) -> None:
+    """Rename all files or none: what was at the place of one is kept until all are renamed."""
+    before: dict[Path, Path] = {}
+    renamed: list[Path] = []
+    try:
+        for new, path in made.items():
+            if len(made) > 1 and path.exists():
+                before[path] = new.with_suffix(".old")
+                _link(path, before[path])
+        for new, path in made.items():
+            new.replace(path)
+            renamed.append(path)
+    except BaseException:
+        for path in renamed:
+            if path in before:
+                before[path].replace(path)
+            else:
+                path.unlink()
+        raise
+    finally:
+        for old in before.values():
+            old.unlink(missing_ok=True)
+
+
+def _link(path: Path, name: Path) -> None:
+    """Give a file a second name; a copy where the file system has no hard links."""
+    try:
+        os.link(path, name)
+    except OSError:
+        _create(name, path.read_bytes(), like=path)
 
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

@@ -1,42 +1,36 @@
-"""Any value as JSON: those without a JSON form become strings."""
+"""JSON of any value; values without a JSON form become strings."""
 
 from collections.abc import Callable, Mapping
 from json.encoder import JSONEncoder, encode_basestring
 from typing import Any, Final
 
-from enterspan._model.values import (
-    DEFAULT_LIMITS,
-    INT_MAX,
-    INT_MIN,
-    clean_text,
-    clean_value,
-    safe_repr,
-)
+from enterspan._model.limits import DEFAULT_LIMITS, INT_MAX, INT_MIN
+from enterspan._model.values import clean_text, clean_value, safe_repr
 
 _quote: Final[Callable[[str], str]] = encode_basestring
 _LIMITS: Final = DEFAULT_LIMITS
 DEPTH: Final = 12
-"""Values at a greater depth are written as their repr; recorded values are never so deep."""
+"""Values nested deeper are written as their repr; recorded values are not."""
 
 
 encode: Final = JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
 ).encode
-"""A value of JSON's own types. Raises TypeError, ValueError or RecursionError for any other."""
+"""Encode a value of JSON's types. Raises TypeError, ValueError or RecursionError for others."""
 
 
 def plain_text(text: Any) -> str:
-    """A text as it is; anything else as a text."""
+    """A str unchanged; anything else as a str."""
     return text if type(text) is str else clean_text(text, _LIMITS.value_bytes)
 
 
 def json_text(text: Any) -> str:
-    """A string."""
+    """A string as JSON."""
     return _quote(plain_text(text))
 
 
 def json_object(mapping: Mapping[Any, Any], depth: int = 0) -> str:
-    """A mapping as an object; its keys become strings."""
+    """A mapping as a JSON object; its keys become strings."""
     parts: list[str] = []
     for key, value in list(mapping.items()):
         if type(value) is str:
@@ -47,7 +41,7 @@ def json_object(mapping: Mapping[Any, Any], depth: int = 0) -> str:
 
 
 def json_value(value: Any, depth: int = 0) -> str:
-    """Any value; those without a JSON form become strings."""
+    """Any value as JSON; values without a JSON form become strings."""
     kind: object = type(value)
     if kind is str:
         return _quote(value)

@@ -1,4 +1,4 @@
-"""What the exporters to OpenTelemetry's receivers and exporters share."""
+"""Shared by the exporters for OpenTelemetry's receivers and exporters."""
 
 import sys
 from collections.abc import Generator
@@ -10,11 +10,11 @@ _KEYS: Final = (
     "_SUPPRESS_HTTP_INSTRUMENTATION_KEY",
     "suppress_instrumentation",
 )
-"""OpenTelemetry's names for the keys, or a key itself."""
+"""OpenTelemetry's context keys, or their values without OpenTelemetry."""
 
 
 class ExportError(Exception):
-    """Spans could not be delivered; the text has the receiver and the reason.
+    """Spans could not be delivered; the message has the receiver and the reason.
 
     `lost` is the number of spans of the batch that are lost; None for all of them.
     """
@@ -26,7 +26,7 @@ class ExportError(Exception):
 
 @contextmanager
 def uninstrumented() -> Generator[None, None, None]:
-    """A block in which OpenTelemetry's instrumentations, if there are any, record nothing."""
+    """A block in which OpenTelemetry's instrumentations are suppressed."""
     context = sys.modules.get("opentelemetry.context")
     if context is None:
         yield

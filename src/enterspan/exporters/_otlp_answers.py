@@ -1,7 +1,7 @@
-"""What a receiver of OTLP answers, and what it means for the spans of a batch.
+"""The responses of OTLP receivers, and what they mean for the spans of a batch.
 
-https://opentelemetry.io/docs/specs/otlp/ ("Failures", "OTLP/HTTP Response", "Partial Success") says
-which answers are which. There is one classification for both protocols.
+https://opentelemetry.io/docs/specs/otlp/ ("Failures", "OTLP/HTTP Response", "Partial Success")
+defines them. Both protocols have one classification.
 """
 
 import json
@@ -10,24 +10,24 @@ from typing import Any, Final, NamedTuple
 from enterspan.exporters._protobuf import decode_fields
 
 MOST_ANSWER: Final = 65_536
-"""Bytes of an answer that are read; an ExportTraceServiceResponse has a few dozen."""
+"""How many bytes of a response are read; an ExportTraceServiceResponse has a few dozen."""
 
 _SHOWN: Final = 300
-"""How much of a receiver's own words is shown."""
+"""How much of a receiver's message is shown."""
 
 _PASSING_STATUSES: Final = frozenset({429, 502, 503, 504})
 _PASSING_CODES: Final = frozenset(
     {"ABORTED", "CANCELLED", "DATA_LOSS", "DEADLINE_EXCEEDED", "OUT_OF_RANGE", "UNAVAILABLE"}
 )
-"""The answers after which OTLP requires a retry; `RESOURCE_EXHAUSTED` only if it has a delay."""
+"""Responses after which OTLP requires a retry; `RESOURCE_EXHAUSTED` only with a delay."""
 
 _TOO_LARGE: Final = ("larger than max", "exceeds maximum", "exceeds the maximum")
-"""What gRPC's servers (C++, Go, Java, .NET) say of a message over their limit. They have no code
-of its own for it: it is `RESOURCE_EXHAUSTED` or `OUT_OF_RANGE`, like a quota."""
+"""The messages of gRPC's servers (C++, Go, Java, .NET) for a request over their limit. It has no
+code of its own: it is `RESOURCE_EXHAUSTED` or `OUT_OF_RANGE`, like a quota."""
 
 
 class Refusal(NamedTuple):
-    """Why spans were not delivered, and what may help."""
+    """Why spans were not delivered, and whether to retry."""
 
     text: str
     is_passing: bool = False
@@ -36,11 +36,11 @@ class Refusal(NamedTuple):
     """Seconds that the receiver asked to wait."""
     is_too_large: bool = False
     rejected: int | None = None
-    """How many of the spans; None for all, and 0 for a receiver that took all and has a remark."""
+    """The number of rejected spans; None for all, 0 if all were accepted with a warning."""
 
 
 def of_http(status: int, reason: str, wait: float | None, body: bytes) -> Refusal | None:
-    """What an answer over http means; None if all spans are delivered."""
+    """Classify an HTTP response; None if all spans are delivered."""
     if 200 <= status < 300:
         return _of_response(body)
     said = _words(body)
@@ -49,7 +49,7 @@ def of_http(status: int, reason: str, wait: float | None, body: bytes) -> Refusa
 
 
 def of_grpc(code: str, details: str | None, trailing: Any) -> Refusal:
-    """What an error over gRPC means."""
+    """Classify a gRPC error."""
     wait = _retry_delay(trailing)
     text = f"{code}: {_cut(details or '')}"
     if wait is None and any(words in text for words in _TOO_LARGE):
@@ -59,18 +59,18 @@ def of_grpc(code: str, details: str | None, trailing: Any) -> Refusal:
 
 
 def of_message(body: bytes) -> Refusal | None:
-    """What an ExportTraceServiceResponse says of spans that were not taken."""
+    """Return the rejected spans of an ExportTraceServiceResponse; None if there are none."""
     try:
         rejected, text = _partial_success(body)
     except (LookupError, TypeError, AttributeError, ValueError):
-        return Refusal("the answer is no ExportTraceServiceResponse")
+        return Refusal("the response is not an ExportTraceServiceResponse")
     if rejected or text:
         return Refusal(_cut(text) or "rejected", rejected=rejected)
     return None
 
 
 def _of_response(body: bytes) -> Refusal | None:
-    """What the body of a success says; a page of a proxy is none."""
+    """Parse the body of a successful response; a proxy's page is not one."""
     if len(body) <= MOST_ANSWER and body.lstrip()[:1] == b"{":
         try:
             partial = json.loads(body).get("partialSuccess") or {}
@@ -82,12 +82,12 @@ def _of_response(body: bytes) -> Refusal | None:
             rejected = max(rejected, 0)
             return Refusal(shown or "rejected", rejected=rejected) if rejected or shown else None
     if len(body) > MOST_ANSWER:
-        return Refusal("the answer is no ExportTraceServiceResponse")
+        return Refusal("the response is not an ExportTraceServiceResponse")
     return of_message(body)
 
 
 def _partial_success(body: bytes) -> tuple[int, str]:
-    """The number of rejected spans, and the receiver's words."""
+    """The number of rejected spans, and the receiver's message."""
     answer = dict(decode_fields(body))
     partial = dict(decode_fields(answer.get(1, b"")))
     rejected = 0 + partial.get(1, 0)  # a TypeError for bytes
@@ -96,7 +96,7 @@ def _partial_success(body: bytes) -> tuple[int, str]:
 
 
 def _words(body: bytes) -> str:
-    """What the body of a failure says: the message of a google.rpc.Status, or plain text."""
+    """The message in the body of an error: that of a google.rpc.Status, or plain text."""
     try:
         status: dict[int, Any] = dict(decode_fields(body))
         message: bytes = status.get(2, b"")
@@ -109,13 +109,13 @@ def _words(body: bytes) -> str:
 
 
 def _cut(text: str) -> str:
-    """A receiver's words, on one line and not too long."""
+    """A receiver's message, on one line and cut."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * _SHOWN]).split())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
 
 
 def _retry_delay(trailing: Any) -> float | None:
-    """The delay that an error of gRPC has in its details, as a google.rpc.RetryInfo."""
+    """The delay of a google.rpc.RetryInfo in the details of a gRPC error."""
     try:
         status = dict(trailing or ())["grpc-status-details-bin"]
         for number, value in decode_fields(status):

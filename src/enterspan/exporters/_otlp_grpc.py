@@ -1,4 +1,4 @@
-"""The bytes of a batch, sent over gRPC."""
+"""Sends encoded batches over gRPC."""
 
 # The optional packages may not be installed when types are checked.
 # pyright: reportMissingImports=false, reportMissingModuleSource=false
@@ -13,7 +13,7 @@ from enterspan.exporters._otlp_settings import Settings
 
 _METHOD: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _LONGEST_BACKOFF: Final = 30_000
-"""Milliseconds between two attempts of gRPC's own to connect."""
+"""The maximum number of milliseconds between gRPC's own attempts to connect."""
 _COMPRESSIONS: Final = {
     "none": grpc.Compression.NoCompression,
     "gzip": grpc.Compression.Gzip,
@@ -22,7 +22,7 @@ _COMPRESSIONS: Final = {
 
 
 class GrpcSender:
-    """Calls the trace service of one receiver; a unary call takes the bytes as they are."""
+    """Calls the trace service of one receiver; unary calls take the bytes unchanged."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -37,7 +37,7 @@ class GrpcSender:
         self.connect()
 
     def connect(self) -> None:
-        """Make a channel, as in a forked child, which can't use its parent's."""
+        """Make a channel; a forked child can't use its parent's."""
         settings = self._settings
         options = (
             ("grpc.primary_user_agent", f"enterspan/{__version__}"),
@@ -59,10 +59,10 @@ class GrpcSender:
         except grpc.RpcError as failure:
             error: Any = failure
             return of_grpc(error.code().name, error.details(), error.trailing_metadata())
-        except ValueError:  # the channel was closed meanwhile
+        except ValueError:  # the channel was closed in the meantime
             return Refusal("the channel is closed", is_passing=True)
         return of_message(answer)
 
     def close(self) -> None:
-        """Close the channel; a call that is under way is canceled."""
+        """Close the channel; a running call is canceled."""
         self._channel.close()

@@ -1,4 +1,4 @@
-"""The bytes of a batch, sent over http."""
+"""Sends encoded batches over HTTP."""
 
 # The optional packages may not be installed when types are checked.
 # pyright: reportMissingImports=false, reportMissingModuleSource=false
@@ -27,13 +27,13 @@ _PACK: Final[dict[str, Callable[[bytes], bytes]]] = {
 
 
 class HttpSender:
-    """Posts batches to one endpoint, on connections that it keeps."""
+    """Posts batches to one endpoint, over persistent connections."""
 
     def __init__(self, settings: Settings) -> None:
         headers = {"user-agent": AGENT, "content-type": "application/x-protobuf"}
         if settings.compression != "none":
             headers["Content-Encoding"] = settings.compression
-        # Neither retries nor redirections: the exporter decides.
+        # No retries and redirections: the exporter decides.
         options = {
             "headers": {**headers, **settings.headers},
             "timeout": settings.timeout,
@@ -44,11 +44,11 @@ class HttpSender:
         self._endpoint = settings.endpoint
         self._pack = _PACK[settings.compression]
         self._delay_of = urllib3.Retry(0).get_retry_after
-        "".encode("idna")  # imports the encoding, which urllib3 uses when it connects
+        "".encode("idna")  # imports the codec, which urllib3 uses when it connects
         self.connect()
 
     def connect(self) -> None:
-        """Begin with no connection, as in a forked child."""
+        """Reset to no connection, as in a forked child."""
         self._pool = self._make()
 
     def send(self, body: bytes) -> Refusal | None:
@@ -57,7 +57,7 @@ class HttpSender:
         try:
             try:
                 answer = self._post(packed)
-            except urllib3.exceptions.ProtocolError:  # a kept connection may have been closed
+            except urllib3.exceptions.ProtocolError:  # a persistent connection may have been closed
                 answer = self._post(packed)
             text = _read(answer)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
@@ -65,7 +65,7 @@ class HttpSender:
         return of_http(answer.status, answer.reason or "", self._wait(answer), text)
 
     def _wait(self, answer: Any) -> float | None:
-        """The seconds that the receiver asked to wait, as a number or a date."""
+        """The delay in seconds that the receiver requested, as a number or a date."""
         try:
             asked: float | None = self._delay_of(answer)
         except (urllib3.exceptions.HTTPError, ValueError, OverflowError):
@@ -83,7 +83,7 @@ class HttpSender:
 
 
 def _read(answer: Any) -> bytes:
-    """The body of an answer, whose connection is kept unless there is too much of it."""
+    """Read the body of a response; if it is too long, its connection is closed."""
     text: bytes = answer.read(MOST_ANSWER + 1)
     if len(text) > MOST_ANSWER:
         answer.close()
@@ -92,7 +92,7 @@ def _read(answer: Any) -> bytes:
 
 
 def _manager_of(settings: Settings) -> Callable[..., Any]:
-    """What makes a pool of connections, through the proxy that the environment has for the URL."""
+    """Make the connection pool, through the environment's proxy for the URL."""
     url = settings.url
     proxy = getproxies_environment().get(url.scheme)
     if not proxy or proxy_bypass(url.netloc.rpartition("@")[2]):
@@ -105,8 +105,8 @@ def _manager_of(settings: Settings) -> Callable[..., Any]:
             urllib3.ProxyManager, proxy, proxy_headers=urllib3.make_headers(proxy_basic_auth=login)
         )
         manager()
-    except (urllib3.exceptions.HTTPError, ValueError):  # whose text has the password
+    except (urllib3.exceptions.HTTPError, ValueError):  # the message has the password
         raise ValueError(
-            f"the variable {url.scheme}_proxy is no URL of a proxy over http"
+            f"the variable {url.scheme}_proxy is not the URL of an HTTP proxy"
         ) from None
     return manager

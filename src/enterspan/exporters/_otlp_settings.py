@@ -1,7 +1,7 @@
-"""How an OTLPExporter is configured: by its arguments, else by the OTEL_EXPORTER_OTLP_* variables.
+"""The configuration of an OTLPExporter: its arguments, else the OTEL_EXPORTER_OTLP_* variables.
 
-https://opentelemetry.io/docs/specs/otel/protocol/exporter/ has the variables. What can't be used is
-refused here, where there is a caller. No message shows a secret: keys travel in the userinfo and
+https://opentelemetry.io/docs/specs/otel/protocol/exporter/ defines the variables. Invalid settings
+raise here, when the exporter is made. No message shows a secret: API keys are in the userinfo and
 the query of an endpoint, and in headers.
 """
 
@@ -27,11 +27,11 @@ _USERINFO: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*:)?(//)?.*@", re.DOTALL
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _GRPC_NAME: Final = re.compile(r"(?!grpc-)[0-9a-z_.-]+")
 _LEAST_SECRET: Final = 4
-"""Characters below which a value is no key: hiding it would make texts unreadable."""
+"""A shorter value is not a key: hiding it would make messages unreadable."""
 
 
 class Certificates(NamedTuple):
-    """Files of certificates (PEM), each None if it was not given."""
+    """Certificate files (PEM), each None if not given."""
 
     authority: Path | None
     key: Path | None
@@ -39,25 +39,25 @@ class Certificates(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What an exporter sends to, and how."""
+    """The settings of an exporter."""
 
     protocol: str
     endpoint: str
     """The URL or gRPC target, without userinfo."""
     url: SplitResult
     shown: str
-    """The endpoint without anything that may be a secret."""
+    """The endpoint without possible secrets."""
     headers: dict[str, str]
     timeout: float
     compression: str
     is_secure: bool
     certificates: Certificates
     tls: ssl.SSLContext | None
-    """None where the connection is not encrypted."""
+    """None if the connection is not encrypted."""
     secrets: tuple[str, ...]
 
     def hide(self, text: str) -> str:
-        """A text of the receiver's, or of a library's, without the secrets."""
+        """Return a message of the receiver, or of a library, with secrets replaced."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return text
@@ -72,7 +72,7 @@ def settings_of(
     insecure: bool | None,
     files: tuple[Any, Any, Any],
 ) -> Settings:
-    """Read and check all settings."""
+    """Read and validate all settings."""
     chosen = _choice("protocol", protocol, HTTP, GRPC)
     full, source = _endpoint(endpoint, chosen)
     url = _parsed(full, source, chosen)
@@ -105,12 +105,11 @@ def settings_of(
 
 def masked(endpoint: str) -> str:
     """An endpoint without userinfo, query and fragment."""
-    place = re.split(r"[?#]", endpoint, maxsplit=1)[0]
-    return _USERINFO.sub(lambda found: (found[1] or "") + (found[2] or ""), place)
+    return _USERINFO.sub(lambda found: (found[1] or "") + (found[2] or ""), _place(endpoint))
 
 
 def _secrets(url: SplitResult, headers: Mapping[str, str]) -> tuple[str, ...]:
-    """What no message may show, the longest first."""
+    """The secrets, which no message may show, longest first."""
     userinfo = url.netloc.rpartition("@")[0]
     values = [userinfo, *userinfo.split(":"), url.query]
     values += [pair.partition("=")[2] for pair in re.split("[&;]", url.query)]
@@ -123,14 +122,14 @@ def _secrets(url: SplitResult, headers: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _variable(name: str) -> tuple[str, str]:
-    """The variable that is set, that for traces first, and its value."""
+    """The variable that is set, preferring the one for traces, and its value."""
     variables = (f"OTEL_EXPORTER_OTLP_TRACES_{name}", f"OTEL_EXPORTER_OTLP_{name}")
     found = [(variable, os.environ.get(variable, "").strip()) for variable in variables]
     return found[0] if found[0][1] else found[1]
 
 
 def _choice(name: str, given: object, *choices: str) -> str:
-    """An option: as given, from the variables, or the first choice."""
+    """An option: the argument, else a variable, else the first choice."""
     source = name
     if given is None:
         source, given = _variable(name.upper())
@@ -140,7 +139,7 @@ def _choice(name: str, given: object, *choices: str) -> str:
 
 
 def _endpoint(given: object, protocol: str) -> tuple[str, str]:
-    """The endpoint, and where it was found."""
+    """The endpoint, and where it was configured."""
     if given is not None:
         if not isinstance(given, str) or not given:
             shown = repr(given) if given == "" else f"a {type(given).__name__}"
@@ -151,17 +150,24 @@ def _endpoint(given: object, protocol: str) -> tuple[str, str]:
         return url or "http://localhost:4317", variable
     if "TRACES" in variable:
         return url, variable
-    return f"{(url or 'http://localhost:4318').removesuffix('/')}/v1/traces", variable
+    url = url or "http://localhost:4318"
+    place = _place(url)
+    return f"{place.removesuffix('/')}/v1/traces{url[len(place) :]}", variable
+
+
+def _place(endpoint: str) -> str:
+    """An endpoint without query and fragment."""
+    return re.split(r"[?#]", endpoint, maxsplit=1)[0]
 
 
 def _parsed(endpoint: str, source: str, protocol: str) -> SplitResult:
-    """The parts of an endpoint; ValueError if it can't be one."""
+    """The parts of an endpoint; ValueError if it is invalid."""
     shown = masked(endpoint)
     try:
         url = urlsplit(endpoint)
         has_place = bool(url.hostname) and url.port != 0
     except ValueError:
-        raise ValueError(f"{source} is no URL: {shown!r}") from None
+        raise ValueError(f"{source} is not a URL: {shown!r}") from None
     if any(c.isspace() or not c.isprintable() for c in endpoint):
         raise ValueError(f"{source} must have no spaces and no line breaks, not {shown!r}")
     is_http = url.scheme in ("http", "https")
@@ -176,7 +182,7 @@ def _parsed(endpoint: str, source: str, protocol: str) -> SplitResult:
 
 
 def _login(url: SplitResult) -> str | None:
-    """The header for a user and a password in the endpoint."""
+    """The Authorization header for a user and a password in the endpoint."""
     if not url.netloc.rpartition("@")[0] or url.scheme not in ("http", "https"):
         return None
     pair = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
@@ -184,7 +190,7 @@ def _login(url: SplitResult) -> str | None:
 
 
 def _headers(given: object, protocol: str) -> dict[str, str]:
-    """The headers of the variable and, before them, those given; names in lower case."""
+    """The headers of the variable, overridden by the given ones; names in lower case."""
     if given is not None and not hasattr(given, "items"):
         shown = type(given).__name__
         raise TypeError(f"headers must be a mapping of names to texts, not a {shown}")
@@ -216,12 +222,12 @@ def _header(source: str, protocol: str, name: object, value: object) -> tuple[st
 
 
 def _pairs(variable: str, text: str) -> Iterator[tuple[str, str]]:
-    """What a variable of the form `name=value,name=value` holds, percent-decoded."""
+    """The pairs of a variable of the form `name=value,name=value`, percent-decoded."""
     for pair in filter(str.strip, text.split(",")):
         name, equals, value = pair.partition("=")
         if equals:
             yield unquote(name).strip(), unquote(value).strip()
-        else:  # its text may be a secret
+        else:  # the text may be a secret
             warn(f"{variable} must be name=value,name=value; a part without = is left out")
 
 
@@ -263,7 +269,7 @@ def _certificates(authority: Any, key: Any, client: Any) -> Certificates:
 
 
 def _tls(files: Certificates) -> ssl.SSLContext:
-    """The context for a connection; OSError or ValueError for a file that can't be used."""
+    """The TLS context of a connection; OSError or ValueError for an invalid file."""
     for file in files:
         if file is not None:
             file.read_bytes()  # an OSError that names the file
@@ -276,12 +282,12 @@ def _tls(files: Certificates) -> ssl.SSLContext:
             context.load_cert_chain(files.client, files.key, _refuse_password)
         except ssl.SSLError:
             raise ValueError(
-                f"{files.client} is no certificate (PEM), or"
+                f"{files.client} is not a certificate (PEM), or"
                 f" {files.key or 'what it holds'} is not its private key"
             ) from None
     return context
 
 
 def _refuse_password() -> NoReturn:
-    """Refuse a key that is encrypted: OpenSSL would ask for its password on the terminal."""
+    """Raise ValueError for an encrypted key: OpenSSL would ask for its password on the terminal."""
     raise ValueError("the client's private key is encrypted: a password can't be given")

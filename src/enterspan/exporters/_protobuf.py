@@ -1,11 +1,11 @@
-"""Finished spans as OTLP protocol buffers: the bytes of an ExportTraceServiceRequest.
+"""Encodes finished spans as an ExportTraceServiceRequest, OTLP's protocol buffer message.
 
-Encoded here, because messages of the protobuf package cost several times as much as the span
-itself. The format is OTLP 1.x, to which fields are only ever added:
-https://github.com/open-telemetry/opentelemetry-proto (trace.proto, common.proto, resource.proto).
+Messages of the protobuf package would cost several times as much as the span itself. The format is
+OTLP 1.x, to which fields are only added: https://github.com/open-telemetry/opentelemetry-proto
+(trace.proto, common.proto, resource.proto).
 
-A field is a tag, followed by a number, or by a length and so many bytes. A tag is the number of the
-field times 8, plus 0 for a varint, 1 for 8 bytes, 2 for a length, 5 for 4 bytes.
+A field is a tag, followed by a number, or by a length and that many bytes. A tag is the number of
+the field times 8, plus 0 for a varint, 1 for 8 bytes, 2 for a length, 5 for 4 bytes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,9 +21,9 @@ STATUSES: Final = {"unset": 0, "ok": 1, "error": 2}
 """OTLP's numbers for the status codes."""
 
 OUTCOME: Final = "enterspan.outcome"
-"""The attribute for an outcome that OTLP has no status for: `canceled`, `abandoned`, one's own."""
+"""The attribute for outcomes without an OTLP status: `canceled`, `abandoned`, the program's own."""
 IN_STATUS: Final = frozenset({"ok", "exception"})
-"""The outcomes that the status says."""
+"""The outcomes that are expressed by the status."""
 
 _KNOWS_REMOTE: Final = 0x100
 """SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE of spans and links: the next flag is meaningful."""
@@ -31,7 +31,7 @@ _IS_REMOTE: Final = 0x200
 """SPAN_FLAGS_CONTEXT_IS_REMOTE: the parent, or the linked span, is of another process."""
 
 _KEYS_MOST: Final = 4_096
-"""How many encoded attribute names are cached, in case a program makes up names."""
+"""How many encoded attribute names are cached."""
 
 _ids = Struct(">sBQQsBQ").pack  # 1: trace_id, 2: span_id
 _parent = Struct(">sBQ").pack  # 4: parent_span_id
@@ -43,11 +43,11 @@ _double = Struct("<d").pack
 _BITS: Final = 0xFFFF_FFFF_FFFF_FFFF
 
 _SIZES: Final = [bytes([size]) for size in range(128)]
-"""The varints of one byte."""
+"""The one-byte varints."""
 
 
 def varint(number: int) -> bytes:
-    """A varint: seven bits a byte, the lowest first."""
+    """A varint: seven bits per byte, the lowest first."""
     if 0 <= number < 128:
         return _SIZES[number]
     number &= _BITS  # a negative number takes ten bytes
@@ -60,7 +60,7 @@ def varint(number: int) -> bytes:
 
 
 def nanos(moment: int) -> int:
-    """The nearest time that OTLP has: a mistaken one must not cost the batch."""
+    """The nearest time in OTLP's range: an invalid one must not lose the batch."""
     return min(max(moment, 0), _BITS)
 
 
@@ -71,12 +71,12 @@ def _field(tag: bytes, content: bytes) -> bytes:
 
 
 def flags_of(context: SpanContext, is_remote: bool) -> int:
-    """The flags of a span or a link; whether its parent, or its target, is of another process."""
+    """The flags of a span or a link: whether its parent or target belongs to another process."""
     return context.trace_flags | _KNOWS_REMOTE | (_IS_REMOTE if is_remote else 0)
 
 
 def count_of(count: int) -> int:
-    """A count of 32 bits."""
+    """A 32-bit count."""
     return min(max(count, 0), 0xFFFF_FFFF)
 
 
@@ -197,9 +197,9 @@ def encode_span(span: SpanData) -> bytes:
 def encode_spans(
     groups: Iterable[tuple[bytes, Sequence[SpanData]]], failed: list[Exception] | None = None
 ) -> bytes:
-    """A request: spans by encoded resource, then by scope.
+    """A request with spans by encoded resource, then by scope.
 
-    A span that can't be encoded is left out, with its exception in *failed* if that is given.
+    A span that can't be encoded is left out, and its exception is added to *failed*, if given.
     """
     return b"".join(
         [_field(b"\x0a", _resource_spans(head, spans, failed)) for head, spans in groups]
@@ -231,13 +231,13 @@ def encode_resource(attributes: Mapping[str, Any], schema_url: str) -> bytes:
     return resource + _text(b"\x1a", schema_url)
 
 
-# --- answers --------------------------------------------------------------------------------------
+# --- responses ------------------------------------------------------------------------------------
 
 
 def decode_fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """The fields of a message: numbers, each with an int, or bytes.
+    """The fields of a message: field numbers, each with an int or bytes.
 
-    Raises LookupError for what is not a message, or not a whole one.
+    Raises LookupError if this is not a complete message.
     """
     at = 0
     while at < len(message):
@@ -257,7 +257,7 @@ def decode_fields(message: bytes) -> Iterator[tuple[int, Any]]:
 
 
 def _read_varint(message: bytes, at: int) -> tuple[int, int]:
-    """A varint, and where it ends."""
+    """Read a varint; return it and its end."""
     number = shift = 0
     while message[at] > 127:
         number |= (message[at] & 127) << shift

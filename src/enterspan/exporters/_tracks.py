@@ -1,11 +1,11 @@
-"""Tracks: where spans are drawn so that what lies within another, on one track, is its descendant.
+"""Assigns spans to tracks, such that a span within another one on its track is its descendant.
 
-An invocation has tracks of its own while it lasts; its root is on the first of them. A child is on
-its parent's track, unless a sibling is there that overlaps it: then it is on the next one. When an
-invocation is over, others that begin later, of the same name, are drawn on its tracks.
+An invocation has its own tracks; its root is on the first one. A child is on its parent's track, or
+on the next one if a sibling there overlaps it. When an invocation has ended, later invocations of
+the same name reuse its tracks.
 
-Spans come in batches and in the order of their end, children before parents. Of earlier batches
-each track keeps the outermost spans, with the parent that each of them awaits.
+Spans come in batches and in the order of their end, children before parents. Each track remembers
+the outermost spans of earlier batches, with the id of the parent of each.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from enterspan._model.records import SpanData
 
 _OUTERMOST_MOST: Final = 20_000
-"""How many spans a track remembers; older ones are then remembered as one."""
+"""How many spans a track remembers; older ones are merged into one."""
 _INVOCATIONS_MOST: Final = 4_096
-"""How many invocations are remembered whose root has not come yet, and how many that are over."""
+"""How many invocations without a root yet are remembered, and how many ended ones."""
 _NAMES_MOST: Final = 64
 """How many names of roots get tracks of their own; roots of more names share tracks."""
 _SHARED: Final = "others"
 _FREE_MOST: Final = 64
-"""How many free tracks are looked at for one on which a span's children lie."""
+"""How many free tracks are searched for one that has a span's children."""
 
 
 class _Outer(NamedTuple):
-    """An outermost span of a track: its time, and the parent that it awaits."""
+    """An outermost span of a track: its time, and the id of its parent."""
 
     start: int
     end: int
@@ -54,14 +54,14 @@ class Track:
         self.stack: list[SpanData] = []
 
     def innermost(self, moment: int) -> SpanData | None:
-        """The span of this batch that is open at a moment; moments only grow."""
+        """The span of this batch that is open at a time; times must not decrease."""
         stack = self.stack
         while stack and stack[-1].end_ns <= moment:
             stack.pop()
         return stack[-1] if stack else None
 
     def beneath(self, start: int, end: int) -> list[_Outer]:
-        """What was drawn by earlier batches in that time."""
+        """The spans of earlier batches in that time."""
         at = bisect_right(self.ends, start)
         found = at
         while found < len(self.earlier) and self.earlier[found].start < end:
@@ -69,7 +69,7 @@ class Track:
         return self.earlier[at:found]
 
     def settle(self) -> None:
-        """The batch is over: keep its outermost spans, and the earlier ones beside them."""
+        """End the batch: keep its outermost spans, and the earlier ones beside them."""
         if self.fresh:
             merged = sorted([*self.earlier, *self.fresh], key=lambda o: (o.start, -o.end))
             kept: list[_Outer] = []
@@ -86,7 +86,7 @@ class Track:
 
 
 class _Group:
-    """The tracks of one invocation at a time."""
+    """The tracks of an invocation, reused by later ones."""
 
     def __init__(self) -> None:
         self.tracks: list[Track] = []
@@ -97,20 +97,20 @@ class _Group:
         self._has_earlier = False
 
     def begin(self) -> None:
-        """A batch begins, in the order of the spans' start: all tracks are free."""
+        """Begin a batch, in the order of the spans' start: all tracks are free."""
         self._free = list(range(len(self.tracks)))
         self._busy = []
         self._has_earlier = any(track.earlier for track in self.tracks)
 
     def add(self, track: Track) -> None:
-        """Have one more track."""
+        """Add a track."""
         heappush(self._free, len(self.tracks))
         self.tracks.append(track)
 
     def take(self, span: SpanData, batch: _Batch) -> Track | None:
-        """The first free track on which a span fits, if there is one; it is taken until its end.
+        """Take the first free track on which a span fits, if any, until the span's end.
 
-        One on which the span's children of earlier batches lie comes first.
+        A track with the span's children of earlier batches is preferred.
         """
         while self._busy and self._busy[0][0] <= span.start_ns:
             heappush(self._free, heappop(self._busy)[1])
@@ -138,7 +138,7 @@ class _Group:
 
     @property
     def free_since(self) -> int:
-        """When the last of its spans has ended."""
+        """When the last of its spans ended."""
         return max((track.ends[-1] for track in self.tracks if track.ends), default=0)
 
 
@@ -153,7 +153,7 @@ class Tracks:
         self._of_name: dict[str, int] = {}
 
     def assign(self, spans: Sequence[SpanData]) -> tuple[list[tuple[SpanData, Track]], list[Track]]:
-        """Give each span of a batch its track; return these, and the tracks that got a name."""
+        """Assign a track to each span of a batch; return these, and the newly named tracks."""
         batch = _Batch(spans)
         named: list[Track] = []
         assigned: list[tuple[SpanData, Track]] = []
@@ -195,7 +195,7 @@ class Tracks:
         return group
 
     def _reused(self, root: SpanData, batch: _Batch) -> _Group | None:
-        """Tracks that an earlier invocation of this name has left before this one began."""
+        """Tracks of an invocation of this name that ended before this one began."""
         free = self._free.get(self._common_name(root.name), [])
         for at, group in enumerate(free):
             if group.free_since <= root.start_ns:
@@ -229,7 +229,7 @@ class Tracks:
         return best
 
     def _end(self, invocation_id: str, root: SpanData) -> None:
-        """An invocation is over: what still comes of it is drawn on its tracks, if it fits."""
+        """End an invocation: later spans of it are still drawn on its tracks, if they fit."""
         group = self._groups.pop(invocation_id, None)
         if group is None:
             return
@@ -264,7 +264,7 @@ class _Batch:
     """The spans of one batch, parents before children."""
 
     def __init__(self, spans: Sequence[SpanData]) -> None:
-        # Of two that begin at once, the one that came later is the parent.
+        # Of two that begin at the same time, the later one in the batch is the parent.
         self.in_order = list(reversed(spans))
         self.in_order.sort(key=lambda s: (s.start_ns, -s.end_ns))
         self.spans = {_key(span): span for span in spans}
@@ -281,17 +281,17 @@ class _Batch:
                 self.roots[key] = span
 
     def leave(self, name: str, moment: int, group: _Group) -> None:
-        """Note when an invocation of this batch leaves its tracks to others."""
-        # The number is there so that groups need not be compared.
+        """Note when an invocation of this batch releases its tracks."""
+        # The number makes entries comparable without comparing groups.
         heappush(self._left.setdefault(name, []), (moment, len(self.groups), group))
 
     def left_by(self, name: str, moment: int) -> _Group | None:
-        """The tracks that were left first, if they were by then."""
+        """The tracks that were released first, if that was before the given time."""
         left = self._left.get(name)
         return heappop(left)[2] if left and left[0][0] <= moment else None
 
     def fits(self, track: Track, span: SpanData) -> bool:
-        """Whether all that lies there from earlier batches is below the span."""
+        """Whether all spans of earlier batches there are descendants of the span."""
         beneath = track.beneath(span.start_ns, span.end_ns)
         if not beneath:
             return True
@@ -304,7 +304,7 @@ class _Batch:
         )
 
     def _is_below(self, span_id: int, span: SpanData) -> bool:
-        """Whether what awaits a span as its parent is a descendant of another one."""
+        """Whether children of one span are descendants of another one."""
         trace_id = span.context.trace_id
         seen: set[int] = set()
         while span_id and span_id not in seen:

@@ -1,11 +1,10 @@
-"""Chrome Trace Event JSON: finished spans as Perfetto, speedscope and chrome://tracing draw them.
+"""Chrome Trace Event JSON, for Perfetto, speedscope and chrome://tracing.
 
 The file is an object with an array of events, the JSON Object Format of the Trace Event Format
 (https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU). A span is a
-complete event (`X`) on a track; what happened in it are instants (`i`) on the same track; names of
-processes and tracks are metadata (`M`). Viewers draw one event below another where it lies within
-its time, on the same track, so spans that overlap without being parent and child get tracks beside
-each other.
+complete event (`X`) on a track; its span events are instants (`i`) on the same track; names of
+processes and tracks are metadata (`M`). Viewers draw an event below another one on the same track
+that encloses it, so spans that overlap without being parent and child get separate tracks.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["ChromeTraceExporter"]
 
 OPENING: Final = '{"displayTimeUnit":"ns","traceEvents":[\n'
-"""How a file begins; between the events that follow are commas and line breaks."""
+"""The beginning of a file; the events that follow are separated by commas and line breaks."""
 CLOSING: Final = "\n]}\n"
-"""How it ends."""
+"""The end of a file."""
 
 _OPENING: Final = OPENING.encode()
 _CLOSING: Final = CLOSING.encode()
@@ -39,15 +38,14 @@ _CLOSING: Final = CLOSING.encode()
 class ChromeTraceExporter:
     """An exporter that writes finished spans as Chrome Trace Event JSON.
 
-    `path` is a file, which is emptied at once. After every batch it is complete: it can be opened
-    while the program runs, or after it was killed. Processes may share it: each is drawn as a
-    process of its own.
+    `path` is a file, which is truncated when the exporter is made. It is complete after every
+    batch: it can be opened while the program runs, or after it was killed. Several processes may
+    share it; each is drawn as a process.
 
-    Spans that come in one batch are drawn below their parents. A span whose parent comes in a later
-    one is drawn below it too, unless spans that overlap it are there: then it is drawn on a
-    track beside.
+    Spans are drawn below parents of the same batch. A span whose parent comes in a later batch is
+    drawn below it unless it overlaps others there; then it is drawn on another track.
 
-    Raises OSError where the file can't be written, and TypeError for what is not a path.
+    Raises OSError if the file can't be written, and TypeError if `path` is not a path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -64,7 +62,7 @@ class ChromeTraceExporter:
         return self._file.target
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Write spans. Raises OSError where that fails, and ValueError after `shutdown`."""
+        """Write spans. Raises OSError if that fails, and ValueError after `shutdown`."""
         if not spans:
             return
         process = os.getpid()
@@ -82,10 +80,10 @@ class ChromeTraceExporter:
 
 
 class _ArrayFile(File):
-    """A file that holds an array of events, and is complete after each write.
+    """A file with an array of events, which is complete after each write.
 
-    The brackets at the end are written over, and written anew. Processes that share the file take
-    turns; should one die in the middle of a write, the next one mends the end.
+    The closing brackets are overwritten and written again. Processes that share the file lock it;
+    if one dies during a write, the next one repairs the end.
     """
 
     flags = os.O_RDWR | os.O_CREAT
@@ -94,7 +92,7 @@ class _ArrayFile(File):
         super().__init__(path, "w")
 
     def write(self, text: str) -> None:
-        """Append elements, which have commas between them already."""
+        """Append elements, which are already separated by commas."""
         data = utf8(text) + _CLOSING
         with self.writing:
             fd, _is_locked = self.opened_and_locked()
@@ -125,7 +123,7 @@ def _end_of_elements(fd: int) -> int:
         tail = os.read(fd, step) + tail
         if tail.endswith(_CLOSING):
             return at + len(tail) - len(_CLOSING)
-        cut = tail.rfind(b",\n")  # texts hold no line breaks: an element ends here
+        cut = tail.rfind(b",\n")  # strings contain no line breaks: an element ends here
         if cut >= 0:
             return at + cut
     return len(_OPENING) if tail.startswith(_OPENING) else 0
@@ -141,7 +139,7 @@ def _write_at(fd: int, at: int, data: bytes) -> None:
 
 
 def _mend(fd: int, end: int) -> None:
-    """After a write that failed, on a full disk: leave the file as it was."""
+    """Restore the file after a write that failed, such as on a full disk."""
     try:
         if end >= len(_OPENING):
             _write_at(fd, end, _CLOSING)
@@ -155,9 +153,9 @@ def _mend(fd: int, end: int) -> None:
 
 
 class ChromeEvents:
-    """Turns spans into events, each a JSON object; `process` is the `pid` that they are drawn in.
+    """Converts spans to events, each a JSON object; `process` is their `pid`.
 
-    `origin` is the moment that times are counted from, in microseconds: see `origin_of`.
+    Times are in microseconds since `origin`: see `origin_of`.
     """
 
     def __init__(self, process: int, origin: int) -> None:
@@ -167,7 +165,7 @@ class ChromeEvents:
         self._is_named = False
 
     def of(self, spans: Sequence[SpanData]) -> list[str]:
-        """The events of a batch of spans: parents before children, and names before all."""
+        """Return the events of a batch of spans: names first, then parents before children."""
         assigned, named = self._tracks.assign(spans)
         events: list[str] = []
         if not self._is_named and spans:
@@ -190,7 +188,7 @@ class ChromeEvents:
     def _span(self, span: SpanData, track: Track) -> str:
         context = span.context
         parent = span.parent_span_id
-        # The ids stand beside `args`, not in it: speedscope sums up what has equal `args`.
+        # The ids are beside `args`, not in it: speedscope merges events with equal `args`.
         start = span.start_ns - self._origin
         return (
             f'{{"ph":"X","name":{json_text(span.name)},"cat":{json_text(span.scope)}'
@@ -214,9 +212,9 @@ _DAY: Final = 86_400_000_000_000
 
 
 def origin_of(moment: int) -> int:
-    """The moment that times of a file are counted from: midnight (UTC) of the day before.
+    """The origin of the times of a file: midnight (UTC) of the day before.
 
-    Counted from 1970 they would be so large that viewers, which have floats, lose the last digits.
+    Times since 1970 would be so large that viewers, which use floats, lose the last digits.
     """
     return max(moment // _DAY - 1, 0) * _DAY
 
@@ -236,7 +234,7 @@ def _args_field(args: Mapping[str, Any]) -> str:
 
 
 def _args(span: SpanData) -> Mapping[str, Any]:
-    """What viewers show of a span when it is chosen: its attributes, and how it ended."""
+    """What viewers show for a selected span: its attributes, and how it ended."""
     more: dict[str, Any] = {}
     if span.outcome != "ok":
         more["enterspan.outcome"] = span.outcome

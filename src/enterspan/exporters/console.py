@@ -12,7 +12,10 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._model.threads import get_ident, sleep
+from enterspan._model.budget import Budget
+from enterspan._model.interrupts import is_interrupt
+from enterspan._model.threads import get_ident, members, sleep
+from enterspan._model.weights import weight_of_event
 from enterspan._pipeline import process
 from enterspan._pipeline.worker import Worker
 from enterspan._terminal.live import HELD, LiveTree, Page
@@ -29,15 +32,16 @@ if TYPE_CHECKING:
 
 _MOST_HELD: Final = 60
 _PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EAGAIN})
-"""There may be room again: on a disk, in a pipe."""
+"""Errors after which a write may succeed later: a full disk or pipe."""
 _MANY: Final = 1_000
-"""With so many events to draw, a thread waits for the one that is drawing."""
+"""With this many queued events, a thread waits for the one that is drawing."""
 _MOST: Final = 10_000
-"""No more events wait for a stream that takes nothing."""
+_MOST_BYTES: Final = 16_777_216
+"""No more events wait for a stream that takes nothing, and no more bytes of memory of them."""
 _PATIENCE: Final = 1.0
-"""Seconds for which a thread waits for another one: that one may be waiting for it."""
+"""Seconds for which a thread waits for the drawing one, which may be waiting for it."""
 _PAUSE: Final = 0.0005
-"""Seconds between two looks meanwhile."""
+"""Seconds between two checks during that time."""
 _TURN: Final = [None]
 
 
@@ -54,24 +58,24 @@ class ConsoleTail:
     """A live tail that draws each invocation as a tree of lines.
 
     Args:
-        stream: Where the lines go; by default what `sys.stderr` is when something happens.
-        color: Whether to use colours. By default they are used where the stream is a terminal and
-            the environment does not object (NO_COLOR, FORCE_COLOR, TERM=dumb).
-        width: Columns of a line, at least 20. By default the width of the terminal, and 100 where
-            there is none.
-        stacks: Show the whole traceback of a failure.
+        stream: The output stream; by default the `sys.stderr` of the moment.
+        color: Whether to use colours. By default they are used if the stream is a terminal, unless
+            the environment says otherwise (NO_COLOR, FORCE_COLOR, TERM=dumb).
+        width: Columns of a line, at least 20. By default the width of the terminal, or 100 without
+            one.
+        stacks: Show the tracebacks of failures.
         ids: Show the ids of traces and spans.
-        hold: Seconds for which the line of an opening is held back, unless there is another one to
-            write: a span that ends sooner, with nothing in between, is one line. What the program
-            itself writes in that time stands above it; `flush()` and the end of a process write it,
-            and a process that is killed has not. With 0 each line is written at once.
+        hold: Seconds for which a span's opening line is held back, unless another line is written:
+            a span that ends sooner, with nothing in between, is one line. The program's own output
+            in that time appears above it. `flush()` and the end of the process write it; a process
+            that is killed does not. With 0, each line is written at once.
 
-    Events that a full disk does not take are counted (`Subscription.stats.failed`), and the next
-    ones are tried; so are those for which there is no room, where a stream takes nothing for some
-    time. A stream that is closed or broken is not written to any more. The program is not affected.
+    Events that can't be written, because the disk is full or the stream accepts no output for some
+    time, are counted (`Subscription.stats.failed`), and the next ones are tried. A stream that is
+    closed or broken is not written to again. The program is not affected.
 
     Raises:
-        TypeError: `width` is not an int, or `hold` not a number.
+        TypeError: `stream` is no stream, `width` is not an int, or `hold` not a number.
         ValueError: `width` is less than 20, or `hold` is not from 0 to 60.
     """
 
@@ -85,6 +89,7 @@ class ConsoleTail:
         ids: bool = False,
         hold: float = HELD,
     ) -> None:
+        _check_stream(stream)
         _check_width(width)
         _check_hold(hold)
         self._stream = stream
@@ -104,18 +109,19 @@ class ConsoleTail:
         self._unreported: _NotDrawnError | None = None
         self._seen: object = None
         self._page: Page | None = None
-        self._waiting: deque[tuple[LiveInvocation, TailEvent[Any]] | None] = deque()
+        self._waiting: deque[tuple[LiveInvocation, TailEvent[Any], int] | None] = deque()
+        self._waiting_bytes = Budget()
         self._turn: list[None] = [None]  # empty while a thread draws
-        self._drawing = self._late_at_work = 0  # the threads that do
+        self._drawing = self._late_at_work = 0  # the threads that are drawing
         self._is_stuck = False
         _tails.add(self)
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None]:
-        """Begin to draw an invocation; what is returned draws the rest of it."""
+        """Draw the onset of an invocation, and return the handler for the other events."""
         handler = partial(self._take, self._tree.begin(event))
         try:
             handler(event)
-        except _NotDrawnError as error:  # raised from here, it would decline the invocation
+        except _NotDrawnError as error:  # raised here, it would decline the invocation
             self._unreported = error
         return handler
 
@@ -126,28 +132,33 @@ class ConsoleTail:
         return "sys.stderr" if stream is None or stream is sys.stderr else id(stream)
 
     def _take(self, invocation: LiveInvocation, event: TailEvent[Any]) -> None:
-        """Draw an event, or leave it to the thread that is drawing at this moment.
+        """Draw an event, or leave it to the thread that is currently drawing.
 
-        This never waits for itself, when a signal handler or a finalizer traces something while a
-        line is being written. Another thread is waited for where it writes what was held back, so
-        that a line is there when its span has ended, and where it is far behind; not for long.
+        It never waits for its own thread, where a signal handler or a finalizer may trace something
+        while a line is being written. It waits briefly for another thread that writes held lines,
+        so that a line is written when its span has ended, or that is far behind.
         """
-        if len(self._waiting) >= _MOST and not self._turn:
+        weight = 0 if self._turn else weight_of_event(event.event)
+        if weight and not self._has_room(weight):
             raise _NotDrawnError(1, OSError(errno.EAGAIN, "the stream takes nothing"))
-        self._waiting.append((invocation, event))
+        self._waiting.append((invocation, event, weight))
         unreported, self._unreported = self._unreported, None
         lost, why = (0, None) if unreported is None else (unreported.lost, unreported.why)
         self._work_off(lost, why, _PATIENCE, _MANY)
 
+    def _has_room(self, weight: int) -> bool:
+        """Whether one more event may wait for the thread that is drawing."""
+        return len(self._waiting) < _MOST and self._waiting_bytes.take(weight, _MOST_BYTES)
+
     def flush(self) -> None:
-        """Write what is held back."""
+        """Write held lines."""
         self.settle(monotonic() + _PATIENCE)
 
     def settle(self, deadline: float) -> bool:  # internal
-        """Write what is held back and what waits.
+        """Write held lines and queued events.
 
         Returns:
-            False if that took longer than until the deadline (`time.monotonic`).
+            False if that was not done by the deadline (`time.monotonic`).
         """
         if self._tree.held is not None or self._waiting:
             self._waiting.append(None)
@@ -159,7 +170,7 @@ class ConsoleTail:
             return True
 
     def _work_off(self, lost: int, why: OSError | None, patience: float, least: int) -> bool:
-        """Draw what waits; False if another thread is to do so, and has not in time."""
+        """Draw queued events; False if another thread is drawing and has not finished in time."""
         waiting, turn = self._waiting, self._turn
         while waiting or not (turn or least):
             try:
@@ -171,19 +182,22 @@ class ConsoleTail:
             try:
                 self._drawing = get_ident()
                 while waiting:
-                    error = self._draw(waiting.popleft())
+                    what = waiting.popleft()
+                    if what is not None and what[2]:
+                        self._waiting_bytes.give(what[2])
+                    error = self._draw(what)
                     self._is_stuck = False
                     if error is not None:
                         lost, why = lost + 1, error
                 self._drawing = 0
             finally:
-                turn += _TURN  # no call, which might be interrupted
+                turn += _TURN  # no call, which could be interrupted
         if why is not None:
             raise _NotDrawnError(lost, why) from why
         return True
 
     def _wait(self, patience: float, least: int) -> bool:
-        """Wait for another thread that is drawing, if it is worth it; False if it is still."""
+        """Wait for another thread that is drawing, if worthwhile; False if it still is."""
         own = get_ident()
         deadline = monotonic() + patience
         while not self._turn:
@@ -198,17 +212,17 @@ class ConsoleTail:
             sleep(_PAUSE)
         return True
 
-    def _draw(self, what: tuple[LiveInvocation, TailEvent[Any]] | None) -> OSError | None:
-        """Draw an event, or what is held back.
+    def _draw(self, what: tuple[LiveInvocation, TailEvent[Any], int] | None) -> OSError | None:
+        """Draw an event, or held lines.
 
-        Returns why its lines are lost, where the next ones may not be.
+        Returns the error if its lines are lost but later ones may succeed.
         """
         tree, held_in = self._tree, self._held_in
         stream = sys.stderr if self._stream is None else self._stream
         held_on = stream if held_in is None else held_in[0]
         error = None
         if what is None or held_on is not stream:
-            self._held_in = None  # what is held back belongs to where it would have been written
+            self._held_in = None  # held lines belong to the page on which they began
             error = self._write(held_on, tree.release())
         if what is None or stream is None or stream is self._broken:
             return error
@@ -217,7 +231,7 @@ class ConsoleTail:
         if tree.held is None:
             self._held_in = None
         elif tree.held is not held:
-            self._held_in = stream, copy_context()  # in which nothing is recorded of the writing
+            self._held_in = stream, copy_context()  # with tracing suppressed
             self._held_since = monotonic()
             self._look_again()
         return self._write(stream, lines) or error
@@ -228,16 +242,16 @@ class ConsoleTail:
         try:
             stream.write("".join([line + "\n" for line in lines]))
             stream.flush()
-        except OSError as error:
-            if error.errno in _PASSING:
+        except Exception as error:
+            if is_interrupt(error):
+                raise
+            if isinstance(error, OSError) and error.errno in _PASSING:
                 return error
-            self._broken = stream
-        except Exception:  # closed, or not a text stream
-            self._broken = stream
+            self._broken = stream  # also if it is closed, or not a text stream
         return None
 
     def _page_for(self, stream: TextIO) -> Page:
-        """Look at a stream once, except for its width: windows are resized."""
+        """Examine a stream once, except for its width, because windows are resized."""
         page = self._page
         width = columns_of(stream, os.environ) if self._width is None else self._width
         if page is None or self._seen is not stream or page.screen.width != width:
@@ -247,7 +261,7 @@ class ConsoleTail:
         return page
 
     def _show_late(self) -> None:
-        """Write what has been held back for long enough; called by a thread of its own."""
+        """Write lines that were held long enough; called by the timer thread."""
         held_in = self._held_in
         if held_in is None or monotonic() - self._held_since < self._hold:
             return
@@ -258,17 +272,23 @@ class ConsoleTail:
             self._late_at_work = 0
 
     def _look_again(self) -> None:
-        """Have that thread look in a moment, if something is held back."""
+        """Schedule `_show_late`, if a line is held."""
         if self._tree.held is not None and not self._late.queue:
             self._late.put(None, 0, 1)
 
     def _after_fork(self) -> None:
-        """In a forked child: a thread that was writing has stayed in the parent."""
+        """Reset in a forked child: a thread that was writing is not in the child."""
         self._waiting.clear()
+        self._waiting_bytes = Budget()
         self._tree.held = self._held_in = None
         self._turn = [None]
         self._drawing = self._late_at_work = 0
         self._is_stuck = False
+
+
+def _check_stream(stream: object) -> None:
+    if stream is not None and not callable(getattr(stream, "write", None)):
+        raise TypeError(f"stream must be an open stream, not {stream!r:.100}")
 
 
 def _check_hold(hold: object) -> None:
@@ -307,12 +327,12 @@ _tails: weakref.WeakSet[ConsoleTail] = weakref.WeakSet()
 
 
 def _before_fork() -> None:
-    for tail in list(_tails):
+    for tail in members(_tails):
         tail.settle(0.0)
 
 
 def _after_fork() -> None:
-    for tail in list(_tails):
+    for tail in members(_tails):
         tail._after_fork()
 
 

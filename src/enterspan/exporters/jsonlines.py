@@ -1,8 +1,8 @@
-"""JSON lines: one JSON object a line, in UTF-8, for live events and for finished spans.
+"""JSON lines: one JSON object per line, in UTF-8, for live events or finished spans.
 
 Every line is appended to the file in one unbuffered write: nothing is lost when the process is
-killed, nothing is written twice after a fork, and processes that share a file write their lines
-side by side. One file may have lines of both kinds.
+killed, nothing is written twice after a fork, and processes that share a file don't mix their
+lines. One file may have lines of both kinds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +10,7 @@ from os import PathLike
 from typing import IO, Any, Final, TypeAlias
 
 from enterspan._model.ids import SpanContext
+from enterspan._model.interrupts import is_interrupt
 from enterspan._model.records import SpanData, SpanEvent, SpanLink
 from enterspan.events import Onset, Outcome, TailEvent
 from enterspan.exporters._files import File, NotWrittenError, Stream, _Mode, place_of
@@ -23,16 +24,16 @@ __all__ = ["JsonLinesExporter", "JsonLinesTail"]
 class JsonLinesTail:
     """A tail that writes each event as a line: `TailEvent.to_dict()` as JSON.
 
-    The file is appended to, also by several processes. It is opened at the first write, and anew
-    when it was renamed or removed; a new file can be read by its owner alone. If a write fails,
-    that is logged once and counted (`Subscription.stats.failed`), and the next event is tried; the
-    onset of an invocation is written as soon as there is room.
+    Several processes may append to the file. It is opened at the first write, and reopened when it
+    was renamed or removed; a new file is readable only by its owner. A failed write is logged once
+    and counted (`Subscription.stats.failed`), and the next event is tried; a failed onset is
+    written as soon as there is room.
 
     Args:
         path: A path, or a stream open for text or bytes. A path that ends in `.gz` is written
-            compressed, each event by itself; finished spans take less room.
-        mode: `"a"` appends to the file, `"w"` empties it first, at once.
-        max_bytes: The size at which the file is renamed to `PATH.1` and begun anew.
+            compressed, each event separately; finished spans take less space.
+        mode: `"a"` appends to the file, `"w"` truncates it when this is made.
+        max_bytes: The size at which the file is renamed to `PATH.1` and a new one is begun.
         backups: How many renamed files are kept.
 
     Raises:
@@ -53,17 +54,19 @@ class JsonLinesTail:
 
     @property
     def subscription_target(self) -> object:
-        """What it writes to: a second tail for it replaces the first one."""
+        """The path or stream; a second tail for it replaces the first one."""
         return self._place.target
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None] | None:
-        """Write an onset, and return what writes the other events of the invocation."""
+        """Write an onset, and return the handler for the other events."""
         if self._closed:
             return None
         line = event_line(event)
         try:
             self._place.write(line)
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if is_interrupt(error):
+                raise
             return _Lines(self._place, line)
         return _Lines(self._place)
 
@@ -74,7 +77,7 @@ class JsonLinesTail:
 
 
 class _Lines:
-    """Writes the events of one invocation, and before them an onset that is still missing."""
+    """Writes the events of one invocation, after its onset if that was not written yet."""
 
     __slots__ = ("_missing", "_place")
 
@@ -83,11 +86,13 @@ class _Lines:
         self._missing = missing
 
     def __call__(self, event: TailEvent) -> None:
-        """Write an event. Raises NotWrittenError, which says how many are lost."""
+        """Write an event. Raises NotWrittenError, with the number of lost events."""
         missing = self._missing
         try:
             self._place.write(missing + event_line(event))
         except (OSError, ValueError) as error:
+            if is_interrupt(error):
+                raise
             failure = NotWrittenError(f"{self._place.name}: {error}")
             failure.lost = 2 if missing and type(event.event) is Outcome else 1
             raise failure from error
@@ -95,17 +100,17 @@ class _Lines:
 
 
 class JsonLinesExporter:
-    """An exporter that writes each finished span as a line, and a batch in one write.
+    """An exporter that writes each finished span as a line, and each batch in one write.
 
-    The file is appended to, also by several processes. It is opened at the first write, and anew
-    when it was renamed or removed; a new file can be read by its owner alone. Spans that a full
-    disk does not take count as failed, and the next batch is tried.
+    Several processes may append to the file. It is opened at the first write, and reopened when it
+    was renamed or removed; a new file is readable only by its owner. Spans that can't be written,
+    such as to a full disk, count as failed, and the next batch is tried.
 
     Args:
         path: A path, or a stream open for text or bytes. A path that ends in `.gz` is written
-            compressed, each batch by itself.
-        mode: `"a"` appends to the file, `"w"` empties it first, at once.
-        max_bytes: The size at which the file is renamed to `PATH.1` and begun anew.
+            compressed, each batch separately.
+        mode: `"a"` appends to the file, `"w"` truncates it when this is made.
+        max_bytes: The size at which the file is renamed to `PATH.1` and a new one is begun.
         backups: How many renamed files are kept.
 
     Raises:
@@ -125,7 +130,7 @@ class JsonLinesExporter:
 
     @property
     def subscription_target(self) -> object:
-        """What it writes to: a second exporter for it replaces the first one."""
+        """The path or stream; a second exporter for it replaces the first one."""
         return self._place.target
 
     def export(self, spans: Sequence[SpanData]) -> None:
@@ -146,21 +151,23 @@ _REMOTE: Final = ',"isRemote":true'
 
 
 def event_line(event: TailEvent) -> str:
-    """One event as a line."""
+    """Return an event as a line."""
     wire = event.to_dict()
     try:
         return encode(wire) + "\n"
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError) as error:
+        if is_interrupt(error):
+            raise
         return json_value(wire) + "\n"
 
 
 def span_line(span: SpanData) -> str:
-    """One finished span as a line; fields that are empty are left out."""
+    """Return a finished span as a line; empty fields are left out."""
     context = span.context
     parent = span.parent_span_id
     attributes = span.attributes
     kind = (span.kind, span.status, span.outcome, span.scope)
-    # One expression without an intermediate dict: this runs once for each span.
+    # One expression without an intermediate dict: this runs for each span.
     return (
         f'{{"type":"span","name":{json_text(span.name)}'
         f',"traceId":"{context.trace_id:032x}","spanId":"{context.span_id:016x}"'
@@ -176,7 +183,7 @@ def span_line(span: SpanData) -> str:
 _ATTRIBUTES: Final = ',"attributes":'
 _kinds: Final[dict[tuple[str, ...], str]] = {}
 _MOST_KINDS: Final = 256
-"""Kinds, statuses, outcomes and scopes are few, unless a program makes up outcomes without end."""
+"""Limits the cache, in case a program makes up outcomes without limit."""
 
 
 def _kind(kind: str, status: str, outcome: str, scope: str) -> str:
@@ -195,7 +202,7 @@ def _parent(parent: int, is_remote: bool) -> str:
 
 
 def _rare(span: SpanData, context: SpanContext) -> str:
-    """The fields that few spans have."""
+    """The fields that are rarely set."""
     text = _text("traceState", context.trace_state) if context.trace_state else ""
     if span.events:
         text += f',"events":{_array(_event, span.events)}'
@@ -240,7 +247,7 @@ _last_resource: tuple[Mapping[str, Any] | None, str] = (None, "")
 
 
 def _resource(resource: Mapping[str, Any]) -> str:
-    """A resource as a field; the last one is cached, as all spans of a Tracing share one."""
+    """A resource as a field; the last one is cached, because spans of a `Tracing` share it."""
     global _last_resource  # noqa: PLW0603 - a pair, replaced at once: threads may race
     known, text = _last_resource
     if resource is not known:

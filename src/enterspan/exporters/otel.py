@@ -1,4 +1,4 @@
-"""Finished spans to any OpenTelemetry `SpanExporter`."""
+"""An adapter for any OpenTelemetry `SpanExporter`."""
 
 # The optional packages may not be installed when types are checked.
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportUnknownParameterType=false
@@ -31,7 +31,7 @@ class OTelExporter:
     `tracing.add_exporter(OTelExporter(ConsoleSpanExporter()))`. The `SpanExporter` is called with
     `ReadableSpan`s, whose resource merges `tracing.configure(resource=...)` with the OTEL_*
     variables (`Resource.create`). During the call, OpenTelemetry's instrumentations are suppressed
-    in this thread. A batch for which it raises, or does not return success, counts as failed.
+    in this thread. A batch counts as failed if it raises or does not return success.
 
     Raises:
         TypeError: if `span_exporter` is not a SpanExporter.
@@ -45,7 +45,8 @@ class OTelExporter:
                     f" not {span_exporter!r}"
                 )
         self._exporter: Any = span_exporter
-        # Detectors import modules and start threads: they run here, not at the first export.
+        # Resource detectors import modules and start threads: they run here, not at the first
+        # export.
         self._detected = Resource.create()
         self._resource: tuple[Mapping[str, Any] | None, Resource] = None, self._detected
 
@@ -60,7 +61,7 @@ class OTelExporter:
         return self._exporter
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Export a batch. Raises ExportError if that fails, and what the SpanExporter raises."""
+        """Export a batch. Raises ExportError if that fails, or the SpanExporter's exception."""
         batch = [readable(span, self._resource_of(span)) for span in spans]
         with uninstrumented():
             result = self._exporter.export(batch)
@@ -74,7 +75,7 @@ class OTelExporter:
             self._exporter.shutdown()
 
     def _resource_of(self, span: SpanData) -> Resource:
-        """The resource: `configure(resource=...)` overrides what is detected."""
+        """The resource: `configure(resource=...)` overrides the detected attributes."""
         given, made = self._resource
         if span.resource is not given:
             made = self._detected.merge(Resource(dict(span.resource)))
@@ -82,17 +83,17 @@ class OTelExporter:
         return made
 
 
-_Readable: Any = ReadableSpan  # whose counts are properties without a setter
+_Readable: Any = ReadableSpan  # the counts are properties without a setter
 
 
 class _Finished(_Readable):  # type: ignore[misc]
-    """A ReadableSpan with the counts of what was dropped."""
+    """A ReadableSpan with counts of dropped data."""
 
     dropped_attributes = dropped_events = dropped_links = 0
 
 
 def readable(span: SpanData, resource: Resource) -> ReadableSpan:
-    """A finished span for OpenTelemetry's exporters."""
+    """Convert a finished span for OpenTelemetry's exporters."""
     context = span.context
     own = _otel_context(context, context.span_id, is_remote=False)
     parent = None

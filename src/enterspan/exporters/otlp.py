@@ -1,6 +1,6 @@
-"""OTLP: finished spans to a collector or a back-end.
+"""OTLP: sends finished spans to a collector or a backend.
 
-The protocol is https://opentelemetry.io/docs/specs/otlp/, the variables are those of
+The protocol is defined by https://opentelemetry.io/docs/specs/otlp/, the variables by
 https://opentelemetry.io/docs/specs/otel/protocol/exporter/.
 """
 
@@ -35,53 +35,52 @@ _File: TypeAlias = str | os.PathLike[str]
 __all__ = ["GRPC", "HTTP", "ExportError", "OTLPExporter"]
 
 _PAUSE: Final = 1.0
-"""Seconds before the second attempt; each later pause is twice as long."""
+"""Seconds before the second attempt; each later pause is doubled."""
 _LONGEST_PAUSE: Final = 30.0
 _LONGEST_REQUEST: Final = 21_600.0
-"""Seconds for which a receiver can ask to be left alone: 6 hours, as in urllib3."""
+"""The longest delay in seconds that a receiver can request: 6 hours, as in urllib3."""
 _jittered: Final = Random().uniform  # noqa: S311 - and the program's own sequence stays as it is
 
 _MOST_BYTES: Final = 4_000_000
-"""The size above which a batch is sent in parts. By default gRPC receivers take 4 MiB."""
+"""The size above which a batch is split. By default gRPC receivers accept 4 MiB."""
 
 
 class _Sender(Protocol):
-    """The connection to a receiver, over one of the protocols."""
+    """A connection to a receiver, over one of the protocols."""
 
     def connect(self) -> None:
-        """Begin with no connection, as in a forked child."""
+        """Reset to no connection, as in a forked child."""
 
     def send(self, body: bytes) -> Refusal | None:
-        """Send a batch; None if it is delivered. Called on one thread at a time."""
+        """Send a batch; None if it was delivered. Called by one thread at a time."""
 
     def close(self) -> None:
-        """Close what is open; may be called while `send` runs."""
+        """Close the connection; may be called while `send` runs."""
 
 
 class OTLPExporter:
-    """An exporter that sends finished spans over OTLP, to a collector or a back-end.
+    """An exporter that sends finished spans over OTLP, to a collector or a backend.
 
     `tracing.add_exporter(OTLPExporter())` is configured by the OTEL_* variables; arguments override
     them.
 
-    While the receiver can't be reached, or asks to be left alone, a batch is retried for
-    `retry_for` seconds, and later spans wait in the queue of the subscription; those that don't fit
-    are counted as dropped. A batch that was retried in vain, or that the receiver rejects, counts
-    as failed. Each is logged once. A batch that is too large for the receiver (over 4 MB, or if the
-    receiver says so) is sent in parts.
+    While the receiver is unreachable, or asks for a delay, a batch is retried for `retry_for`
+    seconds, and later spans stay queued; those that don't fit are counted as dropped. A batch whose
+    retries fail, or that the receiver rejects, counts as failed. Each is logged once. A batch that
+    is too large for the receiver (over 4 MB, or if it says so) is split.
 
     Args:
         endpoint: the full URL; over http with its path, `/v1/traces`. A user and a password in it
             are sent as HTTP's basic authentication.
         protocol: `http/protobuf` or `grpc`.
-        headers: headers of each request.
-        timeout: how many seconds one attempt may take.
+        headers: the headers of each request.
+        timeout: the timeout of one attempt, in seconds.
         compression: `none`, `gzip` or `deflate`.
         insecure: whether a gRPC endpoint without `http://` or `https://` is used without TLS.
-        certificate_file: the certificates that the receiver's is checked with (PEM).
+        certificate_file: the CA certificates to verify the receiver's certificate (PEM).
         client_key_file: the client's private key (PEM).
         client_certificate_file: the client's certificate (PEM).
-        retry_for: how many seconds one batch is retried, and later ones wait for it.
+        retry_for: for how many seconds a batch is retried, while later ones wait.
 
     Raises:
         ValueError, TypeError: for an invalid option.
@@ -114,7 +113,7 @@ class OTLPExporter:
         self._retry_for = seconds("retry_for", retry_for)
         self._where = f"{self._settings.shown} ({self._settings.protocol})"
         self._given_up = threading.Event()
-        self._rest_until = 0.0  # monotonic: the receiver asked to be left alone until then
+        self._rest_until = 0.0  # monotonic: the receiver asked for no requests before that
         self._warned: set[str] = set()
         self._defaults = _default_resource()
         self._resource: tuple[Mapping[str, Any] | None, bytes] = None, b""
@@ -127,12 +126,12 @@ class OTLPExporter:
 
     @property
     def subscription_target(self) -> object:
-        """The receiver, and who is known by the headers: a second exporter replaces the first."""
+        """The receiver and the credentials: a second exporter for both replaces the first one."""
         settings = self._settings
         return settings.protocol, settings.endpoint, tuple(sorted(settings.headers.items()))
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Send a batch. Raises ExportError if the receiver rejects it or time is up."""
+        """Send a batch. Raises ExportError if the receiver rejects it or the retries time out."""
         if self._process != os.getpid():
             self._begin_anew()
         deadline = monotonic() + self._retry_for
@@ -159,7 +158,7 @@ class OTLPExporter:
             raise ExportError(self._settings.hide(f"{self._where} {text}"), lost)
 
     def _begin_anew(self) -> None:
-        """Use nothing of the process that this one was forked from."""
+        """Reset in a forked child."""
         self._process = os.getpid()
         self._rest_until = 0.0
         given_up, self._given_up = self._given_up, threading.Event()
@@ -170,7 +169,7 @@ class OTLPExporter:
     def _deliver(
         self, spans: Sequence[SpanData], failed: list[Exception], deadline: float
     ) -> Refusal | None:
-        """Send spans until the receiver takes or rejects them, or time is up."""
+        """Send spans until the receiver accepts or rejects them, or the time is up."""
         body = self._encode(spans, failed)
         if len(failed) == len(spans) and spans:
             return None
@@ -215,7 +214,7 @@ class OTLPExporter:
         return encode_spans([(self._encoded(group[0].resource), group) for group in groups], failed)
 
     def _encoded(self, given: Mapping[str, Any]) -> bytes:
-        """A resource with its defaults; the last one is cached."""
+        """An encoded resource with its defaults; the last one is cached."""
         known, encoded = self._resource
         if known is not given:
             encoded = encode_resource({**self._defaults, **given}, "")
@@ -228,7 +227,7 @@ class OTLPExporter:
             warn(self._settings.hide(f"OTLPExporter {text}"))
 
     def shutdown(self) -> None:
-        """Stop retrying and close the connection; may be called while `export` runs."""
+        """Stop retrying, and close the connection; may be called while `export` runs."""
         self._given_up.set()
         self._sender.close()
 
@@ -236,7 +235,7 @@ class OTLPExporter:
 
 
 def _sender(settings: Settings) -> _Sender:
-    """Prepare the connection."""
+    """Make the sender for the protocol."""
     package, extra = ("grpc", "otlp-grpc") if settings.protocol == GRPC else ("urllib3", "otlp")
     try:
         if settings.protocol == GRPC:
@@ -253,7 +252,7 @@ def _sender(settings: Settings) -> _Sender:
 
 
 def _default_resource() -> dict[str, str]:
-    """The attributes that the resource of a Tracing need not have."""
+    """Default attributes for resources without them."""
     return {
         "telemetry.sdk.language": "python",
         "telemetry.sdk.name": "enterspan",

@@ -1,9 +1,9 @@
-"""OTLP JSON: finished spans as a file that OpenTelemetry's collector and its tools read.
+"""OTLP JSON files, which OpenTelemetry's collector and its tools read.
 
 One line is one `ExportTraceServiceRequest`, as the collector's file exporter writes it:
 https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/. The JSON form is OTLP's
-(https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding): ids are hex, numbers of 64 bits
-are texts, enums are numbers, names are camelCase.
+(https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding): ids are hex, 64-bit numbers are
+strings, enums are numbers, names are camelCase.
 """
 
 import os
@@ -12,8 +12,8 @@ from math import inf, isfinite
 from typing import Any, Final, TypeAlias
 
 from enterspan._model.ids import SpanContext
+from enterspan._model.limits import INT_MAX, INT_MIN
 from enterspan._model.records import SpanData, SpanEvent, SpanLink
-from enterspan._model.values import INT_MAX, INT_MIN
 from enterspan.exporters._files import _Mode, place_of
 from enterspan.exporters._json import DEPTH, encode, plain_text
 from enterspan.exporters._protobuf import (
@@ -34,15 +34,15 @@ __all__ = ["OTLPJsonExporter"]
 class OTLPJsonExporter:
     """An exporter that writes each batch of finished spans as a line of OTLP JSON.
 
-    The file is appended to, also by several processes, each batch in one piece.
+    Several processes may append to the file; each batch is one write.
 
     Args:
-        path: The file. One whose name ends in `.gz` is written compressed.
+        path: The file. A name that ends in `.gz` is written compressed.
         mode: `"a"` appends to the file, `"w"` empties it first, at once.
 
     Raises:
         OSError: if the file can't be written.
-        ValueError, TypeError: for an unknown mode, or what is not a path.
+        ValueError, TypeError: for an unknown mode or an invalid path.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, mode: _Mode = "a") -> None:
@@ -56,7 +56,7 @@ class OTLPJsonExporter:
         return self._file.target
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Write spans. Raises OSError where that fails, and ValueError after `shutdown`."""
+        """Write spans. Raises OSError if that fails, and ValueError after `shutdown`."""
         if spans:
             self._file.write(otlp_line(spans))
 
@@ -69,7 +69,7 @@ _INFINITE: Final = {inf: "Infinity", -inf: "-Infinity"}
 
 
 def otlp_line(spans: Sequence[SpanData]) -> str:
-    """Spans as a line: one request, its spans by resource and then by scope."""
+    """Return spans as a line: one request, grouped by resource and then by scope."""
     groups: list[tuple[Mapping[str, Any], dict[str, list[_Message]]]] = []
     for span in spans:
         scopes = next((s for r, s in groups if r is span.resource or r == span.resource), None)
@@ -149,7 +149,7 @@ def _attributes(attributes: Mapping[str, Any], depth: int = 0) -> list[_Message]
 
 
 def _value(value: Any, depth: int = 0) -> _Message:
-    """An AnyValue; what OTLP has no kind for is text."""
+    """An AnyValue; values of types that OTLP lacks are strings."""
     kind: object = type(value)
     if kind is bool:
         return {"boolValue": value}
