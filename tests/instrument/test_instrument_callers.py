@@ -15,7 +15,7 @@ from enterspan.testing import capture
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LOOKS = "it looks at the frame that called it"
+LOOKS = "it inspects its caller's frame"
 
 SOURCE = """
 import inspect, sys, traceback, logging
@@ -86,7 +86,7 @@ def test_a_function_that_looks_at_its_callers_is_left_alone(
         assert CALLS[name](module) == plain == "<lambda>"
         assert f"whose:{name}" not in found.wrapped
         reason = found.skipped[f"whose:{name}"]
-        assert reason == LOOKS or reason.endswith("which looks at its callers' frames by a depth")
+        assert reason == LOOKS or reason.endswith("which inspects its callers' frames by a depth")
         assert found.wrapped in {(), ("whose:plain",)}
     assert trace.spans == []
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from enterspan import tracing
+from enterspan._model.frozen import HAS_GIL
 from enterspan.testing import capture
 
 if TYPE_CHECKING:
@@ -101,8 +102,10 @@ def test_it_says_what_it_has_cost(modules: Any, monkeypatch: pytest.MonkeyPatch)
     with tracing.instrument("slow") as found:
         importlib.import_module("slow")
     assert now[0] > 50
-    assert found.seconds == pytest.approx(0.2)
-    assert found.summary() == "wrapped 1 function in 0.2 s"
+    # Without the GIL, references do not tell what else holds a function: it is always looked for.
+    seconds = 0.2 if HAS_GIL else 0.3
+    assert found.seconds == pytest.approx(seconds)
+    assert found.summary() == f"wrapped 1 function in {seconds} s"
 
 
 def test_a_module_that_fails_to_import_fails_as_before(modules: Any) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import copy
 import dataclasses
 import functools
+import gc
 import inspect
 import logging
 import pickle
@@ -16,6 +17,7 @@ import types
 import typing
 import unittest.mock
 import warnings
+import weakref
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -277,10 +279,10 @@ def test_what_is_wrapped_and_what_not_is_said(shop: Any) -> None:
         assert len(found.wrapped) == len(set(found.wrapped))
         assert {"shop:total", "shop:Cart.add", "shop:Cart.Row.label"} < set(found.wrapped)
         assert "shop:Cart.__len__" not in found.wrapped
-        assert found.skipped["shop:caller"] == "it looks at the frame that called it"
-        assert found.skipped["shop:CONSTANT"] == "it is an int, no function"
+        assert found.skipped["shop:caller"] == "it inspects its caller's frame"
+        assert found.skipped["shop:CONSTANT"] == "it is an int, not a function"
         assert "shop:untouchable" not in found.wrapped
-        assert found.skipped["shop:untouchable"] == ("it raises RuntimeError when it is looked at")
+        assert found.skipped["shop:untouchable"] == "it raises RuntimeError when it is examined"
         assert found.unmatched == ()
         assert shop.caller() == inspect.currentframe().f_code.co_name
 
@@ -324,6 +326,29 @@ def test_an_inherited_method_is_wrapped_where_it_is_defined(modules: Any) -> Non
         assert module.One().save() == module.Two().save() == "saved"
         assert "save" not in vars(module.One)
     assert names(trace) == ["Base.save", "Base.save"]
+
+
+def test_a_function_of_another_module_in_a_class_is_not_its_own(modules: Any) -> None:
+    """As it is, or as a static or class method, such as those that enum puts into its classes."""
+    modules(other="def plain(*a): return 1\ndef static(): return 2\ndef cls(c): return 3\n")
+    module = modules(
+        mine="""
+        import enum, other
+        class Shop:
+            plain = other.plain
+            static = staticmethod(other.static)
+            cls = classmethod(other.cls)
+            own = staticmethod(lambda: 4)
+        class Size(enum.Enum):
+            SMALL = 1
+            def of(self): return self.value
+        """
+    )
+    with tracing.instrument("mine") as found, capture() as trace:
+        assert (module.Shop().plain(), module.Shop.static(), module.Shop.cls()) == (1, 2, 3)
+        assert (module.Shop.own(), module.Size.SMALL.of()) == (4, 1)
+    assert found.wrapped == ("mine:Shop.own", "mine:Size.of")
+    assert names(trace) == ["Shop.own", "Size.of"]
 
 
 @pytest.mark.parametrize(
@@ -643,3 +668,49 @@ def test_a_name_of_ones_own_for_a_builtin_is_left_alone(modules: Any) -> None:
         assert found.wrapped == ()
         assert found.skipped == {"uses:length": "enterspan needs it to record spans"}
     assert trace.spans == []
+
+
+RAISING = """
+def function(x): raise ValueError
+def generator(x):
+    raise ValueError
+    yield
+async def coroutine(x): raise ValueError
+async def stream(x):
+    raise ValueError
+    yield
+"""
+
+
+@pytest.mark.parametrize("call", [
+    lambda target, x: target.function(x),
+    lambda target, x: target.function(x=x),
+    lambda target, x: next(target.generator(x)),
+    lambda target, x: target.coroutine(x).send(None),
+    lambda target, x: target.stream(x).asend(None).send(None),
+])  # fmt: skip
+@pytest.mark.parametrize("captured", [True, False])
+def test_an_exception_keeps_no_argument_alive(modules: Any, call: Any, captured: bool) -> None:
+    """There is no cycle of its traceback and our frame: nothing waits for the collector."""
+    target = modules(target=RAISING)
+
+    class Argument:
+        pass
+
+    def is_kept() -> bool:
+        argument = Argument()
+        reference = weakref.ref(argument)
+        with pytest.raises(ValueError) as raised:
+            call(target, argument)
+        del argument, raised
+        return reference() is not None
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert not is_kept()
+        with tracing.instrument("target", capture_args=captured), capture() as trace:
+            assert not is_kept()
+        assert len(trace.spans) == 1
+    finally:
+        gc.enable()

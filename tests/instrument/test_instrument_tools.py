@@ -146,3 +146,44 @@ def test_bound_methods_are_methods(tools: Any) -> None:
         assert pickle.loads(pickle.dumps(cart.add))("tea") == 2
         assert pickle.loads(pickle.dumps(tools.Cart.add)) is tools.Cart.add
     assert [span.name for span in trace.spans] == ["Cart.add"]
+
+
+TRACER = """
+import sys, threading
+
+class Tracer:
+    def __init__(self): self.lock = threading.Lock()
+    def start(self):
+        with self.lock:
+            sys.settrace(self.called)
+            self.called
+            sys.settrace(None)
+    def called(self, frame, event, arg):
+        with self.lock:
+            return None
+    def stop(self): pass
+
+class Monitor:
+    def start(self): sys.monitoring.use_tool_id(2, "shop")
+    def called(self, *_): return None
+
+class Job:
+    def run(self): return None
+    def debug(self): threading.setprofile(print)
+
+class Hooks:
+    def call(self, frame, event, arg): return None
+    def on_close(self, frame, event): return None
+
+def callback(frame, event, arg, *, depth=0): return callback
+def other(value): return Tracer()
+"""
+
+
+def test_what_traces_calls_itself_is_left_alone(modules: Any) -> None:
+    """A wrapper's frames would be calls, too: a lock that is held meanwhile would block forever."""
+    module = modules(tracer=TRACER)
+    with tracing.instrument("tracer") as made, capture():
+        assert made.wrapped == ("tracer:Job.run", "tracer:Hooks.on_close", "tracer:other")
+        assert {*made.skipped.values()} == {"it traces calls itself"}
+        module.other(1).start()

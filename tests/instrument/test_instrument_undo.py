@@ -11,6 +11,7 @@ import threading
 import time
 import types
 import weakref
+from collections import OrderedDict
 from contextlib import nullcontext
 from typing import Any
 
@@ -18,6 +19,8 @@ import pytest
 import wrapt
 
 from enterspan import Tracing, tracing
+from enterspan._model.frozen import HAS_GIL
+from enterspan.instrument.holders import Moves
 from enterspan.testing import capture
 
 SOURCE = """
@@ -281,9 +284,9 @@ def test_what_is_taken_while_it_is_instrumented_is_plain_after_removal(module: A
 
 
 def test_who_holds_what_can_only_be_replaced_is_told_if_it_can_not_be_changed(module: Any) -> None:
-    """A tuple and a partial hold a cached function for good; tables are changed."""
+    """A tuple of another kind and a partial hold a cached function for good; tables are changed."""
     module.TABLE = {"g": module.g}
-    module.HELD = (module.g,)
+    module.HELD = (module.g, (module.g,))
     module.PART = functools.partial(module.g)
     with tracing.instrument("target:g") as found:
         assert called(module.TABLE["g"]) == ["g"]
@@ -293,6 +296,178 @@ def test_who_holds_what_can_only_be_replaced_is_told_if_it_can_not_be_changed(mo
         assert "a tuple" in found.skipped["target:g"]
         assert "a dict" not in found.skipped["target:g"]
     assert module.TABLE["g"] is module.g is module.HELD[0]
+
+
+TUPLES = """
+import target
+PAIR = PAIRS = (target.f, 1)
+TABLE = {"f": (target.f, target.g)}
+class C:
+    FORMS = (target.f, target.g)
+"""
+
+
+def test_a_tuple_in_a_module_or_a_table_is_exchanged(module: Any, modules: Any) -> None:
+    """Two instrumentations take turns; each tuple is put back itself, wherever it lies."""
+    two = modules(two="import one\nfrom one import PAIR", one=TUPLES)
+    one = two.one
+
+    def held() -> list[Any]:
+        return [one.PAIR, one.PAIRS, two.PAIR, one.TABLE["f"], one.C.FORMS]
+
+    def functions() -> set[Any]:
+        return {id(each) for each in sum(held(), ()) if callable(each)}
+
+    before = [id(each) for each in held()]
+    with tracing.instrument("target:f") as found:
+        with tracing.instrument("target:g") as other:
+            assert functions() == {id(module.f), id(module.g)}
+            assert called(one.TABLE["f"][1]) == ["g"]
+            assert one.PAIR is one.PAIRS is two.PAIR
+            assert found.skipped == other.skipped == {}
+        assert called(one.TABLE["f"][0]) == ["f"]
+        assert called(one.TABLE["f"][1]) == []
+    assert [id(each) for each in held()] == before
+
+
+def test_dicts_and_lists_of_classes_of_their_own_are_tables(module: Any) -> None:
+    """Those of the standard library, and those that can't be changed by their own methods."""
+
+    class Frozen(dict):
+        def __setitem__(self, key: Any, value: Any) -> None:
+            raise TypeError("it is frozen")
+
+        def values(self) -> Any:
+            raise TypeError("it doesn't say")
+
+    class Steps(list):
+        def __iter__(self) -> Any:
+            raise TypeError("it doesn't say")
+
+    module.TABLES = Frozen(f=(module.f,))
+    module.ORDERED = OrderedDict(f=module.f, g=None)
+    module.STEPS = Steps([module.f])
+    with tracing.instrument("target:f") as found:
+        assert called(module.TABLES["f"][0]) == ["f"]
+        assert called(module.ORDERED["f"]) == ["f"]
+        assert called(module.STEPS[0]) == ["f"]
+        assert found.skipped == {}
+    assert module.TABLES["f"][0] is module.ORDERED["f"] is module.STEPS[0] is module.f
+
+
+@pytest.mark.skipif(not HAS_GIL, reason="references are not counted exactly without the GIL")
+def test_what_only_a_decorator_holds_is_not_searched_for(
+    modules: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In all modules, as that takes long; what something else holds as well is."""
+    searched: list[Any] = []
+    everywhere = Moves.carry_out_everywhere
+
+    def search(moves: Moves, *known: Any) -> None:
+        searched.append(moves)
+        everywhere(moves, *known)
+
+    monkeypatch.setattr(Moves, "carry_out_everywhere", search)
+    other = modules(
+        other="class C: pass",
+        kept="""
+        import functools
+        def f(x=1): return x
+        def repeated(of):
+            @functools.wraps(of)
+            def run(): return of(), of()
+            return run
+        twice = repeated(f)
+        """,
+    )
+    kept = modules(again="import kept").kept
+    with tracing.instrument("kept") as found:
+        assert searched == []
+        assert found.skipped == {"kept:f": "a closure, a dict holds the original too"}
+    searched.clear()
+    other.C.run = kept.f
+    with tracing.instrument("kept"):
+        assert len(searched) == 1
+        assert called(other.C.run) == ["f"]
+
+
+def test_types_may_refuse_to_be_compared_and_hashed(modules: Any) -> None:
+    """Those of values in names, tables and classes, and those of holders."""
+    asked = modules(
+        asked="""
+        class Meta(type):
+            def __eq__(self, other): raise RuntimeError("compared")
+            def __hash__(self): raise RuntimeError("hashed")
+        class Odd(metaclass=Meta): pass
+        def f(x=1): return x
+        odd = Odd()
+        TABLE = {"f": f, "odd": Odd()}
+        class C:
+            odd = Odd()
+            def m(self): return 1
+        odd.held = f
+        """
+    )
+    for target in ("asked", "asked:public"):
+        with tracing.instrument(target) as found:
+            assert called(asked.TABLE["f"]) == ["f"]
+            assert {"asked:f", "asked:C.m"} <= {*found.wrapped}
+            assert {*found.skipped} <= {"asked:f", "asked:Meta.__hash__", "asked:Meta.__eq__"}
+
+
+def test_a_tuple_in_a_list_is_left_alone(module: Any, modules: Any) -> None:
+    """The list may be a queue, whose jobs are taken and added at any time."""
+    one = modules(one="import target\nJOBS = [(target.f, 1), (target.g, 2)]")
+    before = [id(job) for job in one.JOBS]
+    with tracing.instrument("target:f") as found:
+        assert [id(job) for job in one.JOBS] == before
+        assert found.skipped == {"target:f": "a tuple holds the original too"}
+
+
+@pytest.mark.skipif(not HAS_GIL, reason="references are not counted exactly without the GIL")
+def test_a_tuple_that_the_program_drops_is_not_kept(module: Any, modules: Any) -> None:
+    """Nor what lies in it beside the function."""
+
+    class Payload:
+        pass
+
+    one = modules(one="import target\nTABLE = {}")
+    one.TABLE["job"] = (module.f, Payload())
+    with tracing.instrument("target:f"):
+        payload = weakref.ref(one.TABLE.pop("job")[1])
+    gc.collect()
+    assert payload() is None
+
+
+@pytest.mark.skipif(not HAS_GIL, reason="references are not counted exactly without the GIL")
+def test_a_tuple_that_something_else_holds_as_well_is_told(module: Any, modules: Any) -> None:
+    """Until it does no more."""
+    holder = modules(holder="import target\nPAIR = (target.f, 1)\ndef run(of=PAIR): return of[0]()")
+    with tracing.instrument("target:f") as found:
+        assert found.skipped == {"target:f": "a tuple holds the original too"}
+        assert called(holder.PAIR[0]) == ["f"]
+        assert called(holder.run) == []
+    holder.run.__defaults__ = None
+    with tracing.instrument("target:f") as found:
+        assert found.skipped == {}
+
+
+def test_a_descriptor_in_two_classes_hides_no_other_reference(modules: Any) -> None:
+    """It is one descriptor in both, as before, and the table of another module is found."""
+    other = modules(
+        other="import shapes\nTABLE = {'f': shapes.f}",
+        shapes="""
+        def f(x=1): return x
+        class A: size = property(f)
+        class B: length = vars(A)["size"]
+        """,
+    )
+    one, before = other.shapes, id(vars(other.shapes.A)["size"])
+    with tracing.instrument("shapes:f") as found:
+        assert called(other.TABLE["f"]) == ["f"]
+        assert vars(one.A)["size"] is vars(one.B)["length"]
+        assert found.skipped == {}
+    assert id(vars(one.A)["size"]) == id(vars(one.B)["length"]) == before
 
 
 def test_objects_as_targets(module: Any) -> None:
@@ -440,6 +615,7 @@ def test_a_forked_child_can_remove_what_its_parent_has_instrumented(script: Any)
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.skipif(not HAS_GIL, reason="functions are kept alive without the GIL (3.13)")
 def test_nothing_is_kept_alive(module: Any) -> None:
     """Neither a function nor its wrapper, once it has been removed."""
     found = tracing.instrument("target")

@@ -1,3 +1,3 @@
-"""Functions of other packages, traced: picked by patterns, wrapped, and put back."""
+"""Instruments functions of other packages: picks them by patterns, wraps and restores them."""
 
 # internal modules: users import the package

@@ -1,4 +1,4 @@
-"""What is to be instrumented, as a command line and a pyproject.toml say it: `[tool.enterspan]`."""
+"""What to instrument, from a command line or `[tool.enterspan]` in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DURATION: Final = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(ns|us|µs|ms|s|m)?\s*")
 
 
 class ProjectError(ValueError):
-    """A project's table can't be read; the text says why, in one line."""
+    """A project's table is invalid; the text gives the reason in one line."""
 
 
 def seconds_of(text: str) -> float:
@@ -35,7 +35,7 @@ def seconds_of(text: str) -> float:
 
 
 def read_table(file: Path) -> dict[str, Any]:
-    """The table `[tool.enterspan]` of a pyproject.toml; empty where there is none.
+    """The table `[tool.enterspan]` of a pyproject.toml; empty if there is none.
 
     Raises ProjectError for a file that can't be read.
     """
@@ -56,7 +56,7 @@ def read_table(file: Path) -> dict[str, Any]:
 
 @frozen
 class Wishes:
-    """The arguments of `Tracing.instrument`, and where they were written."""
+    """The arguments of `Tracing.instrument`, and their source."""
 
     instrument: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class Wishes:
 
     @property
     def options(self) -> dict[str, Any]:
-        """All but the targets, by keyword."""
+        """The keyword arguments: all but the targets."""
         return {
             "exclude": self.exclude,
             "min_duration": self.min_duration,
@@ -79,7 +79,7 @@ class Wishes:
 
 
 def wishes_of(file: Path) -> Wishes:
-    """Read the table of a pyproject.toml; ProjectError for what makes no sense in it."""
+    """Read the table of a pyproject.toml; ProjectError if it is invalid."""
     table = read_table(file)
     values: dict[str, Any] = {}
     for key, value in table.items():

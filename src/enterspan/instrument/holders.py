@@ -1,8 +1,9 @@
-"""What holds a function: found in all loaded modules, and made to hold another one instead.
+"""Finds the references to a function in all loaded modules, and replaces them.
 
 Attributes of modules and classes are changed, and the dicts and lists that lie in them (registries,
-tables of handlers); so are class methods, static methods, properties and the like there. What can't
-be changed (tuples, sets, partials, closures) is reported.
+tables of handlers); so are class methods, static methods, properties and the like there. A tuple
+that is such an attribute, or lies in such a dict, gives way to one with the new functions.
+What can't be changed (other tuples, sets, partials, closures) is reported.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import functools
 import gc
 import sys
 from collections import Counter
-from itertools import compress
+from itertools import chain, compress
 from types import CellType, FrameType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -19,8 +20,10 @@ from enterspan._forms.callables import (
     TracedCallable,
     TracedFunction,
     is_ours,
+    is_retired,
     original_of,
 )
+from enterspan._model.frozen import HAS_GIL
 from enterspan.instrument.targets import (
     accessors_of,
     inner,
@@ -37,7 +40,7 @@ _KINDS: Final[dict[type, str]] = {
     CellType: "a closure",
     MethodType: "a bound method",
 }
-"""Holders whose types don't say by their names what they are."""
+"""The names of holders whose types have unclear names."""
 
 _CALLED: Final = (classmethod, staticmethod, MethodType)
 _HOLDERS: Final = (
@@ -47,154 +50,194 @@ _HOLDERS: Final = (
     functools.partialmethod,
     functools.singledispatchmethod,
 )
-"""The types of what may hold a function, but for dicts, lists and classes."""
+"""The types that may reference a function, other than dicts, lists and classes."""
 
 _SINGLE_DISPATCH: Final = cast("Any", functools.singledispatch(print)).__code__
 
 _KNOWN_REFERENCES: Final = 2
-"""Those to a function that is wrapped: of its patch and of its wrapper."""
+"""The references to a wrapped function from its patch and its wrapper."""
 
 
 class Move(NamedTuple):
-    """What is to be held in place of what, and the name under which that is reported."""
+    """A replacement, and the name under which it is reported."""
 
     old: Any
     new: Any
     name: str
 
 
+_VALUE: Final = "value"
+_FUNCTION: Final = "function"
 _CLASS: Final = "class"
 _TABLE: Final = "table"
-_DESCRIPTOR: Final = "descriptor"
+_PARTED: Final = "parted"
+
+
+_TABLES: Final = (dict, list)
 
 
 class _Kinds(dict[type, str]):
-    """What things of a type may hold functions as; nothing for most."""
+    """How values of a type may be replaced, or hold what is; "" for most types.
 
-    def __init__(self, *, descriptors: bool) -> None:
-        self._descriptor = _DESCRIPTOR if descriptors else ""
+    Args:
+        wanted: the ids of the types of replaced objects.
+        is_new: whether to look into descriptors and single-dispatch functions, too.
+    """
+
+    def __init__(self, wanted: frozenset[int], *, is_new: bool) -> None:
+        self._wanted = wanted
+        self._descriptors = _HOLDERS if is_new else ()
+
+    def of(self, values: list[Any]) -> list[str]:
+        """The kind of each value."""
+        try:
+            return [*map(self.__getitem__, map(type, values))]
+        except Exception:  # a metaclass refuses to be hashed or compared
+            return [self._of_type(type(value)) for value in values]
 
     def __missing__(self, kind: type) -> str:
-        if kind is dict or kind is list:
-            found = _TABLE
-        elif issubclass(kind, type):
-            found = _CLASS
-        else:
-            found = self._descriptor if issubclass(kind, _HOLDERS) else ""
-        self[kind] = found
+        found = self[kind] = self._of_type(kind)
         return found
 
+    def _of_type(self, kind: type) -> str:
+        if self._descriptors and (kind is FunctionType or kind is TracedFunction):
+            return _FUNCTION
+        if issubclass(kind, _TABLES):
+            return _TABLE
+        if issubclass(kind, type):
+            return _CLASS
+        if kind is tuple or issubclass(kind, self._descriptors):
+            return _PARTED
+        return _VALUE if id(kind) in self._wanted else ""
 
-_FUNCTIONS: Final = frozenset({FunctionType, TracedFunction})
 
 _LARGE: Final = 256
-"""A table of more entries than this is one of data if it begins and ends with data."""
-_DATA: Final = frozenset({str, bytes, int, float, bool, tuple, type(None)})
+"""A larger table is assumed to be data if it begins and ends with data."""
+_DATA: Final = frozenset(map(id, (str, bytes, int, float, bool, tuple, type(None))))
+"""The ids of types of data."""
 
 
 class Moves:
-    """What is to be held in place of what; carried out all at once."""
+    """Replacements, carried out together."""
 
-    __slots__ = ("_kept", "_moves")
+    __slots__ = ("_moves", "_replaced", "_types")
 
     def __init__(self) -> None:
-        self._moves: dict[int, Move] = {}  # by the ids of what is to be held no more
-        self._kept: Counter[int] = Counter()
+        self._moves: dict[int, Move] = {}  # by the ids of the replaced objects
+        self._replaced: dict[int, list[Any]] = {}  # tuples and descriptors, as in `_versions`
+        self._types: frozenset[int] = frozenset()  # the ids of their types
 
     def __bool__(self) -> bool:
         return bool(self._moves)
 
     def add(self, move: Move) -> None:
-        """Have `new` held wherever `old` is."""
+        """Replace references to `old` by `new`."""
         self._moves[id(move.old)] = move
 
     def extend(self, moves: Moves) -> None:
-        """Add others, which have been carried out in part."""
+        """Add others, which were carried out in part."""
         self._moves.update(moves._moves)
-        if moves._kept:
-            self._kept += moves._kept
+        self._replaced.update(moves._replaced)
 
-    def carry_out(  # noqa: C901 - all names of a program pass here
+    def carry_out(
         self, owners: Iterable[Any], *, everywhere: bool = False, known: Container[int] = ()
     ) -> None:
-        """Change every name of some modules and classes, and what is in dicts and lists there.
+        """Replace in all names of some modules and classes, and in dicts and lists there.
 
         Args:
             owners: the modules and classes.
-            everywhere: also the classes that lie in them, each once.
-            known: the ids of modules that are older than what is to be changed: only their names
-                and tables can have been given it, no descriptor of their classes.
+            everywhere: also the classes in them, each once.
+            known: the ids of modules older than the replaced objects: only their names and tables
+                can have got them later, not descriptors of their classes.
         """
         moves = self._moves
-        wanted = frozenset([type(move.old) for move in moves.values()])
-        kinds_in = {is_new: _Kinds(descriptors=is_new).__getitem__ for is_new in (True, False)}
-        seen: set[int] = set()
-        waiting = [(owner, id(owner) not in known) for owner in owners] if moves else []
-        while waiting:
-            owner, is_new = waiting.pop()
-            if id(owner) in seen:
+        self._types = frozenset([id(type(move.old)) for move in moves.values()])
+        groups: tuple[list[Any], list[Any]] = [], []  # new ones first: a class may be in both
+        for owner in owners if moves else ():
+            groups[id(owner) in known].append(owner)
+        seen: dict[int, Any] = {}
+        for is_old, waiting in enumerate(groups):
+            kinds = _Kinds(self._types, is_new=not is_old)
+            while waiting:
+                fresh = {id(owner): owner for owner in waiting if id(owner) not in seen}
+                seen.update(fresh)
+                waiting[:] = self._change_names([*fresh.values()], kinds, seen)
+                if not everywhere:
+                    break
+
+    def _change_names(  # noqa: C901 - all names of a program pass here, most of them only in C
+        self, owners: list[Any], kinds: _Kinds, seen: dict[int, Any]
+    ) -> list[Any]:
+        """Replace in the names and tables of some owners; return the classes among the values."""
+        values = [*chain.from_iterable([*live_names_of(owner).values()] for owner in owners)]
+        kinds_of = kinds.of(values)
+        found = [*compress(values, kinds_of)]
+        changed = {key: self._moves[key].new for key in self._moves.keys() & map(id, found)}
+        classes: list[Any] = []
+        for value, kind in zip(found, filter(None, kinds_of), strict=True):
+            if kind is _VALUE:
                 continue
-            seen.add(id(owner))
-            names = names_of(owner)
-            kinds = [*map(type, names.values())]
-            held = compress(names.values(), map(wanted.__contains__, kinds))
-            if not moves.keys().isdisjoint(map(id, held)):
-                for key in [key for key, value in names.items() if id(value) in moves]:
-                    put(owner, key, self._new(names[key]))
-            kind_of = kinds_in[is_new]
-            for key, value in compress(names.items(), map(kind_of, kinds)):
-                what = kind_of(type(value))
-                if what is _DESCRIPTOR:
-                    self.change(owner, key, value)
-                elif id(value) in seen:  # such as the builtins, which lie in each module
-                    continue
-                elif what is _TABLE:
-                    seen.add(id(value))
+            if kind is _FUNCTION:
+                if value.__code__ is _SINGLE_DISPATCH:
+                    self._change_registry(original_of(value))
+            elif kind is _CLASS:
+                classes.append(value)
+            elif kind is _TABLE:
+                if id(value) not in seen:  # such as the builtins, which are in each module
+                    seen[id(value)] = value
                     self._change_inside(value)
-                elif everywhere:
-                    waiting.append((value, is_new))
-            if is_new and is_module(owner):
-                self._change_registries(
-                    compress(names.values(), map(_FUNCTIONS.__contains__, kinds))
-                )
+            else:
+                new = self._changed(value)
+                if new is not value:
+                    changed[id(value)] = new
+        for owner in owners if changed else ():
+            for key, value in names_of(owner).items():
+                if id(value) in changed:
+                    put(owner, key, changed[id(value)])
+        return classes
 
     def carry_out_everywhere(self, known: Container[int] = ()) -> None:
-        """Change every name in all loaded modules but our own, and in their classes."""
+        """Replace in all loaded modules except enterspan's, and in their classes."""
         modules = [
             module
             for name, module in list(sys.modules.items())
             if is_module(module) and name.partition(".")[0] != "enterspan"
         ]
-        # The new ones come last, and first out: a class that lies in both is looked into.
-        modules.sort(key=lambda module: id(module) not in known)
         self.carry_out(modules, everywhere=True, known=known)
 
     def change(self, owner: Any, key: str, value: Any) -> None:
-        """Change what lies in one place."""
+        """Replace in one place."""
         changed = self._changed(value)
         if changed is not value:
             put(owner, key, changed)
 
     def cancel(self, new: Any) -> None:
-        """Forget what was to have `new` in its place."""
+        """Cancel the replacement by `new`."""
         self._moves = {key: move for key, move in self._moves.items() if move.new is not new}
 
-    def held(self) -> Moves:
-        """Those whose old things are held by more than what is known."""
+    def held(self, known: Iterable[Any] = ()) -> Moves:
+        """The replacements whose old objects have further references.
+
+        Args:
+            known: objects whose references do not count.
+        """
         held = Moves()
+        held._replaced = self._replaced
         moves = [Move(object(), None, ""), *self._moves.values()]
         least, *counts = [sys.getrefcount(move.old) for move in moves]
+        replaced = _kept(self._replaced.values())
+        kept = Counter([id(part) for each in replaced for part in _parts(each)])
+        kept.update(map(id, gc.get_referents(*known)))
         for move, count in zip(moves[1:], counts, strict=True):
-            known = 0 if is_ours(move.old) else _KNOWN_REFERENCES + self._kept[id(move.old)]
-            if count > least + known:
+            usual = 0 if is_ours(move.old) else _KNOWN_REFERENCES + kept.get(id(move.old), 0)
+            if count > least + usual:
                 held.add(move)
-        held._kept = self._kept
         return held
 
     def holders(self) -> dict[str, list[str]]:
-        """What kinds of holders hold the old things, by the things' names."""
+        """The kinds of objects that reference the old objects, by their names."""
         names = {key: move.name for key, move in self._moves.items()}
-        mine = {id(original) for _, original in _originals.values()}
+        mine = {*map(id, _kept({id(each): each for each in _versions.values()}.values()))}
         for move in self._moves.values():
             if is_ours(move.new):
                 mine.update(map(id, move.new.holders()))
@@ -217,10 +260,13 @@ class Moves:
         return value if move is None else move.new
 
     def _changed(self, value: Any) -> Any:
-        """What is to lie in place of a value, which may have been changed inside."""
-        if id(value) in self._moves:
-            return self._new(value)
+        """The replacement of a value, which may have been changed in place."""
+        move = self._moves.get(id(value))
+        if move is not None:
+            return move.new
         kind = type(value)
+        if kind is tuple or kind is property:
+            return self._rebuilt(value)
         if issubclass(kind, (functools.cached_property, functools.partialmethod)):
             function = inner(value, "func")
             if id(function) in self._moves:
@@ -232,19 +278,28 @@ class Moves:
         return value
 
     def _change_inside(self, found: Any) -> None:
-        items = [*found.values()] if type(found) is dict else found
-        if len(items) > _LARGE and _DATA.issuperset(map(type, (*items[:8], *items[-8:]))):
+        """Change what lies in a table, whatever a class of its own does about that."""
+        is_dict = issubclass(type(found), dict)
+        items = [*dict.values(found)] if is_dict else [*list.__iter__(found)]
+        kinds = {*map(id, map(type, items))}
+        has_tuples = is_dict and id(tuple) in kinds
+        if not has_tuples and self._types.isdisjoint(kinds):
             return
-        if self._moves.keys().isdisjoint(map(id, items)):
+        if len(items) > _LARGE and _DATA.issuperset(map(id, map(type, (*items[:8], *items[-8:])))):
             return
-        for place, item in list(found.items() if type(found) is dict else enumerate(found)):
-            if id(item) in self._moves:
-                found[place] = self._new(item)
-
-    def _change_registries(self, functions: Iterable[Any]) -> None:
-        for function in functions:
-            if function.__code__ is _SINGLE_DISPATCH:
-                self._change_registry(original_of(function))
+        if not has_tuples and self._moves.keys().isdisjoint(map(id, items)):
+            return
+        kind: Any = dict if is_dict else list
+        for place, item in list(dict.items(found)) if is_dict else enumerate(items):
+            new = self._new(item)
+            if has_tuples and type(item) is tuple:  # those in lists may be jobs in a queue
+                new = self._rebuilt(item)
+            if new is not item:
+                try:
+                    if kind.__getitem__(found, place) is item:  # another thread may have changed it
+                        kind.__setitem__(found, place, new)
+                except LookupError:
+                    continue
 
     def _change_registry(self, dispatcher: Any) -> None:
         for kind, function in list(getattr(dispatcher, "registry", {}).items()):
@@ -252,42 +307,69 @@ class Moves:
                 dispatcher.register(kind, self._new(function))
 
     def _rebuilt(self, value: Any) -> Any:
-        """A descriptor with the new functions: the original one, if it has had these before."""
+        """A tuple or a descriptor with the new functions, the same one wherever this one lies."""
         parts = _parts(value)
         if self._moves.keys().isdisjoint(map(id, parts)):
             return value
         wanted = [self._new(part) for part in parts]
-        original = _originals.pop(id(value), (value, value))[1]
-        if all(has is want for has, want in zip(_parts(original), wanted, strict=True)):
-            return original
+        versions = _versions.get(id(value)) or [value]
+        self._replaced[id(versions)] = versions
+        for known in versions:
+            if all(has is want for has, want in zip(_parts(known), wanted, strict=True)):
+                return known
         made = _copy_with(value, wanted)
-        _originals[id(made)] = made, original
-        if original is value:
-            self._kept.update(map(id, parts))
+        versions.append(made)
+        _versions[id(value)] = _versions[id(made)] = versions
         return made
 
 
-_originals: dict[int, tuple[Any, Any]] = {}
-"""Descriptors that were made, by their ids, with those in whose places they lie."""
+_versions: dict[int, list[Any]] = {}
+"""Tuples and descriptors that were replaced, by their ids, and by those of their copies.
+
+A list has the program's own one first, and then its copies with other functions.
+"""
+
+
+def forget_unused() -> None:
+    """Forget the tuples and descriptors whose copies contain only removed wrappers."""
+    for key, (_, *copies) in list(_versions.items()):
+        if all(is_retired(part) for each in copies for part in _parts(each) if is_ours(part)):
+            del _versions[key]
+
+
+def _kept(every: Iterable[list[Any]]) -> list[Any]:
+    """Those among versions that nothing else holds.
+
+    Without the GIL, counts of references don't tell: none is excepted.
+    """
+    probe = [object()]
+    found = [each for versions in (probe, *every) for each in versions]
+    least, *counts = [sys.getrefcount(each) for each in found]
+    pairs = zip(found[1:], counts, strict=True)
+    return [each for each, count in pairs if count == least or not HAS_GIL]
 
 
 def _parts(value: Any) -> tuple[Any, ...]:
+    if type(value) is tuple:
+        return value
     return accessors_of(value) if issubclass(type(value), property) else (inner(value, "__func__"),)
 
 
 def _copy_with(value: Any, parts: list[Any]) -> Any:
-    """A descriptor of the same kind with other functions."""
+    """A tuple, or a descriptor of the same kind, with other functions."""
     kind: Any = type(value)
+    if kind is tuple:
+        return tuple(parts)
     if kind is MethodType:
         return MethodType(parts[0], value.__self__)
-    if kind is property:  # not all at once: a doc that is given is another than the getter's
+    if kind is property:  # one by one: passing `doc` would replace the getter's docstring
         made = value
         for name, part in zip(("getter", "setter", "deleter"), parts, strict=True):
             made = made if part is None else getattr(made, name)(part)
         return made
     bases: Any = property, classmethod, staticmethod
     base = next(base for base in bases if base in kind.__mro__)
-    # The constructor of the kind may be of its own; that of 3.15's classmethod is `__new__` alone.
+    # A subclass may have another constructor; 3.15's classmethod only has `__new__`.
     given = [*parts, value.__doc__] if base is property else parts
     made = base.__new__(kind, *given)
     if "__init__" in vars(base):
@@ -296,28 +378,33 @@ def _copy_with(value: Any, parts: list[Any]) -> Any:
     return made
 
 
-# --- where they are -------------------------------------------------------------------------------
+# --- finding references ---------------------------------------------------------------------------
 
 
 def put(owner: Any, key: str, value: Any) -> None:
-    """Set an attribute, whatever a module or a metaclass of its own kind does about that."""
+    """Set an attribute, bypassing `__setattr__` of custom modules and metaclasses."""
     if is_module(owner):
         live_names_of(owner)[key] = value
         return
     try:
         type.__setattr__(owner, key, value)
     except TypeError:
-        return  # a class that is not made by Python code
+        return  # a class that is not defined in Python
 
 
 _AT_ONCE: Final = 64
-"""How many objects are asked for their referents at once; most have nothing to do with us."""
+"""How many objects are searched for referents at once; most are irrelevant."""
 
 
 def _holders_of(wanted: Any) -> Iterator[Any]:
-    """The objects that hold some of the wanted ids, in one pass over all there are."""
-    # A module holds its dict and no more; and `_asyncio` never ends to say so (CPython 3.12.1).
-    objects = [each for each in gc.get_objects() if type(each) is not ModuleType]
+    """The objects that reference some of the given ids, in one pass over all objects."""
+    # A module only references its dict; and `_asyncio`'s never ends (CPython 3.12.1).
+    # A frame makes no calls of its own; with this one's, the list would be a cycle (3.10).
+    objects = [
+        each
+        for each in gc.get_objects()
+        if type(each) is not ModuleType and type(each) is not FrameType
+    ]
     for at in range(0, len(objects), _AT_ONCE):
         some = objects[at : at + _AT_ONCE]
         if not wanted.isdisjoint(map(id, gc.get_referents(*some))):
@@ -327,14 +414,12 @@ def _holders_of(wanted: Any) -> Iterator[Any]:
 
 
 def _is_passing(kind: type) -> bool:
-    """Whether a holder is a frame or our own, and so is no holder that calls."""
-    return (
-        kind is FrameType
-        or issubclass(kind, (TracedCallable, ModuleType))
-        or str(names_of(kind).get("__module__")).startswith("enterspan.")
-    )
+    """Whether a holder belongs to enterspan, or is a module, and so makes no calls."""
+    return issubclass(kind, (TracedCallable, ModuleType)) or str(
+        names_of(kind).get("__module__")
+    ).startswith("enterspan.")
 
 
 def _kind(kind: type) -> str:
-    name = _KINDS.get(kind) or kind.__name__
+    name = next((name for each, name in _KINDS.items() if each is kind), kind.__name__)
     return name if name.startswith("a ") else f"a {name}"

@@ -1,16 +1,18 @@
-"""An instrumentation: what was asked for, what came of it, and the way back."""
+"""`Instrumentation`: its targets, its results, and its removal."""
 
 from __future__ import annotations
 
 import sys
 from time import perf_counter
-from types import BuiltinFunctionType, MappingProxyType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from enterspan._forms.callables import Wrapping, is_function, original_of
 from enterspan._forms.recorder import span_name
-from enterspan._model.values import DEFAULT_LIMITS, clean_text
-from enterspan.instrument.holders import Moves
+from enterspan._model.limits import DEFAULT_LIMITS
+from enterspan._model.removable import Removable
+from enterspan._model.values import clean_text
+from enterspan.instrument.holders import Moves, forget_unused
 from enterspan.instrument.imports import finder, watch_lazy, watch_unfinished
 from enterspan.instrument.patches import (
     Claim,
@@ -30,6 +32,7 @@ from enterspan.instrument.patterns import (
 from enterspan.instrument.public import LEFT_OUT, left_out, public_locations
 from enterspan.instrument.targets import (
     Location,
+    closures_of,
     functions_at,
     home_of_callable,
     is_class,
@@ -64,7 +67,7 @@ if TYPE_CHECKING:
 def instrument(
     tracer: Tracer, targets: Sequence[object], exclude: object, options: Options
 ) -> Instrumentation:
-    """Wrap what the targets pick; TypeError or ValueError for a target that can't be read."""
+    """Wrap what the targets pick; TypeError or ValueError for an invalid target."""
     if not targets:
         raise TypeError(f"instrument needs something to instrument: {GRAMMAR}")
     made = Instrumentation(
@@ -97,21 +100,21 @@ class Given:
     __slots__ = ("thing",)
 
     def __init__(self, thing: Any) -> None:
-        """Find it; ValueError where no name leads to a function."""
+        """Locate it; ValueError if no name leads to a function."""
         self.thing = thing
         if not (is_module(thing) or is_class(thing)):
             home_of_callable(thing)
 
     def names_in(self, module: str) -> Sequence[Names]:
-        """A module is looked for again when it is reloaded."""
+        """The names that it picks in a module, which may have been reloaded."""
         return (ALL_NAMES,) if is_module(self.thing) and module_name(self.thing) == module else ()
 
     def lies_in(self, module: str, _: str | None) -> bool:
-        """Whether a module may have something of it."""
+        """Whether a module may contain a match."""
         return bool(self.names_in(module))
 
     def locations(self) -> list[tuple[Location, Asked]]:
-        """What it comes to, and how closely that was asked for."""
+        """The picked locations, and how specifically they were requested."""
         thing = self.thing
         if is_module(thing):
             name = module_name(thing)
@@ -121,7 +124,7 @@ class Given:
         return [(home_of_callable(thing), Asked.BY_NAME)]
 
     def covers(self, location: Location) -> bool:
-        """Whether something at a location is this, or belongs to it."""
+        """Whether a location is this object, or belongs to it."""
         thing = self.thing
         if is_module(thing):
             return module_name(thing) == location.module
@@ -131,7 +134,7 @@ class Given:
 
     @property
     def text(self) -> Any:
-        """What was given."""
+        """The target as text."""
         return self.thing
 
 
@@ -146,7 +149,7 @@ def _functions_of(value: Any) -> set[int]:
 def _picked(
     name: str, module: ModuleType, names: Names, every: list[Location]
 ) -> list[tuple[Location, Asked]]:
-    """What is meant by the names of a pattern in a module, and how closely it was asked for."""
+    """The locations that a pattern picks in a module, and how specifically."""
     if type(names) is PublicNames:
         return [(at, names.asked) for at in public_locations(names, name, module, every)]
     if not names.is_exact:
@@ -163,10 +166,10 @@ def _methods(cls: Any, asked: Asked) -> list[tuple[Location, Asked]]:
     return [(at, asked) for at in locations_of_class(cls) if ALL_NAMES.pick(at.name)]
 
 
-class Instrumentation:
-    """What `tracing.instrument(...)` has wrapped and will wrap; also a block, which removes it.
+class Instrumentation(Removable):
+    """The result of `tracing.instrument(...)`; also a context manager, which removes it.
 
-    It stays until `remove()`, whether or not there is a reference to this.
+    It stays active until `remove()`, even without a reference to this object.
     """
 
     def __init__(  # internal
@@ -175,19 +178,24 @@ class Instrumentation:
         self._tracer = tracer
         self._targets = targets
         self._exclude = exclude
-        self._wrapping = Wrapping(tracer, options)
+        self._wrap_with(Wrapping(tracer, options))
         self._patches: dict[int, Patch] = {}
         self._wrapped: dict[str, None] = {}
         self._skipped: dict[str, str] = {}
-        self._met: set[int] = set()  # the targets that picked something, by their places
-        self._held = Moves()  # what is held elsewhere: looked for when an import has ended
-        self._unseen = Moves()  # what can't be changed holds it
-        self._changes: dict[Package, int] = {}  # those that have been dealt with
-        self._known_modules: set[int] = set()  # in which that has been looked for
+        self._met: set[int] = set()  # the indexes of targets that picked something
+        self._held = Moves()  # references elsewhere, searched for after an import
+        self._closures: dict[int, Any] = {}  # that reference some of these and can't be changed
+        self._unseen = Moves()  # referenced by what can't be changed
+        self._changes: dict[Package, int] = {}  # processed modules
+        self._known_modules: set[int] = set()  # modules that were searched for references
         self._seconds = 0.0
         self._removed = False
 
-    # --- what it says ---
+    def _wrap_with(self, wrapping: Wrapping) -> None:
+        self._wrapping = wrapping
+        self._claims = (Claim(self, wrapping),)
+
+    # --- results ---
 
     @property
     def wrapped(self) -> tuple[str, ...]:
@@ -196,45 +204,46 @@ class Instrumentation:
 
     @property
     def skipped(self) -> Mapping[str, str]:
-        """What was picked and left alone, or is also held where it is called unseen, and why.
+        """What was not wrapped, or is also referenced where it can't be replaced, and why.
 
-        What else holds a function is looked for when this is read.
+        Other references are searched for when this is read.
         """
         with patching:
             unseen = self._unseen.held()
             self._unseen = Moves()
             for name, kinds in (unseen.holders() if unseen else {}).items():
-                self._skipped[name] = f"{', '.join(kinds)} holds it too, and calls it unseen"
+                if name in self._wrapped:  # else it was restored in the meantime
+                    self._skipped[name] = f"{', '.join(sorted(kinds))} holds the original too"
         return MappingProxyType(dict(self._skipped))
 
     @property
     def unmatched(self) -> tuple[object, ...]:
-        """The targets that picked nothing yet, as they were given."""
+        """The targets that have picked nothing yet, as given."""
         return tuple(
             [target.text for at, target in enumerate(self._targets) if at not in self._met]
         )
 
     @property
     def seconds(self) -> float:
-        """How long it took to wrap all this, in seconds; the modules' own imports don't count."""
+        """How long wrapping took, in seconds, without the imports of the modules."""
         return self._seconds
 
     def summary(self) -> str:
-        """What it did and what that cost, in one line: `wrapped 3,786 functions in 0.4 s`."""
+        """The number of functions and the time: `wrapped 3,786 functions in 0.4 s`."""
         count = len(self._wrapped)
         return f"wrapped {count:,} function{'' if count == 1 else 's'} in {self._seconds:.1f} s"
 
     def __repr__(self) -> str:
-        """Show how much there is."""
+        """Show the number of functions."""
         return (
             f"<Instrumentation of {len(self._wrapped)} functions, {len(self._skipped)} skipped"
             f"{', removed' if self._removed else ''}>"
         )
 
-    # --- the way back ---
+    # --- removal ---
 
     def remove(self) -> None:
-        """Put back every original; calls that are under way end as they began. Again: nothing."""
+        """Restore every original; running calls are not affected. A second call does nothing."""
         with patching:
             if self._removed:
                 return
@@ -242,10 +251,18 @@ class Instrumentation:
             finder.remove(self)
             self._release(reversed(self._patches.values())).carry_out_everywhere()
             self._patches.clear()
-            self._unseen = Moves()
+            self._held, self._unseen, self._closures = Moves(), Moves(), {}
+            forget_unused()
+
+    def forget(self) -> None:  # internal
+        """Hold no function any more; at the end of a process, where restoring takes too long."""
+        self._removed = True
+        finder.remove(self)
+        self._patches.clear()
+        self._held, self._unseen, self._closures = Moves(), Moves(), {}
 
     def wrapped_alone(self, function: Any) -> Any:  # internal
-        """A function that no name leads to, wrapped as if it had been picked."""
+        """Wrap a function that no name leads to, as if it had been picked."""
         package = package_of(str(function.__module__))
         reason = unsupported(function, package) or self._wrapping.refuses(function)
         if reason is not None:
@@ -253,7 +270,7 @@ class Instrumentation:
         return self._wrapping.wrap(function, span_name(function), package.path)
 
     def put_back(self, wrapper: Any) -> bool:  # internal
-        """Put a function in the place of its wrapper; False if another thread is at work here."""
+        """Restore a function in place of its wrapper; False if another thread is patching."""
         if not patching.acquire():
             return False
         try:
@@ -267,7 +284,7 @@ class Instrumentation:
         return True
 
     def _release(self, patches: Iterable[Patch]) -> Moves:
-        """Put originals back in their places; what is still held elsewhere is returned."""
+        """Restore originals; return those that are still referenced elsewhere."""
         moves = Moves()
         owners: dict[int, Any] = {}
         for patch in patches:
@@ -278,18 +295,10 @@ class Instrumentation:
         moves.carry_out([owner for owner in owners.values() if is_module(owner) or is_class(owner)])
         return moves.held()
 
-    def __enter__(self) -> Instrumentation:  # noqa: PYI034 - Self needs an import here
-        """Give this."""
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        """Remove it."""
-        self.remove()
-
-    # --- what it does ---
+    # --- wrapping ---
 
     def start(self) -> None:  # internal
-        """Wrap what is there, and wait for what comes."""
+        """Wrap loaded modules, and wait for later imports."""
         with patching:
             if any(type(target) is not Given or is_module(target.text) for target in self._targets):
                 finder.add(self)
@@ -305,41 +314,42 @@ class Instrumentation:
             self.settled()
 
     def wants(self, name: str) -> bool:  # internal
-        """Whether there may be something for this in a module of this name."""
+        """Whether a module of this name may contain a match."""
         return any(True for _ in self._names_in(name))
 
     def found(self, name: str, spec: ModuleSpec) -> bool:  # internal
-        """Whether that is still so, now that it is known where the module lies."""
+        """Whether that still holds, given the module's location."""
         return any(target.lies_in(name, spec.origin) for target in self._targets)
 
     def arrived(self, name: str, module: ModuleType) -> None:  # internal
-        """Wrap what was asked for in a module that has been executed."""
+        """Wrap the picked functions of a module that was executed."""
         self._look_at(name, module, self._names_in(name))
 
     def settled(self) -> None:  # internal
-        """Look for what is held elsewhere, once for all modules of an import that has ended."""
+        """Search for other references, once for all modules of an import."""
         with patching:
-            held = self._held.held()
-            self._held = Moves()
+            held, closures = self._held.held(), self._closures
+            self._held, self._closures = Moves(), {}
             if self._removed or not held:
                 return
             begun = perf_counter()
-            held.carry_out_everywhere(self._known_modules)
-            self._known_modules.update(map(id, list(sys.modules.values())))
+            if held.held(closures.values()):
+                held.carry_out_everywhere(self._known_modules)
+                self._known_modules.update(map(id, list(sys.modules.values())))
             self._unseen.extend(held.held())
             self._seconds += perf_counter() - begun
 
     def wants_main(self, name: str) -> bool:  # internal
-        """Whether there may be something for this in a program, whose module has a name too."""
+        """Whether a program's main module, which also has a name, may contain a match."""
         return any(target.names_in(name) for target in self._targets)
 
     def main_defines(self, name: str, module: ModuleType, defined: str) -> None:  # internal
-        """Wrap what was asked for of what a program has just defined; its module has two names."""
+        """Wrap picked functions that a program has just defined; its module has two names."""
         self._look_at(name, module, self._targets_in(name), defined)
         self.settled()
 
     def defines(self, name: str, module: ModuleType, defined: str) -> None:  # internal
-        """The same for a module, when what holds things elsewhere is looked for later."""
+        """Wrap picked functions that a module has just defined; find references later."""
         self._look_at(name, module, self._targets_in(name), defined)
 
     def _look_at(
@@ -351,9 +361,9 @@ class Instrumentation:
             begun = perf_counter()
             every = locations_in(name, module, only)
             self._learn(name, module, every)
-            private: list[str] = []  # names, and not functions: what holds them is counted
+            private: list[str] = []  # names, and not functions, whose references are counted
             picked = [(at, self._pick(name, module, names, every, private)) for at, names in wanted]
-            if only:  # a name of a pattern may lead elsewhere
+            if only:  # a name of a pattern may be defined elsewhere
                 picked = [
                     (at, [pick for pick in some if pick[0].name.partition(".")[0] == only])
                     for at, some in picked
@@ -364,7 +374,7 @@ class Instrumentation:
                 if full_name not in self._wrapped:
                     self._skipped.setdefault(full_name, LEFT_OUT)
             owners = {id(at.owner): at.owner for at in every}
-            del every  # it holds the functions too
+            del every  # it also references the functions
             held = moves.held()
             if held:
                 held.carry_out([module, *owners.values()])
@@ -379,7 +389,7 @@ class Instrumentation:
         every: list[Location],
         private: list[str],
     ) -> list[tuple[Location, Asked]]:
-        """What is meant in a module; what is left out because it is not public is added."""
+        """The picked locations in a module; non-public ones are added to `skipped`."""
         found = _picked(name, module, names, every)
         if type(names) is PublicNames:
             private += left_out(every, [location for location, _ in found])
@@ -387,7 +397,7 @@ class Instrumentation:
         return found
 
     def _look_again_in(self, name: str, found: list[tuple[Location, Asked]]) -> None:
-        """Take other modules, of which something is wrapped now, for new ones."""
+        """Treat modules with newly wrapped functions as new."""
         for home in {location.module for location, _ in found} - {name}:
             self._known_modules.discard(id(sys.modules.get(home)))
 
@@ -399,22 +409,26 @@ class Instrumentation:
         self._held.extend(self._take_all([(at, locations)]))
 
     def _learn(self, name: str, module: ModuleType, locations: list[Location]) -> None:
-        """Look at a module from which something may be picked."""
+        """Examine a module for functions that inspect frames."""
         package = package_of(name)
-        package.learn(module, functions_at(locations))
+        functions = functions_at(locations)
+        self._closures.update([(id(each), each) for each in closures_of(functions)])
+        package.learn(module, functions)
         if package.changes != self._changes.get(package, 0):
             self._changes[package] = package.changes
             self._reconsider(package)
 
     def _reconsider(self, package: Package) -> None:
-        """Put back what turns out to be unsupported, by a function that was loaded later."""
+        """Restore what turns out to be unsupported because of a function loaded later."""
         late: list[Patch] = []
+        path = package.path
         for patch in self._patches.values():
             if package_of(patch.module) is not package:
                 continue
-            patch.move(package.path)
+            if patch.path != path:
+                patch.move(path)
             function = original_of(patch.current)
-            reason = package.reason(function) if is_function(function) else None
+            reason = package.reason(function) if type(function) is FunctionType else None
             if reason is not None:
                 late.append(patch)
                 self._held.cancel(patch.current)
@@ -425,7 +439,7 @@ class Instrumentation:
             del self._patches[id(patch)]
 
     def _take_all(self, picked: list[tuple[int, list[tuple[Location, Asked]]]]) -> Moves:
-        """Wrap what lies at some locations, and put that in its place there."""
+        """Wrap the functions at some locations, and replace them there."""
         moves = Moves()
         for at, locations in picked:
             for location, asked in locations:
@@ -438,7 +452,7 @@ class Instrumentation:
                     except ValueError as error:
                         reason = str(error)
                     except Exception as error:
-                        reason = f"it raises {type(error).__name__} when it is looked at"
+                        reason = f"it raises {type(error).__name__} when it is examined"
                 if reason == "":
                     continue
                 self._met.add(at)
@@ -461,8 +475,11 @@ class Instrumentation:
                 yield at, names
 
     def _wrap(self, location: Location, moves: Moves, asked: Asked) -> str | None:
-        """Wrap what lies at a location: None if that was done, else why not ("": no function)."""
+        """Wrap the value at a location: None if done, else the reason ("": not a function)."""
         value: Any = location.value
+        if type(value) is FunctionType:  # most are
+            refused = unchangeable(location.owner)
+            return refused or self._wrap_function(location, value, "", moves)
         if not is_function(value):
             value = replaced_inside(value)
             if issubclass(type(value), MethodType) and asked is not Asked.BY_NAME:
@@ -492,27 +509,29 @@ class Instrumentation:
     def _wrap_object(
         self, location: Location, value: Any, moves: Moves, asked: Asked
     ) -> str | None:
-        """Wrap something that is no Python function, or say why not."""
+        """Wrap a value that is not a Python function, or return the reason why not."""
         named = asked is Asked.BY_NAME
         if not callable(value):
-            return "" if is_passive(value) and not named else f"it is {_kind(value)}, no function"
+            return (
+                "" if is_passive(value) and not named else f"it is {_kind(value)}, not a function"
+            )
         if not (named or is_replaceable(value)):
-            return f"it is {_kind(value)}, no function; name it to have it wrapped"
+            return f"it is {_kind(value)}, not a function; name it to wrap it"
         if asked is Asked.BROADLY and is_compiled(value):
             return "it is written in C; name its module to have it wrapped"
         home = value.__module__ if type(value) is BuiltinFunctionType else None
         if type(home) is str and (refused := refused_module(home)) is not None:
             return refused
         if is_looker(value):
-            return "it looks at the frame that called it"
+            return "it inspects its caller's frame"
         self._claim(location, value, _span_name(location), package_of(location.module), moves)
         return None
 
     def _claim(
         self, location: Location, value: Any, name: str, package: Package, moves: Moves
     ) -> None:
-        patch = patch_of(value, location)
-        patch.add(Claim(self, self._wrapping, name), moves, package.path)
+        patch = patch_of(value, location, name)
+        patch.add(self._claims, name, moves, package.path)
         self._patches[id(patch)] = patch
 
     def _excluded(self, location: Location) -> str | None:
@@ -523,7 +542,7 @@ class Instrumentation:
 
 
 _SHORT: Final = 60
-"""A qualified name as short as this is a span's name as it is."""
+"""A qualified name up to this length is used as a span's name directly."""
 
 
 def _span_name(location: Location) -> str:
@@ -534,6 +553,6 @@ def _span_name(location: Location) -> str:
 
 
 def _kind(value: Any) -> str:
-    """What sort of thing something is, with its article."""
+    """The kind of a value, with its article."""
     name = type(value).__name__
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

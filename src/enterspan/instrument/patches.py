@@ -1,8 +1,8 @@
-"""What is patched in this process, and for whom: each function once, however many ask for it.
+"""The patches of this process: each function is patched once, for any number of instrumentations.
 
-A claim is one instrumentation's wish to have one function traced, with its options. The first
-claim of a Tracing counts, so that a call has one span; when it is given up, the next one does. When
-none is left, what was there before is put back.
+A claim is one instrumentation's request to trace a function, with its options. Only the first claim
+of each `Tracing` is effective, so that a call has one span; when it is dropped, the next one is.
+Without claims, the original is restored.
 """
 
 from __future__ import annotations
@@ -21,50 +21,60 @@ if TYPE_CHECKING:
 
 
 class Claim(NamedTuple):
-    """One wish to have a function traced."""
+    """A request to trace functions."""
 
     owner: object
     wrapping: Wrapping
-    name: str
-    """Of the spans."""
+    name: str = ""
+    """The name of the spans, if not that of the patch."""
 
 
 class Patch:
-    """A callable with a wrapper in its place, wherever it is held."""
+    """A callable that is replaced by a wrapper wherever it is referenced."""
 
-    __slots__ = ("_claims", "_original", "current", "module", "name", "owner")
+    __slots__ = ("_claims", "_original", "_span", "current", "module", "name", "owner", "path")
 
-    def __init__(self, original: Any, location: Location) -> None:
+    def __init__(self, original: Any, location: Location, span: str) -> None:
         self._original = original
         self._claims: tuple[Claim, ...] = ()
+        self.path = ""
+        self._span = span
         self.current: Any = original
         self.module, self.owner, self.name = location.module, location.owner, location.full_name
 
-    def add(self, claim: Claim, moves: Moves, path: str) -> None:
-        """Add a claim, unless its owner has one already."""
+    def add(self, claims: tuple[Claim], span: str, moves: Moves, path: str) -> None:
+        """Add a claim, unless its owner has one already.
+
+        Args:
+            claims: the claim alone, as one tuple for all functions.
+            span: the name of the spans.
+            moves: to which the replacement is added.
+            path: the path of the frames of the calls.
+        """
         for known in self._claims:
-            if known.owner is claim.owner:
+            if known.owner is claims[0].owner:
                 return
-        self._change((*self._claims, claim), moves, path)
+        if span != self._span:
+            claims = (claims[0]._replace(name=span),)
+        self._change(self._claims + claims, moves, path)
 
     def drop(self, owner: object, moves: Moves, path: str) -> None:
-        """Give up the claim of an owner."""
+        """Drop the claim of an owner."""
         self._change(tuple([c for c in self._claims if c.owner is not owner]), moves, path)
 
     def _change(self, claims: tuple[Claim, ...], moves: Moves, path: str) -> None:
-        """Make what the claims ask for, to be put there, if other ones count than before."""
-        counting = _counting(claims)
-        before = self.current
+        """Make a new wrapper if the effective claims have changed."""
+        before, known = self.current, self._claims
         made = self._original
-        if self._claims and counting == _counting(self._claims):
+        if known and claims and _counting(claims) == _counting(known):
             made = before
         else:
-            for claim in counting:
-                made = claim.wrapping.wrap(made, claim.name, path)
+            for claim in _counting(claims):
+                made = claim.wrapping.wrap(made, claim.name or self._span, path)
         self._claims = claims
         if made is before:
             return
-        self.current = made
+        self.current, self.path = made, path
         moves.add(Move(before, made, self.name))
         _patches.pop(id(before), None)
         if claims:
@@ -72,60 +82,61 @@ class Patch:
         else:
             _patches.pop(id(self._original), None)
         while before is not self._original:
-            before.retire()  # a closure may hold it for good
+            before.retire()  # a closure may keep it forever
             before = inside(before)
 
     def move(self, path: str) -> None:
-        """Have the frames of its calls under another path."""
+        """Change the path of the frames of its calls."""
         wrapper = self.current
         while wrapper is not self._original:
             wrapper.move(path)
             wrapper = inside(wrapper)
+        self.path = path
 
 
 _patches: dict[int, Patch] = {}
-"""By the ids of what is wrapped, and of the wrappers that are in place."""
+"""By the ids of wrapped callables, and of their current wrappers."""
 
 
 class _Lock:
-    """The lock for all of it; a forked child begins with a new one."""
+    """The lock for patching, which is replaced in a forked child."""
 
     def __init__(self) -> None:
         self.renew()
         process.at_fork(in_child=self.renew)
 
     def renew(self) -> None:
-        """Begin anew."""
+        """Replace the lock."""
         self._lock = threading.RLock()
 
     def acquire(self) -> bool:
-        """Take it unless another thread has it."""
+        """Acquire it; False if another thread has it."""
         return self._lock.acquire(blocking=False)
 
     def release(self) -> None:
-        """Give it back."""
+        """Release it."""
         self._lock.release()
 
     def __enter__(self) -> None:
-        """Take it."""
+        """Acquire it."""
         self._lock.acquire()
 
     def __exit__(self, *failure: object) -> None:
-        """Give it back."""
+        """Release it."""
         self._lock.release()
 
 
 patching = _Lock()
-"""Held while anything is patched or put back."""
+"""Held while anything is patched or restored."""
 
 
-def patch_of(value: Any, location: Location) -> Patch:
-    """The patch of a callable, which may have a wrapper in its place already."""
-    return _patches.get(id(value)) or Patch(value, location)
+def patch_of(value: Any, location: Location, span: str) -> Patch:
+    """The patch of a callable, which may already be replaced by a wrapper."""
+    return _patches.get(id(value)) or Patch(value, location, span)
 
 
 def _counting(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
-    """The first claim of each Tracing, which counts."""
+    """The effective claims: the first of each `Tracing`."""
     if len(claims) < 2:
         return claims
     counting: dict[Tracer, Claim] = {}

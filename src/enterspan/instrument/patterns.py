@@ -30,18 +30,18 @@ _NAME_TEXT: Final = re.compile(r"[\w*?\[\]!.-]+")
 
 
 class Asked(Enum):
-    """How closely something was asked for."""
+    """How specifically something was requested."""
 
     BROADLY = "broadly"
-    """As part of one of many modules."""
+    """By a pattern for many modules."""
     BY_MODULE = "by module"
-    """As part of a module or a class that was named."""
+    """By its module or class."""
     BY_NAME = "by name"
-    """Itself."""
+    """By its own name."""
 
 
 class Names:
-    """The name part of a pattern: which qualified names of a module it picks."""
+    """The name part of a pattern, for the qualified names in a module."""
 
     __slots__ = ("_matches", "asked", "is_exact", "text")
 
@@ -52,16 +52,16 @@ class Names:
         self._matches = re.compile(translate(text)).match
 
     def pick(self, name: str) -> bool:
-        """Whether a function is picked: its own name is, or that of a class around it.
+        """Whether a function is picked, by its own name or that of an enclosing class.
 
         A dunder is picked by a pattern whose own last part begins with two underscores.
         """
-        if is_dunder(name.rpartition(".")[2]) and not self._names_dunders:
+        if name[-2:] == "__" and is_dunder(name.rpartition(".")[2]) and not self._names_dunders:
             return False
-        return self.cover(name)
+        return self.text == "*" or self.cover(name)
 
     def cover(self, name: str) -> bool:
-        """Whether a name, or that of a class around it, matches."""
+        """Whether a name, or that of an enclosing class, matches."""
         if self.text == "*":
             return True
         while name:
@@ -83,7 +83,7 @@ ALL_NAMES: Final = Names("*")
 
 
 class PublicNames(Names):
-    """The name part `public`: what a package shows to others."""
+    """The name part `public`: the public API of a package."""
 
     __slots__ = ("_inside", "_means")
 
@@ -110,29 +110,29 @@ class PublicNames(Names):
 
 
 PUBLIC: Final = "public"
-"""The name part that is no name. A function of this name is picked by its dotted path."""
+"""The name part `public`. A function with this name is picked by its dotted path."""
 
 
 class Pattern:
-    """One pattern: pairs of modules and names, of which a plain dotted path has several."""
+    """A pattern: pairs of modules and names, of which a plain dotted path has several."""
 
     __slots__ = ("_pairs", "text")
 
     def __init__(self, text: str) -> None:
-        """Read a pattern; ValueError that shows the grammar where it can't be read."""
+        """Parse a pattern; ValueError with the grammar if it is invalid."""
         self.text = text
         self._pairs = _parse(text)
 
     def names_in(self, module: str) -> list[Names]:
-        """Which names are meant in a module; none in a module that is not meant."""
+        """The names that it picks in a module; None if it does not pick the module."""
         return [names for matches, names in self._pairs if matches(module)]
 
     def lies_in(self, module: str, _: str | None) -> bool:
-        """Whether a module may have something of it, whatever file it is."""
+        """Whether a module may contain a match, by its name."""
         return bool(self.names_in(module))
 
     def covers(self, location: Location) -> bool:
-        """Whether what lies at a location is meant: there, or where its functions are at home."""
+        """Whether a location matches, by its place or by that where its functions are defined."""
         homes = [(f.__module__, f.__qualname__) for f, _ in pieces_of(location.value) or ()]
         return any(
             names.cover(name)
@@ -151,7 +151,7 @@ class Pattern:
 
 
 def is_dunder(name: str) -> bool:
-    """Whether Python itself gives a name its meaning."""
+    """Whether a name is special to Python."""
     return len(name) > 4 and name.startswith("__") and name.endswith("__")
 
 

@@ -1,19 +1,17 @@
-"""What of a package is public: which functions the pattern `package:public` picks.
+"""The public functions of a package, which the pattern `package:public` picks.
 
-A module is public if no part of its name below the package begins with an underscore. What it lists
-in `__all__`, or else defines under names without an underscore in front, is public, and so is what
-it has imported under such a name from a module of the same package: packages define in `shop._cart`
-what they show as `shop.Cart`. Of a public class, the methods with public names are, those of its
-bases in the package included.
+A module is public if no part of its name below the package begins with an underscore. The names in
+its `__all__`, or else those without a leading underscore, are public, including names imported from
+other modules of the package: packages define in `shop._cart` what they export as `shop.Cart`. Of a
+public class, the methods with public names are public, including those of its bases in the package.
 """
 
 from __future__ import annotations
 
 import sys
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._forms.callables import TracedFunction, original_of
+from enterspan._forms.callables import is_function, original_of
 from enterspan.instrument.patterns import PublicNames, is_dunder
 from enterspan.instrument.targets import (
     home_of,
@@ -33,13 +31,13 @@ if TYPE_CHECKING:
     from enterspan.instrument.targets import Location
 
 LEFT_OUT: Final = "it is not public"
-"""The reason that is reported for what the pattern leaves out."""
+"""The reported reason for functions that the pattern leaves out."""
 
 
 def public_locations(
     names: PublicNames, name: str, module: ModuleType, every: list[Location]
 ) -> list[Location]:
-    """What is public of a module that the pattern means, wherever that is defined."""
+    """The public objects of a module, wherever they are defined."""
     if not names.is_public_module(name):
         return []
     shown = _shown_by(module)
@@ -51,7 +49,7 @@ def public_locations(
 
 
 def left_out(every: list[Location], picked: list[Location]) -> list[str]:
-    """The names of the functions of a module that are not public: dunders go without saying."""
+    """The names of a module's non-public functions, without dunders."""
     known = {at.full_name for at in picked}
     return [
         at.full_name
@@ -61,7 +59,7 @@ def left_out(every: list[Location], picked: list[Location]) -> list[str]:
 
 
 def _shown_by(module: ModuleType) -> frozenset[str]:
-    """The names that a public module shows."""
+    """The names that a public module exports."""
     held = names_of(module)
     listed = held.get("__all__")
     if type(listed) is list or type(listed) is tuple:
@@ -75,7 +73,7 @@ def _is_public(at: Location, shown: frozenset[str]) -> bool:
 
 
 def _defined_elsewhere(names: PublicNames, name: str, value: Any) -> Iterator[Location]:
-    """What a public name stands for in other modules of the package: a function, or methods."""
+    """The functions and methods behind a public name that is imported in the package."""
     if is_class(value):
         for cls in mro_of(value):
             home, _ = home_of(cls)
@@ -83,7 +81,7 @@ def _defined_elsewhere(names: PublicNames, name: str, value: Any) -> Iterator[Lo
                 for at in locations_of_class(cls):
                     if not at.key.startswith("_"):
                         yield at
-    elif type(value) in (FunctionType, TracedFunction):
+    elif is_function(value):
         home = value.__module__
         module: Any = sys.modules.get(home) if type(home) is str else None
         if home == name or not is_module(module) or not names.means(home):

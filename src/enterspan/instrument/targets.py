@@ -1,9 +1,8 @@
-"""What there is in a module or a class, seen without touching it.
+"""Finds the functions in modules and classes without running their code.
 
-A module may load its attributes when they are asked for, a metaclass may do anything when it is
-asked, and an object may raise at the slightest look: so nothing is got by `getattr` or asked by
-`isinstance`. What is read here are the dictionaries of modules and classes, and the types of what
-lies in them.
+Modules may load attributes lazily, metaclasses may run any code, and objects may raise on any
+access: so neither `getattr` nor `isinstance` is used. Only the dictionaries of modules and classes,
+and the types of their values, are read.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 from itertools import compress
+from operator import not_
 from types import (
     BuiltinFunctionType,
     FunctionType,
@@ -19,39 +19,32 @@ from types import (
     MethodType,
     ModuleType,
 )
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wrapt import FunctionWrapper
 
 from enterspan._forms.callables import is_function, original_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _module_dict: Final[Any] = vars(ModuleType)["__dict__"].__get__
 _class_dict: Final[Any] = type.__dict__["__dict__"].__get__
 _class_mro: Final[Any] = type.__dict__["__mro__"].__get__
 _class_qualname: Final[Any] = type.__dict__["__qualname__"].__get__
 
+_getter, _setter, _deleter = [property.__dict__[name].__get__ for name in ("fget", "fset", "fdel")]
+
 _CACHED: Final[Any] = type(functools.lru_cache(lambda: None))
 _COMPILED: Final = frozenset({"cython_function_or_method", "fused_cython_function"})
 _PASSIVE: Final = (GetSetDescriptorType, MemberDescriptorType)
-_DATA: Final = frozenset(
-    {type(None), bool, int, float, str, bytes, tuple, list, dict, set, frozenset, ModuleType}
-    | set(_PASSIVE)
-)
-"""Types of what is no function, and is left out at once."""
-
-
-class _Candidates(dict[type, bool]):
-    """Whether something of a type may be a function; it is of all types that are not known."""
-
-    def __missing__(self, kind: type) -> bool:
-        return True
-
-
-_CANDIDATES: Final = _Candidates(dict.fromkeys(_DATA, False))
+_PLAIN: Final = (type(None), bool, int, float, str, bytes, tuple, list, dict, set, frozenset)
+_DATA: Final = frozenset(map(id, (*_PLAIN, ModuleType, *_PASSIVE)))
+"""The ids of types of plain data, which is skipped at once; a metaclass may refuse a hash."""
 
 
 class Location(NamedTuple):
-    """A place where something lies: an attribute of a module or of a class."""
+    """A location: an attribute of a module or of a class."""
 
     module: str
     """The name of the module in which it was found."""
@@ -60,7 +53,7 @@ class Location(NamedTuple):
     owner: Any
     """The module or the class."""
     value: Any
-    """What lies there, unbound."""
+    """The value, unbound."""
 
     @property
     def full_name(self) -> str:
@@ -74,41 +67,41 @@ class Location(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A function of what lies at a location, and what its spans' names end in."""
+    """A function at a location, and the suffix of its spans' names."""
 
     function: Any  # a FunctionType, which type checkers would take for a method of this
     suffix: str
 
 
 def is_module(thing: object) -> bool:
-    """Whether something is a module, of whatever subclass."""
+    """Whether an object is a module, of any subclass."""
     return issubclass(type(thing), ModuleType)
 
 
 def is_class(thing: object) -> bool:
-    """Whether something is a class, of whatever metaclass."""
+    """Whether an object is a class, of any metaclass."""
     return issubclass(type(thing), type)
 
 
 def live_names_of(owner: Any) -> Any:
-    """A module's or a class's own dictionary; nothing is looked up."""
+    """The dictionary of a module or a class."""
     return _class_dict(owner) if is_class(owner) else _module_dict(owner)
 
 
 def mro_of(cls: Any) -> tuple[Any, ...]:
-    """A class and its bases, in the order in which they are asked."""
+    """The method resolution order of a class."""
     found: tuple[Any, ...] = _class_mro(cls)
     return found
 
 
 def names_of(owner: Any) -> dict[str, Any]:
-    """A copy of a module's or a class's dictionary; nothing is looked up."""
+    """A copy of the dictionary of a module or a class."""
     found: dict[str, Any] = live_names_of(owner).copy()
     return found
 
 
 def locations_in(name: str, module: ModuleType, only: str = "") -> list[Location]:
-    """Everything that a module itself defines, and what its classes do; or *only* under a name."""
+    """Everything that a module and its classes define; or *only* one name."""
     found: list[Location] = []
     _add_locations(found, name, "", module, (name, module_name(module)), set(), only)
     return found
@@ -135,9 +128,8 @@ def _add_locations(
     names = names_of(owner)
     if only:
         names = {only: names[only]} if only in names else {}
-    for key, value in compress(
-        names.items(), map(_CANDIDATES.__getitem__, map(type, names.values()))
-    ):
+    is_data = map(_DATA.__contains__, map(id, map(type, names.values())))
+    for key, value in compress(names.items(), map(not_, is_data)):
         kind = type(value)
         if type(key) is not str:
             continue
@@ -151,7 +143,7 @@ def _add_locations(
 
 
 def module_name(module: Any) -> str:
-    """What a module calls itself."""
+    """The `__name__` of a module."""
     return str(names_of(module).get("__name__", ""))
 
 
@@ -161,22 +153,24 @@ def home_of(cls: type) -> tuple[str, str]:
 
 
 def _is_own(value: Any, own: tuple[str, ...], *, in_class: bool) -> bool:
-    """Whether a module defines what lies in it, or has imported it.
+    """Whether a module defines a value, or has only imported it.
 
-    What lies in a class is its own, unless it is a function that has a name elsewhere.
+    Values in a class are its own, except functions with a name elsewhere.
     """
-    if in_class and not is_function(value):
-        return type(value) is not BuiltinFunctionType
+    if in_class:
+        value = replaced_inside(value)
     if is_function(value):
-        # A decorator's closure that was not given the function's name belongs where it lies.
+        # A decorator's closure without the function's name belongs where it is.
         return value.__module__ in own or (in_class and "<locals>" in value.__qualname__)
+    if in_class:
+        return type(value) is not BuiltinFunctionType
     if is_replaceable(value):
         return getattr(value, "__module__", None) in own
     return callable(value) and _is_made_in(value, own)
 
 
 def _is_made_in(value: Any, own: tuple[str, ...]) -> bool:
-    """Whether an object that can be called says that it was made in a module."""
+    """Whether a callable's `__module__` is a given module."""
     try:
         attributes: Any = object.__getattribute__(value, "__dict__")
         return type(attributes) is dict and attributes.get("__module__") in own
@@ -185,9 +179,9 @@ def _is_made_in(value: Any, own: tuple[str, ...]) -> bool:
 
 
 def location_at(module_name: str, module: ModuleType, path: str) -> Location | None:
-    """What a qualified name without globs leads to: where it is defined, if that is a base class.
+    """The location of a qualified name without globs; in the defining base class, if inherited.
 
-    None where it leads to nothing.
+    Returns None if there is none.
     """
     owner: Any = module
     *outer, key = path.split(".")
@@ -215,7 +209,7 @@ def _lookup(owner: Any, key: str) -> tuple[Any, Any] | None:
 
 
 def home_of_callable(value: Any) -> Location:
-    """Where something that can be called lies; ValueError where no name leads to it."""
+    """The location of a callable; ValueError if no name leads to it."""
     pieces = pieces_of(value)
     named = original_of(pieces[0].function if pieces else value)
     home, name = getattr(named, "__module__", None), getattr(named, "__qualname__", None)
@@ -237,7 +231,7 @@ def _leads_to(value: Any, named: Any) -> bool:
 
 
 def pieces_of(value: Any) -> list[Piece] | None:
-    """The plain functions that are called through something; None if there are none."""
+    """The plain functions that an object calls; None if there are none."""
     kind = type(value)
     if is_function(value):
         return [Piece(value, "")]
@@ -258,7 +252,7 @@ def pieces_of(value: Any) -> list[Piece] | None:
 
 
 def functions_at(locations: list[Location]) -> list[FunctionType]:
-    """The plain functions themselves that are called through what lies at some locations."""
+    """The plain functions behind some locations."""
     found: list[Any] = []
     for location in locations:
         value = location.value
@@ -269,15 +263,23 @@ def functions_at(locations: list[Location]) -> list[FunctionType]:
     return [function for function in found if type(function) is FunctionType]
 
 
+def closures_of(functions: list[FunctionType]) -> Iterator[Any]:
+    """The objects through which decorators' closures reference what they wrap."""
+    for function in functions:
+        cells = function.__closure__
+        if cells is not None:
+            yield from cells
+            if "__wrapped__" in vars(function):
+                yield vars(function)
+
+
 def accessors_of(value: Any) -> tuple[Any, Any, Any]:
     """The getter, the setter and the deleter of a property."""
-    members: Any = vars(property)
-    getter, setter, deleter = [members[m].__get__(value) for m in ("fget", "fset", "fdel")]
-    return getter, setter, deleter
+    return _getter(value), _setter(value), _deleter(value)
 
 
 def inner(value: Any, name: str) -> Any:
-    """An attribute of one of the standard library's descriptors; None if a subclass has none."""
+    """An attribute of a standard descriptor; None if a subclass lacks it."""
     try:
         return object.__getattribute__(value, name)
     except Exception:
@@ -285,30 +287,32 @@ def inner(value: Any, name: str) -> Any:
 
 
 def replaced_inside(value: Any) -> Any:
-    """What is to be wrapped where something can only be replaced: it, or what it holds."""
-    return value.__func__ if type(value) in {classmethod, staticmethod} else value
+    """The callable to wrap if a value can only be replaced: the value, or what it wraps."""
+    kind = type(value)
+    return value.__func__ if kind is classmethod or kind is staticmethod else value
 
 
 def is_replaceable(value: Any) -> bool:
-    """Whether something is a function, of another kind than Python's own."""
+    """Whether a value is a callable other than a Python function."""
     kind = type(value)
     return (
         kind is BuiltinFunctionType
         or kind is _CACHED
         or kind.__name__ in _COMPILED
-        or issubclass(kind, FunctionWrapper)  # another tool's, or ours
+        or issubclass(kind, FunctionWrapper)  # another tool's wrapper, or enterspan's
     )
 
 
 def is_compiled(value: Any) -> bool:
-    """Whether a function is C code, which may ask for the very object, of the very type."""
+    """Whether a function is C code, which may need objects of exact types."""
     return type(value) is BuiltinFunctionType or type(value).__name__ in _COMPILED
 
 
 def is_passive(value: Any) -> bool:
-    """Whether something that is no function needs no mention: data, and the slots of a class."""
+    """Whether a non-function is not worth reporting: data, and the slots of a class."""
     kind = type(value)
-    return kind in _PASSIVE or not (callable(value) or _is_descriptor(kind))
+    is_slot = any(kind is each for each in _PASSIVE)
+    return is_slot or not (callable(value) or _is_descriptor(kind))
 
 
 def _is_descriptor(kind: type) -> bool:
