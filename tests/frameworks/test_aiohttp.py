@@ -54,6 +54,16 @@ def app(mine):
     async def nothing(request):
         return None
 
+    async def late(request):
+        raise asyncio.TimeoutError
+
+    async def endless(request):
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"x")
+            await asyncio.sleep(0.001)
+
     async def socket(request):
         found = web.WebSocketResponse()
         await found.prepare(request)
@@ -76,6 +86,8 @@ def app(mine):
                 web.get("/breaks", breaks),
                 web.get("/socket", socket),
                 web.get("/nothing", nothing),
+                web.get("/late", late),
+                web.get("/endless", endless),
                 web.get("/health", page_without_number),
             ]
         )
@@ -142,6 +154,7 @@ def getting(*paths, **options):
         ("/unavailable", "GET /unavailable", "error", 503),
         ("/fails", "GET /fails", "error", 500),
         ("/nothing", "GET /nothing", "error", 500),
+        ("/late", "GET /late", "error", 504),
         ("/stream", "GET /stream", "unset", 200),
     ],
 )
@@ -153,7 +166,8 @@ def test_a_request_is_named_after_its_route(mine, app, path, name, status, code)
     assert root.attributes["http.response.status_code"] == code
     assert root.attributes["url.path"] == path
     assert root.attributes["server.address"] == "127.0.0.1"
-    assert root.outcome == ("exception" if path in ("/unavailable", "/fails") else "ok")
+    raises = ("/unavailable", "/fails", "/late")
+    assert root.outcome == ("exception" if path in raises else "ok")
     inside = [span for span in trace.spans if span is not root]
     assert {span.parent_span_id for span in inside} <= {root.context.span_id}
     assert all((span.status, span.events) == ("unset", ()) for span in inside)
@@ -195,6 +209,38 @@ def test_a_web_socket_is_one_invocation_with_its_code(mine, app):
     root = trace.find("GET /socket")
     assert root.attributes["http.response.status_code"] == 101
     assert root.attributes["websocket.close_code"] == 4000
+
+
+def test_a_client_that_goes_away_is_a_cancellation(mine, app, until):
+    async def visit(client):
+        async with client.get("/endless") as answer:
+            await answer.content.read(1)
+            answer.close()
+        await asyncio.to_thread(until, lambda: trace.spans)
+
+    with capture(mine) as trace:
+        run(app(), visit)
+    (root,) = trace.spans
+    assert (root.name, root.outcome, root.status) == ("GET /endless", "canceled", "unset")
+    assert root.events == ()
+    assert "error.type" not in root.attributes
+
+
+def test_a_web_socket_whose_connection_is_lost_is_canceled(mine, app, until):
+    async def visit(client):
+        reader, writer = await asyncio.open_connection(client._base_url.host, client._base_url.port)
+        writer.write(
+            b"GET /socket HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+        await asyncio.to_thread(until, lambda: trace.spans)
+
+    with capture(mine) as trace:
+        run(app(), visit)
+    (root,) = trace.spans
+    assert (root.outcome, root.attributes["websocket.close_code"]) == ("canceled", 1006)
 
 
 def test_excluded_paths_record_nothing(mine, app):

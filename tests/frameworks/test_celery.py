@@ -21,6 +21,13 @@ class Refused(Exception):
     """An exception that a task declares in `throws`."""
 
 
+class Unpicklable(Exception):
+    """An exception for which Celery stores another one."""
+
+    def __reduce__(self):
+        raise TypeError("not to be pickled")
+
+
 @pytest.fixture(scope="module")
 def mine():
     """A Tracing for the worker of this module."""
@@ -52,6 +59,11 @@ def shop(mine):
     def fail():
         with mine.span("inner"):
             raise ValueError("of the task")
+
+    @app.task(shared=False, name="fail oddly")
+    def fail_oddly():
+        with mine.span("inner"):
+            raise Unpicklable("of the task")
 
     @app.task(shared=False, name="refuse", throws=(Refused,))
     def refuse():
@@ -173,12 +185,19 @@ def test_the_last_retry_that_fails_is_the_failure(mine, shop, working, until):
     assert tasks_of(trace)[1].status_description == "KeyError: 'of the task'"
 
 
-def test_a_failure_is_recorded_once_with_its_exception(mine, shop, working, until):
+@pytest.mark.parametrize(
+    "name,description",
+    [("fail", "ValueError: of the task"), ("fail oddly", "Unpicklable: of the task")],
+)
+def test_a_failure_is_recorded_once_with_its_exception(
+    mine, shop, working, until, name, description
+):
     with working() as trace:
-        with pytest.raises(ValueError, match="of the task"):
-            shop.tasks["fail"].delay().get(timeout=20)
+        with pytest.raises(Exception, match="of the task"):
+            shop.tasks[name].delay().get(timeout=20)
         until(lambda: len(outcomes(trace)) == 1)
     inner, fail = trace.spans
+    assert fail.status_description == description
     assert (fail.status, fail.outcome) == ("error", "exception")
     assert fail.attributes["celery.state"] == "FAILURE"
     assert [event.name for event in inner.events] == ["exception"]

@@ -8,6 +8,7 @@ from wsgiref.util import FileWrapper
 
 import django
 import pytest
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 
 settings.configure(
@@ -48,7 +49,7 @@ OPTIONS = {}
 
 
 def fails_inside(get_response):
-    if asyncio.iscoroutinefunction(get_response):
+    if iscoroutinefunction(get_response):
 
         async def inner(request):
             if request.path == "/inside":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -45,6 +46,12 @@ class Shop:
 
     def says(self, request, context):
         context.set_code(grpc.StatusCode.INVALID_ARGUMENT)
+        return b""
+
+    def wait(self, request, context):
+        given_up = threading.Event()
+        context.add_callback(given_up.set)
+        given_up.wait(20)
         return b""
 
     def watch(self, request, context):
@@ -91,6 +98,10 @@ class AioShop(Shop):
         context.set_code(grpc.StatusCode.INVALID_ARGUMENT)
         return b""
 
+    async def wait(self, request, context):
+        await asyncio.sleep(20)
+        return b""
+
     async def watch(self, request, context):
         for n in range(3):
             async with self.mine.span(f"piece {n}"):
@@ -117,7 +128,7 @@ class AioShop(Shop):
 
 
 KINDS = {
-    "unary_unary": ["add", "missing", "down", "fail", "says"],
+    "unary_unary": ["add", "missing", "down", "fail", "says", "wait"],
     "unary_stream": ["watch", "forever", "breaks"],
     "stream_unary": ["total"],
     "stream_stream": ["echo"],
@@ -269,6 +280,21 @@ def test_a_client_that_hangs_up_is_a_cancellation(mine, serve, until):
     root = trace.find("shop.Cart/forever")
     assert (root.status, root.attributes["rpc.grpc.status_code"]) == ("unset", 1)
     assert "error.type" not in root.attributes
+
+
+def test_a_handler_that_outlives_its_deadline_is_canceled(mine, serve, until):
+    with (
+        capture(mine, everything=True) as trace,
+        serve(mine) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
+        with pytest.raises(grpc.RpcError) as raised:
+            channel.unary_unary("/shop.Cart/wait")(b"", timeout=0.5)
+        assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        until(lambda: outcomes(trace))
+    root = trace.find("shop.Cart/wait")
+    assert (root.outcome, root.status) == ("canceled", "unset")
+    assert root.attributes["rpc.grpc.status_code"] == 1
 
 
 @pytest.mark.parametrize("name,outcome,code", [("add", "ok", None), ("fail", "exception", 2)])

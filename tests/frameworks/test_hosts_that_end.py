@@ -249,6 +249,8 @@ def run_worker(tmp_path, program, options):
         "env": {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
         "text": True,
     }
+    # Before the worker is there: the file transport reads messages that are only half written.
+    subprocess.run([sys.executable, "tasks.py"], check=True, **settings)
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "tasks", "worker", *quiet, *options],
         stdout=subprocess.PIPE,
@@ -256,7 +258,6 @@ def run_worker(tmp_path, program, options):
         **settings,
     )
     try:
-        subprocess.run([sys.executable, "tasks.py"], check=True, **settings)
         deadline = time.monotonic() + 50
         while len(list((tmp_path / "done").iterdir())) < TASKS and time.monotonic() < deadline:
             time.sleep(0.05)

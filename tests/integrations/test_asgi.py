@@ -268,6 +268,60 @@ def test_an_exception_passes_and_is_the_outcome(mine, around):
     assert [e.name for e in trace.spans[0].events] == ["exception"]
 
 
+def answers_with(status, error):
+    """An application that answers while it handles an exception, as frameworks do."""
+
+    async def app(scope, receive, send):
+        try:
+            raise error
+        except type(error):
+            await send({"type": "http.response.start", "status": status, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
+@pytest.mark.parametrize("status,outcome", [(404, "ok"), (500, "exception"), (503, "exception")])
+def test_the_exception_that_a_framework_makes_a_500_of_is_recorded(mine, around, status, outcome):
+    with capture(mine) as trace:
+        call(around(answers_with(status, ValueError("of a view"))))
+    (root,) = trace.spans
+    assert root.outcome == outcome
+    assert root.attributes["http.response.status_code"] == status
+    if outcome == "exception":
+        assert root.attributes["error.type"] == "ValueError"
+        assert root.status_description == "ValueError: of a view"
+        assert [e.name for e in root.events] == ["http.response.end", "exception"]
+
+
+def test_an_exception_that_the_server_handles_is_not_that_of_a_request(mine, around):
+    async def unavailable(scope, receive, send):
+        await send({"type": "http.response.start", "status": 503, "headers": []})
+
+    with capture(mine) as trace:
+        try:
+            raise ValueError("of the server")
+        except ValueError:
+            client = Client()
+            with pytest.raises(StopIteration):
+                around(unavailable)(scope_of(), client.receive, client.send).send(None)
+    (root,) = trace.spans
+    assert (root.outcome, root.attributes["error.type"]) == ("ok", "503")
+
+
+def test_an_expected_exception_is_no_error_of_its_request(mine, around):
+    mine.configure(expected=LookupError)
+
+    async def app(scope, receive, send):
+        raise KeyError("x")
+
+    with capture(mine) as trace, pytest.raises(KeyError):
+        call(around(app))
+    (root,) = trace.spans
+    assert (root.outcome, root.status) == ("ok", "unset")
+    assert "error.type" not in root.attributes
+
+
 class ClientDisconnect(Exception):
     """As Starlette has it."""
 
@@ -429,6 +483,26 @@ def test_lifespan_passes_through(mine, around):
     assert trace.tree() == "startup"
 
 
+def test_an_ignored_lifespan_ends_with_a_server_that_repeats_itself(
+    around,
+):
+    """Each phase is answered once, for a server that says the same over and over."""
+    sent = []
+
+    async def app(scope, receive, send):
+        pass
+
+    async def receive():
+        return {"type": "lifespan.startup"}
+
+    async def send(message):
+        sent.append(message["type"])
+
+    with pytest.raises(StopIteration):
+        around(app)({"type": "lifespan", "asgi": {}}, receive, send).send(None)
+    assert sent == ["lifespan.startup.complete"]
+
+
 def test_inside_another_one_it_does_nothing(mine, around):
     other = Tracing("other")
     app = around(TracingMiddleware(around(hello), tracing=other))
@@ -502,6 +576,20 @@ def test_a_scope_that_is_not_as_it_should_be_does_not_hurt(mine, around, scope, 
     with capture(mine):
         assert len(call(around(hello), {**scope_of(), **scope})) == 2
     assert len(caplog.records) == 1
+
+
+def test_the_lists_of_a_scope_may_be_any_iterables_and_are_the_applications_as_well(mine, around):
+    async def app(scope, receive, send):
+        seen.extend(list(scope[name]) for name in ("headers", "server", "client"))
+        await hello(scope, receive, send)
+
+    seen = []
+    whole = scope_of()
+    with capture(mine) as trace:
+        lists = {name: iter(whole[name]) for name in ("headers", "server", "client")}
+        call(around(app), {**whole, **lists})
+    assert seen == [whole["headers"], list(whole["server"]), list(whole["client"])]
+    assert trace.find("GET").attributes["client.address"] == "10.0.0.1"
 
 
 def test_a_scope_with_nothing_in_it_will_do(mine, around):
@@ -600,6 +688,30 @@ def test_a_socket_that_fails_has_failed(mine, around):
     assert outcomes(trace) == ["exception"]
 
 
+@pytest.mark.parametrize("way", ["connection", "message"])
+@pytest.mark.parametrize(
+    "code,outcome",
+    [(1000, "ok"), (1003, "ok"), (1011, "exception"), (4401, "ok"), (4500, "exception")],
+)
+def test_the_exception_that_a_framework_closes_a_socket_for_is_recorded(
+    mine, around, way, code, outcome
+):
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            raise ValueError("of the handler")
+        except ValueError:
+            await send({"type": "websocket.close", "code": code})
+
+    with capture(mine) as trace:
+        call(around(app, websocket=way), socket(), CONNECT)
+    (root,) = trace.spans
+    assert root.outcome == outcome
+    if outcome == "exception":
+        assert root.status_description == "ValueError: of the handler"
+
+
 def test_each_message_can_be_an_invocation(mine, around):
     app = around(chat(mine, False), websocket="message")
     with capture(mine) as trace:
@@ -636,6 +748,25 @@ def test_a_message_that_fails_is_the_one_that_has_failed(mine, around):
     with capture(mine) as trace, pytest.raises(ValueError, match="x"):
         call(around(app, websocket="message"), socket(), CONNECT, text("a"), text("b"))
     assert outcomes(trace) == ["ok", "ok", "exception"]
+
+
+@pytest.mark.parametrize("way", ["connection", "message"])
+def test_an_exception_without_members_is_one(mine, around, way):
+    """It is not asked whether it is true, or how long it is."""
+
+    class Errors(Exception):
+        def __len__(self):
+            return 0
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+        raise Errors
+
+    with capture(mine) as trace, pytest.raises(Errors):
+        call(around(app, websocket=way), socket(), CONNECT, text("a"))
+    assert [span.outcome for span in trace.spans if not span.parent_span_id][-1] == "exception"
 
 
 def test_a_close_that_nobody_handles_is_no_failure(mine, around):

@@ -116,6 +116,16 @@ def test_a_record_with_an_exception_has_its_traceback(mine, logger):
     assert attributes["exception.stacktrace"].endswith("ValueError: x")
 
 
+def test_a_record_with_a_stack_has_it(mine, logger):
+    logger.addHandler(LogHandler(mine))
+    with capture(mine) as trace, mine.span("work"):
+        logger.info("here", stack_info=True)
+        logger.info("there")
+    first, second = [dict(event.attributes) for event in trace.spans[0].events]
+    assert first["code.stacktrace"].startswith("Stack (most recent call last)")
+    assert "code.stacktrace" not in second
+
+
 def test_an_exception_of_which_only_a_text_has_come(mine):
     """A record that `SocketHandler` sends has no more."""
     sent = {"name": "shop", "msg": "failed", "exc_text": "Traceback\nValueError: x"}

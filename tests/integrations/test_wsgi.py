@@ -298,6 +298,38 @@ def test_another_status_with_exc_info_is_the_one_that_counts(mine, around):
     assert [e.name for e in trace.spans[0].events] == ["exception"]
 
 
+@pytest.mark.parametrize("status,outcome", [("404 No", "ok"), ("503 Down", "exception")])
+def test_the_exception_that_a_framework_makes_a_500_of_is_recorded(mine, around, status, outcome):
+    def app(environ, start_response):
+        try:
+            raise ValueError("of a view")
+        except ValueError:
+            start_response(status, [])
+        return [b"sorry"]
+
+    with capture(mine) as trace:
+        assert Server().run(around(app)) == b"sorry"
+    (root,) = trace.spans
+    assert root.outcome == outcome
+    if outcome == "exception":
+        assert root.status_description == "ValueError: of a view"
+        assert root.attributes["error.type"] == "ValueError"
+
+
+def test_an_exception_that_the_server_handles_is_not_that_of_a_request(mine, around):
+    def app(environ, start_response):
+        start_response("503 Down", [])
+        return [b"sorry"]
+
+    with capture(mine) as trace:
+        try:
+            raise ValueError("of the server")
+        except ValueError:
+            assert Server().run(around(app)) == b"sorry"
+    (root,) = trace.spans
+    assert (root.outcome, root.attributes["error.type"]) == ("ok", "503")
+
+
 def test_exc_info_after_the_headers_is_raised_by_the_server(mine, around):
     def app(environ, start_response):
         start_response("200 OK", [])
@@ -380,6 +412,80 @@ def test_a_body_that_is_never_closed_ends_with_its_last_piece(mine, around):
         body = around(hello)(environ_of(), lambda *start: None)
         list(body)
         assert outcomes(trace) == ["ok"]
+
+
+class Pieces:
+    """An iterator of a framework's own, with or without a length."""
+
+    def __init__(self, *pieces):
+        self.pieces = iter(pieces)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self.pieces)
+
+
+class SizedPieces(Pieces):
+    def __len__(self):
+        return 1
+
+
+@pytest.mark.parametrize(
+    "body,headers",
+    [
+        ([b"hello"], []),
+        (SizedPieces(b"hello"), []),
+    ],
+)
+def test_a_body_of_which_nothing_is_missing_is_over_though_it_is_held(mine, around, body, headers):
+    """A test client reads the first piece, and its test keeps the answer."""
+
+    def app(environ, start_response):
+        start_response("200 OK", headers)
+        return body
+
+    with capture(mine) as trace:
+        held = around(app)(environ_of(), lambda *start: None)
+        assert next(iter(held)) == b"hello"
+        assert outcomes(trace) == ["ok"]
+        assert list(held) == []
+    assert outcomes(trace) == ["ok"]
+
+
+def test_the_end_of_an_iterator_belongs_to_its_request(mine, around):
+    """What it does after the last chunk, whatever length the headers have."""
+
+    class Failing(Pieces):
+        def __next__(self):
+            try:
+                return next(self.pieces)
+            except StopIteration:
+                with mine.span("rest"):
+                    raise LookupError("at the end") from None
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Length", "5")])
+        return Failing(b"hello")
+
+    with capture(mine) as trace, pytest.raises(LookupError):
+        Server().run(around(app))
+    assert trace.tree() == "GET\n  rest"
+    assert outcomes(trace) == ["exception"]
+
+
+def test_the_rest_of_a_generator_belongs_to_its_request(mine, around):
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Length", "5")])
+        yield b"hello"
+        with mine.span("rest"):
+            pass
+
+    with capture(mine) as trace:
+        assert Server().run(around(app)) == b"hello"
+    assert trace.tree() == "GET\n  rest"
+    assert outcomes(trace) == ["ok"]
 
 
 @pytest.mark.parametrize("make", [lambda: [b"hello"], lambda: iter([b"hello"])])

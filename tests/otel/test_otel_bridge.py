@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import logging
@@ -584,7 +585,10 @@ def test_a_block_left_in_another_context_is_no_error(
     assert caplog.records == []
 
 
-def test_a_foreign_span_inside_a_traced_generator_stays_inside(bridged: Tracing, sdk: Any) -> None:
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_foreign_span_inside_a_traced_generator_stays_inside(
+    bridged: Tracing, sdk: Any, listens: bool
+) -> None:
     seen: list[str] = []
 
     @bridged.traced
@@ -596,13 +600,43 @@ def test_a_foreign_span_inside_a_traced_generator_stays_inside(bridged: Tracing,
                 seen.append(bridged.current_span().name)
                 yield number
 
-    with capture(bridged), bridged.span("outer") as outer:
+    with capture(bridged) if listens else contextlib.nullcontext(), bridged.span("outer") as outer:
         for _ in rows():
             assert current_id() == outer.context.span_id
             with sdk.foreign.start_as_current_span("consumer"):
                 pass
     assert seen == ["cursor", "cursor"]
     assert sdk.tree() == ("outer\n  rows\n    cursor\n      row\n      row\n  consumer\n  consumer")
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_foreign_span_inside_a_traced_async_generator_stays_inside(
+    bridged: Tracing, sdk: Any, listens: bool
+) -> None:
+    @bridged.traced
+    async def rows() -> Any:
+        with sdk.foreign.start_as_current_span("cursor"):
+            for number in range(2):
+                with sdk.foreign.start_as_current_span("row"):
+                    await asyncio.sleep(0)
+                    yield number
+                    with bridged.span("after"):
+                        pass
+        with bridged.span("end"):
+            pass
+
+    async def main() -> None:
+        with bridged.span("outer"):
+            async for _ in rows():
+                with sdk.foreign.start_as_current_span("consumer"):
+                    await asyncio.sleep(0)
+
+    with capture(bridged) if listens else contextlib.nullcontext():
+        asyncio.run(main())
+    assert sdk.tree() == (
+        "outer\n  rows\n    cursor\n      row\n        after\n      row\n        after\n    end\n"
+        "  consumer\n  consumer"
+    )
 
 
 def test_async_generators_dropped_half_way_leave_nothing(bridged: Tracing, sdk: Any) -> None:

@@ -215,6 +215,104 @@ def test_a_foreign_span_may_be_used_elsewhere(bridged: Tracing, sdk: Any) -> Non
         assert sdk.find(name).parent.span_id == theirs.span_id
 
 
+THEIRS: dict[str, tuple[Callable[[Any], object], dict[str, Any]]] = {
+    "a new attribute": (lambda s: s.set_attribute("b", 2), {"attributes": {"a": [1, 2], "b": 2}}),
+    "an initial attribute": (lambda s: s.set_attribute("a", 3), {"attributes": {"a": 3}}),
+    "add_event": (
+        lambda s: s.add_event("miss", {"k": 1}),
+        {"events": [("miss", {"k": 1})]},
+    ),
+    "set_status": (
+        lambda s: s.set_status(trace.StatusCode.ERROR, "bad"),
+        {"status": "error", "description": "bad"},
+    ),
+    "a status that is final": (
+        lambda s: s.set_status(trace.StatusCode.OK),
+        {"status": "ok"},
+    ),
+    "add_link": (
+        lambda s: s.add_link(trace.SpanContext(0xAB, 0xCD, is_remote=False), {"why": "retry"}),
+        {"links": [(0xCD, {"why": "retry"})]},
+    ),
+    "update_name": (lambda s: s.update_name("better"), {"name": "better"}),
+}
+
+
+@pytest.mark.parametrize("where", ["root", "child"])
+@pytest.mark.parametrize("write", THEIRS)
+def test_on_a_span_of_ours_through_opentelemetry(
+    write: str, where: str, bridged: Tracing, sdk: Any
+) -> None:
+    """Once each: on the provider's, and on ours."""
+    do, wanted = THEIRS[write]
+    with capture(bridged) as recorded:
+        with bridged.span("outer") if where == "child" else _nothing():
+            with bridged.span("ours", a=[1, 2]):
+                do(trace.get_current_span())
+    want = {**UNWRITTEN, "name": "ours", "attributes": {"a": [1, 2]}, **wanted}
+    ours = recorded.find(want["name"])
+    for got in (written(sdk.find(want["name"])), written(ours)):
+        got["attributes"] = {
+            k: list(v) if k == "a" and v != 3 else v for k, v in got["attributes"].items()
+        }
+        assert got == {**want, "status": got["status"], "description": got["description"]}
+    assert written(sdk.find(want["name"]))["status"] == want["status"]
+    assert (ours.status, ours.status_description or None) == (want["status"], want["description"])
+
+
+def test_what_both_have_written_on_a_span_of_ours_is_whole(bridged: Tracing, sdk: Any) -> None:
+    """Ours is written at the end, so a name and an attribute are as we have set them."""
+    with capture(bridged) as recorded, bridged.span("ours", a=1) as span:
+        theirs = trace.get_current_span()
+        span.set_attribute("a", 2).add_link(LINKED, {"by": "us"}).update_name("our name")
+        theirs.set_attributes({"a": 3, "b": 4})
+        theirs.update_name("their name")
+        theirs.add_link(trace.SpanContext(0xAB, 0xEF, is_remote=False), {"by": "them"})
+    for found in (sdk.find("our name"), recorded.find("our name")):
+        assert dict(found.attributes) == {"a": 2, "b": 4}
+        links = {link.context.span_id: dict(link.attributes) for link in found.links}
+        assert links == {0xCD: {"by": "us"}, 0xEF: {"by": "them"}}
+
+
+def test_a_status_that_was_set_through_opentelemetry_is_final(bridged: Tracing, sdk: Any) -> None:
+    with capture(bridged) as recorded, pytest.raises(KeyError), bridged.span("ours"):
+        trace.get_current_span().set_status(trace.StatusCode.OK)
+        raise KeyError("k")
+    assert recorded.find("ours").status == "ok"
+    assert sdk.find("ours").status.status_code is trace.StatusCode.OK
+
+
+def test_a_processor_may_write_on_a_span_of_ours(bridged: Tracing, sdk: Any) -> None:
+    from opentelemetry.sdk.trace import SpanProcessor
+
+    class Writes(SpanProcessor):
+        def on_start(self, span: Any, parent_context: Any = None) -> None:
+            span.update_name(f"shop.{span.name}")
+            span.set_attribute("tenant", 7)
+
+    sdk.provider.add_span_processor(Writes())
+    with capture(bridged) as recorded, bridged.span("ours", a=1):
+        with bridged.span("inside"):
+            pass
+    assert [span.name for span in recorded.spans] == ["shop.inside", "shop.ours"]
+    for found in (recorded.find("shop.ours"), sdk.find("shop.ours")):
+        assert dict(found.attributes) == {"a": 1, "tenant": 7}
+    for found in (recorded.find("shop.inside"), sdk.find("shop.inside")):
+        assert dict(found.attributes) == {"tenant": 7}
+
+
+def test_values_that_the_provider_cuts_are_whole_in_ours(mine: Tracing) -> None:
+    from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+
+    from enterspan.integrations.otel import install
+
+    provider = TracerProvider(span_limits=SpanLimits(max_attributes=2, max_attribute_length=3))
+    with install(mine, provider), capture(mine) as recorded:
+        with mine.span("ours", a="aaaaa", b="bbbbb", c="ccccc"):
+            trace.get_current_span().set_attribute("c", "changed")
+    assert dict(recorded.spans[0].attributes) == {"a": "aaaaa", "b": "bbbbb", "c": "cha"}
+
+
 def test_what_comes_from_elsewhere_can_not_be_written_on(bridged: Tracing) -> None:
     remote = trace.NonRecordingSpan(trace.SpanContext(1, 2, is_remote=True))
     token = context.attach(trace.set_span_in_context(remote))

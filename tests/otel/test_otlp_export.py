@@ -171,6 +171,23 @@ def test_with_no_arguments_the_variables_decide(
     assert (named["zone"], named["shade"]) == ("eu", "blue")
 
 
+@pytest.mark.parametrize(
+    "given,endpoint",
+    [
+        ("http://shop:4318", "http://shop:4318/v1/traces"),
+        ("http://shop:4318/", "http://shop:4318/v1/traces"),
+        ("http://shop/otlp?api-key=7/8", "http://shop/otlp/v1/traces?api-key=7/8"),
+        ("http://shop?api-key=7", "http://shop/v1/traces?api-key=7"),
+    ],
+)
+def test_the_path_is_added_to_that_of_the_endpoint(
+    given: str, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", given)
+    protocol, found, _ = OTLPExporter().subscription_target  # type: ignore[misc]
+    assert (protocol, found) == ("http/protobuf", endpoint)
+
+
 def test_the_protocol_comes_from_its_variables(
     mine: Tracing, grpc_sink: GrpcSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,9 +237,9 @@ def test_what_is_given_goes_before_the_variables(
         ({"retry_for": 0}, ValueError, "retry_for"),
         ({"retry_for": float("inf")}, ValueError, "retry_for"),
         ({"endpoint": "http://"}, ValueError, "no host"),
-        ({"endpoint": "http://host:port"}, ValueError, "no URL"),
-        ({"endpoint": "http://host:70000"}, ValueError, "no URL"),
-        ({"endpoint": "http://[::1"}, ValueError, "no URL"),
+        ({"endpoint": "http://host:port"}, ValueError, "not a URL"),
+        ({"endpoint": "http://host:70000"}, ValueError, "not a URL"),
+        ({"endpoint": "http://[::1"}, ValueError, "not a URL"),
         ({"endpoint": "http://ho st"}, ValueError, "no spaces"),
         ({"endpoint": "ftp://host"}, ValueError, "http://"),
         ({"headers": {"a b": "c"}}, ValueError, "'a b'"),

@@ -1,1 +1,1 @@
-"""What joins enterspan to other libraries; each module imports its own, when it is imported."""
+"""Integrations with other libraries; each module imports its library when it is imported."""

@@ -1,7 +1,6 @@
-"""Exceptions with which frameworks answer: a 404, a redirect, a retry. They are no failures.
+"""Exceptions that frameworks turn into responses (a 404, a redirect, a retry): not failures.
 
-They are known by the module and the name of their class, so that no framework has to be imported to
-know that it isn't in use.
+They are recognized by the module and the name of their class, so that no framework is imported.
 """
 
 from __future__ import annotations
@@ -21,17 +20,20 @@ _STATUSES: Final[Mapping[tuple[object, str], int | str]] = {
     ("django.core.exceptions", "SuspiciousOperation"): 400,
     ("django.http.multipartparser", "MultiPartParserError"): 400,
     ("django.http.response", "Http404"): 404,
+    ("falcon.errors", "WebSocketDisconnected"): 400,
     ("falcon.http_error", "HTTPError"): "status_code",
     ("falcon.http_status", "HTTPStatus"): "status_code",
     ("fastapi.exceptions", "RequestValidationError"): 422,
     ("fastapi.exceptions", "WebSocketRequestValidationError"): 422,
     ("litestar.exceptions.http_exceptions", "HTTPException"): "status_code",
+    ("litestar.exceptions.websocket_exceptions", "WebSocketException"): 400,
     ("rest_framework.exceptions", "APIException"): "status_code",
     ("starlette.exceptions", "HTTPException"): "status_code",
     ("starlette.exceptions", "WebSocketException"): 400,
+    ("starlette.websockets", "WebSocketDisconnect"): 400,
     ("werkzeug.exceptions", "HTTPException"): "code",
 }
-"""The status with which each is answered, or the attribute that has it."""
+"""The response status of each, or the attribute that has it."""
 
 _TASKS: Final = frozenset(
     {
@@ -43,7 +45,7 @@ _TASKS: Final = frozenset(
 
 
 def is_answer(error: BaseException) -> bool:
-    """Whether an exception is an answer over HTTP with a status below 500."""
+    """Whether an exception stands for an HTTP response with a status below 500."""
     for base in mro_of(type(error)):
         status: Any = _STATUSES.get(full_name_of(base))
         if status is not None:
@@ -51,7 +53,7 @@ def is_answer(error: BaseException) -> bool:
                 try:
                     status = getattr(error, status, None)
                 except Exception:
-                    return False  # a property of the program's, which has failed
+                    return False  # a property of the program, which raised
             return not isinstance(status, int) or status < 500
     return False
 
@@ -61,7 +63,7 @@ _ABORT_FILE: Final = f"grpc{sep}_server.py"
 
 
 def is_abort(error: BaseException) -> bool:
-    """Whether an exception is what `abort` of gRPC raises: it ends a call with a status."""
+    """Whether an exception was raised by gRPC's `abort`, which ends a call with a status."""
     kind = type(error)
     if kind is not Exception:
         return name_of(kind) == "AbortError" and module_of(kind).startswith("grpc.")
@@ -75,5 +77,5 @@ def is_abort(error: BaseException) -> bool:
 
 
 def is_task_control(error: BaseException) -> bool:
-    """Whether an exception tells Celery what to do with a task, and not that it has failed."""
+    """Whether an exception is one of Celery's control exceptions, and not a failure."""
     return any(full_name_of(base) in _TASKS for base in mro_of(type(error)))

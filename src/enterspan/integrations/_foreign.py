@@ -1,10 +1,10 @@
-"""OpenTelemetry's spans as the program sees them here: what is written on one is written on both.
+"""Spans that stand for OpenTelemetry's: what is recorded on one is recorded on both.
 
 A `Shadow` stands for a foreign span while there is a subscriber, and is recorded. A `Foreign` is
-made on request where there is none.
+made on demand without one.
 """
 
-# The optional packages may not be there when types are checked.
+# The optional packages may not be installed when types are checked.
 # pyright: reportMissingImports=false, reportMissingTypeStubs=false
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from enterspan._model.diagnostics import warn_once
 from enterspan._model.failures import describe, semantic
 from enterspan._model.ids import SpanContext
 from enterspan._model.interrupts import is_interrupt
-from enterspan._model.values import WHOLE, Bag, clean_all, items_of
+from enterspan._model.limits import WHOLE
+from enterspan._model.values import Bag, clean_all, items_of
 from enterspan._span.details import Details, put_attributes
 from enterspan._span.invocation import remote_span
 from enterspan._span.span import STATUSES, Span, StartedSpan
@@ -30,17 +31,17 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from enterspan._model.values import AttributeValue
+    from enterspan._model.limits import AttributeValue
     from enterspan._span.tracer import Tracer
 
 
 _WRITTEN: Final = 4_096
-"""How much a span remembers of what was written on both; OpenTelemetry keeps 128 events and links
-unless it is configured otherwise."""
+"""How many events and links written on both a span remembers; OpenTelemetry keeps 128 by
+default."""
 
 
 class ForeignDetails(Details):
-    """The details of a span that stands for a foreign one: they know it, and what was written."""
+    """The details of a span that stands for a foreign one, with what was written on both."""
 
     __slots__ = ("foreign", "links_written", "written")
 
@@ -48,11 +49,11 @@ class ForeignDetails(Details):
 
     def __init__(self, foreign: Any) -> None:
         super().__init__()
-        self.foreign = weakref.ref(foreign)  # it is freed, and its shadow, if it is dropped
+        self.foreign = weakref.ref(foreign)  # weak: it is freed with its shadow if it is dropped
         self.written: deque[tuple[str, int]] = deque(maxlen=_WRITTEN)
-        """The last events that were written on both: names and times."""
+        """The latest events that were written on both: names and times."""
         self.links_written: deque[tuple[int, int]] = deque(maxlen=_WRITTEN)
-        """The ids of links likewise."""
+        """The ids of the latest links that were written on both."""
 
 
 def foreign_of(span: Span) -> Any:
@@ -62,7 +63,7 @@ def foreign_of(span: Span) -> Any:
 
 
 class _Through(Span):
-    """Writes on a foreign span too."""
+    """Records on the foreign span, too."""
 
     __slots__ = ()
 
@@ -166,7 +167,7 @@ class _Through(Span):
 
 
 class Shadow(_Through, StartedSpan):
-    """A span with the ids of a foreign one, for our own tails and exporters."""
+    """A span with the ids of a foreign one, for tails and exporters."""
 
     __slots__ = ()
 
@@ -178,7 +179,7 @@ class Foreign(_Through):
 
 
 def foreign_span(tracer: Tracer, span: Any) -> Foreign | None:
-    """Return what the program writes on where a foreign span is current; None for a remote one."""
+    """Return the span for a current foreign span; None for a remote one."""
     context = span.get_span_context()
     if not context.is_valid or context.is_remote:
         return None
@@ -191,7 +192,7 @@ def foreign_span(tracer: Tracer, span: Any) -> Foreign | None:
 
 
 def _cleaned(pairs: Iterable[tuple[Any, Any]], tracer: Tracer) -> dict[str, Any]:
-    """Attributes for the provider, which has limits of its own."""
+    """Attributes for the provider, which has its own limits."""
     bag = Bag({}, secrets=tracer.secrets)
     for key, value in pairs:
         if value is not None:
@@ -199,11 +200,11 @@ def _cleaned(pairs: Iterable[tuple[Any, Any]], tracer: Tracer) -> dict[str, Any]
     return bag.values
 
 
-# --- contexts, ours and OpenTelemetry's -----------------------------------------------------------
+# --- span contexts -----------------------------------------------------------
 
 
 def our_context_of(context: Any) -> SpanContext:
-    """Return a context of OpenTelemetry's as one of ours."""
+    """Convert an OpenTelemetry span context to a `SpanContext`."""
     state = context.trace_state.to_header()
     return SpanContext(
         context.trace_id, context.span_id, int(context.trace_flags), state, context.is_remote
@@ -211,7 +212,7 @@ def our_context_of(context: Any) -> SpanContext:
 
 
 def otel_context_of(context: SpanContext) -> Any:
-    """Return a context of ours as one of OpenTelemetry's."""
+    """Convert a `SpanContext` to an OpenTelemetry span context."""
     state = context.trace_state
     return otel_trace.SpanContext(
         context.trace_id,

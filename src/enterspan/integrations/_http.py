@@ -1,6 +1,6 @@
-"""A request over HTTP and the invocation that it is: what ASGI and WSGI have in common.
+"""Invocations of HTTP requests: the common part of ASGI and WSGI.
 
-Attributes are named as OpenTelemetry's conventions for HTTP servers name them:
+Attributes have the names of OpenTelemetry's conventions for HTTP servers:
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
 
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from enterspan._forms.entrypoint import invocation_start
 from enterspan._forms.incoming import check_incoming, placed
-from enterspan._forms.options import check_seconds
-from enterspan._model.clock import now_ns
+from enterspan._model.clock import check_seconds, now_ns
 from enterspan._model.diagnostics import warn_once
+from enterspan._model.failures import is_expected
 from enterspan._model.routes import routed_name
+from enterspan._model.tracebacks import traceback_of
 from enterspan._span.details import details_of, keep_event
 from enterspan._tracing import InvocationScope, Tracing
 from enterspan._tracing import tracing as default_tracing
@@ -32,29 +33,29 @@ if TYPE_CHECKING:
 METHODS: Final = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}
 )
-"""What a method may be in a name: a client can make up any number of others."""
+"""The methods used in names: a client can send any number of others."""
 PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 TRACED_BY: Final = "enterspan.traced_by"
-"""The key of a scope or an environment for the Tracings that have the request already: a mounted
+"""The key of a scope or an environment for the `Tracing`s that trace the request already: a mounted
 application may have the middleware as well."""
 ROUTE: Final = "enterspan.route"
-"""The key of a scope or an environment under which a framework's integration gives the route."""
+"""The key of a scope or an environment under which a framework's integration sets the route."""
 FAILURE: Final = "enterspan.failure"
-"""The key for the exception that a framework answers with a status of 500 or more."""
+"""The key for the exception behind a response with a status of 500 or more."""
 RESPONSE_END: Final = "http.response.end"
-"""The event of an answer that is complete; what comes after it is work in the background."""
+"""The event at the end of the response; what follows is background work."""
 
 
 _WITHOUT_BODY: Final = frozenset({204, 304})
-"""Statuses of answers that have no body."""
+"""Statuses of responses without a body."""
 
 
 class DisconnectedError(CancelledError):
-    """The client went away before the answer was complete: to an invocation, a cancellation."""
+    """The client disconnected before the response was complete: a cancellation."""
 
 
 class Middleware:
-    """What the middlewares of ASGI and WSGI are given."""
+    """The options of the ASGI and WSGI middlewares."""
 
     def __init__(
         self,
@@ -85,21 +86,21 @@ class Middleware:
     def _request(
         self, build: Callable[[Any], Request], given: Any, carrier: Any = None
     ) -> Request | None:
-        """The request that a server describes; None if it is not to be traced here.
+        """Return the request of a server's description; None if it is not traced.
 
-        *carrier* is where middlewares leave their mark; by default it is the description itself.
+        Middlewares store their mark in *carrier*, by default the description itself.
         """
         marks = given if carrier is None else carrier
         if self._tracer.off or self._tracing in marks.get(TRACED_BY, ()):
             return None
         try:
             return build(given)
-        except Exception as error:  # the server's description is not what the standard says
+        except Exception as error:  # the server's description violates the standard
             warn_once(self, "request", error, "and such requests are not traced")
             return None
 
     def _mark(self, given: Any) -> dict[str, Any]:
-        """What says that this Tracing has the request."""
+        """The mark that this `Tracing` traces the request."""
         return {TRACED_BY: (*given.get(TRACED_BY, ()), self._tracing)}
 
     def _excludes(self, path: str) -> bool:
@@ -118,7 +119,7 @@ def _texts(name: str, values: Any, what: str) -> tuple[str, ...]:
 
 
 class Request(NamedTuple):
-    """What came in."""
+    """An incoming request."""
 
     method: str
     scheme: str
@@ -128,17 +129,17 @@ class Request(NamedTuple):
     host: str | None
     user_agent: str | None
     headers: Callable[[], Iterable[tuple[str, str]]]
-    """All of them, with their names in lower case; few programs want any."""
+    """All headers, with names in lower case; computed because few programs record any."""
     client: str | None
     version: str
 
     @property
     def known_method(self) -> str:
-        """The method as a name has it."""
+        """The method for the name of a span."""
         return known_method(self.method)
 
     def captured(self, middleware: Middleware) -> list[tuple[str, str]]:
-        """The headers that are to be recorded; those that are secrets without their values."""
+        """The headers to record, with secrets redacted."""
         if not middleware._headers:
             return []
         try:
@@ -149,7 +150,7 @@ class Request(NamedTuple):
         return middleware._tracer.secrets.clean_headers(pairs)
 
     def address(self) -> tuple[str, int | None]:
-        """The host and the port that the client asked for."""
+        """The host and the port of the request."""
         host = self.host
         if not host:
             return self.server
@@ -160,7 +161,7 @@ class Request(NamedTuple):
         return name, int(port)
 
     def described(self, middleware: Middleware) -> tuple[FetchEventInfo, dict[str, Any]]:
-        """The request as the stream has it, and as a span has it."""
+        """The event info and the span attributes of the request."""
         host, port = self.address()
         usual = PORTS.get(self.scheme)
         is_known = self.method in METHODS
@@ -168,18 +169,25 @@ class Request(NamedTuple):
         captured = self.captured(middleware)
         place = host if port is None or port == usual else f"{host}:{port}"
         url = f"{self.scheme}://{place}{self.path}{f'?{query}' if query else ''}"
-        found: dict[str, Any] = {  # None leaves an attribute unset
+        found: dict[str, Any] = {
             "http.request.method": self.method if is_known else "_OTHER",
-            "http.request.method_original": None if is_known else self.method,
             "url.scheme": self.scheme,
             "url.path": self.path,
             "server.address": host,
             "network.protocol.version": self.version,
-            "server.port": usual if port is None else port,
-            "url.query": query or None,
-            "client.address": self.client,
-            "user_agent.original": self.user_agent,
         }
+        if not is_known:
+            found["http.request.method_original"] = self.method
+        if port is None:
+            port = usual
+        if port is not None:
+            found["server.port"] = port
+        if query:
+            found["url.query"] = query
+        if self.client is not None:
+            found["client.address"] = self.client
+        if self.user_agent is not None:
+            found["user_agent.original"] = self.user_agent
         for name, value in captured:
             key = f"http.request.header.{name}"
             found[key] = (*found.get(key, ()), value)
@@ -187,16 +195,17 @@ class Request(NamedTuple):
 
 
 def known_method(method: str) -> str:
-    """A method as a name has it."""
+    """A method for the name of a span."""
     return method if method in METHODS else "HTTP"
 
 
 class Exchange:
-    """One request and its answer, as an invocation that is open until `end`."""
+    """One request and its response, as an invocation that is open until `end`."""
 
     def __init__(
         self, middleware: Middleware, request: Request, given: Any, carrier: Any, prefix: str = ""
     ) -> None:
+        self._tracer = middleware._tracer
         self._prefix = prefix or request.known_method
         self._routed = False
         self._status: int | None = None
@@ -215,14 +224,14 @@ class Exchange:
         self.invocation: Invocation = self._block.__enter__()
 
     def route(self, template: str | None) -> None:
-        """The framework has found out which route this is; the first answer counts."""
+        """Set the route that the framework resolved; the first call counts."""
         if template is not None and not self._routed:
             self._routed = True
             span = self.invocation.span.set_attribute("http.route", template)
             span.update_name(routed_name(self._prefix, template))
 
     def respond(self, status: Any) -> None:
-        """The answer begins; what is no status is the server's to complain of."""
+        """Record the beginning of the response; the server reports an invalid status."""
         if status == self._status or not isinstance(status, int):
             return
         self._status = status
@@ -231,29 +240,42 @@ class Exchange:
         if status >= 500 and not span._end:
             span.set_attribute("error.type", str(status))
             details = details_of(span)
-            if not details.status_is_final:  # an exception may yet say why
+            if not details.status_is_final:  # an exception may follow
                 details.status = "error"
 
     def has_no_body(self, status: int | None) -> bool:
-        """Whether HTTP has no body for an answer with this status."""
+        """Whether a response with this status has no body."""
         return self._is_head or status in _WITHOUT_BODY
 
     def answered(self) -> None:
-        """The answer is complete."""
+        """Record the end of the response."""
         span = self.invocation._root
         if not span._end:
             keep_event(span, RESPONSE_END, now_ns(), {})
 
     def end(self, error: BaseException | None, failure: BaseException | None = None) -> None:
-        """End the invocation, which an exception may have left.
+        """End the invocation, with the exception that left it, if any.
 
-        *failure* is one that the framework has answered: it is why the status is what it is.
+        *failure* is an exception that the framework turned into the response.
         """
         if error is None and failure is not None and (self._status or 0) >= 500:
             error = failure
-        if isinstance(error, Exception) and not isinstance(error, CancelledError):
+        if error is not None and self._is_failure(error):
             self.invocation.span.set_attribute("error.type", type_name(error))
         leave(self._block, error)
+
+    def _is_failure(self, error: BaseException) -> bool:
+        """Whether an exception is neither a cancellation nor expected."""
+        if not isinstance(error, Exception) or isinstance(error, CancelledError):
+            return False
+        return not (is_answer(error) or is_expected(error, self._tracer.expected))
+
+
+def is_failure(error: BaseException | None, handled_outside: BaseException | None) -> bool:
+    """Whether a response is sent because of an exception, which may be handled around a server."""
+    if error is handled_outside or not isinstance(error, Exception):
+        return False
+    return not is_answer(error)
 
 
 def invocation_of(
@@ -265,7 +287,7 @@ def invocation_of(
     linger: float | None,
     attributes: dict[str, Any],
 ) -> InvocationScope:
-    """`Tracing.invocation`, with options that were checked when the integration was made."""
+    """`Tracing.invocation` with options that were validated before."""
     start = invocation_start(
         tracing._tracer,
         tracing,
@@ -282,15 +304,15 @@ def invocation_of(
 
 
 def type_name(error: BaseException) -> str:
-    """The type of an exception, as `error.type` has it."""
+    """The type of an exception for `error.type`."""
     kind = type(error)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     return f"{module}{kind.__qualname__}"
 
 
 def leave(block: InvocationScope | SpanScope, error: BaseException | None) -> None:
-    """Leave a block, with the exception if there is one."""
+    """Exit a context manager, with the exception if there is one."""
     if error is None:
         block.__exit__(None, None, None)
     else:
-        block.__exit__(type(error), error, error.__traceback__)
+        block.__exit__(type(error), error, traceback_of(error))

@@ -1,7 +1,7 @@
-"""ASGI's lifespan: what is finished is delivered before the shutdown is reported to the server.
+"""ASGI's lifespan: flushes before the shutdown is reported to the server.
 
-Servers that are stopped by a signal end without atexit; the end of the lifespan is the one moment
-that they all give. https://asgi.readthedocs.io/en/latest/specs/lifespan.html
+Servers that are stopped by a signal end without atexit; the end of the lifespan is the only hook
+that they all have. https://asgi.readthedocs.io/en/latest/specs/lifespan.html
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Lifespan:
-    """The lifespan of an application, answered here if the application does not know of it."""
+    """The lifespan of an application, handled here if the application does not support it."""
 
     def __init__(self, tracing: Tracing, receive: Any, send: Any) -> None:
         self._tracing = tracing
@@ -29,7 +29,7 @@ class Lifespan:
         self._is_over = False
 
     async def run(self, app: Callable[..., Any], scope: Any) -> None:
-        """Run the application for its lifespan, and what it leaves of it."""
+        """Run the application for its lifespan, and handle what it does not."""
         try:
             await app(scope, self.receive, self.send)
         except Exception:
@@ -37,7 +37,7 @@ class Lifespan:
                 await self._deliver()
             if self._was_asked:
                 raise
-            # It does not know of lifespans, and says so by an exception, as Django does.
+            # It does not support lifespans, and raises, as Django does.
         if not self._was_asked:
             await self._answer()
 
@@ -49,21 +49,22 @@ class Lifespan:
         return message
 
     async def send(self, message: Any) -> None:
-        """Pass the application's answer on; at the end of the shutdown, after all is delivered."""
+        """Forward the application's message; at the end of the shutdown, after a flush."""
         if message["type"].startswith("lifespan.shutdown."):
             self._is_over = True
             await self._deliver()
         await self._send(message)
 
     async def _answer(self) -> None:
-        """Answer the server, as the application has not even asked what it wants."""
-        while not self._is_over:
-            phase = (await self.receive())["type"]
+        """Answer the server for an application that has not received any message."""
+        for phase in ("lifespan.startup", "lifespan.shutdown"):
+            if (await self.receive())["type"] != phase:
+                return  # no server sends that: it is not to be answered
             await self.send({"type": f"{phase}.complete"})
 
     async def _deliver(self) -> None:
-        """Flush, on another thread where there is a loop of asyncio that others may need."""
+        """Flush, on another thread if an asyncio loop is running."""
         try:
             await to_thread(self._tracing.flush, EXIT_TIMEOUT)
-        except RuntimeError:  # the server runs on another library, or no thread can be started
+        except RuntimeError:  # another async library, or no thread can be started
             self._tracing.flush(EXIT_TIMEOUT)

@@ -1,6 +1,6 @@
-"""A client's request over HTTP and the span that it is: what the hooks of the clients share.
+"""Spans of HTTP client requests: the common part of the hooks of the clients.
 
-Attributes are named as OpenTelemetry's conventions for HTTP clients name them:
+Attributes have the names of OpenTelemetry's conventions for HTTP clients:
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client
 """
 
@@ -13,26 +13,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from enterspan._model.diagnostics import warn_once
+from enterspan._model.removable import Removable
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 from enterspan.integrations._http import METHODS, PORTS, known_method, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from enterspan._span.span import Span
 
 _FAILED: Final = 400
-"""The status from which on a client's request has failed."""
+"""The lowest status of a failed client request."""
 _LAYERS: Final = 100
-"""How many wrappers around a hook are looked through: a stand-in may have no end of them."""
+"""How many wrappers around a hook are unwrapped: mocks may have endless ones."""
 _OTEL: Final = "opentelemetry"
 _SUPPRESSING: Final = ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")
 _OF_HTTP: Final = ("http.request.method", "http.method")
-"""The attribute of a span that is a request over HTTP: the name since 2023, and the one before."""
+"""The attribute of HTTP request spans: its name since 2023, and the earlier one."""
 
 
 class ClientRequest(NamedTuple):
@@ -47,18 +45,18 @@ class ClientRequest(NamedTuple):
 
 
 class ClientAnswer(NamedTuple):
-    """The beginning of its answer."""
+    """The beginning of its response."""
 
     status: int
     version: str | None
 
 
 class Client:
-    """Makes the requests of one library spans of one Tracing.
+    """Makes the requests of one library spans of one `Tracing`.
 
-    *read* makes a `ClientRequest` of the library's request, and *read_answer* a `ClientAnswer` of
-    its answer, or None of what is none. *is_instrumented* says whether what is called makes a span
-    of OpenTelemetry's.
+    *read* converts the library's request to a `ClientRequest`, and *read_answer* its response to a
+    `ClientAnswer`, or None for another object. *is_instrumented* returns whether OpenTelemetry
+    makes a span for the call.
     """
 
     def __init__(
@@ -77,7 +75,7 @@ class Client:
         self._is_instrumented = is_instrumented
 
     def send(self, request: Any, call: Callable[[], Any]) -> Any:
-        """Send a request: *call* does it."""
+        """Send a request by calling *call*."""
         sent = self._sent(request)
         if sent is None:
             return call()
@@ -107,9 +105,10 @@ class Client:
             return answer
 
     def _sent(self, request: Any) -> ClientRequest | None:
-        """A request that is to be a span; None if it isn't.
+        """Return the request to make a span for; None for no span.
 
-        One that is the innermost span already, of OpenTelemetry's, takes the trace along.
+        If the innermost span is OpenTelemetry's span of this request, the trace context is
+        injected.
         """
         tracer = self._tracer
         if tracer.off or tracer.is_suppressed:
@@ -124,7 +123,7 @@ class Client:
                     self.tracing.inject(self._read(request).headers)
                     return None
             return self._read(request)
-        except Exception as error:  # it is the library's to complain of
+        except Exception as error:  # the library will raise
             warn_once(self, "request", error, "and it is not traced")
             return None
 
@@ -144,7 +143,7 @@ class Client:
     def _answered(self, span: Span, answer: Any) -> None:
         try:
             begun = self._read_answer(answer)
-        except Exception as error:  # a stand-in of a test's
+        except Exception as error:  # a mock in a test
             warn_once(self, "answer", error, "and its status is not recorded")
             return
         if begun is None:
@@ -156,16 +155,16 @@ class Client:
 
 
 def _is_request(span: Any) -> bool:
-    """Whether a span of OpenTelemetry's is a client's request over HTTP."""
+    """Whether an OpenTelemetry span is an HTTP client request."""
     kind = getattr(getattr(span, "kind", None), "name", None)
     attributes = getattr(span, "attributes", None) or {}
     return kind == "CLIENT" and any(name in attributes for name in _OF_HTTP)
 
 
 def _is_suppressed() -> bool:
-    """Whether OpenTelemetry asks for no span here: its exporters do, or each export would make one.
+    """Whether OpenTelemetry suppresses spans here, as during its exports.
 
-    Nothing in its API says so but these keys, which its SDK and its instrumentations use.
+    The API only has these context keys for it, which its SDK and its instrumentations use.
     """
     context = sys.modules.get(f"{_OTEL}.context")
     if context is None:
@@ -175,7 +174,7 @@ def _is_suppressed() -> bool:
 
 
 def is_instrumented(library: str, instrumentor: str) -> bool:
-    """Whether OpenTelemetry's instrumentation of a library is on."""
+    """Whether OpenTelemetry's instrumentation of a library is active."""
     found = getattr(sys.modules.get(f"{_OTEL}.instrumentation.{library}"), instrumentor, None)
     return found is not None and bool(found().is_instrumented_by_opentelemetry)
 
@@ -185,11 +184,11 @@ def is_instrumented(library: str, instrumentor: str) -> bool:
 
 _lock: Final = threading.Lock()
 _hooks: Final[dict[tuple[type, str], _Hook]] = {}
-"""The newest hook of each method: one that another package is around stays, and is used again."""
+"""The newest hook of each method: one that another package has wrapped stays, and is reused."""
 
 
 class _Hook:
-    """A method of a class that goes through the clients that there are, one for each Tracing."""
+    """A method of a class that calls the clients, one for each `Tracing`."""
 
     def __init__(self, owner: type, name: str, clients: tuple[Client, ...]) -> None:
         self.clients = clients
@@ -203,7 +202,7 @@ class _Hook:
 
     @property
     def is_reached(self) -> bool:
-        """Whether it is the method, or within what others have put around it."""
+        """Whether it is the method, or inside wrappers of other packages."""
         method = vars(self._owner).get(self._name)
         for _ in range(_LAYERS):
             if method is self._ours:
@@ -212,18 +211,18 @@ class _Hook:
         return False
 
     def add(self, client: Client) -> None:
-        """Go through one more client, unless its Tracing has one."""
+        """Add a client, unless its `Tracing` has one."""
         if all(known.tracing is not client.tracing for known in self.clients):
             self.clients = (*self.clients, client)
 
     def drop(self, tracing: Tracing) -> None:
-        """Give up the client of a Tracing; with the last one, the method is as it was."""
+        """Remove the client of a `Tracing`; after the last one, the method is restored."""
         self.clients = tuple([known for known in self.clients if known.tracing is not tracing])
         if not self.clients and vars(self._owner).get(self._name) is self._ours:
             setattr(self._owner, self._name, self._original)
 
 
-class Installation:
+class Installation(Removable):
     """The hooks of a library, from `install` until `remove`."""
 
     def __init__(self, methods: Iterable[tuple[Client, type, str]]) -> None:  # internal
@@ -235,29 +234,16 @@ class Installation:
                 if hook is None or not hook.is_reached:
                     clients = () if hook is None else hook.clients
                     if hook is not None:
-                        hook.clients = ()  # something may still hold it
+                        hook.clients = ()  # it may still be referenced
                     hook = _hooks[owner, name] = _Hook(owner, name, clients)
                 hook.add(client)
 
     def remove(self) -> None:
-        """Undo it; a second time does nothing."""
+        """Remove the hooks; a second call does nothing."""
         with _lock:
             places, self._places = self._places, []
             for owner, name, tracing in places:
                 _hooks[owner, name].drop(tracing)
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Remove it."""
-        self.remove()
 
 
 def _synchronous(original: Any, hook: _Hook) -> Any:

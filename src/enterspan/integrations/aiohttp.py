@@ -1,17 +1,20 @@
-"""aiohttp: each request to a server is an invocation, and each one of a client is a span."""
+"""aiohttp: each request to a server is an invocation, and each client request is a span."""
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
+from enterspan._forms.loop import no_end
+from enterspan._model.carriers import HEADERS
 from enterspan._span.context import SUPPRESSED
 from enterspan.integrations._expected import is_answer
 from enterspan.integrations._http import (
     TRACED_BY,
+    DisconnectedError,
     Exchange,
     Middleware,
     Request,
@@ -28,7 +31,7 @@ __all__ = ["ClientMiddleware", "TracingMiddleware"]
 
 
 def _aiohttp() -> Any:
-    """What is used of the package, which this module has the name of."""
+    """The package, which is imported on demand because this module has its name."""
     try:
         return import_module("aiohttp.web")
     except ImportError as missing:
@@ -37,36 +40,40 @@ def _aiohttp() -> Any:
         ) from missing
 
 
+_CUT_OFF: Final = 1006
+"""The code of a web socket whose connection was lost (RFC 6455, section 7.4.1)."""
+
+
 @cache
 def _traced_key() -> Any:
-    """The key of a request for the Tracings that have it already."""
+    """The key of a request for the `Tracing`s that trace it already."""
     make = getattr(_aiohttp(), "RequestKey", None)  # aiohttp 3.14
     return TRACED_BY if make is None else make(TRACED_BY, tuple)
 
 
 class TracingMiddleware(Middleware):
-    """A middleware of `aiohttp.web` that makes requests invocations; it should be the first one.
+    """`aiohttp.web` middleware that makes requests invocations; it should be the first one.
 
-    `web.Application(middlewares=[TracingMiddleware()])`. A request lasts until its handler has
-    returned, with all that the handler streams. Its name is the method and the route; `set_return`
-    comes with the status. An `HTTPException` with a status below 500 that is raised is an answer
-    and no failure.
+    `web.Application(middlewares=[TracingMiddleware()])`. An invocation lasts until the handler has
+    returned, including what it streams. Its name is the method and the route; `set_return` is
+    called with the status. An `HTTPException` with a status below 500 is not a failure.
 
     Args:
         tracing: By default the default instance.
-        exclude: Patterns of paths of which nothing is recorded.
-        capture_headers: Names of headers that are recorded as well.
-        linger: Seconds that an invocation waits for spans that are still open at its end.
-        incoming: What the trace context of a caller is worth: `"parent"`; `"link"`, for callers
-            that are not trusted: a trace and a sampling decision of our own, linked to theirs;
-            `"ignore"`; or a function of the request that returns one of these.
+        exclude: Patterns of paths that are not recorded.
+        capture_headers: Names of headers to record.
+        linger: Seconds to wait for spans that are still open when an invocation ends.
+        incoming: What to do with a caller's trace context: `"parent"` continues its trace;
+            `"link"`, for untrusted callers, begins a new trace with its own sampling decision,
+            linked to the caller's; `"ignore"` begins one without a link; or a function of the
+            request that returns one of these.
 
     Raises:
-        TypeError: An option is of the wrong type.
-        ValueError: An option can't be used.
+        TypeError: An option has the wrong type.
+        ValueError: An option has an invalid value.
     """
 
-    __middleware_version__ = 1  # what `web.middleware` puts on a function
+    __middleware_version__ = 1  # what `web.middleware` sets on a function
 
     def __init__(
         self,
@@ -98,7 +105,9 @@ class TracingMiddleware(Middleware):
             answer: Any = carry(self._tracer, SUPPRESSED, _handle(handler, request), no_end)
             return await answer
         request[self._key] = self._mark(carrier)[TRACED_BY]
-        exchange = Exchange(self, made, request, request.headers)
+        headers = request.headers
+        context = [(name, value) for name in HEADERS for value in headers.getall(name, ())]
+        exchange = Exchange(self, made, request, context)
         resource = request.match_info.route.resource
         exchange.route(None if resource is None else resource.canonical)
         try:
@@ -106,24 +115,36 @@ class TracingMiddleware(Middleware):
         except BaseException as error:
             self._fail(exchange, request, error)
             raise
-        # What is no response is aiohttp's to complain of; it answers with a 500.
+        # If it is not a response, aiohttp reports that and sends a 500.
         exchange.respond(response.status if isinstance(response, self._web.StreamResponse) else 500)
+        cut_off = None
         if isinstance(response, self._web.WebSocketResponse):
-            exchange.invocation.span.set_attribute("websocket.close_code", response.close_code)
-        exchange.end(None)
+            code = response.close_code
+            exchange.invocation.span.set_attribute("websocket.close_code", code)
+            cut_off = DisconnectedError() if code == _CUT_OFF else None
+        exchange.end(cut_off)
         return response
 
     def _fail(self, exchange: Exchange, request: Any, error: BaseException) -> None:
-        """An exception has left the handler: an answer, or aiohttp makes a 500 of it."""
+        """Record the handler's exception: an HTTP response, or aiohttp sends a 500."""
+        is_lost = isinstance(error, (ConnectionResetError, BrokenPipeError))
+        if is_lost and _is_disconnected(request):
+            exchange.end(DisconnectedError())
+            return
         answer: Any = error
         sent = getattr(request.writer, "output_size", 0)
         if type(sent) is int and sent > 0:
-            pass  # another status has been sent, and aiohttp drops the connection
+            pass  # another status was sent already, and aiohttp closes the connection
         elif isinstance(answer, self._web.HTTPException):
             exchange.respond(answer.status)
         elif isinstance(error, Exception):
-            exchange.respond(500)
+            exchange.respond(504 if isinstance(error, asyncio.TimeoutError) else 500)
         exchange.end(None if is_answer(error) else error)
+
+
+def _is_disconnected(request: Any) -> bool:
+    transport = request.transport
+    return transport is None or transport.is_closing() is True
 
 
 async def _handle(handler: Any, request: Any) -> Any:
@@ -131,7 +152,7 @@ async def _handle(handler: Any, request: Any) -> Any:
 
 
 def _request_of(request: Any) -> Request:
-    """The request as aiohttp describes it."""
+    """Convert aiohttp's request."""
     version = request.version
     url = request.rel_url
     headers = request.headers
@@ -150,17 +171,17 @@ def _request_of(request: Any) -> Request:
 
 
 class ClientMiddleware:
-    """A middleware of aiohttp's client: each request is a span, and takes the trace along.
+    """aiohttp client middleware that makes requests spans and propagates the trace context.
 
     `aiohttp.ClientSession(middlewares=[ClientMiddleware()])`, from aiohttp 3.12 on. The span lasts
-    until the headers of the answer have come. A status of 400 or more is an error. Each redirection
-    is a request of its own.
+    until the headers of the response are received. A status of 400 or more is an error. Each
+    redirect is a request of its own.
 
     Args:
         tracing: By default the default instance.
 
     Raises:
-        TypeError: It is no Tracing.
+        TypeError: `tracing` is not a `Tracing`.
     """
 
     def __init__(self, *, tracing: Tracing | None = None) -> None:

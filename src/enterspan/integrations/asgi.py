@@ -1,15 +1,16 @@
 """ASGI: each request, and each web socket or each of its messages, is an invocation.
 
-https://asgi.readthedocs.io/en/latest/specs/www.html says what goes back and forth.
+https://asgi.readthedocs.io/en/latest/specs/www.html defines the messages.
 """
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from enterspan._forms.driver import no_end
 from enterspan._forms.enter import carry
+from enterspan._forms.loop import no_end
 from enterspan._span.context import SUPPRESSED
 from enterspan._span.span import NOOP_SPAN
 from enterspan.events import WebSocketEventInfo
@@ -20,6 +21,7 @@ from enterspan.integrations._http import (
     Exchange,
     Middleware,
     Request,
+    is_failure,
     leave,
 )
 from enterspan.integrations._lifespan import Lifespan
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from enterspan._tracing import Tracing
 
     _Message: TypeAlias = MutableMapping[str, Any]
-    # What users see: any application fits, however it is typed.
+    # The public types: any application fits, however it is typed.
     _ASGIApp: TypeAlias = Callable[..., Awaitable[None]]
     _Given: TypeAlias = MutableMapping[str, object]
     _Receive: TypeAlias = Callable[[], Awaitable[_Given]]
@@ -42,40 +44,42 @@ if TYPE_CHECKING:
 __all__ = ["TracingMiddleware"]
 
 _CLEAN_CODES: Final = frozenset({None, 1000, 1001, 1005})
-"""Codes with which a web socket is closed in an orderly way (RFC 6455, section 7.4.1)."""
+"""Codes of a normal closure of a web socket (RFC 6455, section 7.4.1)."""
 _CUT_OFF: Final = 1006
-"""The code of a connection that was lost."""
+"""The code of a lost connection."""
 _FAILURE_CODES: Final = frozenset({1011, 1012, 1013, 1014})
-"""Codes with which a server says that it has failed; others say that the client has."""
+"""Codes of server failures; others are client failures."""
 _BODIES: Final = frozenset(
     {"http.response.body", "http.response.pathsend", "http.response.zerocopysend"}
 )
-"""The messages that carry a body: hints, pushes and what extensions add are no answer."""
+"""The messages that carry a response body, unlike hints, pushes and extensions."""
 _HOST_LENGTH: Final = len("host")
 _AGENT_LENGTH: Final = len("user-agent")
-_DISCONNECTS: Final = frozenset({"ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect"})
-"""What servers and frameworks raise where a client has gone."""
+_DISCONNECTS: Final = frozenset(
+    {"ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect", "WebSocketDisconnected"}
+)
+"""The exceptions of servers and frameworks for a client that has disconnected."""
 
 
 class TracingMiddleware(Middleware):
-    """An ASGI application around another one, that makes its requests invocations.
+    """ASGI middleware that makes requests invocations.
 
-    It lasts until the application is done with the request, streamed bodies and background tasks
-    included; `set_return` comes with the status, and an event `http.response.end` with the end of
-    the answer. Its name is the method and, as soon as the framework knows it, the route. A client
-    that goes away makes the outcome `canceled`. When the server ends the application's lifespan,
-    what is finished is delivered.
+    An invocation lasts until the application returns, including streamed bodies and background
+    tasks; `set_return` is called with the status, and an event `http.response.end` marks the end of
+    the response. Its name is the method and, once the framework knows it, the route. If the client
+    disconnects, the outcome is `canceled`. When the server ends the application's lifespan, the
+    middleware flushes.
 
-    `tracing` is the default instance if it is None. Of paths that match one of the `exclude`
-    patterns (`/health`, `/static/*`) nothing is recorded. `capture_headers` are recorded as well.
-    `linger` is how many seconds an invocation waits for spans that are still open at its end.
-    A web socket is one invocation (`websocket="connection"`), or each message is one, in a trace
-    of its own that is linked to the handshake (`websocket="message"`). `incoming` says what the
-    trace context of a caller is worth: `"parent"`; `"link"`, for callers that are not trusted: a
-    trace and a sampling decision of our own, linked to theirs; `"ignore"`; or a function of the
-    scope that returns one of these.
+    `tracing` defaults to the default instance. Paths that match one of the `exclude` patterns
+    (`/health`, `/static/*`) are not recorded. `capture_headers` names headers to record. `linger`
+    is how many seconds to wait for spans that are still open when an invocation ends. A web socket
+    is one invocation (`websocket="connection"`), or each message is one, in a trace of its own that
+    is linked to the handshake (`websocket="message"`). `incoming` defines what to do with a
+    caller's trace context: `"parent"` continues its trace; `"link"`, for untrusted callers, begins
+    a new trace with its own sampling decision, linked to the caller's; `"ignore"` begins one
+    without a link; or it is a function of the scope that returns one of these.
 
-    TypeError or ValueError for options that make no sense.
+    Raises TypeError or ValueError for invalid options.
     """
 
     def __init__(
@@ -129,7 +133,7 @@ class TracingMiddleware(Middleware):
 
 
 class _Connection:
-    """A request, or a web socket as one invocation: until its application is done."""
+    """A request, or a web socket as one invocation, until the application returns."""
 
     def __init__(
         self, by: Middleware, request: Request, scope: _Message, receive: Any, send: Any
@@ -144,7 +148,8 @@ class _Connection:
         self._has_trailers = False
         self._closed = False
         self._code: int | None = None
-        self._own_code: int | None = None  # with which the application has closed a web socket
+        self._own_code: int | None = None  # the code with which the application closed a web socket
+        self._handled_outside = sys.exc_info()[1]
         self._begin()
 
     def _begin(self) -> None:
@@ -156,11 +161,11 @@ class _Connection:
         return Exchange(self._by, self._request, scope, scope.get("headers") or (), prefix)
 
     def _span(self) -> Span:
-        """The span of what is going on."""
+        """The span of the request."""
         return NOOP_SPAN if self._exchange is None else self._exchange.invocation.span
 
     def _template(self) -> str | None:
-        """The route as the framework has it (`/users/{id}`); None if there is none."""
+        """The framework's route (`/users/{id}`); None if there is none."""
         try:
             return _template_of(self._scope, self._root_path)
         except Exception:
@@ -172,7 +177,7 @@ class _Connection:
         kind = message["type"]
         if kind == "websocket.disconnect":
             self._closed = True
-            if self._own_code is None:  # else it is the end of the application's own close
+            if self._own_code is None:  # else the application has closed it itself
                 self._code = code = message.get("code")
                 self._span().set_attribute("websocket.close_code", code)
         elif kind == "http.disconnect" and not self._is_answered:
@@ -182,12 +187,15 @@ class _Connection:
     async def send(self, message: _Message) -> None:
         """Send a message to the client."""
         kind = message["type"]
-        if kind == "websocket.close" and self._is_answered:
-            self._close(message)
+        if kind == "websocket.close":
+            if _is_failure_code(message.get("code")):
+                self._note_failure()
+            if self._is_answered:
+                self._close(message)
         exchange = self._exchange
         was_answered = self._is_answered
         if exchange is not None:
-            # Before it is sent: the client may hang up right after the last one.
+            # Before it is sent: the client may disconnect right after the last one.
             self._answer(exchange, kind, message)
         try:
             await self._send(message)
@@ -199,13 +207,19 @@ class _Connection:
             exchange.answered()
 
     def _close(self, message: _Message) -> None:
-        """The application closes a web socket."""
+        """Record that the application closes a web socket."""
         self._own_code = code = message.get("code") or 1000
         span = self._span().set_attribute("websocket.close_code", code)
         if code not in _CLEAN_CODES:
             span.set_attribute("error.type", str(code))
-        if code in _FAILURE_CODES:
+        if _is_failure_code(code) and FAILURE not in self._scope:
             span.set_status("error", message.get("reason") or "")
+
+    def _note_failure(self) -> None:
+        """Record the exception that the framework handles while it sends this message."""
+        error = sys.exc_info()[1]
+        if is_failure(error, self._handled_outside):
+            self._scope.setdefault(FAILURE, error)
 
     def _cut_off(self) -> None:
         self._closed = True
@@ -215,7 +229,10 @@ class _Connection:
         if kind.endswith(("response.start", ".accept")):
             is_accepted = kind == "websocket.accept"
             exchange.route(self._template())
-            exchange.respond(101 if is_accepted else message.get("status"))
+            status = 101 if is_accepted else message.get("status")
+            exchange.respond(status)
+            if isinstance(status, int) and status >= 500:
+                self._note_failure()
             self._has_trailers = bool(message.get("trailers"))
             self._is_answered = is_accepted
         elif kind == "websocket.close" and not self._is_answered:
@@ -226,18 +243,21 @@ class _Connection:
             self._is_answered = not (message.get("more_body") or self._has_trailers)
 
     def end(self, error: BaseException | None) -> None:
-        """End the invocation: the application is done."""
+        """End the invocation: the application has returned."""
         if self._exchange is not None:
             self._exchange.route(self._template())
+            failure = self._scope.pop(FAILURE, None)
+            if error is None and self._scope["type"] == "websocket":
+                error = failure
             if self._closed and (error is None or _is_disconnect(error)):
                 error = None if self._code in _CLEAN_CODES else DisconnectedError()
-            self._exchange.end(error, self._scope.pop(FAILURE, None))
+            self._exchange.end(error, failure)
 
 
 class _Messages(_Connection):
-    """A web socket of which the handshake, each message and the close are an invocation each.
+    """A web socket whose handshake, messages and close are separate invocations.
 
-    One lasts until the application asks for the next message.
+    Each lasts until the application receives the next message.
     """
 
     def _begin(self) -> None:
@@ -267,7 +287,7 @@ class _Messages(_Connection):
         return self._span_of_message if self._exchange is None else super()._span()
 
     def _cut_off(self) -> None:
-        """Leave it to the error that the application raises."""
+        """Leave the outcome to the error that the application raises."""
 
     def _enter(self, name: str, info: WebSocketEventInfo) -> None:
         template = self._template()
@@ -288,27 +308,32 @@ class _Messages(_Connection):
             end(error)
 
     def end(self, error: BaseException | None) -> None:
-        """End the last invocation: the application is done."""
+        """End the last invocation: the application has returned."""
+        failure = self._scope.pop(FAILURE, None)
+        if error is None:
+            error = failure
         if self._closed and error is not None and _is_disconnect(error):
-            error = None  # the close is what the last invocation records
+            error = None  # the last invocation records the close
         self._end_current(error)
 
 
+def _is_failure_code(code: Any) -> bool:
+    """Whether a web socket is closed for a failure of the server; frameworks add 4000 to a 500."""
+    return type(code) is int and (code in _FAILURE_CODES or 4500 <= code < 4600)
+
+
 def _is_disconnect(error: BaseException) -> bool:
-    """Whether an exception says no more than that the client has gone."""
-    members = getattr(error, "exceptions", None)  # of an exception group, from 3.11 on
+    """Whether an exception only means that the client has disconnected."""
+    members = getattr(error, "exceptions", None)  # an exception group (3.11 and later)
     if isinstance(members, tuple) and members:
         return all(_is_disconnect(member) for member in members)
     return isinstance(error, OSError) or type(error).__name__ in _DISCONNECTS
 
 
 def _request_of(scope: _Message) -> Request:
-    """The request as the server describes it."""
+    """Convert the scope to a request."""
     host = user_agent = None
-    headers = scope.get("headers") or ()
-    if not isinstance(headers, (list, tuple)):
-        scope["headers"] = headers = list(headers)  # any iterable: the application needs it, too
-    for name, value in headers:
+    for name, value in _listed(scope, "headers"):
         if len(name) == _HOST_LENGTH and host is None and name.decode("latin-1").lower() == "host":
             host = value.decode("latin-1")
         elif (
@@ -319,8 +344,8 @@ def _request_of(scope: _Message) -> Request:
             user_agent = value.decode("latin-1")
     raw_path = scope.get("raw_path")
     path = raw_path.decode("latin-1") if raw_path else str(scope.get("path") or "/")
-    server = scope.get("server") or ("", None)
-    client = scope.get("client")
+    server = _listed(scope, "server") or ("", None)
+    client = _listed(scope, "client")
     return Request(
         method=str(scope.get("method") or "GET"),
         scheme=str(scope.get("scheme") or ("http" if scope["type"] == "http" else "ws")),
@@ -335,6 +360,14 @@ def _request_of(scope: _Message) -> Request:
     )
 
 
+def _listed(scope: _Message, name: str) -> Any:
+    """The items under a name, which may be any iterable; the application needs them, too."""
+    items = scope.get(name) or ()
+    if not isinstance(items, (list, tuple)):
+        scope[name] = items = list(items)
+    return items
+
+
 def _headers_of(scope: _Message) -> list[tuple[str, str]]:
     return [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
@@ -346,8 +379,8 @@ def _headers_of(scope: _Message) -> list[tuple[str, str]]:
 
 
 def _template_of(scope: _Message, root_path: str) -> str | None:
-    """The route. `root_path` is where the server has the application mounted."""
-    given = scope.get(ROUTE, scope.get("path_template"))  # of an integration, or of Litestar
+    """The route. `root_path` is the path where the server mounts the application."""
+    given = scope.get(ROUTE, scope.get("path_template"))  # set by an integration, or by Litestar
     if isinstance(given, str):
         return f"{root_path}{given}" or None
     route = scope.get("route")
@@ -356,8 +389,8 @@ def _template_of(scope: _Message, root_path: str) -> str | None:
     mounted = str(scope.get("root_path") or "")[len(root_path) :]
     prefix = root_path + _mount_template(getattr(scope.get("router"), "routes", ()), mounted)
     if hasattr(route, "routes"):
-        return prefix or None  # a mount: which of its files it is would be too much for a name
-    # FastAPI keeps what an included router has been included under beside the route.
+        return prefix or None  # a mount: the names of its files would be too many
+    # FastAPI keeps the prefix of an included router separately from the route.
     context = (scope.get("fastapi") or {}).get("effective_route_context")
     if getattr(context, "original_route", None) is route:
         route = context
@@ -366,7 +399,7 @@ def _template_of(scope: _Message, root_path: str) -> str | None:
 
 
 def _mount_template(routes: Any, mounted: str) -> str:
-    """The template of a path at which applications are mounted in one another."""
+    """The template of the path of nested mounts."""
     found = ""
     while mounted:
         for route in routes:

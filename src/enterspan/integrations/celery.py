@@ -1,6 +1,6 @@
-"""Celery: each run of a task is an invocation, in the trace of what has sent it.
+"""Celery: each run of a task is an invocation, in the trace of its sender.
 
-Attributes are named as OpenTelemetry's conventions for messaging name them:
+Attributes have the names of OpenTelemetry's conventions for messaging:
 https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
 """
 
@@ -19,7 +19,9 @@ try:
 except ImportError as missing:
     raise ImportError("enterspan.integrations.celery needs Celery: pip install celery") from missing
 
+from enterspan._model.carriers import HEADERS
 from enterspan._model.diagnostics import warn_once
+from enterspan._model.removable import Removable
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 from enterspan.events import QueueEventInfo
@@ -29,13 +31,10 @@ from enterspan.integrations.logging import LogHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
-    from typing_extensions import Self
 
 __all__ = ["Installation", "install"]
 
-_HEADERS: Final = ("traceparent", "tracestate")
 _RUN: Final = "_enterspan"
 """The attribute of a task's request that holds its invocation."""
 
@@ -43,30 +42,29 @@ _RUN: Final = "_enterspan"
 def install(tracing: Tracing | None = None) -> Installation:
     """Make the tasks of all Celery applications of this process invocations.
 
-    Call it where the application is made, so that what sends tasks and what runs them both do. A
-    task that is sent (`delay`, `chain`, `group`, `chord`) carries the current span along, and its
-    run is a child of that; a retry is a child of what has sent the task at first, beside the run
-    that it repeats. `Retry`, `Ignore`, `Reject` and the task's own `throws` are no failures. Where
-    the worker takes over the root logger, a `LogHandler` there stays. A second call does nothing.
+    Call it where the application is created, so that both senders and workers call it. Sending a
+    task (`delay`, `chain`, `group`, `chord`) propagates the current span, which becomes the parent
+    of the run; the parent of a retry is the original sender. `Retry`, `Ignore`, `Reject` and the
+    task's own `throws` are not failures. When a worker sets up the root logger, a `LogHandler` on
+    it is kept. A second call does nothing.
 
-    What the processes of a worker have finished is delivered at their end; for that, an exporter is
-    all that it needs.
+    Worker processes flush when they end; that needs no more than an exporter.
 
     Args:
         tracing: By default the default instance.
 
     Returns:
-        What `remove()` undoes it with; also a block.
+        An object whose `remove()` undoes this; also a context manager.
 
     Raises:
-        TypeError: It is no Tracing.
+        TypeError: `tracing` is not a `Tracing`.
     """
     if tracing is not None and not isinstance(tracing, Tracing):
         raise TypeError(f"install takes a Tracing, not {tracing!r}")
     return Installation(default_tracing if tracing is None else tracing)
 
 
-class Installation:
+class Installation(Removable):
     """The integration, from `install` until `remove`."""
 
     def __init__(self, tracing: Tracing) -> None:  # internal
@@ -96,7 +94,7 @@ class Installation:
             return
         sender = getattr(current_task, "request", None)
         if sender is not None and sender.id == headers.get("id") and not sender.is_eager:
-            # A retry: a child of what has sent the task at first, which its headers may still have.
+            # A retry is a child of the original sender, whose context its headers may still have.
             headers.update(_carrier_of(sender))
         else:
             self._tracing.inject(headers)
@@ -123,7 +121,7 @@ class Installation:
                 },
                 expected=tuple(getattr(task, "throws", ()) or ()),
             )
-        except Exception as error:  # a task of one's own making
+        except Exception as error:  # a custom task class
             warn_once(task, "task", error, "and is not traced")
             return
         setattr(request, _RUN, _Run(scope, scope.__enter__()))
@@ -131,7 +129,8 @@ class Installation:
     def _fail(self, sender: Any = None, exception: Any = None, **_: Any) -> None:
         run = _run_of(sender)
         if run is not None:
-            run.error = exception
+            # The given one is a replacement if the task's exception can't be pickled.
+            run.error = sys.exc_info()[1] or exception
 
     def _retry(self, request: Any = None, reason: Any = None, **_: Any) -> None:
         run = getattr(request, _RUN, None)
@@ -149,7 +148,7 @@ class Installation:
     # --- logging ---
 
     def _keep_handlers(self, **_: Any) -> None:
-        """The worker is about to set logging up: it may clear the root logger."""
+        """Keep handlers of the root logger, which the worker may clear when it sets up logging."""
         self._handlers = [h for h in logging.getLogger().handlers if isinstance(h, LogHandler)]
 
     def _put_handlers_back(self, **_: Any) -> None:
@@ -158,30 +157,17 @@ class Installation:
             if handler not in root.handlers:
                 root.addHandler(handler)
 
-    # --- the end ---
+    # --- removal ---
 
     def remove(self) -> None:
-        """Undo it; a second time does nothing."""
+        """Remove the integration; a second call does nothing."""
         receivers, self._receivers = self._receivers, ()
         for signal, receiver in receivers:
             signal.disconnect(receiver, dispatch_uid=self._uid)
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Remove it."""
-        self.remove()
-
 
 class _Run:
-    """A run of a task: its invocation, and the exception that has ended it."""
+    """A run of a task: its invocation, and the exception that ended it."""
 
     def __init__(self, scope: Any, invocation: Any) -> None:
         self.scope = scope
@@ -194,6 +180,6 @@ def _run_of(task: Any) -> _Run | None:
 
 
 def _carrier_of(request: Any) -> dict[str, str]:
-    """The trace context that a task's message has brought."""
-    found = {name: getattr(request, name, None) for name in _HEADERS}
+    """The trace context in a task's message."""
+    found = {name: getattr(request, name, None) for name in HEADERS}
     return {name: value for name, value in found.items() if isinstance(value, str)}

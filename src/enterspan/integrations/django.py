@@ -18,8 +18,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from enterspan._forms.driver import Body, no_end
+from enterspan._forms.driver import Body
 from enterspan._forms.enter import carry
+from enterspan._forms.loop import no_end
 from enterspan._span.context import SUPPRESSED
 from enterspan.integrations._http import (
     FAILURE,
@@ -37,27 +38,27 @@ if TYPE_CHECKING:
 __all__ = ["TracingMiddleware"]
 
 _ANSWER: Final = "_enterspan"
-"""The attribute of a request that holds its answer."""
+"""The attribute of a request for its response."""
 _START: Final = re.compile(r"(?<!\[)\^")
-"""The beginning of a regular expression, inside a route too; in a set it is a negation."""
+"""`^`, also inside a route; in a set of characters it is a negation."""
 
 
 class TracingMiddleware(Middleware):
-    """A middleware of Django's that makes requests invocations; it should be the first one.
+    """Django middleware that makes requests invocations; it should be the first one.
 
-    A request lasts until Django has made the answer, or, if that is streamed, until its end.
-    `set_return` comes with the status. Its name is the method and the route, as soon as Django has
-    found it; the exception behind a 500 is recorded. `Http404`, `PermissionDenied` and what else
-    Django answers with a status below 500 are no failures. Behind the ASGI or WSGI middleware of
-    this package it adds the route and the exception to the request that these have begun.
+    An invocation lasts until Django has made the response or, if it is streamed, until its end.
+    `set_return` is called with the status. Its name is the method and the route, once Django has
+    resolved it; the exception behind a 500 is recorded. `Http404`, `PermissionDenied` and other
+    exceptions with a status below 500 are not failures. Behind the ASGI or WSGI middleware of this
+    package, it adds the route and the exception to their invocation.
 
     The setting `ENTERSPAN` is a mapping of options: `tracing`, `exclude`, `capture_headers`,
     `linger` and `incoming`, as in `enterspan.integrations.asgi.TracingMiddleware`; a function as
     `incoming` is called with Django's request.
 
     Raises:
-        TypeError: An option is unknown, or of the wrong type.
-        ValueError: An option can't be used.
+        TypeError: An option is unknown, or has the wrong type.
+        ValueError: An option has an invalid value.
     """
 
     sync_capable = True
@@ -75,7 +76,7 @@ class TracingMiddleware(Middleware):
         got_request_exception.connect(_note_failure, dispatch_uid="enterspan")
 
     def __call__(self, request: Any) -> Any:
-        """Answer a request."""
+        """Handle a request."""
         made = self._request(_request_of, request, _carrier_of(request))
         if made is None:  # if it is traced already: see `process_view`
             return self.app(request)
@@ -88,7 +89,7 @@ class TracingMiddleware(Middleware):
         return (self._call_async if self._is_async else self._call_sync)(request, answer)
 
     def process_view(self, request: Any, *_: object) -> None:
-        """Take note of the route: Django has found the view."""
+        """Record the route: Django has resolved the view."""
         match = request.resolver_match
         if match is None or not isinstance(match.route, str):
             return
@@ -122,7 +123,7 @@ class TracingMiddleware(Middleware):
 
 
 class _Answer:
-    """A request that is being answered."""
+    """A request being handled."""
 
     def __init__(self, by: Middleware, made: Request, request: Any) -> None:
         self._tracer = by._tracer
@@ -130,7 +131,7 @@ class _Answer:
         self.exchange = Exchange(by, made, request, request.META)
         self.failure: BaseException | None = None
         self._is_over = False
-        self._missing: int | None = None  # bytes of the answer, where they are known
+        self._missing: int | None = None  # bytes of the response, if known
 
     def respond(self, response: Any) -> None:
         """End with the response, or with the last piece of it."""
@@ -143,8 +144,8 @@ class _Answer:
         body = Body(self._tracer, None, no_end, self._tracer.get())
         self._tracer.detach(root)
         if self._may_be_sent_as_file and getattr(response, "file_to_stream", None) is not None:
-            # It stays what it is, so that the server can send the file in its own way. What the
-            # server closes then is this, and how much it has sent can't be seen.
+            # It stays unwrapped, so that the server can send the file in its own way. The server
+            # then closes this, and the number of sent bytes is unknown.
             response.close = partial(self._close_file, response.close, body)
             return
         made = _PiecesAsync if response.is_async else _Pieces
@@ -152,7 +153,7 @@ class _Answer:
         response.streaming_content = made(response.streaming_content, body, self)
 
     def _close_file(self, close: Callable[[], object], body: Body) -> None:
-        """The server is done with a file."""
+        """Called when the server closes a file."""
         try:
             body.run(close)
         except BaseException as error:
@@ -161,24 +162,24 @@ class _Answer:
         self.end(None)
 
     def sent(self, piece: Any) -> None:
-        """A piece goes out."""
+        """Count a sent chunk."""
         if self._missing is not None:
             self._missing -= len(piece)
 
     def close(self) -> None:
-        """Django is done with the answer; before its end, the client has gone."""
+        """Called when Django closes the response; before its end, the client has disconnected."""
         is_whole = self._missing is not None and self._missing <= 0
         self.end(None if is_whole else DisconnectedError())
 
     def end(self, error: BaseException | None) -> None:
-        """The pieces of a streamed answer are at their end, or closed before."""
+        """End a streamed response, which is exhausted or closed."""
         if not self._is_over:
             self._is_over = True
             self.exchange.end(error, self.failure)
 
 
 class _Pieces:
-    """The pieces of a streamed answer, each made in the request's context."""
+    """The chunks of a streamed response, each made in the request's context."""
 
     def __init__(self, content: Iterable[bytes], body: Body, answer: _Answer) -> None:
         self._pieces = iter(content)
@@ -186,11 +187,11 @@ class _Pieces:
         self._answer = answer
 
     def __iter__(self) -> Iterator[bytes]:
-        """Return itself: an answer is sent once."""
+        """Return itself: a response is sent once."""
         return self
 
     def __next__(self) -> bytes:
-        """Return the next piece."""
+        """Return the next chunk."""
         try:
             piece: bytes = self._body.run(next, self._pieces)
         except StopIteration:
@@ -203,28 +204,28 @@ class _Pieces:
         return piece
 
     def close(self) -> None:
-        """Django is done with the answer."""
+        """Close the response."""
         self._answer.close()
 
 
 class _PiecesAsync:
-    """The same of an answer that is streamed asynchronously."""
+    """The chunks of an asynchronously streamed response."""
 
     def __init__(self, content: AsyncIterable[bytes], body: Body, answer: _Answer) -> None:
         self._made = carry(body.tracer, body.entry, _drive(content, answer), no_end)
         self._answer = answer
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Return the pieces: an answer is sent once."""
+        """Return the chunks: a response is sent once."""
         return self._made  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """Django is done with the answer."""
+        """Close the response."""
         self._answer.close()
 
 
 def _length_of(response: Any, exchange: Exchange) -> int | None:
-    """How many bytes of an answer are sent; None where that is not known."""
+    """The size of a response in bytes; None if unknown."""
     if exchange.has_no_body(response.status_code):
         return 0
     length = str(response.headers.get("Content-Length", ""))
@@ -246,7 +247,7 @@ async def _drive(content: AsyncIterable[bytes], answer: _Answer) -> AsyncIterato
 
 
 def _note_failure(request: Any = None, **_: object) -> None:
-    """Django answers an exception with a 500; the signal comes while it is handled."""
+    """Record the exception behind a 500; the signal is sent while it is handled."""
     error = sys.exc_info()[1]
     answer = getattr(request, _ANSWER, None)
     if answer is not None:
@@ -256,12 +257,12 @@ def _note_failure(request: Any = None, **_: object) -> None:
 
 
 def _carrier_of(request: Any) -> Any:
-    """What the middleware around Django shares with it: the scope, or the environment."""
+    """The ASGI scope or WSGI environment, which the middleware around Django shares."""
     return getattr(request, "scope", None) or request.META
 
 
 def _request_of(request: Any) -> Request:
-    """The request as Django describes it."""
+    """Convert Django's request."""
     meta = request.META
     port = str(meta.get("SERVER_PORT") or "")
     scope: Any = getattr(request, "scope", {})
@@ -281,5 +282,5 @@ def _request_of(request: Any) -> Request:
 
 
 def _text_of(value: object) -> str | None:
-    """A header as Django has it; a test may give anything."""
+    """A header as text; a test may set any value."""
     return None if value is None else str(value)

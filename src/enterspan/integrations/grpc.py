@@ -1,6 +1,6 @@
-"""gRPC: each call to a server is an invocation, and each one of a client is a span.
+"""gRPC: each call of a server is an invocation, and each call of a client is a span.
 
-Attributes are named as OpenTelemetry's conventions for RPC name them:
+Attributes have the names of OpenTelemetry's conventions for RPC:
 https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
 """
 
@@ -13,6 +13,7 @@ from weakref import ref
 
 from enterspan._forms.enter import carry
 from enterspan._forms.incoming import check_incoming, placed
+from enterspan._model.carriers import HEADERS  # gRPC has names in lower case only
 from enterspan._model.classes import mro_of
 from enterspan._span.context import Attachment
 from enterspan._tracing import Tracing
@@ -55,16 +56,14 @@ _CODES: Final = (
 """gRPC's status codes, in the order of their numbers."""
 _KINDS: Final = ("UnaryUnary", "UnaryStream", "StreamUnary", "StreamStream")
 """The kinds of calls, as the classes of interceptors are named."""
-_CONTEXT: Final = frozenset({"traceparent", "tracestate"})
-"""What W3C Trace Context has in the metadata of a call; gRPC has names in lower case only."""
 _FAILURES: Final = frozenset(
     {"DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNIMPLEMENTED", "UNKNOWN"}
 )
-"""The codes that say that a server has failed; the others are about its client's request."""
+"""The codes that mean that the server failed; the others concern the client's request."""
 
 
 def _grpc(module: str = "grpc") -> Any:
-    """The package, which is imported where an interceptor is made: this module has its name."""
+    """Import the package when an interceptor is made: this module has its name."""
     try:
         return import_module(module)
     except ImportError as missing:
@@ -88,7 +87,7 @@ def _facts(method: str) -> dict[str, Any]:
 
 
 class _Server:
-    """What the interceptors of both kinds of servers have in common."""
+    """The common part of the interceptors for both kinds of servers."""
 
     def __init__(
         self,
@@ -103,10 +102,10 @@ class _Server:
         self._tracing._tracer.expect(is_abort)
         self._linger = linger
         self._incoming: Incoming | Callable[[Any], Incoming] = incoming
-        self._tracing.invocation(linger=linger)  # refuses one that makes no sense
+        self._tracing.invocation(linger=linger)  # raises for an invalid one
 
     def _wrapped(self, handler: Any, details: Any) -> Any:
-        """A handler whose calls are invocations; the same one while nothing is recorded."""
+        """Wrap a handler so that its calls are invocations; unchanged while nothing is recorded."""
         if handler is None or self._tracing._tracer.off:
             return handler  # None: the server answers UNIMPLEMENTED
         for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
@@ -125,12 +124,12 @@ class _Server:
 
 
 class _Call:
-    """A call that is being answered, from its beginning to its status."""
+    """A call being handled, from its beginning to its status."""
 
     def __init__(self, by: _Server, details: Any, context: Any) -> None:
         tracing = by._tracing
         method = str(details.method).removeprefix("/")
-        metadata = [(k, v) for k, v in details.invocation_metadata or () if k in _CONTEXT]
+        metadata = [(k, v) for k, v in details.invocation_metadata or () if k in HEADERS]
         parent, new_trace = placed(tracing._tracer, by._incoming, metadata, details)
         self._context = context
         self._block = invocation_of(
@@ -141,6 +140,8 @@ class _Call:
 
     def end(self, error: BaseException | None) -> None:
         """End the invocation with the status of the call."""
+        if error is None and _is_gone(self._context):
+            error = DisconnectedError()
         code = _code_of(self._context)
         aborted = error is not None and is_abort(error)
         if error is not None and not aborted and code in (None, "OK"):
@@ -149,19 +150,28 @@ class _Call:
         span = self._invocation.span.set_attribute("rpc.grpc.status_code", _number_of(code))
         if code in _FAILURES:
             span.set_attribute("error.type", code)
-            if error is None or aborted:  # else the exception says why
+            if error is None or aborted:  # else the exception gives the reason
                 span.set_status("error", _details_of(self._context))
         leave(self._block, None if aborted else error)
 
     def end_stream(self, _span: object, error: BaseException | None = None) -> None:
-        """The stream of answers is at its end, or closed before: the client has gone."""
+        """End the stream of responses, which is exhausted or was closed early."""
         self.end(DisconnectedError() if isinstance(error, GeneratorExit) else error)
 
 
-def _code_of(call: Any) -> str | None:
-    """The name of the status that a call has, or that a handler has set: `OK` if it has set none.
+def _is_gone(context: Any) -> bool:
+    """Whether a call was canceled, or its deadline has passed, before its handler returned."""
+    try:
+        return context.is_active() is False
+    except Exception:
+        return False  # contexts of grpc.aio, whose handlers are canceled, and of other packages
 
-    None where it can't be read: a context of a sync handler of `grpc.aio`, or of another package's.
+
+def _code_of(call: Any) -> str | None:
+    """The name of a call's status, or of the one that the handler set: `OK` if it set none.
+
+    Returns None if it can't be read: in sync handlers of `grpc.aio`, and contexts of other
+    packages.
     """
     try:
         return _code_named(call.code())
@@ -193,21 +203,22 @@ class ServerInterceptor(_Server):
     """An interceptor of `grpc.server` that makes calls invocations.
 
     `grpc.server(pool, interceptors=[ServerInterceptor()])`. A call lasts until its handler has
-    returned, or has given its last answer. Its name is the full method (`shop.Cart/Add`). The
-    status is `rpc.grpc.status_code`; `UNKNOWN`, `INTERNAL` and the others that say that the server
-    has failed make it an error, and `abort` with another one does not. Where the context does not
-    tell the status (a sync handler of `grpc.aio`), it is left out.
+    returned, or has yielded its last response. Its name is the full method (`shop.Cart/Add`). The
+    status is recorded as `rpc.grpc.status_code`; `UNKNOWN`, `INTERNAL` and other codes of server
+    failures make the call an error, and `abort` with another code does not. If the context does not
+    show the status (sync handlers of `grpc.aio`), it is left out.
 
     Args:
         tracing: By default the default instance.
-        linger: Seconds that an invocation waits for spans that are still open at its end.
-        incoming: What the trace context of a caller is worth: `"parent"`; `"link"`, for callers
-            that are not trusted: a trace and a sampling decision of our own, linked to theirs;
-            `"ignore"`; or a function of the `HandlerCallDetails` that returns one of these.
+        linger: Seconds to wait for spans that are still open when an invocation ends.
+        incoming: What to do with a caller's trace context: `"parent"` continues its trace;
+            `"link"`, for untrusted callers, begins a new trace with its own sampling decision,
+            linked to the caller's; `"ignore"` begins one without a link; or a function of the
+            `HandlerCallDetails` that returns one of these.
 
     Raises:
-        TypeError: An option is of the wrong type.
-        ValueError: An option can't be used.
+        TypeError: An option has the wrong type.
+        ValueError: An option has an invalid value.
     """
 
     def intercept_service(
@@ -221,7 +232,7 @@ class ServerInterceptor(_Server):
 
 
 def _synchronous(by: _Server, behavior: Any, streams: bool, details: Any) -> Any:
-    """A function of a servicer, with an invocation around each call."""
+    """Wrap a function of a servicer in an invocation for each call."""
     tracer = by._tracing._tracer
 
     def call(request: Any, context: Any) -> Any:
@@ -231,7 +242,7 @@ def _synchronous(by: _Server, behavior: Any, streams: bool, details: Any) -> Any
         except BaseException as error:
             made.end(error)
             raise
-        if not streams or answer is None:  # None: the handler is to call `context.write`
+        if not streams or answer is None:  # None: the handler calls `context.write`
             made.end(None)
             return answer
         tracer.detach(made.root)
@@ -247,7 +258,8 @@ def _pieces(answers: Iterator[Any]) -> Iterator[Any]:
 class AioServerInterceptor(_Server):
     """An interceptor of `grpc.aio.server` that makes calls invocations.
 
-    `grpc.aio.server(interceptors=[AioServerInterceptor()])`. All else is as in `ServerInterceptor`.
+    `grpc.aio.server(interceptors=[AioServerInterceptor()])`. Otherwise, it is like
+    `ServerInterceptor`.
     """
 
     def __init__(
@@ -300,7 +312,7 @@ class AioServerInterceptor(_Server):
 
 
 class _Sent:
-    """A call that a client sends: a span until the status has come."""
+    """A call sent by a client: a span until the status is received."""
 
     def __init__(self, tracing: Tracing, details: Any) -> None:
         method = details.method
@@ -311,16 +323,16 @@ class _Sent:
         self._tracing = tracing
 
     def metadata(self, given: Any) -> list[tuple[str, Any]]:
-        """The metadata of the program, with the trace context in the place of what is in there."""
+        """The program's metadata, with the trace context replaced or added."""
         carrier: dict[str, str] = {}
         self._tracing.inject(carrier)
         pairs = list(given or ())
         if carrier:
-            pairs = [pair for pair in pairs if pair[0] not in _CONTEXT]
+            pairs = [pair for pair in pairs if pair[0] not in HEADERS]
         return [*pairs, *carrier.items()]
 
     def failed(self, error: BaseException) -> None:
-        """End the span: another interceptor, or gRPC itself, has refused the call."""
+        """End the span: another interceptor, or gRPC itself, rejected the call."""
         if not isinstance(error, Exception):
             self.end("CANCELLED", "")
             return
@@ -328,7 +340,7 @@ class _Sent:
         span.set_status("error", type(error).__name__).end()
 
     def end(self, code: str | None, details: object) -> None:
-        """End the span with the status of the call; None if that can't be seen."""
+        """End the span with the status of the call; None if it is unknown."""
         span = self._span.set_attribute("rpc.grpc.status_code", _number_of(code))
         if code not in (None, "OK"):
             span.set_attribute("error.type", code)
@@ -337,17 +349,17 @@ class _Sent:
 
 
 class ClientInterceptor:
-    """An interceptor of a channel that makes calls spans, which take the trace along.
+    """An interceptor of a channel that makes calls spans and propagates the trace context.
 
-    `grpc.intercept_channel(channel, ClientInterceptor())`. The span ends with the call, also where
-    that is a future or a stream of answers. Any status but `OK` is an error. A call that the
-    program drops is canceled, as gRPC does it, and has none.
+    `grpc.intercept_channel(channel, ClientInterceptor())`. The span ends with the call, also if
+    that is a future or a stream of responses. Any status but `OK` is an error. A call that the
+    program drops is canceled by gRPC, and has no status.
 
     Args:
         tracing: By default the default instance.
 
     Raises:
-        TypeError: It is no Tracing.
+        TypeError: `tracing` is not a `Tracing`.
     """
 
     def __init__(self, *, tracing: Tracing | None = None) -> None:
@@ -386,10 +398,10 @@ class ClientInterceptor:
 
 
 def _end_with(sent: _Sent, call: Any) -> None:
-    """End the span of a call with it.
+    """End a span together with its call.
 
-    gRPC cancels a call that the program drops; `add_done_callback` would keep it alive for good.
-    The status of one that is gone when it ends can't be seen.
+    gRPC cancels a call that the program drops; `add_done_callback` would keep it alive forever. A
+    call that was dropped has no status.
     """
 
     def end() -> None:
@@ -407,7 +419,7 @@ def _end_with(sent: _Sent, call: Any) -> None:
 
 
 class _Details(NamedTuple):
-    """What a client sends beside its requests; a `grpc.ClientCallDetails`."""
+    """The details of a client's call: a `grpc.ClientCallDetails`."""
 
     method: Any
     timeout: Any
@@ -418,20 +430,20 @@ class _Details(NamedTuple):
 
 
 def aio_client_interceptors(*, tracing: Tracing | None = None) -> list[Any]:
-    """Return interceptors of a `grpc.aio` channel that make calls spans.
+    """Return interceptors for a `grpc.aio` channel that make calls spans.
 
     `grpc.aio.insecure_channel(address, interceptors=aio_client_interceptors())`. There are four,
-    because a channel of `grpc.aio` uses an interceptor for one kind of calls. All else is as in
+    because `grpc.aio` uses each interceptor for one kind of call. Otherwise, they are like
     `ClientInterceptor`.
 
     Args:
         tracing: By default the default instance.
 
     Returns:
-        One for each kind of calls; more can be added to the list.
+        A list with one for each kind of call, to which others can be added.
 
     Raises:
-        TypeError: It is no Tracing.
+        TypeError: `tracing` is not a `Tracing`.
     """
     aio = _grpc("grpc.aio")
     used = _tracing_of(tracing)
@@ -442,7 +454,7 @@ def aio_client_interceptors(*, tracing: Tracing | None = None) -> list[Any]:
 
 
 class _AioClient:
-    """What the interceptors of the four kinds of calls have in common."""
+    """The common part of the interceptors for the four kinds of calls."""
 
     def __init__(self, tracing: Tracing, aio: Any) -> None:
         self._tracing = tracing
@@ -498,7 +510,7 @@ class _StreamStream(_AioClient):
 
 
 def _settled(answer: Any) -> Any:
-    """The result of a coroutine that has nothing to wait for: those of a call that is done."""
+    """The result of a coroutine that does not suspend, such as those of a done call."""
     try:
         answer.send(None)
     except StopIteration as stop:

@@ -1,4 +1,4 @@
-"""The standard library's logging and the trace: records in the trace, and its ids on records."""
+"""The standard library's logging: records in the trace, and trace ids on records."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from enterspan._model.failures import describe, semantic
 from enterspan._model.interrupts import is_interrupt
+from enterspan._model.removable import Removable
 from enterspan._model.secrets import REDACTED
 from enterspan._tracing import tracing as default_tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from enterspan._model.failures import Failure
     from enterspan._tracing import Tracing
@@ -22,33 +20,33 @@ if TYPE_CHECKING:
 __all__ = ["LogHandler", "RecordIds", "install", "trace_ids"]
 
 _OWN = "enterspan"
-"""Our own logger: what it says about a tail must not go to that tail."""
+"""This package's logger: warnings about a tail must not go to that tail."""
 
 
 _TAKEN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-"""What logging itself has on a record."""
+"""The attributes that logging itself sets on a record."""
 
 
 class LogHandler(logging.Handler):
     """A handler that logs each record on the span that is current where it was made.
 
-    The level is the record's, in lower case, and the message is the record's own, whatever format
-    the handler was given. Attributes are the logger's name, the place in the source (`logger`,
-    `code.filepath`, `code.lineno`, `code.function`), what the program gave as `extra`, where the
-    values of secrets are left out, and the exception, named as OpenTelemetry's conventions name it
-    (`exception.type`, `exception.message`, `exception.stacktrace`).
+    The level is the record's, in lower case; the message is the record's own, whatever the
+    handler's formatter. Attributes are the logger's name, the place in the source (`logger`,
+    `code.filepath`, `code.lineno`, `code.function`; `code.stacktrace` with `stack_info=True`), the
+    program's `extra`, without the values of secrets, and the exception, with the names of
+    OpenTelemetry's conventions (`exception.type`, `exception.message`, `exception.stacktrace`).
 
     In a configuration for `logging.config.dictConfig`, it is
     `{"class": "enterspan.integrations.logging.LogHandler"}`.
     """
 
     def __init__(self, tracing: Tracing | None = None, level: int | str = logging.NOTSET) -> None:
-        """Feed `tracing`, or the default instance."""
+        """Log to `tracing`, or to the default instance."""
         super().__init__(level)
         self._tracing = tracing if tracing is not None else default_tracing
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log one record; what goes wrong is logging's to report (`Handler.handleError`)."""
+        """Log one record; errors are reported by logging (`Handler.handleError`)."""
         if str(record.name).partition(".")[0] == _OWN:
             return
         try:
@@ -75,6 +73,7 @@ class LogHandler(logging.Handler):
             "code.filepath": record.pathname,
             "code.lineno": record.lineno,
             "code.function": record.funcName,
+            **({"code.stacktrace": record.stack_info} if record.stack_info else {}),
             **self._exception(record),
         }
 
@@ -86,15 +85,15 @@ class LogHandler(logging.Handler):
                 describe, error, tracer.limits, tracer.exceptions_by_type
             )
             return semantic(described)
-        if record.exc_text:  # it has come from another process, as a text
+        if record.exc_text:  # formatted already, by another process
             return {"exception.stacktrace": record.exc_text}
         return {}
 
 
 def trace_ids(tracing: Tracing | None = None) -> tuple[str, str]:
-    """Return the current trace's id and the current span's, as hex; two empty texts without one.
+    """Return the current trace id and span id, as hex; two empty strings without a span.
 
-    They are the ids that `inject` would send, so also those of a trace that is not sampled.
+    They are the ids that `inject` would write, also for a trace that is not sampled.
     """
     context = (tracing if tracing is not None else default_tracing)._context_here()
     return ("", "") if context is None else (f"{context.trace_id:032x}", f"{context.span_id:016x}")
@@ -103,30 +102,30 @@ def trace_ids(tracing: Tracing | None = None) -> tuple[str, str]:
 def install(
     tracing: Tracing | None = None, *, trace_id: str = "trace_id", span_id: str = "span_id"
 ) -> RecordIds:
-    """Put the ids of the current trace and span on every record that is made from now on.
+    """Add the ids of the current trace and span to every log record created from now on.
 
-    They are attributes of the record, in hex, and empty where there is no span: a format has them
-    as `%(trace_id)s` and `%(span_id)s`. The record factory that was there before goes on making the
-    records. Where the program gives an attribute of such a name itself (`extra={"trace_id": ...}`),
-    the program's is on the record. `remove()` undoes it; also a block.
+    They are attributes of the record, in hex, and empty without a span, for formats with
+    `%(trace_id)s` and `%(span_id)s`. Records are still made by the previous record factory. If the
+    program sets an attribute of that name itself (`extra={"trace_id": ...}`), its value is kept.
+    The result's `remove()` undoes this; it is also a context manager.
 
-    TypeError or ValueError for names that can't be attributes.
+    Raises TypeError or ValueError for names that can't be attributes.
     """
     for name in (trace_id, span_id):
         if not isinstance(name, str):
             raise TypeError(f"the name of a record's attribute must be a str, not {name!r}")
         if not name.isidentifier() or name in _TAKEN:
-            raise ValueError(f"a record can't have an attribute {name!r} of ours")
+            raise ValueError(f"a record can't have the attribute {name!r}")
     if trace_id == span_id:
         raise ValueError(f"the two ids need two names, not {trace_id!r} twice")
     return RecordIds(tracing, trace_id, span_id)
 
 
 class _Attributes(dict[str, Any]):
-    """The attributes of a record, of which logging lets `extra` overwrite the ids.
+    """The attributes of a record, where `extra` may overwrite the ids.
 
-    `Logger.makeRecord` refuses an `extra` that is among the attributes already, and a library that
-    gives one knows nothing of the ids.
+    `Logger.makeRecord` raises for an `extra` that is an attribute already; a library that sets one
+    does not know about the ids.
     """
 
     __slots__ = ("ids",)
@@ -142,8 +141,8 @@ class _Attributes(dict[str, Any]):
 _installed: list[RecordIds] = []
 
 
-class RecordIds:
-    """The ids on records, from `install` until `remove`."""
+class RecordIds(Removable):
+    """The installed ids on records, from `install` until `remove`."""
 
     def __init__(self, tracing: Tracing | None, trace_id: str, span_id: str) -> None:
         self._tracing = tracing if tracing is not None else default_tracing
@@ -164,22 +163,9 @@ class RecordIds:
         return record
 
     def remove(self) -> None:
-        """Undo it; a factory that was installed since stays. A second time does nothing."""
+        """Remove the ids; a factory that was installed later stays. A second call does nothing."""
         if not self._removed:
             _installed.remove(self)
         self._removed = True
         if logging.getLogRecordFactory() is self._factory:
             logging.setLogRecordFactory(self._make)
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Remove it."""
-        self.remove()

@@ -1,13 +1,13 @@
 """The OpenTelemetry bridge: our spans and those of OpenTelemetry's instrumentations in one trace.
 
-While it is installed, each of our spans has a *twin*: a span of the user's tracer provider, whose
-ids it takes, and which is OpenTelemetry's current span while ours is current. What the provider is
-set up to do (sampling, processors, exporters) is done for it. If the provider is the SDK's, each
-span that others start has a *shadow*: a span of ours with its ids, for our tails and exporters.
+While it is installed, each enterspan span has a *twin*: a span of the user's tracer provider, with
+the same ids, which is OpenTelemetry's current span while the enterspan span is current. The
+provider's configuration (sampling, processors, exporters) applies to it. If the provider is the
+SDK's, each foreign span has a *shadow*: an enterspan span with its ids, for tails and exporters.
 Only the public interface of `opentelemetry-api` is used.
 """
 
-# The optional packages may not be there when types are checked.
+# The optional packages may not be installed when types are checked.
 # pyright: reportMissingImports=false, reportMissingTypeStubs=false
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from __future__ import annotations
 import os
 import weakref
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from enterspan._model.diagnostics import warn, warn_once
 from enterspan._model.failures import Failure
 from enterspan._model.interrupts import is_interrupt
+from enterspan._model.removable import Removable
 from enterspan._model.values import (
     CUT,
     WARNING_MESSAGE,
@@ -28,13 +29,22 @@ from enterspan._model.values import (
     clean_text,
     without_notes,
 )
-from enterspan._pipeline.subscribers import prepare
 from enterspan._span.begin import begin
-from enterspan._span.context import SUPPRESSED, Boundary, first_attached, span_of
+from enterspan._span.context import (
+    DISABLED,
+    ENDED,
+    LIVE,
+    SUPPRESSED,
+    UNSAMPLED,
+    Boundary,
+    first_attached,
+    span_of,
+)
 from enterspan._span.details import Details, details_of, keep_event, keep_link, put_attributes
 from enterspan._span.end import end_span
-from enterspan._span.invocation import DISABLED, ENDED, LIVE, UNSAMPLED, kind_of, start_root
+from enterspan._span.invocation import kind_of, start_root
 from enterspan._span.processor import Filter, SpanProcessor
+from enterspan._span.span import Span
 from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 
@@ -57,23 +67,20 @@ from enterspan.integrations._foreign import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from enterspan._model.ids import SpanContext
     from enterspan._span.invocation import InvocationState
-    from enterspan._span.span import Span
     from enterspan._span.tracer import Tracer
     from enterspan.events import Attribute, EventInfo
 
 __all__ = ["ASKED_BY", "OUTCOME", "SCOPE", "Bridge", "install", "install_if_asked"]
 
 ASKED_BY: Final = "ENTERSPAN_OTEL_BRIDGE"
-"""The variable with which `opentelemetry-instrument` installs it: `1`, `true`, `yes` or `on`."""
+"""The variable that makes `opentelemetry-instrument` install the bridge: `1`, `true`, `yes` or
+`on`."""
 
 OUTCOME: Final = "enterspan.outcome"
-"""The attribute for an outcome that OpenTelemetry has no status for."""
+"""The attribute for outcomes without an OpenTelemetry status."""
 
 SCOPE: Final = "otel.scope.name"
 """The attribute of a foreign span that names its instrumentation, as OpenTelemetry does."""
@@ -88,20 +95,20 @@ _installed: weakref.WeakKeyDictionary[Tracer, Bridge] = weakref.WeakKeyDictionar
 
 
 def install(tracing: Tracing = default_tracing, tracer_provider: object = None) -> Bridge:
-    """Give each span of *tracing* a twin in an OpenTelemetry tracer provider.
+    """Connect *tracing* to an OpenTelemetry tracer provider, so that both share their traces.
 
-    Invocations that are open already stay as they are.
+    Invocations that are already open are not affected.
 
     Args:
-        tracing: Whose spans.
+        tracing: The instance to connect.
         tracer_provider: The provider; by default the global one, also if it is set later.
 
     Returns:
-        The bridge, which has `remove()` and is a block that removes it at its end. Installed again,
-        the bridge that is there.
+        The bridge, which has `remove()` and is a context manager that removes it. A second call
+        returns the same bridge.
 
     Raises:
-        TypeError: One of them is something else.
+        TypeError: An argument has the wrong type.
         ValueError: A bridge to another provider is installed.
     """
     if not isinstance(tracing, Tracing):
@@ -114,7 +121,7 @@ def install(tracing: Tracing = default_tracing, tracer_provider: object = None) 
             "tracer_provider must be an OpenTelemetry TracerProvider, or None for the global one,"
             f" not {tracer_provider!r}"
         )
-    prepare()
+    tracing._prepare()
     tracer = tracing._tracer
     with tracer.settings_lock:
         known = _installed.get(tracer)
@@ -130,7 +137,7 @@ def install(tracing: Tracing = default_tracing, tracer_provider: object = None) 
 
 
 def install_if_asked() -> None:
-    """Install it if ENTERSPAN_OTEL_BRIDGE says so: `opentelemetry-instrument` calls this."""
+    """Install the bridge if ENTERSPAN_OTEL_BRIDGE is set; called by `opentelemetry-instrument`."""
     asked = os.environ.get(ASKED_BY, "").strip().lower()
     if asked in _YES:
         install()
@@ -138,8 +145,8 @@ def install_if_asked() -> None:
         warn(f"{ASKED_BY} is {asked!r}, which is none of {', '.join(sorted(_YES))}: it stays off")
 
 
-class Bridge:
-    """A bridge that is installed; also a block, at whose end it is removed."""
+class Bridge(Removable):
+    """An installed bridge; also a context manager, which removes it at the end."""
 
     def __init__(self, tracer: Tracer, tracer_provider: Any) -> None:  # internal
         self.tracer_provider: object = tracer_provider
@@ -148,6 +155,7 @@ class Bridge:
         self._otel_tracer = otel_trace.get_tracer(tracer.name, tracer_provider=tracer_provider)
         self._shadows = _Shadows(self, tracer)
         self._current = _BridgedCurrent(tracer, self._shadows)
+        self.above = self._current.above  # internal
         self._own = otel_context.create_key("enterspan-own")
         self.is_removed = False  # internal
         self.get = self._current.get  # internal
@@ -156,31 +164,18 @@ class Bridge:
         self._shadows.subscribe()
 
     def remove(self) -> None:
-        """Give no further invocation a twin; a second time does nothing."""
+        """Stop connecting new invocations; a second call does nothing."""
         with self._tracer.settings_lock:
             if not self.is_removed:
                 self.is_removed = True
                 _installed.pop(self._tracer, None)
                 self._tracer.use_bridge(None)
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Remove it."""
-        self.remove()
-
     def __repr__(self) -> str:
         """Show which Tracing is bridged."""
         return f"<Bridge of {self._tracer.name!r} to OpenTelemetry>"
 
-    # --- what the tracer calls ---
+    # --- called by the tracer ---
 
     def upstream(self) -> SpanContext | None:  # internal
         """Return the context of OpenTelemetry's current span, as a parent."""
@@ -201,7 +196,7 @@ class Bridge:
         info: EventInfo | None,
         given: tuple[Attribute, ...],
     ) -> SpanProcessor | None:
-        """Start the twin of a root, take over its ids and sampling, and make the processor."""
+        """Start the twin of a root, adopt its ids and sampling decision, and make the processor."""
         tracer = self._tracer
         self._shadows.subscribe()
         above = _context_under(parent)
@@ -224,15 +219,15 @@ class Bridge:
                 return None
         processor = TwinProcessor(self, inner or _NO_PROCESSOR)
         if is_new and foreign is None:
-            processor.keep(root, twin)
+            processor.keep(root, twin, 0 if link is None else 1)
         return processor
 
-    # --- what its own parts call ---
+    # --- called by the parts of the bridge ---
 
     def start_twin(  # internal
         self, span: Span, above: Any, kind: str = "internal", link: SpanContext | None = None
     ) -> Any:
-        """Start the provider's span for one of ours; the invalid one if that fails."""
+        """Start the provider's span for an enterspan span; the invalid span if that fails."""
         if span._details is not None and kind == "internal":
             kind = span._details.kind
         try:
@@ -253,17 +248,17 @@ class Bridge:
         return otel_context.get_value(self._own, context) is not None
 
     def failed(self, what: str, error: BaseException) -> None:  # internal
-        """Raise what arrived for the program, or the end of the stack; log anything else once."""
+        """Re-raise an interruption of the program or a RecursionError; log any other error once."""
         if not isinstance(error, Exception) or type(error) is RecursionError or is_interrupt(error):
             raise error
         warn_once(self, what, error)
 
 
-# --- what is current ------------------------------------------------------------------------------
+# --- the current span -----------------------------------------------------------------------------
 
 
 class _Attached:
-    """What OpenTelemetry's context holds of ours: an entry, its twin, and the context before."""
+    """The value in OpenTelemetry's context: an entry, its twin, and the previous context."""
 
     __slots__ = ("before", "entry", "is_detached", "twin")
 
@@ -275,7 +270,7 @@ class _Attached:
 
 
 class _Token:
-    """What undoes a `set`; it has what of `contextvars.Token` is used."""
+    """Undoes a `set`; it has the used attributes of `contextvars.Token`."""
 
     __slots__ = ("before", "old_value", "own")
     MISSING = object()
@@ -287,20 +282,23 @@ class _Token:
 
 
 class _BridgedCurrent:
-    """Which span is current, by OpenTelemetry's context, which is kept in step with ours.
+    """The current span according to OpenTelemetry's context, which is kept in step.
 
-    Our own variable is set as well. It shows whether a `set` is undone where it was made: Python
-    refuses that elsewhere, and OpenTelemetry's `detach` would log an error. And only it is ever set
-    to SUPPRESSED.
+    The tracer's variable is set as well. It shows whether a `set` is undone in the context where it
+    was made: in others, OpenTelemetry's `detach` would log an error. And only it is ever set to
+    SUPPRESSED.
     """
 
     def __init__(self, tracer: Tracer, shadows: _Shadows) -> None:
         self._variable = tracer.variable
         self._shadows = shadows
         self._key = otel_context.create_key("enterspan-attached")
+        # For bodies that are suspended: their foreign span, unless a shadow is their entry. It is
+        # forgotten when the span ends, which a context may have captured.
+        self.above: dict[Span, Any] = {}
 
     def get(self) -> Any:
-        """Return the entry for OpenTelemetry's current span, or for the nearest one above."""
+        """Return the entry of OpenTelemetry's current span, or of its nearest ancestor with one."""
         own = self._variable.get()
         if own is SUPPRESSED:
             return own
@@ -308,7 +306,7 @@ class _BridgedCurrent:
         return own if found is None and own is not None and _is_older(own) else found
 
     def entry_in(self, context: Any) -> Any:
-        """Return the same for any context of OpenTelemetry's."""
+        """Return the entry for any OpenTelemetry context."""
         attached: Any = context.get(self._key)
         span = otel_trace.get_current_span(context)
         if attached is not None and attached.twin is span:
@@ -317,20 +315,20 @@ class _BridgedCurrent:
         if shadow is not None:
             return shadow
         if attached is None or _trace_id(attached.twin) != _trace_id(span):
-            return None  # another trace was begun, or continued, inside of ours
+            return None  # another trace was begun, or continued, inside this one
         return attached.entry
 
     def foreign_in(self, context: Any) -> Any:
-        """Return the current span of a context of OpenTelemetry's if nothing of ours is for it."""
+        """Return the span of an OpenTelemetry context if it has no enterspan counterpart."""
         attached: Any = context.get(self._key)
         span = otel_trace.get_current_span(context)
         is_ours = attached is not None and attached.twin is span
         return None if is_ours or self._shadows.shadow_of(span) is not None else span
 
     def heal(self) -> None:
-        """Detach an ended span of ours to which OpenTelemetry has gone back.
+        """Detach an ended enterspan span that OpenTelemetry has restored.
 
-        It does when a foreign span is detached after the span of ours around it.
+        That happens when a foreign span is detached after the enterspan span around it.
         """
         context = otel_context.get_current()
         attached: Any = context.get(self._key)
@@ -344,7 +342,7 @@ class _BridgedCurrent:
                 otel_context.attach(self._before(context))
 
     def set(self, entry: Any) -> Any:
-        """Make an entry current, and its twin in OpenTelemetry's context."""
+        """Make an entry current, and its twin current in OpenTelemetry's context."""
         if entry is SUPPRESSED:
             return self._variable.set(entry)
         context = otel_context.get_current()
@@ -360,10 +358,23 @@ class _BridgedCurrent:
             return
         context = otel_context.get_current()
         attached: Any = context.get(self._key)
-        if attached is not None and otel_trace.get_current_span(context) is not attached.twin:
-            attached.is_detached = True  # a foreign span in it is still current: see `heal`
+        if attached is not None:
+            span = otel_trace.get_current_span(context)
+            if self.above or span is not attached.twin:
+                self._note_above(attached, span)
         self._variable.reset(token.own)
         otel_context.attach(self._first_attached(token.before))
+
+    def _note_above(self, attached: _Attached, span: Any) -> None:
+        """Note a foreign span that is still current inside a detached entry."""
+        entry = attached.entry
+        if span is not attached.twin:
+            attached.is_detached = True  # see `heal`
+            is_suspended = isinstance(entry, Span) and not entry._end
+            if is_suspended and self._shadows.shadow_of(span) is None:
+                self.above[entry] = span
+        elif isinstance(entry, Span):
+            self.above.pop(entry, None)
 
     def _in(self, context: Any, entry: Any) -> Any:
         span = span_of(entry)
@@ -374,13 +385,18 @@ class _BridgedCurrent:
             twin = otel_trace.get_current_span(context)
         else:
             twin = twin_of(span)
+        current = twin
+        if self.above and span is not None and span is entry:
+            current = self.above.get(span, twin)
+            if getattr(current, "end_time", None) is not None:  # it ended in another context
+                current = twin
         attached = _Attached(entry, twin, before)
         return otel_context.set_value(
-            self._key, attached, otel_trace.set_span_in_context(twin, context)
+            self._key, attached, otel_trace.set_span_in_context(current, context)
         )
 
     def _before(self, context: Any) -> Any:
-        """Return what to go back to later: without the spans that have ended, to free them."""
+        """Return the context to restore later, without spans that have ended, to free them."""
         while (attached := context.get(self._key)) is not None:
             span = span_of(attached.entry)
             if span is None or not span._end:
@@ -399,14 +415,14 @@ class _BridgedCurrent:
         return context
 
     def _outside(self, context: Any) -> Any:
-        """Return the nearest context with nothing of ours."""
+        """Return the nearest context without an enterspan entry."""
         while (attached := context.get(self._key)) is not None:
             context = attached.before
         return context
 
 
 def _is_older(entry: Any) -> bool:
-    """Whether an entry belongs to a capture, or an open invocation, from before the bridge."""
+    """Whether an entry belongs to a capture, or an open invocation, older than the bridge."""
     attached = first_attached(entry)
     if type(attached) is Boundary:
         return True
@@ -415,7 +431,7 @@ def _is_older(entry: Any) -> bool:
 
 
 def _context_under(parent: SpanContext | None) -> Any:
-    """Return OpenTelemetry's context, with its baggage, in which a child of *parent* starts."""
+    """Return the OpenTelemetry context, with its baggage, in which to start a child of *parent*."""
     context = otel_context.get_current()
     if parent is None:
         return otel_trace.set_span_in_context(otel_trace.INVALID_SPAN, context)
@@ -430,13 +446,13 @@ def _trace_id(span: Any) -> int:
 
 
 def _is_new(own: Any, above: Any) -> bool:
-    """Whether the provider has made a span: without an SDK it returns the parent's context."""
+    """Whether the provider made a span: without an SDK it returns the parent's context."""
     parent = otel_trace.get_current_span(above).get_span_context()
     return bool(own.is_valid) and own.span_id != parent.span_id
 
 
 def _pass_through(state: InvocationState, root: Span, parent: SpanContext | None) -> None:
-    """Give a root that is not recorded its parent's id, so that nothing is missing in the trace."""
+    """Give a root that is not recorded its parent's id, so that the trace has no gap."""
     if parent is None:
         state.trace_flags = 0
     else:
@@ -457,17 +473,29 @@ def _twins_of(state: InvocationState) -> TwinProcessor | None:
 
 
 def twin_of(span: Span) -> Any:
-    """Return the twin of a span, or the foreign span; one with its ids if there is none."""
+    """Return the twin of a span, or the foreign span, or a new one with its ids."""
     foreign = foreign_of(span)
     if foreign is not None:
         return foreign
     processor = _twins_of(span._state)
     known = None if processor is None else processor.twins.get(span._span_id)
-    return _unrecorded(span.context) if known is None else known[0]
+    return _unrecorded(span.context) if known is None else known.span
+
+
+class _Twin(NamedTuple):
+    """The twin of a span, and what it was started with."""
+
+    span: Any
+    name: str
+    given: Mapping[str, Any]
+    """The initial attributes of the enterspan span."""
+    shown: Mapping[str, Any]
+    """What the twin had of these, within the provider's limits; empty if it is not readable."""
+    links: int
 
 
 class TwinProcessor(Filter):
-    """Starts and ends the twins of an invocation's spans, and forwards everything."""
+    """Starts and ends the twins of an invocation's spans, and forwards all calls."""
 
     __slots__ = ("bridge", "twins")
 
@@ -476,15 +504,18 @@ class TwinProcessor(Filter):
     def __init__(self, bridge: Bridge, inner: SpanProcessor) -> None:
         super().__init__(inner)
         self.bridge = bridge
-        # By id, so that a span that is dropped is freed: the twin, and what it was started with.
-        self.twins: dict[int, tuple[Any, Mapping[str, Any]]] = {}
+        self.twins: dict[int, _Twin] = {}  # by id, so that dropped spans are freed
 
-    def keep(self, span: Span, twin: Any) -> None:
-        """Keep the twin of a span, and the attributes that it was started with."""
-        self.twins[span._span_id] = twin, _for_provider(span)
+    def keep(self, span: Span, twin: Any, links: int = 0) -> None:
+        """Remember the twin of a span, and what it was started with."""
+        given = _for_provider(span)
+        shown = _NOTHING
+        if given:
+            shown = {k: v for k, v in _attributes_of(twin).items() if k in given}
+        self.twins[span._span_id] = _Twin(twin, span._name, given, shown, links)
 
     def on_open(self, span: Span, parent: Span) -> None:
-        """Start the twin, and take over its id, before the inner processor is called."""
+        """Start the twin, and adopt its id, before the inner processor is called."""
         foreign = foreign_of(span)
         if foreign is not None:
             span._span_id = foreign.get_span_context().span_id
@@ -500,17 +531,19 @@ class TwinProcessor(Filter):
         self.inner.on_open(span, parent)
 
     def on_close(self, span: Span) -> None:
-        """End the twin, then forward it, also if something arrives for the program meanwhile."""
+        """End the twin, then forward the call, even if an exception interrupts the program."""
         known = self.twins.get(span._span_id)
         failure = None
         try:
             if known is not None:
-                _end_twin(span, *known)
+                _end_twin(span, known)
         except RecursionError:
-            raise  # the span is ended again where there is more of the stack
+            raise  # the span is ended again where more of the stack is free
         except BaseException as error:
             failure = error
         self.twins.pop(span._span_id, None)
+        if self.bridge.above:
+            self.bridge.above.pop(span, None)
         if span._details is not None:
             span._details.whole = None
         self.inner.on_close(span)
@@ -518,35 +551,66 @@ class TwinProcessor(Filter):
             self.bridge.failed("tracer provider", failure)
 
 
-def _end_twin(span: Span, twin: Any, given: Mapping[str, Any]) -> None:
-    """End a twin, with what its span has recorded since it was started."""
+def _end_twin(span: Span, twin: _Twin) -> None:
+    """End a twin, with the data that its span has recorded since it was started."""
     try:
-        if twin.is_recording():
-            _write(span, twin, given)
+        if twin.span.is_recording():
+            _synchronize(span, twin)
     except RecursionError:
         raise
     except BaseException:
-        twin.end(end_time=span._state.anchor + span._end)
+        twin.span.end(end_time=span._state.anchor + span._end)
         raise
-    twin.end(end_time=span._state.anchor + span._end)
+    twin.span.end(end_time=span._state.anchor + span._end)
 
 
-def _write(span: Span, twin: Any, given: Mapping[str, Any]) -> None:
-    others = _recorded_on(twin, len(given))
+def _synchronize(span: Span, twin: _Twin) -> None:
+    """Write to the twin what its span has, and to the span what was recorded on the twin.
+
+    What both have changed is as the span has it, but for a status: the program has set the twin's,
+    and of the span's an exception may be the reason.
+    """
+    provider = twin.span
+    others = _recorded_on(provider, twin.shown)
+    links = tuple(getattr(provider, "links", None) or ())[twin.links :]
+    _take_status(span, getattr(provider, "status", None))
     attributes = _for_provider(span)
-    added = {k: v for k, v in attributes.items() if k not in given or given[k] is not v}
+    added = {k: v for k, v in attributes.items() if k not in twin.given or twin.given[k] is not v}
     if added:
-        twin.set_attributes(added)
-    if getattr(twin, "name", None) != span._name:
-        twin.update_name(span._name)
+        provider.set_attributes(added)
+    if span._name == twin.name:
+        _take_name(span, getattr(provider, "name", None))
+    else:
+        provider.update_name(span._name)
     if span._details is not None:
-        _write_details(span._details, twin)
+        _write_details(span._details, provider, twin.links)
     if others is not None:
-        _take_over(span, *others)
+        _take_over(span, *others, twin)
+    for link in links:
+        values = clean_all(link.attributes, {}, span._state.tracer.limits)
+        keep_link(span, our_context_of(link.context), values)
+
+
+def _take_name(span: Span, name: Any) -> None:
+    """Take over the name that was set through OpenTelemetry."""
+    if type(name) is str and name != span._name:
+        span._name = clean_text(name, span._state.tracer.limits.name_bytes)
+
+
+def _take_status(span: Span, status: Any) -> None:
+    """Take over the status that was set through OpenTelemetry."""
+    name = getattr(getattr(status, "status_code", None), "name", None)
+    if type(name) is not str or name not in ("OK", "ERROR"):
+        return
+    details = details_of(span)
+    if not details.status_is_final:
+        limit = span._state.tracer.limits.value_bytes
+        details.status = name.lower()
+        details.description = clean_text(status.description or "", limit)
 
 
 def _for_provider(span: Span) -> Mapping[str, Any]:
-    """Attributes as the provider gets them: it has limits of its own, and none of ours."""
+    """Attributes for the provider, which has its own limits."""
     attributes = span._attributes or _NOTHING
     details = span._details
     whole = None if details is None else details.whole
@@ -554,7 +618,7 @@ def _for_provider(span: Span) -> Mapping[str, Any]:
         return dict(attributes)
     shown = {**attributes, **whole}
     told = shown.get(CUT)
-    if type(told) is tuple:  # it may be the program's own
+    if type(told) is tuple:  # it may be a class of the program
         shown[CUT] = tuple(without_notes(told, whole))
         if not shown[CUT]:
             del shown[CUT]
@@ -564,11 +628,10 @@ def _for_provider(span: Span) -> Mapping[str, Any]:
     return shown
 
 
-def _write_details(details: Details, twin: Any) -> None:
+def _write_details(details: Details, twin: Any, links: int) -> None:
     for event in details.events:
         twin.add_event(event.name, event.attributes, event.timestamp_ns)
-    known = len(getattr(twin, "links", ()))
-    for link in details.links[known:]:
+    for link in details.links[links:]:
         twin.add_link(otel_context_of(link.context), link.attributes)
     if details.status == "error":
         twin.set_status(otel_trace.Status(otel_trace.StatusCode.ERROR, details.description or None))
@@ -578,30 +641,40 @@ def _write_details(details: Details, twin: Any) -> None:
         twin.set_attribute(OUTCOME, details.outcome)
 
 
-def _recorded_on(span: Any, known: int = 0) -> tuple[dict[str, Any], tuple[Any, ...]] | None:
-    """Return the attributes and events of a provider's span if it can be read (an SDK's can).
+def _attributes_of(span: Any) -> Mapping[str, Any]:
+    """Return a copy of the attributes of a provider's span if they are readable (an SDK's are)."""
+    attributes = getattr(span, "attributes", None)
+    if not attributes:
+        return _NOTHING
+    copy = getattr(attributes, "copy", None)  # faster than `dict`, which takes a lock for each
+    return dict(attributes) if copy is None else copy()
 
-    None if there are no events, and no more attributes than are known.
+
+def _recorded_on(
+    span: Any, known: Mapping[str, Any] = _NOTHING
+) -> tuple[Mapping[str, Any], tuple[Any, ...]] | None:
+    """Return the attributes and events of a provider's span if they are readable.
+
+    Returns None if there are no events, and only the attributes that are known.
     """
-    attributes = getattr(span, "attributes", None) or _NOTHING
+    attributes = _attributes_of(span)
     events = getattr(span, "events", None)
-    if len(attributes) <= known and not events:
-        return None
-    return dict(attributes), tuple(events or ())
+    return None if attributes == known and not events else (attributes, tuple(events or ()))
 
 
-def _take_over(span: Span, attributes: dict[str, Any], events: tuple[Any, ...]) -> None:
-    """Record on a span of ours what was recorded through OpenTelemetry.
+def _take_over(
+    span: Span, attributes: Mapping[str, Any], events: tuple[Any, ...], twin: _Twin | None = None
+) -> None:
+    """Record on an enterspan span what was recorded through OpenTelemetry.
 
-    On a shadow that is all, and on any other span what it does not know itself.
+    On a shadow that is everything, and on other spans what they don't have, or have not changed.
     """
     known = _for_provider(span)
     details = span._details
-    is_shadow = type(details) is ForeignDetails
     added = [
         (key, value)
         for key, value in attributes.items()
-        if key not in known or (is_shadow and known[key] != value)
+        if key not in known or (known[key] != value and _is_theirs(key, value, known, twin))
     ]
     if added:
         put_attributes(span, added)
@@ -609,6 +682,14 @@ def _take_over(span: Span, attributes: dict[str, Any], events: tuple[Any, ...]) 
     for event in events:
         if (event.name, event.timestamp) not in written:
             _take_over_event(span, event)
+
+
+def _is_theirs(key: str, value: Any, known: Mapping[str, Any], twin: _Twin | None) -> bool:
+    """Whether an attribute that both have was last set through OpenTelemetry."""
+    if twin is None:
+        return True  # the span is a shadow
+    is_changed_here = key not in twin.given or twin.given[key] is not known[key]
+    return not is_changed_here and key in twin.shown and twin.shown[key] != value
 
 
 def _take_over_event(span: Span, event: Any) -> None:
@@ -634,19 +715,19 @@ def _take_over_event(span: Span, event: Any) -> None:
 
 
 class _Shadows:
-    """A span processor of the SDK: a foreign span has a shadow, from its start to its end."""
+    """An SDK span processor that makes a shadow for each foreign span."""
 
     def __init__(self, bridge: Bridge, tracer: Tracer) -> None:
         self._bridge = bridge
         self._tracer = tracer
         self._provider: Any = None
-        # A foreign span keeps its shadow alive, and nothing else does.
+        # Only the foreign span keeps its shadow alive.
         self._by_span: weakref.WeakKeyDictionary[Any, Span] = weakref.WeakKeyDictionary()
         self._by_ids: weakref.WeakValueDictionary[tuple[int, int], Span]
         self._by_ids = weakref.WeakValueDictionary()
 
     def subscribe(self) -> None:
-        """Subscribe to the provider if it is an SDK's; the global one may be set later."""
+        """Add this to the provider if it is an SDK's; the global one may be set later."""
         if self._provider is not None:
             return
         provider = self._bridge.tracer_provider or otel_trace.get_tracer_provider()
@@ -656,16 +737,16 @@ class _Shadows:
             add(self)
 
     def shadow_of(self, span: Any) -> Span | None:
-        """Return the shadow of a span, if it is a foreign one that has one."""
+        """Return the shadow of a foreign span, if it has one."""
         try:
             return self._by_span.get(span)
-        except TypeError:  # it can't be referred to weakly, so it is none of an SDK's
+        except TypeError:  # not weakly referenceable, so it is not an SDK's
             return None
 
-    # What the SDK calls.
+    # Called by the SDK.
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
-        """Begin the shadow of a span that has started, unless it is a twin."""
+        """Begin the shadow of a started span, unless it is a twin."""
         bridge, tracer = self._bridge, self._tracer
         if bridge.is_removed or tracer.is_suppressed or not (tracer.subscribed or tracer.exporting):
             return
@@ -675,7 +756,7 @@ class _Shadows:
         try:
             shadow = self._begin(span, context)
             if shadow is not None and not shadow._end:
-                if span.start_time is not None:  # the caller may have given it
+                if span.start_time is not None:  # it may have been passed by the caller
                     shadow._start = span.start_time - shadow._state.anchor
                 own = span.get_span_context()
                 self._by_span[span] = self._by_ids[own.trace_id, own.span_id] = shadow
@@ -703,7 +784,7 @@ class _Shadows:
         return start_root(tracer, name, None, details, above, late_since=late_since, make=Shadow)
 
     def on_end(self, span: Any) -> None:
-        """End the shadow of a span, with its attributes, its events and its status."""
+        """End the shadow of a span, with the span's attributes, events and status."""
         own = span.get_span_context()
         shadow = self._by_ids.pop((own.trace_id, own.span_id), None)
         try:
@@ -712,7 +793,7 @@ class _Shadows:
                 return
             if not shadow._end:
                 self._end(shadow, span)
-            self._tracer.entry()  # detaches one of ours that was detached out of order around it
+            self._tracer.entry()  # detaches a span that was detached out of order
         except Exception as error:
             self._bridge.failed("following a foreign span", error)
 
@@ -746,11 +827,11 @@ class _Shadows:
             state.outcome = details.outcome
 
     def _on_ending(self, span: Any) -> None:
-        """Newer SDKs call this as well, before the end."""
+        """Do nothing; newer SDKs call this before the end."""
 
     def shutdown(self) -> None:
-        """The provider ends."""
+        """Do nothing when the provider shuts down."""
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's name
-        """Nothing waits here."""
+        """Return True: nothing is queued here."""
         return True

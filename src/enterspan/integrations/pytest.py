@@ -1,4 +1,4 @@
-"""The pytest plugin: a fixture `trace`, and the spans of the tests that fail (`--enterspan`)."""
+"""The pytest plugin: a fixture `trace`, and the spans of failed tests (`--enterspan`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _recorded: pytest.StashKey[Trace] = pytest.StashKey()
 
 @pytest.fixture
 def trace() -> Iterator[Trace]:
-    """What the test records with the default Tracing, in all threads, from its beginning."""
+    """The `Trace` of the test: everything that the default `Tracing` records, in all threads."""
     with capture(everything=True) as recorded:
         yield recorded
 
@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Record a test, with its fixtures, if its spans may be asked for."""
+    """Record a test, with its fixtures, if its spans may be shown."""
     if not item.config.getoption("--enterspan"):
         yield
         return
@@ -56,7 +56,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Add the spans to the report of a failure, which travels from the workers of xdist as well."""
+    """Add the spans to the report of a failure, which xdist's workers also send."""
     outcome: Any = yield
     report = outcome.get_result()
     recorded = item.stash.get(_recorded, None)
@@ -67,7 +67,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 def _tree(recorded: Trace) -> str:
-    """Draw what was recorded as the live tree does."""
+    """Draw the recorded events as a live tree."""
     from enterspan.exporters.console import ConsoleTail
 
     lines = io.StringIO()

@@ -19,16 +19,16 @@ _NAME: Final = "enterspan"
 def install(app: Any, **options: Any) -> None:
     """Make the requests and web sockets of a Quart application invocations.
 
-    It is the ASGI middleware, the routes, and the exceptions that Quart answers with a status of
-    500 or more. A second call for the same application does nothing.
+    This adds the ASGI middleware, and records routes and the exceptions for which Quart responds
+    with a status of 500 or more. A second call for the same application does nothing.
 
     Args:
         app: The `Quart` object.
-        options: Those of `enterspan.integrations.asgi.TracingMiddleware`.
+        options: The options of `enterspan.integrations.asgi.TracingMiddleware`.
 
     Raises:
-        TypeError: It is no Quart application, or an option is of the wrong type.
-        ValueError: An option can't be used.
+        TypeError: `app` is not a Quart application, or an option has the wrong type.
+        ValueError: An option has an invalid value.
     """
     if not (hasattr(app, "asgi_app") and hasattr(app, "handle_user_exception")):
         raise TypeError(f"install takes a Quart application, not {app!r}")
@@ -38,8 +38,8 @@ def install(app: Any, **options: Any) -> None:
     app.extensions[_NAME] = app.asgi_app
     app.before_request(_note_route)
     app.before_websocket(_note_route)
-    for name in ("handle_user_exception", "handle_exception"):
-        setattr(app, name, _noting(getattr(app, name)))
+    for name in ("handle_user_exception", "handle_exception", "handle_websocket_exception"):
+        setattr(app, name, _noting(getattr(app, name), "websocket" in name))
 
 
 async def _note_route() -> None:
@@ -49,13 +49,17 @@ async def _note_route() -> None:
         connection.scope[ROUTE] = connection.url_rule.rule
 
 
-def _noting(handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """One of Quart's methods that answer an exception, which the middleware learns of as well."""
+def _noting(
+    handle: Callable[..., Awaitable[Any]], of_sockets: bool
+) -> Callable[..., Awaitable[Any]]:
+    """Wrap a Quart method that handles an exception, to report it to the middleware."""
     quart = modules["quart"]
 
     async def handle_noted(*args: Any) -> Any:  # the last one is the exception
         if quart.has_request_context():
             quart.request.scope[FAILURE] = args[-1]
+        elif of_sockets:
+            quart.websocket.scope[FAILURE] = args[-1]
         return await handle(*args)
 
     return handle_noted

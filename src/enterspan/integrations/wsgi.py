@@ -1,17 +1,19 @@
 """WSGI: each request is an invocation, from the call to the end of the body (PEP 3333).
 
-The body stays lazy, and the span is current only while the application's own code runs: whatever
-the server does between two pieces of a body, on whichever thread, is not part of the request.
+The body stays lazy, and the span is current only while the application's code runs: the server's
+work between two chunks of a body, on any thread, is not part of the request.
 """
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from enterspan._forms.driver import Body, no_end
+from enterspan._forms.driver import Body
+from enterspan._forms.loop import no_end
 from enterspan._model.diagnostics import warn_once
 from enterspan._span.context import SUPPRESSED
 from enterspan.integrations._http import (
@@ -22,6 +24,7 @@ from enterspan.integrations._http import (
     Exchange,
     Middleware,
     Request,
+    is_failure,
     leave,
 )
 
@@ -35,25 +38,26 @@ __all__ = ["TracingMiddleware"]
 _CONTENT: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
 _PATH_SAFE: Final = "/!$&'()*+,;=:@%~"
 _PLAIN: Final = frozenset(ascii_letters + digits + "/-_.")
-"""What most paths consist of: nothing of it is quoted."""
+"""Matches most paths, which need no quoting."""
 
 
 class TracingMiddleware(Middleware):
-    """A WSGI application around another one, that makes its requests invocations.
+    """WSGI middleware that makes requests invocations.
 
-    It lasts until the body has given its last piece or the server closes it, whichever comes first;
-    `set_return` comes with the first piece. Its name is the method and, as soon as Flask knows it,
-    the route. A body that is closed before its end, because the client has gone, makes the outcome
-    `canceled`.
+    An invocation lasts until the body has yielded its last chunk or the server closes it, whichever
+    comes first; `set_return` is called with the first chunk. Its name is the method and, once Flask
+    knows it, the route. If the body is closed before its end, because the client has disconnected,
+    the outcome is `canceled`.
 
-    `tracing` is the default instance if it is None. Of paths that match one of the `exclude`
-    patterns (`/health`, `/static/*`) nothing is recorded. `capture_headers` are recorded as well.
-    `linger` is how many seconds an invocation waits for spans that are still open at its end.
-    `incoming` says what the trace context of a caller is worth: `"parent"`; `"link"`, for callers
-    that are not trusted: a trace and a sampling decision of our own, linked to theirs; `"ignore"`;
-    or a function of the environment that returns one of these.
+    `tracing` defaults to the default instance. Paths that match one of the `exclude` patterns
+    (`/health`, `/static/*`) are not recorded. `capture_headers` names headers to record. `linger`
+    is how many seconds to wait for spans that are still open when an invocation ends. `incoming`
+    defines what to do with a caller's trace context: `"parent"` continues its trace; `"link"`, for
+    untrusted callers, begins a new trace with its own sampling decision, linked to the caller's;
+    `"ignore"` begins one without a link; or it is a function of the environment that returns one of
+    these.
 
-    TypeError or ValueError for options that make no sense.
+    Raises TypeError or ValueError for invalid options.
     """
 
     app: Callable[..., Iterable[bytes]]
@@ -81,7 +85,7 @@ class TracingMiddleware(Middleware):
 
 
 class _Answer:
-    """A request that is being answered: what is current in it, and how far it has come."""
+    """A request being handled: its current entry, and its progress."""
 
     def __init__(
         self,
@@ -94,20 +98,21 @@ class _Answer:
         tracer = by._tracer
         self._by = by
         self._environ = environ
-        self._known = known  # the mark before ours, which goes with the request
+        self._known = known  # the previous mark, restored after the request
         self._start_response = start_response
+        self._handled_outside = sys.exc_info()[1]
         self._status: int | None = None
         self._length: int | None = None
         self._sent = 0
         self._over = False
         self._exchange = Exchange(by, request, environ, environ)
         self._root = self._exchange.invocation._root
-        # Calls into the application, with what was current there when it was last left.
+        # Calls into the application, with the entry that was current there before.
         self.run = Body(tracer, None, no_end, tracer.get()).run
         tracer.detach(self._root)
 
     def start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any:
-        """Take note of the status; with `exc_info`, of another one, and of what went wrong."""
+        """Record the status, and the exception that is given or being handled."""
         write = self._start_response(status, headers, *(() if exc_info is None else (exc_info,)))
         self._note(status, headers, exc_info)
 
@@ -123,23 +128,27 @@ class _Answer:
             self._status = int(status[:3])
             length = [value for name, value in headers if name.lower() == "content-length"]
             self._length = int(length[0]) if length else None
-            if exc_info is not None:
+            error = sys.exc_info()[1] if exc_info is None else exc_info[1]
+            if self._status >= 500 and is_failure(error, self._handled_outside):
+                if exc_info is not None or FAILURE not in self._environ:
+                    self._environ[FAILURE] = error
+            elif exc_info is not None:
                 self._exchange.invocation.span.record_exception(exc_info[1])
         except Exception as error:
             warn_once(type(self), "WSGI response", error, "and its status is not recorded")
 
     def passed(self, data: Any) -> None:
-        """A piece of the body goes out; with the first one, the status is final."""
-        size = len(data) if isinstance(data, bytes) else 0  # else it is the server's to refuse
+        """Count a sent chunk of the body; with the first one, the status is final."""
+        size = len(data) if isinstance(data, bytes) else 0  # else the server raises
         if size and not self._sent:
             self._exchange.respond(self._status)
         self._sent += size
-        # The traceback of an exception has frames that hold the body: dropped, it would stay.
+        # The exception's traceback references the body, which would otherwise not be freed.
         if size and FAILURE in self._environ and self.is_whole:
             self.end(None)
 
     def _find_route(self) -> None:
-        request = self._environ.get("werkzeug.request")  # Flask takes it away when it returns
+        request = self._environ.get("werkzeug.request")  # Flask removes it when it returns
         try:
             rule = getattr(getattr(request, "url_rule", None), "rule", None)
         except Exception:
@@ -150,19 +159,19 @@ class _Answer:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing of the body is missing, though its end was not asked for."""
+        """Whether the body is complete although its end was not requested."""
         if self._exchange.has_no_body(self._status):
             return True
         return self._length is not None and self._sent >= self._length
 
     def end(self, error: BaseException | None) -> None:
-        """The answer is complete, or the server is done with it; the second time is a `close()`."""
+        """End the response; a second call is a `close()`."""
         if self._over:
             if error is not None:
                 self.run(self._fail_late, error)
         else:
             self._over = True
-            if self._known is None:  # a server may use the environment again
+            if self._known is None:  # a server may reuse the environment
                 self._environ.pop(TRACED_BY, None)
             else:
                 self._environ[TRACED_BY] = self._known
@@ -172,19 +181,19 @@ class _Answer:
             self._exchange.end(error, self._environ.pop(FAILURE, None))
 
     def dropped(self) -> None:
-        """The body was dropped with nothing missing, and not closed: test clients do that."""
+        """End the request: the complete body was dropped without `close()`, as by test clients."""
         if not self._over:
             self._by._tracer.collect(partial(self.end, None))
 
     def _fail_late(self, error: BaseException) -> None:
-        """The `close()` of a body that had ended has raised: recorded as a span of its own."""
+        """Record as a span that the `close()` of an ended body raised."""
         block = self._by._tracing.span("close")
         block.__enter__()
         leave(block, error)
 
 
 class _Silence:
-    """A request of which nothing is recorded."""
+    """A request that is not recorded."""
 
     is_whole = True
 
@@ -193,7 +202,7 @@ class _Silence:
         self.start_response = start_response
 
     def passed(self, data: Any) -> None:
-        """Do nothing, as for all events of this request."""
+        """Do nothing."""
 
     end = passed
 
@@ -202,16 +211,16 @@ class _Silence:
 
 
 def _wrap(body: Any, answer: _Answer | _Silence, file_wrapper: Any) -> Iterable[bytes]:
-    """A body that reports its progress to the answer."""
+    """Wrap the body to report its progress."""
     if type(body) is list or type(body) is tuple:
         return _ListBody(body, answer)
     is_file = isinstance(file_wrapper, type) and isinstance(body, file_wrapper)
     if not is_file:
         return _SizedBody(body, answer) if hasattr(body, "__len__") else _Body(body, answer)
-    try:  # the server may send a file in its own way: it stays what it is
+    try:  # unwrapped: the server may send a file in its own way
         body.close = partial(_end, answer, getattr(body, "close", None), None)
     except Exception:
-        answer.end(None)  # its end can't be seen: the request ends with the call
+        answer.end(None)  # its end is unknown: the request ends with the call
     file: Iterable[bytes] = body
     return file
 
@@ -232,7 +241,7 @@ def _end(
 
 
 def _length_of(body: Any) -> int:
-    """How many pieces a body has; negative if it does not say."""
+    """The number of chunks of a body; negative if unknown."""
     try:
         return len(body)
     except Exception:
@@ -240,21 +249,21 @@ def _length_of(body: Any) -> int:
 
 
 class _Body:
-    """The body of an answer, a piece at a time."""
+    """The body of a response, chunk by chunk."""
 
     def __init__(self, body: Any, answer: _Answer | _Silence) -> None:
         self._body = body
         self._answer = answer
         self._pieces: Iterator[bytes] | None = None
         self._left = _length_of(body)
-        """How many pieces are left; negative if that is unknown."""
+        """The number of remaining chunks; negative if unknown."""
 
     def __iter__(self) -> Iterator[bytes]:
         """Return itself: a body is iterated over once."""
         return self
 
     def __next__(self) -> bytes:
-        """Return the next piece, made in the request's context."""
+        """Return the next chunk, made in the request's context."""
         answer = self._answer
         try:
             if self._pieces is None:
@@ -262,7 +271,7 @@ class _Body:
             piece: bytes = answer.run(next, self._pieces)
         except StopIteration:
             self._left = 0
-            answer.end(None)  # a server need not close it any more
+            answer.end(None)  # a server need not close it
             raise
         except BaseException as error:
             self._left = 0
@@ -270,6 +279,8 @@ class _Body:
             raise
         self._left -= 1
         answer.passed(piece)
+        if self._left == 0:  # a test client does not ask for more
+            answer.end(None)
         return piece
 
     @property
@@ -282,21 +293,21 @@ class _Body:
         _end(self._answer, getattr(self._body, "close", None), cut_off)
 
     def __del__(self) -> None:
-        """End the request if nothing of it is missing."""
+        """End the request if the body is complete."""
         if self._is_whole:
             self._answer.dropped()
 
 
 class _SizedBody(_Body):
-    """A body of a known number of pieces: servers use it to set a length."""
+    """A body with a known number of chunks, from which servers set a length."""
 
     def __len__(self) -> int:
-        """The number of pieces."""
+        """The number of chunks."""
         return len(self._body)
 
 
 class _ListBody:
-    """A body that is complete: no code of the application's runs while it is sent."""
+    """A complete body: no application code runs while it is sent."""
 
     def __init__(self, body: list[bytes] | tuple[bytes, ...], answer: _Answer | _Silence) -> None:
         self._body = body
@@ -304,7 +315,7 @@ class _ListBody:
         self._at = 0
 
     def __len__(self) -> int:
-        """The number of pieces."""
+        """The number of chunks."""
         return len(self._body)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -312,14 +323,16 @@ class _ListBody:
         return self
 
     def __next__(self) -> bytes:
-        """Return the next piece."""
+        """Return the next chunk."""
         at = self._at
         if at >= len(self._body):
-            self._answer.end(None)  # a server need not close it any more
+            self._answer.end(None)  # a server need not close it
             raise StopIteration
         self._at = at + 1
         piece = self._body[at]
         self._answer.passed(piece)
+        if self._is_whole:
+            self._answer.end(None)
         return piece
 
     @property
@@ -331,19 +344,19 @@ class _ListBody:
         self._answer.end(None if self._is_whole else DisconnectedError())
 
     def __del__(self) -> None:
-        """End the request if nothing of it is missing."""
+        """End the request if the body is complete."""
         if self._is_whole:
             self._answer.dropped()
 
 
 def _path_of(environ: dict[str, Any]) -> str:
-    """The whole path as text: WSGI has its bytes as Latin-1."""
+    """The whole path as text: WSGI decodes its bytes as Latin-1."""
     path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return path.encode("latin-1").decode("utf-8", "replace")
 
 
 def _request_of(environ: dict[str, Any]) -> Request:
-    """The request as the server describes it."""
+    """Convert the environment to a request."""
     port = str(environ.get("SERVER_PORT") or "")
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return Request(
