@@ -140,6 +140,34 @@ PROGRAMS = {
             pass
         print(inspect.getsource(f), inspect.getmodule(f), inspect.stack()[0].function)
     """,
+    "shows its stack": """
+        import inspect, logging, sys, traceback
+        logging.basicConfig(format="%(message)s", stream=sys.stdout)
+        def caller(): inner()
+        def inner():
+            print([frame.function for frame in inspect.stack()])
+            print([entry.name for entry in traceback.extract_stack()])
+            print([frame.f_code.co_name for frame, _ in traceback.walk_stack(sys._getframe())])
+            logging.warning("where", stack_info=True)
+            traceback.print_stack(file=sys.stdout)
+        caller()
+    """,
+    "leaves objects to the end": """
+        class Open:
+            def __del__(self): print("closed", self.name, used())
+        def used(): return 1
+        thing = Open()
+        thing.name = used()
+    """,
+    "shows its command line": "import sys; print(sys.orig_argv[3:])",
+    "starts itself anew, which becomes": """
+        import os, sys
+        if "AGAIN" not in os.environ:
+            environ = {**os.environ, "AGAIN": "1"}
+            os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)
+        def work(): print("again", sys.argv)
+        work()
+    """,
     "looks at its main module": """
         import __main__
         value = 1
@@ -440,6 +468,7 @@ def test_a_terminal_is_one_for_the_program(tmp_path):
     assert shown[0] == shown[1]
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if not needs_posix(name)])
 def test_the_live_tree_leaves_stdout_and_the_exit_status_alone(name, tmp_path):
     """With the console tail on, only stderr has more in it, and all that was there before."""

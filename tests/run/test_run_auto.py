@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 
 import pytest
 
+from enterspan import Tracing
+from enterspan._forms.options import Options
+from enterspan._run.adaptive import AdaptiveWrapping, Policy
 from enterspan._run.auto import OwnCode, cut_pieces, uses_us
 
 APP = """
@@ -45,6 +49,81 @@ def test_every_form_of_a_program_shows_them(form, folder_of):
     folder = folder_of(app=APP, store__cart=CART, store____init__="")
     folder.run(*form)
     assert folder.opened[1:] == ["main", "total", "price", "price", "price"]
+
+
+LOADS = """
+    import importlib.util
+    def load(name):
+        spec = importlib.util.spec_from_file_location(name, name + ".py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        print(type(module.__loader__), module.__spec__.loader is module.__loader__)
+        return module
+    load("tasks").build()
+"""
+TASKS = """
+    def register(function):
+        return function
+    @register
+    def build(): Steps().one()
+    class Steps:
+        def one(self): pass
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["--instrument", "tasks", "--instrument", "app:load"]])
+def test_a_module_that_the_program_loads_by_its_path_is_seen(options, folder_of):
+    """As nox, invoke or alembic load the files of their users; the module sees its own loader."""
+    folder = folder_of(app=LOADS, tasks=TASKS)
+    done = folder.run(*options, "app.py")
+    assert (done.returncode, done.stdout) == (0, folder.python("app.py").stdout)
+    assert folder.opened[:2] == ["app.py", "load"]
+    assert folder.opened[-2:] == ["build", "Steps.one"]
+
+
+def test_a_module_that_is_loaded_by_its_path_and_traces_itself_is_left_alone(folder_of):
+    """As one that is imported."""
+    folder = folder_of(
+        app=LOADS,
+        tasks="""
+            from enterspan import tracing
+            def helper(): pass
+            def build():
+                helper()
+                with tracing.span("own"): pass
+        """,
+    )
+    folder.run("app.py")
+    assert folder.opened == ["app.py", "load", "own"]
+
+
+def test_a_module_of_the_standard_library_is_no_code_of_the_user(folder_of):
+    """When it is run, its functions are drawn as those of an installed program."""
+    folder = folder_of(
+        cart="""
+            def price(n):
+                '''
+                >>> price(2)
+                4
+                '''
+                return n * 2
+        """
+    )
+    done = folder.run("-m", "doctest", "-v", "cart.py")
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True)
+    live = done.stderr.split("ok  self")[0]
+    assert "price" in live
+    assert "register_optionflag" not in live
+
+
+def test_a_function_of_the_standard_library_is_no_code_of_the_user_wherever_it_is():
+    """As a finder of the import system in a class of an installed program."""
+    tracer = Tracing("shares")._tracer
+    policy = Policy(tracer, None)
+    wrapping = AdaptiveWrapping(tracer, Options(), policy, {"shop"})
+    wrapping.wrap(textwrap.dedent, "dedent", "")
+    wrapping.wrap(uses_us, "uses_us", "")
+    assert policy.shares == {"dedent": policy.installed, "uses_us": policy.own}
 
 
 def test_without_auto_there_is_the_program_alone(folder_of):
@@ -155,7 +234,7 @@ def test_what_is_called_often_and_shortly_is_cut_and_counted(folder_of):
     done = folder.run("app.py")
     assert done.stdout == "76193340\n"
     assert 20 <= folder.opened.count("tiny") <= 110
-    [line] = folder.said(done)
+    line = folder.said(done)[-1]
     assert "not recorded: tiny \N{MULTIPLICATION SIGN}12,345, " in line
     assert "--instrument PATTERN" in line
     assert "--exclude PATTERN" in line
@@ -176,7 +255,22 @@ def test_a_deep_recursion_ends_as_without_us(folder_of):
     done = folder.run("app.py")
     assert (done.returncode, done.stdout) == (0, "0 0\n")
     assert folder.opened.count("down") <= 20
-    assert "+, " in folder.said(done)[0]
+    assert "+, " in folder.said(done)[-1]
+
+
+@pytest.mark.parametrize("options", [("--quiet",), ("--max-spans", "5")])
+def test_a_recursion_that_nothing_records_ends_as_without_us(folder_of, options):
+    """There is no wrapper, or none any more, where nothing is written or the bound is reached."""
+    folder = folder_of(
+        app="""
+            def f(): pass
+            for _ in range(10): f()
+            def down(n): return n and down(n - 1)
+            print(down(900))
+        """
+    )
+    done = folder.python("-m", "enterspan", "run", *options, "app.py")
+    assert (done.returncode, done.stdout) == (0, "0\n")
 
 
 def test_a_failure_that_the_caller_handles_is_no_reason_to_be_shown(folder_of):
@@ -257,6 +351,12 @@ def test_the_functions_that_were_cut_are_told_by_the_number_of_their_calls():
     )
 
 
+def test_what_is_said_at_the_end_is_shown_with_the_tree(folder_of):
+    """On the standard error of the run, whatever the program has made of `sys.stderr`."""
+    folder = folder_of(app="import io, sys\ndef f(): pass\nf()\nsys.stderr = io.StringIO()")
+    assert len(folder.said(folder.run("app.py"))) == 1
+
+
 def test_what_is_said_at_the_end_is_not_recorded(folder_of):
     """A program that writes its standard error itself is not traced doing that for us."""
     tee = """
@@ -273,3 +373,29 @@ def test_what_is_said_at_the_end_is_not_recorded(folder_of):
     done = folder.run("--min-duration", "0", "app.py")
     assert done.stderr.splitlines()[-1] == folder.said(done)[-1]
     assert set(folder.opened) == {"app.py", "Tee.write"}
+
+
+def test_a_loader_of_the_program_stays_what_it_is(folder_of):
+    """With a spec without a name, copied, or called by the program itself."""
+    folder = folder_of(
+        app="""
+        import copy
+        import importlib.util
+        import types
+        from importlib.machinery import ModuleSpec, SourceFileLoader
+
+        class Nameless:
+            def create_module(self, spec): return types.ModuleType("nameless")
+            def exec_module(self, module): pass
+
+        importlib.util.module_from_spec(ModuleSpec(None, Nameless()))
+        loader = SourceFileLoader("plugin", "plugin.py")
+        spec = importlib.util.spec_from_loader("plugin", loader)
+        module = importlib.util.module_from_spec(spec)
+        copies = copy.copy(spec.loader), copy.deepcopy(spec).loader
+        loader.exec_module(module)
+        print(module.__loader__ is loader, {type(each).__name__ for each in copies}, module.f())
+        """,
+        plugin="def f(): return 1\n",
+    )
+    assert folder.run("app.py").stdout == "True {'SourceFileLoader'} 1\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 
 import pytest
@@ -45,6 +46,34 @@ def test_a_file_gets_no_larger_than_it_may(folder_of, tmp_path):
     done = folder.run("--max-size", "100k", "--instrument", "app", "app.py")
     assert 90_000 < (tmp_path / "events.jsonl").stat().st_size < 200_000
     assert "--max-size 100kB" in folder.said(done)[-1]
+
+
+FULL = """
+    import resource, signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    def first(): pass
+    def second(): pass
+    first()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    second()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of a process")
+@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.parametrize("is_child", [False, True])
+def test_a_disk_that_is_full_is_reported_and_the_tree_goes_on(is_child, folder_of):
+    """In one line at the end, with the number of lost events."""
+    start = "import subprocess, sys\nsubprocess.run([sys.executable, 'app.py'])"
+    folder = folder_of(app=FULL, start=start)
+    done = folder.run("start.py" if is_child else "app.py")
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert "╰ second" in done.stderr
+    assert folder.opened[-1] == "first"
+    if not is_child:  # that can't write down what it lost, either
+        [line] = [line for line in folder.said(done) if "could not" in line]
+        assert line.endswith("events could not be written to the file: File too large")
 
 
 def test_a_child_that_reaches_a_limit_is_told(folder_of):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import shutil
+import subprocess
 import sys
+from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from enterspan._run.recording import Settings
-from enterspan._run.starts import is_replaced, program_at
+from enterspan._run.starts import SITE, is_replaced, program_at
 from enterspan.instrument.config import Wishes
 
 POSIX = os.name == "posix"
@@ -57,6 +62,31 @@ FORMS = {"a script": ["child.py", "a", "-b"], "a module": ["-m", "child", "a", "
 
 
 @posix
+@pytest.mark.parametrize("method", METHODS)
+def test_a_worker_that_ends_itself_by_a_signal_ends_its_spans(method, folder_of):
+    """As those of uvicorn do, that have shut down."""
+    folder = folder_of(
+        app=f"""
+            import multiprocessing, signal
+            def serve():
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                signal.raise_signal(signal.SIGTERM)
+            if __name__ == "__main__":
+                worker = multiprocessing.get_context({method!r}).Process(target=serve)
+                worker.start()
+                worker.join()
+                print(worker.exitcode)
+        """
+    )
+    done = folder.run("app.py")
+    assert (done.returncode, done.stdout) == (0, "-15\n")
+    kinds = Counter(event["event"]["type"] for event in folder.events)
+    assert kinds["onset"] == kinds["outcome"] == 2
+    outcomes = [e["event"]["outcome"] for e in folder.events if e["event"]["type"] == "outcome"]
+    assert sorted(outcomes) == ["abandoned", "ok"]
+
+
+@posix
 @pytest.mark.parametrize("form", FORMS)
 def test_a_script_and_a_module_have_spans_of_their_own(form, folder_of):
     """They run as without us, and their functions are seen."""
@@ -95,6 +125,25 @@ def test_a_child_of_a_child_is_recorded_below_it(folder_of):
     assert folder.opened == ["app.py", "one.py", "two.py", "load"]
     for parent, child in pairwise(opened):
         assert child["spanContext"]["spanId"] == parent["event"]["spanId"]
+
+
+def test_a_run_that_the_program_starts_is_a_run_of_its_own(folder_of):
+    """It writes to its own file; nothing of it is in this one but the program that started it."""
+    folder = folder_of(
+        app="""
+            import subprocess, sys
+            words = ["-m", "enterspan", "run", "--output", "inner.jsonl", "child.py"]
+            done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+            print(done.returncode, "replaces" in done.stderr, "load" in done.stderr)
+        """,
+        child=WORK + "load(1)",
+    )
+    done = folder.run("app.py")
+    assert done.stdout == "0 False True\n"
+    assert folder.opened == ["app.py"]
+    inner = [json.loads(line) for line in (folder.path / "inner.jsonl").read_text().splitlines()]
+    names = [e["event"]["name"] for e in inner if e["event"]["type"] in ("onset", "spanOpen")]
+    assert names == ["child.py", "load"]
 
 
 def test_what_the_program_reads_of_a_child_has_no_tree_in_it(folder_of):
@@ -164,7 +213,7 @@ def test_a_sitecustomize_of_the_user_is_imported_as_before(folder_of):
     folder = folder_of(
         app="import subprocess, sys\nsubprocess.run([sys.executable, 'child.py'])",
         child="import sitecustomize; print(sitecustomize.mine)",
-        extra__sitecustomize="mine = 'mine'\nprint('custom')",
+        extra__sitecustomize="mine = 'mine'\nprint('custom', flush=True)",
     )
     path = f"extra{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     plain = folder.python("app.py", PYTHONPATH=path)
@@ -172,6 +221,23 @@ def test_a_sitecustomize_of_the_user_is_imported_as_before(folder_of):
     assert plain.stdout == "custom\ncustom\nmine\n"
     assert done.stdout.count("mine") == 1
     assert set(done.stdout.split()) == {"custom", "mine"}
+
+
+def test_a_child_of_python_2_can_read_our_sitecustomize():
+    """Which has no annotations; it says nothing, and removes its folder from the search path."""
+    tree = ast.parse((Path(SITE) / "sitecustomize.py").read_text())
+    only_3 = (ast.FunctionDef, ast.AnnAssign, ast.JoinedStr, ast.NamedExpr, ast.Nonlocal)
+    assert not [node for node in ast.walk(tree) if isinstance(node, only_3)]
+    for python in filter(None, map(shutil.which, ("python2.7", "python2"))):
+        done = subprocess.run(
+            [python, "-c", "import sys; print(sys.argv[1] in sys.path)", SITE],
+            env={**os.environ, "PYTHONPATH": SITE, "ENTERSPAN_RUN": "{}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0:  # it is more than a name
+            assert (done.stdout, done.stderr) == ("False\n", "")
 
 
 def test_a_pattern_matches_if_it_does_in_any_process(folder_of):

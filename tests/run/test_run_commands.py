@@ -55,6 +55,33 @@ def test_a_failure_in_a_text_is_shown_as_without_us(words, folder_of):
 
 
 @posix
+def test_a_pipe_is_read_once(folder_of):
+    """A program, or that of a child, that comes through `/dev/stdin`; what is read is gone."""
+    folder = folder_of(
+        app="""
+            import subprocess, sys
+            child = [sys.executable, "/dev/stdin", "b"]
+            subprocess.run(child, input=b"import sys; print(sys.argv)", check=True)
+        """
+    )
+    done = folder.run("/dev/stdin", "a", stdin="import sys\ndef f(): print(sys.argv)\nf()\n")
+    assert (done.returncode, done.stdout) == (0, "['/dev/stdin', 'a']\n")
+    assert folder.opened == ["stdin", "f"]
+    done = folder.run("app.py")
+    assert (done.returncode, done.stdout) == (0, "['/dev/stdin', 'b']\n")
+
+
+def test_a_module_of_a_namespace_package_runs_as_without_us(folder_of):
+    """Wherever in it, and as the program of a child."""
+    child = "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'space.a.b'])"
+    folder = folder_of(space__a__b="print(__name__, __package__)", app=child)
+    for words in (["-m", "space.a.b"], ["app.py"]):
+        done = folder.run(*words)
+        assert (done.returncode, done.stdout) == (0, "__main__ space.a\n")
+        assert "Traceback" not in done.stderr
+
+
+@posix
 def test_an_executable_script_needs_no_suffix(folder_of, tmp_path):
     """It is Python by its first line, or by none."""
     for name, first in (("tool", f"#!{sys.executable}\n"), ("other", "")):
@@ -139,7 +166,7 @@ def test_what_tests_capture_has_no_tree_in_it(folder_of):
     )
     done = folder.run("-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert (done.returncode, "2 passed" in done.stdout) == (0, True)
-    assert len(re.findall(r"[╭─] work$", done.stderr, re.MULTILINE)) == 2
+    assert sorted(re.findall(r"[├╰]─ (test_\w+)", done.stderr)) == ["test_fd", "test_sys"]
 
 
 def test_the_packages_of_a_program_are_those_that_were_installed_with_it():
@@ -149,6 +176,20 @@ def test_the_packages_of_a_program_are_those_that_were_installed_with_it():
     assert packages_beside("_pytest")[0] == "_pytest"
     assert "pytest" in packages_beside("_pytest")
     assert packages_beside("no_such_package") == ("no_such_package",)
+
+
+def test_a_command_is_not_mistaken_for_a_plugin_of_the_same_name(tmp_path, monkeypatch):
+    """Other sections of entry points have other names, such as `pip` in that of virtualenv."""
+    for name, text in {
+        "a": "[plugins.seed]\ntool = a.seed:Tool\n",
+        "b": "[console_scripts]\ntool = b.cli:main\n\n[more]\ntool = b.more:main\n",
+    }.items():
+        info = tmp_path / "site-packages" / f"{name}-1.dist-info"
+        info.mkdir(parents=True)
+        (info / "entry_points.txt").write_text(text)
+        (info / "RECORD").write_text(f"{name}/cli.py,,\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "site-packages")])
+    assert packages_of_command("tool") == ("b",)
 
 
 HINTS = {
@@ -191,7 +232,7 @@ EFFECTLESS = {
         "--stacks has no effect with --quiet",
         "--ids has no effect with --quiet",
     ],
-    "--max-size 1g": ["--max-size has no effect without --output"],
+    "--no-auto --max-size 1g": ["--max-size has no effect without --output"],
     "--capture-args a --redact b --stacks --ids": [],
 }
 

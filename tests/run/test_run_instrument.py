@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from enterspan._run.recording import Recording, Settings
+from enterspan._run.recording import Notes, Recording, Settings
 from enterspan.instrument.config import seconds_of
 from enterspan.testing import capture
 
@@ -144,7 +144,7 @@ def test_a_run_says_what_wrapping_has_cost(
     with mine.instrument("costly") as recording.named:
         recording.named._seconds = seconds
         recording.settings = Settings(quiet=quiet)
-        assert recording.report() == ["wrapped 2 functions in 0.4 s"] * said
+        assert recording.report(Notes(None), 0) == ["wrapped 2 functions in 0.4 s"] * said
 
 
 def test_list_says_what_is_not_public(command: Any, tmp_path: Path) -> None:

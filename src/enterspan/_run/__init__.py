@@ -1,1 +1,1 @@
-"""`enterspan run`: a program, run unchanged and traced."""
+"""`enterspan run`: runs and traces a program without changes."""

@@ -1,9 +1,8 @@
-"""How the calls of a program's own functions are recorded, so that it takes at most twice its time.
+"""Adaptive recording of a program's own functions, so that a run takes at most twice its time.
 
-All of them are recorded at first. A function that is called often and shortly is cut: its wrapper
-calls it without us, and counts. One that calls itself deeply is put back altogether, because a
-wrapper would use up the stack. How short a span may be to be shown grows with the number of those
-that are shown, and with the time that the program has run.
+At first, all calls are recorded. A function with many short calls is cut: its wrapper only counts
+and calls it. A deeply recursive function is restored, because a wrapper would use up the stack. The
+minimum duration of shown spans grows with their number, and with the time that the program has run.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from enterspan._forms.callables import Wrapping, is_ours, original_of
-from enterspan._forms.options import replaced
+from enterspan._forms.options import with_entry
 from enterspan._forms.recorder import Recorder
-from enterspan._model.clock import now_ns
+from enterspan._model.clock import nanoseconds, now_ns
 from enterspan._span.begin import begin
 from enterspan._span.details import Details
 from enterspan._span.end import end_span
@@ -32,29 +31,29 @@ if TYPE_CHECKING:
     from enterspan._span.tracer import Tracer
 
 _FREE: Final = 100
-"""So many spans of the program's own functions are shown whatever their duration, ..."""
+"""How many spans of the program's own functions are shown whatever their duration, ..."""
 _FREE_EACH: Final = 20
-"""... but of each function no more than these."""
+"""... but at most this many of each function."""
 _LEAST_NS: Final = 100_000
-"""Else nothing shorter is shown, ..."""
+"""Otherwise, shorter spans are not shown, ..."""
 _SHOWN_FOR: Final = 100_000
-"""... nor what is shorter than this part of the run so far, times the spans that were shown."""
+"""... or spans shorter than this part of the run so far, times the number of shown spans."""
 _SHOWN_FOR_INSTALLED: Final = 30_000
-"""The same for the functions of a program that was installed, of which none are shown freely."""
+"""The same for an installed program, of which no spans are shown regardless."""
 
 _EVERY: Final = 10
-"""A function is considered each time it has been called so often."""
+"""A function is reconsidered after each this many calls."""
 _OFTEN: Final = 100
-"""So many calls are often; fewer of them where recording takes much time."""
+"""How many calls are many; fewer if recording takes much time, or the program is installed."""
 _MUCH: Final = 0.05
-"""Recording takes much time from this part of the program's own on."""
+"""From this part of the program's time on, recording takes much time."""
 _SHORT: Final = ((0.1, 100_000), (0.2, 300_000), (0.35, 1_000_000), (float("inf"), 10_000_000))
-"""What is short, in nanoseconds, up to which part of the program's time that recording takes."""
+"""What counts as short, in nanoseconds, by the part of the program's time that recording takes."""
 
 _DEEP: Final = 16
-"""So many calls of a function, one inside the other, are deep."""
+"""The number of nested calls of a function that count as deep."""
 _CALL_NS: Final = 500
-"""What a recorded call takes beside the beginning and the end of its span, about."""
+"""The approximate cost of a recorded call beside the begin and end of its span."""
 _COUNTED: Final = 10**15
 
 _SUSPENDED: Final = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
@@ -62,7 +61,7 @@ _STEPPED: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 class Function:
-    """A function that is recorded, and what is known of its calls."""
+    """A recorded function, and the statistics of its calls."""
 
     __slots__ = (
         "_policy",
@@ -81,34 +80,35 @@ class Function:
     def __init__(self, policy: Policy, share: Share, name: str, code: Any) -> None:
         self._policy = policy
         self.share = share
-        """What it is shown with."""
+        """The share of the program that it belongs to."""
         self.name = name
         self.code = code
-        """Its code, if its calls can lie one inside the other; else None."""
+        """Its code, if its calls can nest; else None."""
         self.calls = 0
-        """Those that were recorded, and have ended."""
+        """The number of recorded calls that have ended."""
         self.ns = 0
-        """How long they took, without us."""
+        """Their total duration, without the overhead."""
         self.active = 0
         self.is_whole = True
-        """Whether it is recorded."""
+        """Whether its calls are recorded."""
         self.wrapper: Any = None
         self._rest: Any = None
         self.gate: Any = partial(policy.recording.__len__)
-        """wrapt asks it at each call whether to call us. It is C, and so is what it counts with."""
+        """wrapt tests it at each call to decide whether to call the wrapper. It counts in C
+        code."""
 
     @property
     def count(self) -> int:
-        """How often it was called, as far as that is known."""
+        """How often it was called, as far as known."""
         return self.calls + (0 if self._rest is None else _COUNTED - self._rest.__length_hint__())
 
     @property
     def is_counted(self) -> bool:
-        """Whether it is still known how often it is called."""
+        """Whether its calls are still counted."""
         return self.is_whole or self._rest is not None
 
     def ended(self, ns: int) -> None:
-        """One more call has ended."""
+        """Count a call that has ended."""
         self.calls = calls = self.calls + 1
         if ns > 0:
             self.ns += ns
@@ -116,29 +116,29 @@ class Function:
             self._policy.consider(self)
 
     def cut(self) -> None:
-        """Record it no more; its calls are counted."""
+        """Stop recording it, and count its calls."""
         self.is_whole = False
         self._rest = repeat(False, _COUNTED)
         self.gate.__setstate__((self._rest.__next__, (), {}, None))
 
     def close(self) -> None:
-        """Record it no more, and don't count."""
+        """Stop recording and counting it."""
         self.is_whole = False
         self._rest = None
         self.gate.__setstate__((().__len__, (), {}, None))
 
     def is_deep(self) -> bool:
-        """Whether its calls lie one inside the other on this stack: threads don't count."""
+        """Whether its calls are nested deeply on this thread's stack."""
         depth = 0
         frame: FrameType | None = sys._getframe()
         while frame is not None and depth < _DEEP:
             depth += frame.f_code is self.code
             frame = frame.f_back
-        return depth >= _DEEP - 1  # the call that asks has no frame yet
+        return depth >= _DEEP - 1  # the current call has no frame yet
 
 
 class Share:
-    """The spans of a part of the program that are shown, and what is too short for that."""
+    """The shown spans of a part of the program, and their minimum duration."""
 
     def __init__(self, free: int, shown_for: int, min_duration: float | None) -> None:
         self.shown = 0
@@ -146,10 +146,10 @@ class Share:
         self._free = free
         self._shown_for = shown_for
         self._begun = now_ns()
-        self._given = None if min_duration is None else int(min_duration * 1e9)
+        self._given = None if min_duration is None else nanoseconds(min_duration)
 
     def min_ns(self, calls: int) -> int:
-        """What is too short, of a function that has been called so often."""
+        """The minimum duration for a function with this many calls."""
         if self._given is not None:
             return self._given
         shown = self.shown
@@ -159,36 +159,38 @@ class Share:
 
 
 class Policy:
-    """What is recorded of a program's own functions, and what it costs."""
+    """Decides what is recorded of a program's own functions, by its cost."""
 
     def __init__(self, tracer: Tracer, min_duration: float | None) -> None:
         self.recording = tracer.recording
         self.known: dict[Any, Function] = {}
-        """The functions by where they are defined: some are made again and again."""
+        """The functions by their definition: some are created repeatedly."""
         self.cut: list[Function] = []
         self.spent = 0
         self.put_back: Callable[[Any], bool] = lambda _: False
-        """Puts a function in the place of its wrapper; False if that can't be done now."""
+        """Restores a function in place of its wrapper; False if that is impossible now."""
         self.own = Share(_FREE, _SHOWN_FOR, min_duration)
         self.installed = Share(0, _SHOWN_FOR_INSTALLED, min_duration)
+        self.shares: dict[str, Share] = {}
+        """By span name; the program's own functions take precedence."""
         self.is_given = min_duration is not None
-        """Whether the user has said what is too short to be shown."""
+        """Whether the user has set the minimum duration."""
         self._waiting: list[Function] = []
         self._begun = now_ns()
 
     @property
     def min_ns(self) -> int:
-        """What is too short to be shown, by now."""
+        """The current minimum duration of shown spans."""
         shares = [each for each in (self.own, self.installed) if each.shown]
         return 0 if self.is_given else max([each.min_ns(0) for each in shares], default=0)
 
     def consider(self, function: Function) -> None:
-        """Cut a function if it is called often and shortly."""
+        """Cut a function with many short calls."""
         if self._waiting:
             self._put_back_waiting()
-        own = max(now_ns() - self._begun - self.spent, 1)
-        share = self.spent / own
-        least = max(_EVERY, function.share.free_each) if share > _MUCH else _OFTEN
+        share = self.spent / max(now_ns() - self._begun - self.spent, 1)
+        own = function.share is self.own
+        least = _OFTEN if own and share <= _MUCH else max(_EVERY, function.share.free_each)
         if function.calls < least:
             return
         short = next(ns for most, ns in _SHORT if share <= most)
@@ -197,7 +199,7 @@ class Policy:
             function.cut()
 
     def recursed(self, function: Function) -> None:
-        """Put back a function that calls itself deeply."""
+        """Restore a deeply recursive function."""
         if function.is_whole and function.is_deep():
             self.cut.append(function)
             function.close()
@@ -210,7 +212,7 @@ class Policy:
 
 
 class AdaptiveWrapping(Wrapping):
-    """The wrappers of what a policy decides on."""
+    """Makes wrappers that are controlled by a policy."""
 
     __slots__ = ("_packages", "_policy")
 
@@ -226,20 +228,23 @@ class AdaptiveWrapping(Wrapping):
         code = getattr(original_of(target), "__code__", None)
         is_awaited = code is not None and code.co_flags & _SUSPENDED
         home = str(getattr(original_of(target), "__module__", None)).partition(".")[0]
-        share = self._policy.installed if home in self._packages else self._policy.own
+        is_installed = home in self._packages or home in sys.stdlib_module_names
+        share = self._policy.installed if is_installed else self._policy.own
+        if self._policy.shares.get(name) is not self._policy.own:
+            self._policy.shares[name] = share
         key = None if code is None else (code.co_filename, code.co_firstlineno, name)
         function = self._policy.known.get(key)
         if function is None:
             function = Function(self._policy, share, name, None if is_awaited else code)
             if key is not None:
                 self._policy.known[key] = function
-        options = replaced(self._options, entry=_Recorders(function, self._policy))
+        options = with_entry(self._options, _Recorders(function, self._policy))
         one = Wrapping(self.tracer, options, enabled=function.gate)
         function.wrapper = one.wrap(target, name, path)
         return function.wrapper
 
     def refuses(self, function: Any) -> str | None:
-        """Why a function is not recorded unless it is named: each step of a generator costs."""
+        """Why a function is only recorded if it is named: steps of generators are expensive."""
         if is_traced_inside(function):
             return "it is traced already"
         if original_of(function).__code__.co_flags & _STEPPED:
@@ -248,7 +253,7 @@ class AdaptiveWrapping(Wrapping):
 
 
 def is_traced_inside(function: Any) -> bool:
-    """Whether something that a decorator has made leads to a function that is recorded."""
+    """Whether an object made by a decorator contains a recorded function."""
     for _ in range(_DEEP):
         if type(function) is not FunctionType:
             break
@@ -264,7 +269,7 @@ class _Recorders:
 
 
 class _Details(Details):
-    """What a span begins with, and what recording had cost by then."""
+    """The initial details of a span, and the cost of recording so far."""
 
     __slots__ = ("before",)
 
@@ -274,7 +279,7 @@ class _Details(Details):
 
 
 class AdaptiveRecorder(Recorder):
-    """Records the calls of one function as long as they are worth it."""
+    """Records the calls of one function until it is cut."""
 
     __slots__ = ("_function", "_policy")
 
@@ -316,7 +321,7 @@ class AdaptiveRecorder(Recorder):
         return span
 
     def end(self, span: Any, error: BaseException | None = None) -> None:
-        """End it. A failure that the caller handles is no reason to show a short one."""
+        """End the span. A failure that the caller handles is no reason to show a short span."""
         ended = now_ns()
         function, policy, details = self._function, self._policy, span._details
         if type(details) is _Details:
@@ -335,11 +340,11 @@ class AdaptiveRecorder(Recorder):
 
 
 _passed: dict[int, int] = {}
-"""By the ids of exceptions that have left a short span: the id of that one's parent."""
+"""Maps ids of exceptions that left a short span to the id of the span's parent."""
 
 
 def _pass_on(span: Any, details: Details, error: BaseException) -> None:
-    """Leave an exception to the caller's span, which records it if it leaves that one too."""
+    """Leave an exception to the caller's span, which records it if it leaves that span too."""
     if _passed.pop(id(error), None) == span._span_id:
         return
     if len(_passed) > _OFTEN:

@@ -1,7 +1,7 @@
 """`--auto`: a program's own code is traced.
 
-That is what lies neither with Python nor where pip installs; and where the program was installed
-itself, the packages that came with it.
+That is code outside the standard library and `site-packages`; for an installed program, also the
+packages of its distribution.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from importlib.machinery import SourceFileLoader
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
-from wrapt import BaseObjectProxy
-
 from enterspan._forms.callables import original_of
+from enterspan._model.tracebacks import hide_first_frame
 from enterspan._run.adaptive import AdaptiveWrapping, Function, Policy
 from enterspan._run.definitions import watched_code
 from enterspan._run.installed import is_site
 from enterspan._terminal.screen import UNICODE
 from enterspan._terminal.text import duration_text
+from enterspan.instrument.imports import Loader
 from enterspan.instrument.instrumentation import Instrumentation
+from enterspan.instrument.patches import patching
 from enterspan.instrument.patterns import Asked, Names, Pattern
 from enterspan.instrument.targets import Location, is_class, names_of
 from enterspan.instrument.unsupported import looks_at_frames, package_of
@@ -46,11 +47,11 @@ _STDLIB: Final = tuple(
     }
 )
 _SHOWN: Final = 3
-"""So many of the functions that were cut are named."""
+"""How many of the cut functions are named."""
 
 
 class OwnCode:
-    """The target that a program's own code is."""
+    """The target for a program's own code."""
 
     text = "--auto"
 
@@ -59,7 +60,7 @@ class OwnCode:
         self._known: dict[str, bool] = {}
 
     def names_in(self, module: str) -> Sequence[Names]:
-        """All of them, in the program itself and in a module of it, or in one not seen yet."""
+        """All names, in the program's modules and in modules not seen yet."""
         if module in _MAIN:
             return (_ALL,)
         known = self._known.get(module)
@@ -73,7 +74,7 @@ class OwnCode:
         return (_ALL,) if known or known is None else ()
 
     def lies_in(self, module: str, path: str | None) -> bool:
-        """Whether a module is the program's own, by the path of its file."""
+        """Whether a module belongs to the program, by its path."""
         own = self._known[module] = self._is_own(module.partition(".")[0], path)
         return own
 
@@ -85,12 +86,12 @@ class OwnCode:
         return not os.path.realpath(path).startswith(_STDLIB)
 
     def covers(self, _: Location) -> bool:
-        """It is never excluded."""
+        """Return False: it is never used to exclude."""
         return False
 
 
 class OwnInstrumentation(Instrumentation):
-    """The functions of a program's own code, wrapped, and cut where they are called too often."""
+    """The wrapped functions of a program's own code, cut if they are called too often."""
 
     def __init__(
         self,
@@ -104,22 +105,28 @@ class OwnInstrumentation(Instrumentation):
         super().__init__(tracer, targets, [Pattern(text) for text in exclude], options)
         self.own = own
         self.policy = policy
-        self._wrapping = AdaptiveWrapping(tracer, options, policy, own.packages)
+        self._wrap_with(AdaptiveWrapping(tracer, options, policy, own.packages))
         policy.put_back = self.put_back
         self._early: dict[int, _Early] = {}
         self.main = "__main__"
-        """What the module of the program is called by others."""
+        """The name under which others import the program's module."""
         self.uses: str | None = None
-        """The module that uses enterspan itself, which ended this."""
+        """The module that imports enterspan, because of which this was given up."""
         self.is_asked = False
-        """Whether it goes on all the same."""
+        """Whether it continues nevertheless."""
+
+    def begins_with(self, main: str, path: str) -> None:
+        """Take the name and the file of the program's module."""
+        self.main = main
+        if is_site(path) or os.path.realpath(path).startswith(_STDLIB):
+            self.own.packages.add("__main__")
 
     def takes(self, source: bytes | None) -> bool:
-        """Whether a module is no reason to leave the program alone."""
+        """Whether a module does not import enterspan."""
         return self.is_asked or not uses_us(source)
 
     def found(self, name: str, spec: ModuleSpec) -> bool:
-        """Whether a module is the program's own; then its functions are seen as it defines them."""
+        """Whether a module belongs to the program; then its functions are wrapped when defined."""
         if not super().found(name, spec):
             return False
         if type(spec.loader) is SourceFileLoader and not is_site(spec.origin or ""):
@@ -128,30 +135,43 @@ class OwnInstrumentation(Instrumentation):
         return True
 
     def arrived(self, name: str, module: Any) -> None:
-        """Wrap what is in a module, unless it shows that the program traces itself."""
+        """Wrap the functions of a module, unless it shows that the program traces itself."""
         if name in _MAIN:
-            return  # what is there before the program is ours, and the program's tells what it has
+            return  # earlier modules are enterspan's, and the program's report their definitions
         if self.uses is None and not self.takes(source_of(module)):
             self.give_up(name)
         super().arrived(name, module)
         self._check_early(name, module)
 
     def give_up(self, module: str) -> None:
-        """The program traces itself: leave it alone."""
+        """Stop: the program traces itself."""
         self.uses = module
         self.remove()
 
+    def stop(self) -> None:
+        """Put back every original, unless another thread is at work here."""
+        if patching.acquire():
+            try:
+                self.remove()
+            finally:
+                patching.release()
+
     def remove(self) -> None:
-        """Put back every original."""
+        """Restore every original."""
         for early in list(self._early.values()):
             early.put_back()
         self._early.clear()
         super().remove()
 
-    # --- while a module is executed ---
+    def forget(self) -> None:
+        """Hold no function any more."""
+        self._early.clear()
+        super().forget()
+
+    # --- during the execution of a module ---
 
     def defined(self, module: Any, name: str) -> None:
-        """Wrap what a module has just defined."""
+        """Wrap the latest definition of a module."""
         names = vars(module)
         value = names.get(name)
         if self._removed:
@@ -165,7 +185,7 @@ class OwnInstrumentation(Instrumentation):
                 self._early[id(wrapper)] = _Early(names, name, wrapper)
 
     def wrapped_early(self, function: Any) -> Any:
-        """A function that is not yet held by anything, wrapped."""
+        """Wrap a function that nothing references yet."""
         if self._removed or type(function) is not FunctionType or looks_at_frames(function):
             return function
         name = function.__module__
@@ -183,7 +203,7 @@ class OwnInstrumentation(Instrumentation):
         return True
 
     def _check_early(self, name: str, module: Any) -> None:
-        """Put back what turns out to be unsupported, now that all of a module is known."""
+        """Restore functions that turn out to be unsupported, when the whole module is known."""
         package, names = package_of(name), vars(module)
         for early in list(self._early.values()):
             if early.names is names and package.reason(original_of(early.wrapper)) is not None:
@@ -191,7 +211,7 @@ class OwnInstrumentation(Instrumentation):
 
 
 class _Early:
-    """A function that was wrapped as soon as it was defined."""
+    """A function that was wrapped when it was defined."""
 
     __slots__ = ("key", "names", "wrapper")
 
@@ -201,21 +221,21 @@ class _Early:
         self.wrapper = wrapper
 
     def put_back(self) -> None:
-        """Put the function in the place of its wrapper, which calls through from here on."""
+        """Restore the function; its wrapper only calls it from here on."""
         if self.names.get(self.key) is self.wrapper:
             self.names[self.key] = original_of(self.wrapper)
         self.wrapper.retire()
 
 
-class _Watching(BaseObjectProxy[Any]):
-    """A loader that has the functions of a module wrapped as they are defined; then it is out."""
+class _Watching(Loader):
+    """A loader that wraps functions of a module when they are defined, then removes itself."""
 
     def __init__(self, loader: Any, own: OwnInstrumentation) -> None:
         super().__init__(loader)
         self._self_own = own
 
     def exec_module(self, module: Any) -> None:
-        """Execute the module as its own loader does."""
+        """Execute the module with its own loader."""
         loader, own = self.__wrapped__, self._self_own
         names = vars(module)
         names["__spec__"].loader = names["__loader__"] = loader
@@ -226,19 +246,19 @@ class _Watching(BaseObjectProxy[Any]):
         try:
             _call_with_frames_removed(exec, code, names)
         except BaseException as error:
-            error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+            hide_first_frame(error)
             raise
 
 
 class _Watch:
-    """Has wrapped what a module defines."""
+    """Wraps the definitions of a module."""
 
     def __init__(self, own: OwnInstrumentation, module: Any) -> None:
         self._own = own
         self._module = module
 
     def tell(self, name: str) -> None:
-        """Wrap what has been defined."""
+        """Wrap the latest definition."""
         self._own.defined(self._module, name)
 
     def wrap(self, function: Any) -> Any:
@@ -247,7 +267,7 @@ class _Watch:
 
 
 _call_with_frames_removed: Any = _bootstrap._call_with_frames_removed  # type: ignore[attr-defined]
-"""By its name Python knows what to leave out of the traceback of a failed import."""
+"""Python removes frames of this name from the traceback of a failed import."""
 
 
 def source_of(module: Any) -> bytes | None:
@@ -282,13 +302,14 @@ def uses_us(source: bytes | None) -> bool:
     return False
 
 
-# --- what is said at the end ----------------------------------------------------------------------
+# --- messages at the end ----------------------------------------------------------------------
 
 
 def cut_pieces(found: Iterable[tuple[str, int, int, bool]]) -> str:
-    """The functions that were cut, those with the most calls first.
+    """The cut functions, those with the most calls first.
 
-    Each has its name, its calls, how long one took, and whether all of them are known.
+    Each is described by its name, its calls, the duration of one, and whether all calls were
+    counted.
     """
     merged: dict[str, tuple[int, int, bool]] = {}
     for name, calls, each, is_all in found:
@@ -305,7 +326,7 @@ def cut_pieces(found: Iterable[tuple[str, int, int, bool]]) -> str:
 
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _EXACT_NS: Final = 1_000
-"""What is shorter can't be told from what recording it takes."""
+"""Shorter durations can't be distinguished from the overhead of recording."""
 
 
 def _each(ns: int) -> str:
@@ -313,17 +334,17 @@ def _each(ns: int) -> str:
 
 
 def cut_facts(functions: Sequence[Function]) -> list[tuple[str, int, int, bool]]:
-    """What is said of the functions that were cut."""
+    """Describe the cut functions."""
     return [(f.name, f.count, f.ns // max(f.calls, 1), f.is_counted) for f in functions]
 
 
 def duration(ns: int) -> str:
-    """A duration as it stands in a tree."""
+    """A duration in the format of the tree."""
     return duration_text(ns, UNICODE).strip()
 
 
 def compiled_among(packages: Sequence[str]) -> list[str]:
-    """The packages that are loaded and not written in Python."""
+    """The loaded packages that are compiled."""
     found = []
     for name in packages:
         module = sys.modules.get(name)

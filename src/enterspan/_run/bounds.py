@@ -1,4 +1,4 @@
-"""How much a run may record: a number of spans, and the size of the file that they go to."""
+"""The limits of a recording: the number of spans, and the size of the file."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from enterspan.exporters._files import NotWrittenError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from enterspan.events import Onset, TailEvent
 
 MAX_SPANS: Final = 50_000
-"""Unless told otherwise, a process records no more spans; `view` shows as many without trouble."""
+"""The default maximum number of spans of a process, which `view` can easily show."""
 MAX_BYTES: Final = 100_000_000
-"""Unless told otherwise, a file gets no larger, however many processes write to it."""
+"""The default maximum size of a file, for all processes that write to it."""
 
 _EVERY: Final = 100
-"""So many spans are recorded before the size of the file is looked at again."""
+"""The size of the file is checked after this many spans."""
 _NAMED: Final = 3
 
 
 class Bounds:
-    """A tail that hands on what others are to get, until it is enough.
+    """A tail that forwards events to others until a limit is reached.
 
-    What has been opened is closed then, and nothing is opened any more.
+    Then open spans are closed, and no more are opened.
     """
 
     def __init__(
@@ -39,7 +41,11 @@ class Bounds:
         self.spans = 0
         self.names: Counter[str] = Counter()
         self.reached: str | None = None
-        """Which bound was reached, as the option that sets it."""
+        """The limit that was reached, as its option."""
+        self.lost = 0
+        """The number of events that the file lacks, because it can't be written, ..."""
+        self.lost_by = ""
+        """... and the reason."""
         self.begins: Callable[[], object] = int
         """Called when an invocation begins."""
         self._tails = tails
@@ -49,7 +55,7 @@ class Bounds:
         self._stop = stop
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None] | None:
-        """Begin an invocation; None once it is enough."""
+        """Begin an invocation; None after a limit was reached."""
         self.begins()
         if not self._takes(event.event.name):
             return None
@@ -69,15 +75,20 @@ class Bounds:
                 refused.discard(event.span_context.span_id)
             return
         for handler in handlers:
-            handler(event)
+            try:
+                handler(event)
+            except NotWrittenError as error:  # the tree is still drawn
+                self.lost += error.lost
+                cause = error.__cause__
+                self.lost_by = self.lost_by or getattr(cause, "strerror", None) or str(error)
 
     def settle(self, deadline: float) -> bool:
-        """Have the tails write what they hold back; False if that took too long."""
+        """Make the tails write what they hold back; False if that took too long."""
         found = [tail.settle(deadline) for tail in self._tails if hasattr(tail, "settle")]
         return all(found)
 
     def _takes(self, name: str) -> bool:
-        """Whether one more span is recorded."""
+        """Whether another span may be recorded."""
         if self.reached is not None:
             return False
         if self.spans >= self._most:
@@ -101,14 +112,19 @@ class Bounds:
 
     @property
     def problem(self) -> str | None:
-        """What to say of it, if it was reached."""
+        """The message about the limit, if it was reached."""
         if self.reached is None:
             return None
         return full_text(self.reached, self.spans, self.names)
 
 
+def lost_text(lost: int, why: str) -> list[str]:
+    """The message about a file that could not be written."""
+    return [f"{lost:,} events could not be written to the file: {why}"] if lost else []
+
+
 def full_text(reached: str, spans: int, names: Counter[str]) -> str:
-    """What to say of a bound that was reached, and of what has filled it."""
+    """The message about a limit that was reached, with the most frequent spans."""
     most = ", ".join([f"{count:,} of {name}" for name, count in names.most_common(_NAMED)])
     return (
         f"recording stopped after {spans:,} spans ({reached}): {most};"
@@ -133,7 +149,7 @@ def bytes_of(text: str) -> int:
 
 
 def size_text(size: int) -> str:
-    """A size as the option takes it."""
+    """A size in the option's format."""
     for unit, factor in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
         if not size % factor:
             return f"{size // factor}{unit}"

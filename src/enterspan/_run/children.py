@@ -1,8 +1,8 @@
-"""How the child processes of a run begin to record: our `sitecustomize` calls `begin`.
+"""Starts recording in the child processes of a run; `sitecustomize` calls `begin`.
 
-A child that runs a script or a module is replaced by one that runs it as `enterspan run` does: its
-own functions are seen, and its span has its name. What multiprocessing and its like start, `-c` and
-the like record whatever they call, below the span of the run.
+A child that runs a script or a module is replaced by one that runs it like `enterspan run`: its own
+functions are traced, and its span has its name. Children of multiprocessing, `-c` and the like
+record their calls below the span of the run.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 def begin() -> None:
-    """Called when a child starts that is not started anew: record what it calls."""
+    """Called when a child starts that is not restarted: record its calls."""
     settings = settings_here()
     if settings is not None:
         _record_workers(settings)
 
 
 def main() -> None:
-    """Run the program of a child, whose words are in `sys.argv`; called by the launcher."""
+    """Run the program of a child, whose command line is in `sys.argv`; called by the launcher."""
     from enterspan._run.follow import follow
     from enterspan._run.program import Program, ProgramError
 
@@ -45,7 +45,7 @@ def main() -> None:
         program = Program.of_module(words[1], words[2:]) if first[:2] == "-m" else Program.at(
             first, words[1:]
         )  # fmt: skip
-    except ProgramError:  # Python itself says it best
+    except ProgramError:  # Python itself reports it
         del os.environ[SETTINGS]
         at = program_at(sys.orig_argv)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:at], *sys.argv[1:]])  # noqa: S606
@@ -54,8 +54,9 @@ def main() -> None:
 
 
 def _record_workers(settings: Settings) -> None:
-    """Record what is called in this process: each call from outside is one invocation."""
+    """Record the calls in this process: each call from outside is one invocation."""
     from enterspan._run.recording import Recording
+    from enterspan._run.signals import end_before_signals
     from enterspan._span.invocation import remote_span
     from enterspan._tracing import tracing
 
@@ -67,11 +68,12 @@ def _record_workers(settings: Settings) -> None:
     if context is not None:
         tracer = tracing._tracer
         tracer.add_ambient(recording, remote_span(tracer, context))
+    end_before_signals(lambda _: False)
     _await_main(recording)
 
 
 def _await_main(recording: Recording) -> None:
-    """Have the functions wrapped that a worker gets from the main module of the program."""
+    """Wrap the functions that a worker gets from the program's main module."""
     from enterspan.instrument.imports import finder
 
     waiting: Any = _Workers(recording)
@@ -86,22 +88,22 @@ _PICKLES: Final = ("cloudpickle.cloudpickle", "joblib.externals.cloudpickle.clou
 
 
 class _Workers:
-    """Waits for the modules that bring the functions of a main module to a worker."""
+    """Waits for the modules that load the functions of a main module in a worker."""
 
     def __init__(self, recording: Recording) -> None:
         self._all = [each for each in (recording.named, recording.own) if each is not None]
         self._own = recording.own
 
     def wants(self, name: str) -> bool:
-        """Those of multiprocessing, and of cloudpickle."""
+        """Whether it is one of multiprocessing, or cloudpickle."""
         return name == _SPAWN or name in _PICKLES
 
     def found(self, name: str, _: object) -> bool:
-        """Wherever they lie."""
+        """Return True, wherever they are."""
         return self.wants(name)
 
     def arrived(self, name: str, module: ModuleType) -> None:
-        """Look at what they import or make, when they have done so."""
+        """Hook the functions that import or create the main module's functions."""
         names = vars(module)
         if name == _SPAWN:
             for key in ("_fixup_main_from_path", "_fixup_main_from_name"):
@@ -111,10 +113,10 @@ class _Workers:
             names["_make_function"] = _Then(names["_make_function"], self._made)
 
     def settled(self) -> None:
-        """Nothing is looked for later."""
+        """Do nothing."""
 
     def _imported(self, result: object) -> object:
-        """The main module has been imported again."""
+        """Wrap the functions of the main module, which was imported again."""
         main = sys.modules.get("__mp_main__")
         if main is not None:
             file = os.path.basename(str(vars(main).get("__file__", "")))
@@ -125,7 +127,7 @@ class _Workers:
         return result
 
     def _made(self, function: Any) -> Any:
-        """A function has been made again that was pickled by value."""
+        """Wrap a function that was unpickled by value."""
         from enterspan._forms.callables import is_function
 
         if is_function(function) and function.__globals__.get("__name__") == "__main__":
@@ -136,7 +138,7 @@ class _Workers:
 
 
 class _Then:
-    """A function whose result is given to another one."""
+    """A function whose result is passed to another one."""
 
     def __init__(self, first: Any, then: Any) -> None:
         self._first = first
@@ -147,7 +149,7 @@ class _Then:
 
 
 def _wrap_main(instrumentation: Instrumentation, main: ModuleType, names: Sequence[str]) -> None:
-    """Wrap what is wanted of a main module; its functions see a copy of its names."""
+    """Wrap the picked functions of a main module, which use a copy of its globals."""
     from enterspan._forms.callables import is_ours, original_of
 
     for name in names:

@@ -1,4 +1,4 @@
-"""`enterspan run`: its options, and what happens before, while and after a program runs."""
+"""The command `enterspan run`: its options, and the run of a program."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from enterspan._terminal.say import say
 from enterspan._tracing import tracing
 from enterspan.instrument.config import ProjectError, Wishes, project_wishes, seconds_of
 
-# All that `run` needs is imported here, before the program's folder is on the search path: it may
-# have modules of the same names.
+# Everything that `run` needs is imported here, before the program's folder is on the search path,
+# which may have modules with the same names.
 
 if TYPE_CHECKING:
     import argparse
@@ -38,17 +38,17 @@ _VALUED: Final = (
 
 
 class RefusedError(Exception):
-    """The command can't be done; the text says why, in one line."""
+    """The command can't be carried out; the text gives the reason in one line."""
 
 
 # --- the command line -----------------------------------------------------------------------------
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], summary: str) -> None:
     """Add the command to a command line."""
     run = commands.add_parser(
         "run",
-        help="run a program and show its spans, live",
+        help=summary,
         description="Run a Python program unchanged, and draw its calls on stderr as they happen.",
         usage="enterspan run [OPTION ...] (COMMAND | SCRIPT | -m MODULE | -c CODE | -) [ARGS ...]",
         epilog="COMMAND is one that pip installed. SCRIPT is a file, or a folder or zip archive "
@@ -60,7 +60,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "are read from [tool.enterspan] in pyproject.toml.",
         allow_abbrev=False,
     )
-    what = run.add_argument_group("what is traced")
+    what = run.add_argument_group("what to trace")
     what.add_argument(
         "--auto",
         action="store_true",
@@ -72,7 +72,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--no-auto",
         dest="auto",
         action="store_false",
-        help="trace no function that is not marked or picked",
+        help="trace only functions that the program or a PATTERN marks",
     )
     what.add_argument(
         "--instrument",
@@ -90,16 +90,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     what.add_argument(
         "--min-duration",
         metavar="TIME",
-        help="leave out their spans shorter than TIME, such as 1ms or 0.5s; with --auto it grows "
+        help="leave out spans shorter than TIME, such as 1ms or 0.5s; with --auto the limit grows "
         "during the run unless it is given",
     )
     what.add_argument(
         "--capture-args",
         metavar="NAMES",
         action="append",
-        help="record their arguments with these names (a,b), or every one (all)",
+        help="record arguments with these names (a,b), or all",
     )
-    what.add_argument("--capture-return", action="store_true", help="record their results")
+    what.add_argument("--capture-return", action="store_true", help="record results")
     what.add_argument(
         "--redact",
         metavar="NAMES",
@@ -135,7 +135,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Part the options of `run` from the program, which begins with SCRIPT, `-m`, `-c` or `-`."""
+    """Split the options of `run` from the program, which begins with SCRIPT, `-m`, `-c` or `-`."""
     at = 1
     while at < len(arguments):
         argument = arguments[at]
@@ -154,9 +154,9 @@ def split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def run(options: argparse.Namespace, words: list[str]) -> int:
-    """Do the command; RefusedError where it can't be done.
+    """Run the command; RefusedError if it can't be carried out.
 
-    What the program raises comes out of here: SystemExit, KeyboardInterrupt and all.
+    Exceptions of the program propagate, including SystemExit and KeyboardInterrupt.
     """
     wishes = _wishes(options)
     if options.list:
@@ -168,11 +168,14 @@ def run(options: argparse.Namespace, words: list[str]) -> int:
         raise RefusedError(f"can't write {options.output!r}: it is the program itself")
     for problem in _without_effect(options, wishes, auto=auto):
         say(problem)
+    output, sums_up = _output(options, wishes, auto=auto)
     settings = Settings(
         wishes=wishes,
         auto=auto,
         is_asked=bool(options.auto),
-        output=None if options.output is None else os.path.abspath(options.output),
+        output=output,
+        sums_up=sums_up,
+        keeps_output=options.output is not None,
         quiet=options.quiet,
         stacks=options.stacks,
         ids=options.ids,
@@ -188,6 +191,26 @@ def run(options: argparse.Namespace, words: list[str]) -> int:
     except CannotRecordError as error:
         raise RefusedError(_why_not(options, error.reason)) from None
     return 0
+
+
+def _output(options: argparse.Namespace, wishes: Wishes, *, auto: bool) -> tuple[str | None, bool]:
+    """The output file, and whether it is read at the end for a summary.
+
+    Without a requested file, a temporary one is used for the summary.
+    """
+    given: str | None = options.output
+    sums_up = auto and not options.quiet and wishes.min_duration is None
+    if given is not None:
+        path = os.path.abspath(given)
+        return path, sums_up and (os.path.isfile(path) or not os.path.exists(path))
+    if not sums_up:
+        return None, False
+    try:
+        descriptor, path = tempfile.mkstemp(".jsonl", "enterspan-")
+    except OSError:
+        return None, False
+    os.close(descriptor)
+    return path, True
 
 
 def _why_not(options: argparse.Namespace, error: Exception) -> str:
@@ -208,7 +231,7 @@ def _bounds(options: argparse.Namespace) -> tuple[int, int]:
 
 
 def _without_effect(options: argparse.Namespace, wishes: Wishes, *, auto: bool) -> list[str]:
-    """What to say of options that change nothing."""
+    """The messages about options without effect."""
     lines = []
     if not auto and not wishes.instrument:
         given = {
@@ -224,7 +247,7 @@ def _without_effect(options: argparse.Namespace, wishes: Wishes, *, auto: bool) 
     if options.quiet:
         shown = {"--stacks": options.stacks, "--ids": options.ids}
         lines += [f"{name} has no effect with --quiet" for name in _set(shown)]
-    if options.output is None and options.max_size is not None:
+    if options.output is None and options.max_size is not None and not auto:
         lines.append("--max-size has no effect without --output")
     return lines
 
@@ -234,7 +257,7 @@ def _set(given: dict[str, Any]) -> list[str]:
 
 
 def _wishes(options: argparse.Namespace) -> Wishes:
-    """What is to be instrumented: what the command line says, and else the project."""
+    """What to instrument: from the command line, else from the project."""
     try:
         project = project_wishes(Path.cwd())
         given = options.instrument or ()
@@ -254,7 +277,7 @@ def _wishes(options: argparse.Namespace) -> Wishes:
 
 
 def _names(given: list[str] | None) -> tuple[str, ...] | None:
-    """Names that were given one by one, or with commas between them."""
+    """Names that were given separately, or separated by commas."""
     if given is None:
         return None
     names = tuple([name.strip() for text in given for name in text.split(",")])
@@ -265,7 +288,7 @@ def _names(given: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _list(wishes: Wishes, words: list[str]) -> int:
-    """Show what would be wrapped; a program need not be named, but tells where modules are."""
+    """Show what would be wrapped; a program is optional, and shows where to find modules."""
     if not wishes.instrument:
         raise RefusedError("nothing to list: name a PATTERN with --instrument")
     try:

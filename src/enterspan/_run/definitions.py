@@ -1,9 +1,9 @@
-"""A module's own functions, seen as soon as they are defined.
+"""Reports a module's own functions as soon as they are defined.
 
-What a program's `__main__` defines is called before its module has been executed to the end, and
-what holds a function by then (a route, a command) holds it for good. So the source is compiled with
-a call after each `def` and each `class` outside of functions, and with a decorator below those that
-a function has. Nothing else about it changes: lines, names and docstrings are as they were.
+The functions of `__main__` are called before the module has been executed completely, and
+references that exist by then (a route, a command) are permanent. So the source is compiled with a
+call after each `def` and each `class` outside functions, and with an innermost decorator on
+decorated functions. Lines, names and docstrings don't change.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
     from types import CodeType
 
 _WATCH: Final = "<watch of definitions>"
-"""Stands in the compiled source for the watch, which is a constant of it."""
+"""Placeholder for the watch, which is a constant in the compiled code."""
 
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 class Watch(Protocol):
-    """What is called while a module defines its functions and classes."""
+    """Called while a module defines its functions and classes."""
 
     def tell(self, name: str) -> object:
         """Called when a function or a class has been bound to its name."""
 
     def wrap(self, function: Any) -> Any:
-        """Called with a function that has decorators, before them; they get what is returned."""
+        """Called with a decorated function before its decorators, which get the result."""
 
 
 def watched_code(code: CodeType, source: bytes | None, watch: Watch) -> CodeType:
-    """A module's code that calls a watch; as it is without source."""
+    """A module's code with calls of a watch; unchanged without source."""
     if source is None:
         return code
     name = code.co_filename
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the compiler has warned of it when it was loaded
+        warnings.simplefilter("ignore")  # the compiler has already warned when it was loaded
         try:
             tree: Any = compile(source, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
             if not _follow_definitions(tree):
                 return code
             watched: CodeType = compile(tree, name, "exec", dont_inherit=True)
-        except (RecursionError, MemoryError):  # nested so deeply that an AST is too much
+        except (RecursionError, MemoryError):  # nested too deeply for an AST
             return code
     constant: Any = watch
     consts = [constant if const == _WATCH else const for const in watched.co_consts]
@@ -52,9 +52,9 @@ def watched_code(code: CodeType, source: bytes | None, watch: Watch) -> CodeType
 
 
 def _follow_definitions(node: Any) -> bool:
-    """Put a call after each definition in a module's blocks, but in no function or class.
+    """Insert a call after each definition in a module's blocks, outside functions and classes.
 
-    Returns whether there is one.
+    Returns whether there is a definition.
     """
     found = False
     for name in _BLOCKS:
@@ -76,7 +76,7 @@ def _follow_definitions(node: Any) -> bool:
 
 
 def _at(place: Any, method: str, *given: str) -> ast.expr:
-    """A method of the watch, or a call of it, on the line of something else."""
+    """An expression for a method of the watch, or a call of it, with the line of another node."""
     text = f"{_WATCH!r}.{method}" + (f"({', '.join(map(repr, given))})" if given else "")
     made = ast.parse(text, mode="eval").body
     for node in ast.walk(made):
@@ -87,6 +87,6 @@ def _at(place: Any, method: str, *given: str) -> ast.expr:
 
 
 def _call_after(statement: Any) -> ast.Expr:
-    """The call, on the line where the definition began: no other line is seen to run."""
+    """The call, on the line of the definition, so that no other line seems to run."""
     call = ast.Expr(_at(statement, "tell", statement.name))
     return ast.copy_location(call, call.value)

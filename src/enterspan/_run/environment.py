@@ -1,7 +1,7 @@
-"""What the child processes of a run are given through the environment.
+"""Passes settings to the child processes of a run through the environment.
 
-The settings, the context of the trace, and a folder in front of PYTHONPATH, whose `sitecustomize`
-is imported by each Python that starts.
+These are the settings, the trace context, and a folder at the front of PYTHONPATH, whose
+`sitecustomize` is imported by each Python that starts.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ STATE: Final = "TRACESTATE"
 
 
 def carrier() -> dict[str, str]:
-    """The context that this process was started with."""
+    """The trace context that this process was started with."""
     names = {CONTEXT: "traceparent", STATE: "tracestate"}
     return {key: os.environ[name] for name, key in names.items() if name in os.environ}
 
 
 def hand_down(settings: Settings | None, context: SpanContext) -> None:
-    """Have the Python processes that are started from here on record, below a span.
+    """Make Python processes that are started from here on record, below a span.
 
-    Without settings, those that this process was given hold for them as well.
+    Without settings, this process's own settings are passed on.
     """
     if settings is not None:
         os.environ[SETTINGS] = settings.to_text()
@@ -44,11 +44,11 @@ def hand_down(settings: Settings | None, context: SpanContext) -> None:
 
 
 def settings_here() -> Settings | None:
-    """The settings that this process was given; None if they can't be used."""
+    """The settings of this process; None if they are invalid."""
     try:
         settings = Settings.from_text(os.environ[SETTINGS])
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    # Where the program reads what its child writes, there is to be no tree in it.
+    # If the program reads its child's output, no tree must be in it.
     quiet = settings.quiet or stderr_identity() != settings.stderr
     return changed(settings, quiet=quiet)

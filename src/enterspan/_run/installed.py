@@ -1,7 +1,8 @@
-"""Commands and packages that are installed: which there are, and what belongs together.
+"""Installed commands and packages.
 
-What pip wrote is read as it is specified (PyPA: entry points, recorded files). `importlib.metadata`
-would import a third of the standard library, before the program's own folder is on its path.
+The files of distributions are read as specified (PyPA: entry points, recorded files).
+`importlib.metadata` would import a third of the standard library, before the program's folder is on
+the search path.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ _SHEBANG_BYTES: Final = 1024
 _ENV: Final = re.compile(r"#!\s*\S*/env(?:\s+-S)?\s+(\S+)")
 _DIRECT: Final = re.compile(r"#!\s*(.+?)(?:\s+-\S+)*\s*$")
 _TRAMPOLINE: Final = re.compile(r"'''exec'\s+\"?([^\"]+?)\"?\s+\"\$0\"")
-"""What pip writes below `#!/bin/sh` where the path of Python is too long, or has spaces."""
+"""What pip writes below `#!/bin/sh` if the path of Python is too long, or has spaces."""
 _BINARIES: Final = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
-"""How programs for Linux and macOS begin."""
+"""The magic numbers of binaries on Linux and macOS."""
 _PYTHON: Final = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?$")
 
 
 class ForeignError(Exception):
-    """A command can't be run in this process; the text says why."""
+    """A command can't be run in this process; the text gives the reason."""
 
 
 def command_path(name: str) -> str | None:
-    """Where a command is: beside this Python, or on PATH."""
+    """The path of a command: beside this Python, or on PATH."""
     own = os.path.dirname(sys.executable or "")
     return shutil.which(name, path=own) or shutil.which(name)
 
 
 def command_names() -> list[str]:
-    """The commands that lie beside this Python."""
+    """The commands beside this Python."""
     try:
         return sorted(os.listdir(os.path.dirname(sys.executable)))
     except OSError:
@@ -45,7 +46,7 @@ def command_names() -> list[str]:
 
 
 def check_runs_here(path: str, name: str) -> None:
-    """Raise ForeignError for a command that is for another Python, or no Python at all."""
+    """Raise ForeignError for a command that is for another Python, or not written in Python."""
     python = interpreter_of(path, name)
     if python is not None and os.sep in python and not _is_this(python):
         raise ForeignError(
@@ -55,9 +56,9 @@ def check_runs_here(path: str, name: str) -> None:
 
 
 def interpreter_of(path: str, name: str) -> str | None:
-    """The Python that a file names in its first line; None if it names none.
+    """The Python in the first line of a file; None if there is none.
 
-    Raises ForeignError for one that is no Python.
+    Raises ForeignError for another interpreter.
     """
     with open(path, "rb") as file:
         head = file.read(_SHEBANG_BYTES)
@@ -72,7 +73,7 @@ def interpreter_of(path: str, name: str) -> str | None:
 
 
 def _interpreter(first: str, rest: str) -> str | None:
-    """The Python that a script names; None if it names none."""
+    """The Python of a script; None if there is none."""
     found = _ENV.match(first) or _DIRECT.match(first)
     if found is not None and found[1].endswith("/sh"):
         found = _TRAMPOLINE.search(rest)
@@ -95,24 +96,29 @@ def _is_this(python: str) -> bool:
         return False
 
 
+_SCRIPTS: Final = ("console_scripts]", "gui_scripts]")
+"""The sections of entry points that are commands; other sections may have the same names."""
+
 # --- what belongs to a program --------------------------------------------------------------------
 
 
 def packages_of_command(name: str) -> tuple[str, ...]:
-    """The packages that came with a command; none if nothing says where it is from."""
+    """The packages of a command's distribution; none if it is unknown."""
     line = re.compile(rf"^{re.escape(name)}\s*=\s*([\w.]+)", re.MULTILINE)
     for info in _infos():
         try:
-            found = line.search((info / "entry_points.txt").read_text("utf-8"))
+            sections = (info / "entry_points.txt").read_text("utf-8").split("\n[")
         except (OSError, UnicodeDecodeError):
             continue
+        commands = "".join([part for part in sections if part.lstrip("[").startswith(_SCRIPTS)])
+        found = line.search(commands)
         if found is not None:
             return tuple(dict.fromkeys((found[1].partition(".")[0], *_top_levels(info))))
     return ()
 
 
 def packages_beside(package: str) -> tuple[str, ...]:
-    """An installed package, and those that came with it."""
+    """An installed package, and the others of its distribution."""
     wanted = f"{package}/"
     for info in sorted(_infos(), key=lambda info: not _is_named(info, package)):
         try:
@@ -140,7 +146,7 @@ def _infos() -> Iterator[Path]:
 
 
 def _top_levels(info: Path) -> list[str]:
-    """The packages and modules that a distribution brought, in the order of their names."""
+    """The packages and modules of a distribution, sorted by name."""
     found: set[str] = set()
     try:
         lines = (info / "RECORD").read_text("utf-8").splitlines()
@@ -156,6 +162,6 @@ def _top_levels(info: Path) -> list[str]:
 
 
 def is_site(path: str) -> bool:
-    """Whether a path lies where pip installs."""
+    """Whether a path is in a `site-packages` folder."""
     parts = path.replace("\\", "/").split("/")
     return "site-packages" in parts or "dist-packages" in parts

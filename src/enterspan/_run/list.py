@@ -1,6 +1,6 @@
 """`enterspan run --list`: what would be wrapped and what not, without running the program.
 
-The modules that the patterns name are imported, and instrumented as for a run.
+The modules that the patterns name are imported and instrumented as in a run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def show(wishes: Wishes) -> list[str]:
-    """Print the list; return the problems that were met."""
+    """Print the list; return the problems."""
     problems: list[str] = []
     with tracing.instrument(*wishes.instrument, **wishes.options) as found:
         for pattern in wishes.instrument:
@@ -39,7 +39,7 @@ def show(wishes: Wishes) -> list[str]:
 def unmatched(
     found: Instrumentation, wishes: Wishes, elsewhere: Collection[str] = (), *, is_run: bool = True
 ) -> list[str]:
-    """What to say of each pattern that picked nothing, neither here nor elsewhere."""
+    """The messages about patterns that picked nothing, in any process."""
     return [
         f"{wishes.source} {pattern!r} matched nothing: {_why(str(pattern), is_run=is_run)}"
         for pattern in found.unmatched
@@ -64,7 +64,7 @@ def _why(pattern: str, *, is_run: bool) -> str:
 
 
 def _import(pattern: str) -> Iterator[tuple[str, BaseException]]:
-    """Import what a pattern names; give the modules that can't be imported, with the reason."""
+    """Import what a pattern names; return the modules that can't be imported, with the reasons."""
     from enterspan.instrument.patterns import Pattern
 
     read = Pattern(pattern)

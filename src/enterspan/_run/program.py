@@ -1,7 +1,7 @@
-"""A program, run in this process as Python itself would run it.
+"""Runs a program in this process as Python itself would run it.
 
-Its arguments, its search path, its `__main__` module and its tracebacks are as they are without us:
-what it defines can be pickled, and found again by the child processes of multiprocessing.
+Its arguments, search path, `__main__` module and tracebacks are unchanged: its definitions can be
+pickled, and found by child processes of multiprocessing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import io
 import os
 import pkgutil
 import sys
+from functools import partial
 from importlib.machinery import (
     BuiltinImporter,
     ExtensionFileLoader,
@@ -23,6 +24,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from enterspan._model.tracebacks import set_traceback
 from enterspan._run.installed import (
     ForeignError,
     check_runs_here,
@@ -33,9 +35,10 @@ from enterspan._run.installed import (
     packages_beside,
     packages_of_command,
 )
+from enterspan._run.starts import program_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from importlib.machinery import ModuleSpec
     from types import CodeType, TracebackType
 
@@ -46,13 +49,22 @@ if TYPE_CHECKING:
 
 
 class ProgramError(Exception):
-    """There is no such program; the text says which, and why."""
+    """There is no such program; the text gives the reason."""
 
 
 class Program:
-    """A program that was found, and has not begun."""
+    """A program that was found and not started yet."""
 
-    __slots__ = ("_arguments", "_folder", "_is_archive", "_load", "module", "name", "packages")
+    __slots__ = (
+        "_arguments",
+        "_folder",
+        "_is_archive",
+        "_load",
+        "_words",
+        "module",
+        "name",
+        "packages",
+    )
 
     def __init__(
         self,
@@ -64,22 +76,25 @@ class Program:
         is_archive: bool = False,
         module: str | None = None,
         packages: tuple[str, ...] = (),
+        words: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.module = module or name.partition(".")[0]
         self.packages = packages
-        """The installed packages that are its own code, where it was installed itself."""
+        """The packages of its distribution, if it is installed."""
         self._arguments = arguments
         self._folder = folder
         self._load = load
         self._is_archive = is_archive
+        self._words = tuple(words or arguments)
+        """The words of the command line of Python."""
 
     @classmethod
     def found(cls, words: list[str]) -> Self:
         """The program that a command line names.
 
-        `-m MODULE`, `-c CODE`, `-` (standard input), a path, or a command. Raises ProgramError
-        where there is none.
+        `-m MODULE`, `-c CODE`, `-` (standard input), a path, or a command. Raises ProgramError if
+        there is none.
         """
         first, *rest = words
         if first == "-m":
@@ -95,7 +110,7 @@ class Program:
     def at(cls, path: str, arguments: list[str]) -> Self:
         """The program in a file, or in a folder or archive that has a `__main__.py`.
 
-        Raises ProgramError where there is none.
+        Raises ProgramError if there is none.
         """
         full = os.path.join(os.getcwd(), path)
         name = Path(os.path.abspath(full)).name
@@ -118,7 +133,7 @@ class Program:
     def of_command(cls, path: str, name: str, arguments: list[str]) -> Self:
         """The program that a command is, such as the scripts that pip installs.
 
-        Raises ProgramError where it is no Python, or another one's.
+        Raises ProgramError if it is not written in Python, or for another Python.
         """
         try:
             check_runs_here(path, name)
@@ -128,9 +143,9 @@ class Program:
 
     @classmethod
     def of_module(cls, name: str, arguments: list[str]) -> Self:
-        """The program that a module is, or a package with a `__main__` module.
+        """The program of a module, or of a package with a `__main__` module.
 
-        Raises ProgramError where there is none.
+        Raises ProgramError if there is none.
         """
         folder = str(Path.cwd())
         _enter_folder(folder)
@@ -143,12 +158,15 @@ class Program:
             lambda: _load_module(main),
             module=main,
             packages=packages,
+            words=["-m", name, *arguments],
         )
 
     @classmethod
     def of_code(cls, code: str, arguments: list[str]) -> Self:
-        """The program that a text is: `-c CODE`."""
-        return cls("-c", ["-c", *arguments], "", lambda: _load_text(code.encode(), "<string>"))
+        """The program of a text: `-c CODE`."""
+        words = ["-c", code, *arguments]
+        load = partial(_load_text, code.encode(), "<string>")
+        return cls("-c", ["-c", *arguments], "", load, words=words)
 
     @classmethod
     def of_stdin(cls, arguments: list[str]) -> Self:
@@ -156,14 +174,14 @@ class Program:
         return cls("-", ["-", *arguments], "", _load_stdin)
 
     def enter(self) -> None:
-        """Have its modules found, as if it ran."""
+        """Set up the search path for its modules, without running it."""
         _enter_folder(self._folder, always=self._is_archive)
 
     def run(
         self,
         prepare: Callable[[ModuleType, CodeType, bytes | None], CodeType] | None = None,
     ) -> None:
-        """Run it. What it raises comes out, SystemExit included.
+        """Run the program. Its exceptions propagate, including SystemExit.
 
         `prepare` is called with its module, its code and its source, and returns the code to run.
         """
@@ -172,10 +190,12 @@ class Program:
             module.__annotations__ = {}
         vars(module)["__builtins__"] = builtins
         before = sys.modules.get("__main__")
-        for name in ("__main__", "__mp_main__"):  # the second is multiprocessing's, if it is there
+        for name in ("__main__", "__mp_main__"):  # the second is multiprocessing's, if loaded
             if sys.modules.get(name) is before:
                 sys.modules[name] = module
         sys.argv = self._arguments
+        # As without enterspan: programs start themselves anew with it.
+        sys.orig_argv = [*sys.orig_argv[: program_at(sys.orig_argv)], *self._words]
         _enter_folder(self._folder, always=self._is_archive)
         attributes, code, source = self._load()
         vars(module).update(attributes)
@@ -187,12 +207,12 @@ class Program:
             _show_lines(code.co_filename, source)
         exec(code, vars(module))
         if self._arguments[:1] == ["-"]:
-            vars(module).pop("__file__", None)  # what runs at exit has none of these either
+            vars(module).pop("__file__", None)  # exit handlers have none of these either
             vars(module).pop("__cached__", None)
 
 
 _OUTER: Final = frozenset({"enterspan", "importlib", "_frozen_importlib", "zipimport"})
-"""Where the frames come from that lie between us and a program that is being loaded."""
+"""The files of the frames between this module and a program that is being loaded."""
 
 
 def program_frames(traceback: TracebackType | None) -> TracebackType | None:
@@ -215,7 +235,7 @@ def _is_outer(traceback: TracebackType) -> bool:
 
 
 def hide_from_traceback() -> None:
-    """Let the traceback that Python is about to print begin where the program begins."""
+    """Make the traceback that Python prints next begin in the program."""
     hook = sys.excepthook
 
     def show(
@@ -223,7 +243,7 @@ def hide_from_traceback() -> None:
     ) -> None:
         sys.excepthook = hook
         own = program_frames(traceback)
-        error.__traceback__ = own
+        set_traceback(error, own)
         sys.last_traceback = own
         hook(kind, error, own)
 
@@ -234,7 +254,7 @@ def hide_from_traceback() -> None:
 
 
 def _enter_folder(folder: str, *, always: bool = False) -> None:
-    """Put the program's folder where Python put ours: first on the search path."""
+    """Put the program's folder first on the search path, as Python does."""
     if not (getattr(sys.flags, "safe_path", False) or sys.flags.isolated):
         sys.path[:1] = [folder]
     elif always:
@@ -242,6 +262,8 @@ def _enter_folder(folder: str, *, always: bool = False) -> None:
 
 
 def _check_readable(path: str, name: str) -> None:
+    if not Path(path).is_file():
+        return  # a pipe, such as /dev/stdin: what is read of it is gone
     try:
         with io.open_code(path):
             interpreter_of(path, name)
@@ -262,7 +284,7 @@ def _is_path(word: str) -> bool:
 
 
 def _is_command(path: str) -> bool:
-    """Whether a script is one of those that lie beside this Python."""
+    """Whether a script is one of those beside this Python."""
     try:
         return os.path.samefile(os.path.dirname(path), os.path.dirname(sys.executable))
     except OSError:
@@ -270,7 +292,7 @@ def _is_command(path: str) -> bool:
 
 
 def _hint(word: str) -> str:
-    """What may have been meant by a name that there is not."""
+    """Suggest what was meant by an unknown name."""
     from difflib import get_close_matches
 
     folder, _, name = word.rpartition("/")
@@ -337,7 +359,7 @@ def _spec_of(name: str) -> ModuleSpec | None:
             break
         path = spec.submodule_search_locations
         if path is None and end < len(parts):
-            return None  # a module that is no package has nothing inside
+            return None  # a module that is not a package has no submodules
     if spec is not None:
         return spec
     try:
@@ -351,7 +373,10 @@ def _spec_of(name: str) -> ModuleSpec | None:
 def _ask_finders(name: str, path: Any) -> ModuleSpec | None:
     for finder in sys.meta_path:
         find: Any = getattr(finder, "find_spec", None)
-        spec = find(name, path) if find is not None else None
+        try:
+            spec = find(name, path) if find is not None else None
+        except Exception:  # in a namespace package, that is imported first
+            return None
         if spec is not None:
             return spec  # type: ignore[no-any-return]
     return None
@@ -362,8 +387,10 @@ def _ask_finders(name: str, path: Any) -> ModuleSpec | None:
 
 def _load_file(path: str) -> Loaded:
     loader: Any = SourcelessFileLoader("__main__", path)
-    with io.open_code(path) as file:
-        code: CodeType | None = pkgutil.read_code(file)
+    code: CodeType | None = None
+    if Path(path).is_file():  # what is read of a pipe is gone
+        with io.open_code(path) as file:
+            code = pkgutil.read_code(file)
     source = None
     if code is None:
         loader = SourceFileLoader("__main__", path)
@@ -373,13 +400,13 @@ def _load_file(path: str) -> Loaded:
 
 
 def _load_text(source: bytes, name: str) -> Loaded:
-    """Code that lies in no file."""
+    """Code that is not in a file."""
     code = compile(source, name, "exec", dont_inherit=True)
     return {"__loader__": BuiltinImporter}, code, source
 
 
 def _show_lines(name: str, source: bytes) -> None:
-    """Have the lines of `-c CODE` shown in tracebacks, as Python does from 3.13 on."""
+    """Show the lines of `-c CODE` in tracebacks, as Python does from 3.13 on."""
     if sys.version_info >= (3, 13):
         import linecache
 

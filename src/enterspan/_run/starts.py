@@ -1,6 +1,6 @@
-"""Whether a child process of a run is started anew; read by its `sitecustomize`.
+"""Decides whether a child process of a run is restarted; used by its `sitecustomize`.
 
-Nothing but the standard library is imported: what is started anew imports the rest itself.
+Only the standard library is imported: a restarted process imports the rest itself.
 """
 
 import os
@@ -13,13 +13,15 @@ LAUNCHER: Final = os.path.join(SITE, "launch.py")
 
 _VALUED: Final = ("-W", "-X", "--check-hash-based-pycs")
 _POOLS: Final = ("multiprocessing", "joblib.externals.loky", "loky", "billiard", "execnet")
-"""Modules that start workers with a main module of theirs."""
+"""Modules that start workers with their own main module."""
+_OWN: Final = "enterspan"
+"""The command of this package: a run that a program starts is a run of its own."""
 _TRACKER: Final = "resource_tracker"
-"""In the code of a helper of multiprocessing and loky, which runs nothing of the program."""
+"""In the code of helper processes of multiprocessing and loky, which run no program code."""
 
 
 def program_at(words: list[str]) -> int:
-    """Where in the words of a command line the program begins, after the options of Python."""
+    """The index of the program in a command line, after Python's options."""
     at = 1
     while at < len(words):
         word = words[at]
@@ -30,7 +32,7 @@ def program_at(words: list[str]) -> int:
 
 
 def is_replaced(words: list[str], at: int) -> bool:
-    """Whether a child is started anew: one that runs a script, or a module that is no worker."""
+    """Whether a child is restarted: it runs a script, or a module that is not a worker."""
     if not sys.executable or sys.flags.interactive or at >= len(words):
         return False
     name = os.path.basename(words[0])
@@ -43,11 +45,21 @@ def is_replaced(words: list[str], at: int) -> bool:
     return not word.startswith("-") and os.path.exists(word)
 
 
+def _is_command(script: str) -> bool:
+    """Whether a script is the command of this package, and none of a program with its name."""
+    folder, name = os.path.split(os.path.abspath(script))
+    commands = [os.path.dirname(sys.executable), *os.environ.get("PATH", "").split(os.pathsep)]
+    return name == _OWN and folder in commands
+
+
 def is_ready() -> bool:
-    """Whether this process is to record what it calls; one that is to run anew does not return."""
+    """Whether this process records its calls; does not return if it is restarted."""
     words: list[str] = getattr(sys, "orig_argv", [])
     at = program_at(words)
-    if words[at : at + 1] == [LAUNCHER] or any(_TRACKER in word for word in words[at : at + 2]):
+    first = words[at : at + 2]
+    if words[at : at + 1] == [LAUNCHER] or any(_TRACKER in word for word in first):
+        return False
+    if first == ["-m", _OWN] or (first and _is_command(first[0])):
         return False
     if os.name == "posix" and is_replaced(words, at):
         for stream in (sys.stdout, sys.stderr):

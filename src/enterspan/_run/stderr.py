@@ -1,4 +1,4 @@
-"""The standard error that a run began with, whatever the program does with its own."""
+"""The original standard error of a run, whatever the program does with `sys.stderr`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _STDERR = 2
 
 
 class OwnStderr:
-    """Writes to where standard error led at the beginning.
+    """Writes to the original standard error.
 
-    What the program redirects or captures is its own: the tests that pytest runs, say. If the
-    descriptor is not this file any more, because all were closed, nothing is written.
+    Output that the program redirects or captures is not affected, such as in tests that pytest
+    runs. If the descriptor was closed or reused, nothing is written.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -27,9 +27,9 @@ class OwnStderr:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write all of a text; OSError where that is not possible.
+        """Write a whole text; OSError if that is not possible.
 
-        A forked child that has redirected its standard error has left the terminal.
+        Raises also in a forked child that has redirected its standard error.
         """
         if _identity(self._fd) != self._identity:
             raise OSError("standard error was closed")
@@ -42,7 +42,7 @@ class OwnStderr:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Do nothing: it is unbuffered."""
 
     def fileno(self) -> int:
         """The descriptor."""
@@ -59,7 +59,7 @@ def _identity(fd: int) -> tuple[int, int]:
 
 
 def own_stderr() -> Any:
-    """The stream of this process; None, for `sys.stderr`, where that is not Python's own."""
+    """The stream of this process; None, for `sys.stderr`, if that was replaced."""
     stream, own = sys.stderr, cast("Any", sys.__stderr__)
     try:
         if os.name == "nt":
@@ -72,7 +72,7 @@ def own_stderr() -> Any:
 
 
 def identity_of_stderr() -> list[int]:
-    """What tells the file of standard error from another; empty where there is none."""
+    """The identity of the file of standard error; empty if there is none."""
     try:
         return list(_identity(_STDERR))
     except OSError:

@@ -1,4 +1,4 @@
-"""Runs the program of a child process of `enterspan run`, whose words follow."""
+"""Runs the program of a child process of `enterspan run`, whose command line follows."""
 
 from enterspan._run.children import main
 
