@@ -1,5 +1,5 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""enterspan: what a program does, as it does it.
+"""Tracing: which operations a program runs, how long they take, and which fail.
 
 >>> from enterspan import traced, tracing
 >>> from enterspan.testing import capture
@@ -14,18 +14,18 @@
 price
   add up
 
-PYTEST_DONT_REWRITE: under `enterspan run -m pytest` it is imported before its pytest plugin is.
+PYTEST_DONT_REWRITE: `enterspan run -m pytest` imports this package before pytest loads its plugin.
 """
 
 from enterspan._model.ids import SpanContext as SpanContext
+from enterspan._model.limits import AttributeValue as AttributeValue
+from enterspan._model.limits import Limits as Limits
 from enterspan._model.protocols import Exporter as Exporter
 from enterspan._model.protocols import IdGenerator as IdGenerator
 from enterspan._model.protocols import Sampler as Sampler
 from enterspan._model.records import SpanData as SpanData
 from enterspan._model.records import SpanEvent as SpanEvent
 from enterspan._model.records import SpanLink as SpanLink
-from enterspan._model.values import AttributeValue as AttributeValue
-from enterspan._model.values import Limits as Limits
 from enterspan._pipeline.subscription import Stats as Stats
 from enterspan._pipeline.subscription import Subscription as Subscription
 from enterspan._pipeline.tails import TailHandler as TailHandler

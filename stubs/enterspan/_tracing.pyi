@@ -1,7 +1,7 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""The facade: one object with everything that a user does.
+"""The facade: `Tracing`, the object that users call.
 
-Each method is a line or two over the parts that do it.
+Its methods delegate to the private packages below.
 """
 
 import enterspan.instrument.instrumentation as instrumenting
@@ -13,7 +13,7 @@ from enterspan import events
 from enterspan._model import protocols
 from enterspan._model.block import Block
 from enterspan._model.ids import SpanContext
-from enterspan._model.values import AttributeValue, Limits
+from enterspan._model.limits import AttributeValue, Limits
 from enterspan._pipeline import handlers, subscription
 from enterspan._span.scope import SpanScope, UseScope
 from enterspan._span.span import Span
@@ -48,17 +48,17 @@ class Invocation:
     """One unit of work, from its onset to its outcome. `Tracing.invocation` begins it."""
 
     tracing: Tracing
-    """The Tracing that made it."""
+    """The `Tracing` that created it."""
 
     name: str
-    """Its name: the root span's first one."""
+    """Its name, which is the initial name of the root span."""
 
     info: events.EventInfo | None
-    """The event info that it was given."""
+    """The event info passed to `Tracing.invocation`, if any."""
 
     @property
     def id(self) -> str:
-        """The id that every event and every finished span of it carries."""
+        """The id that all of its events and finished spans carry."""
 
     @property
     def span(self) -> Span:
@@ -68,37 +68,37 @@ class Invocation:
         """Show the name, the id and the phase."""
 
     def set_return(self, info: events.FetchResponseInfo | None = None) -> None:
-        """Report that the handler has answered; the invocation may live on. The first one counts.
+        """Report that the handler has returned; the invocation may go on. The first call counts.
 
         Args:
-            info: What it answered.
+            info: The result, such as a `FetchResponseInfo`.
         """
 
     def wait_until(self, awaitable: Awaitable[object] | protocols.Settles) -> None:
-        """Hold the outcome back until *awaitable* has settled. Nothing else waits for it.
+        """Delay the outcome until *awaitable* has settled. Leaving the block does not wait for it.
 
         If it fails, the outcome is `exception`, and the exception is recorded on the root.
 
         Args:
-            awaitable: A future of asyncio or `concurrent.futures`, or something to await, which is
+            awaitable: A future of asyncio or `concurrent.futures`, or another awaitable, which is
                 run as a task of the running event loop.
 
         Raises:
-            TypeError: It is neither.
-            RuntimeError: It has to be awaited, and no event loop is running.
+            TypeError: It is neither a future nor awaitable.
+            RuntimeError: It needs an event loop, and none is running.
         """
 
     def close(self, outcome: str | None = None) -> None:
-        """End it now.
+        """End the invocation now.
 
         Args:
-            outcome: An outcome of your own; by default the one that it would have had.
+            outcome: The outcome to report; by default it is determined as usual.
         """
 
 class InvocationScope(Block[Invocation]):
     """An invocation as a block, for `with` and `async with`; both give the `Invocation`.
 
-    Each time it is entered, it begins another invocation.
+    Each time the block is entered, another invocation begins.
     """
 
     def __enter__(self) -> Invocation:
@@ -110,18 +110,19 @@ class InvocationScope(Block[Invocation]):
         error: BaseException | None,
         traceback: types.TracebackType | None,
     ) -> None:
-        """End the root; the invocation ends at once, or when its linger does."""
+        """End the root span; the invocation ends now, or after its `linger`."""
 
 class Tracing:
-    """Everything to do with tracing, in one isolated instance: `enterspan.tracing` is the default.
+    """An isolated tracer with its subscribers and settings; `enterspan.tracing` is the default one.
 
-    Each instance has a context of its own: the spans of one never become parents of another's.
+    Each instance has a context variable of its own: spans of one instance never become parents of
+    another's.
 
     Args:
-        name: What it is called; the scope of its spans.
+        name: Its name, which is the instrumentation scope of its spans.
 
     Raises:
-        TypeError: The name is no str.
+        TypeError: `name` is not a str.
 
     >>> from enterspan import Tracing
     >>> Tracing("billing")
@@ -131,12 +132,12 @@ class Tracing:
     Span: TypeAlias = _Span
 
     name: str
-    """What it is called."""
+    """The name, which is the scope of its spans."""
 
     def __init__(self, name: str = "default") -> None: ...
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle by name: in another process it is that process's own."""
+        """Pickle by name: unpickling gives the other process's instance of that name."""
 
     def __repr__(self) -> str:
         """Show the name."""
@@ -148,18 +149,18 @@ class Tracing:
         The span is current while the callback runs, and ends when it returns or raises, or, if the
         result is awaitable, when that settles. A future comes back as the same object; a coroutine
         or generator comes back as one, in which the span is current at every step. Without a
-        subscriber it is the call and nothing else.
+        subscriber, the callback is called and nothing else is done.
 
         Args:
             name: The name of the span.
-            callback: What is called with the span, and with the arguments that follow.
-            args: Passed on.
-            kwargs: Passed on.
+            callback: Called with the span and the arguments that follow.
+            args: Passed to the callback.
+            kwargs: Passed to the callback.
 
         Returns:
-            What the callback has returned.
+            What the callback returned.
 
-        It is `enterSpan` of workerd's user tracing.
+        This is workerd's `enterSpan`.
 
         >>> from enterspan import tracing
         >>> tracing.enter_span("add", lambda span, a, b: a + b, 1, b=2)
@@ -222,16 +223,16 @@ class Tracing:
 
     @overload
     def start_active_span(self, name: str, callback: Callable[[Span], _T], /) -> _T:
-        """Do as `enter_span`, but leave the span open: the caller ends it, also after an exception.
+        """Like `enter_span`, but the caller ends the span, also after an exception.
 
         Args:
             name: The name of the span.
-            callback: What is called with the span, and with the arguments that follow.
-            args: Passed on.
-            kwargs: Passed on.
+            callback: Called with the span and the arguments that follow.
+            args: Passed to the callback.
+            kwargs: Passed to the callback.
 
         Returns:
-            What the callback has returned.
+            What the callback returned.
         """
     @overload
     def start_active_span(
@@ -315,67 +316,66 @@ class Tracing:
         links: Iterable[SpanContext | Span] = (),
         **more: AttributeValue | None,
     ) -> Span:
-        """Open a child of the current span that is not made current; the caller ends it.
+        """Open a child of the current span without making it current; the caller ends it.
 
-        One that is dropped without `end()` is ended as abandoned.
+        A span that is garbage-collected without `end()` is ended as `abandoned`.
 
         Args:
             name: The name of the span.
             attributes: Attributes as a mapping.
             kind: The span's kind.
-            links: Spans that it is related to, or their contexts.
+            links: Related spans, or their contexts.
             more: Attributes by keyword.
         """
 
     def use_span(self, span: Span, *, end: bool = False) -> UseScope:
-        """Return a block in which a span made elsewhere is current.
+        """Return a block in which an existing span is current.
 
         Args:
-            span: The span. The block gives it.
-            end: Whether it ends with the block.
+            span: The span, which entering the block returns.
+            end: Whether to end the span with the block.
 
         Raises:
-            TypeError: It is no span.
+            TypeError: `span` is not a `Span`.
         """
 
     def current_span(self) -> Span:
-        """Return the innermost open span here, or the no-op span; never None, nor an ended span.
+        """Return the innermost open span, or the no-op span; never None, and never an ended span.
 
-        Inside an invocation with no other span open, it is the root.
+        Inside an invocation with no other open span, it is the root.
         """
 
     @overload
     def traced(self, name: _F, /) -> _F:
-        """Put a span around each call of a function, a method, a property, a class's methods.
+        """Open a span around each call of a function, method or property, or of a class's methods.
 
-        Bare, or with a name and options.
+        Used bare (`@traced`), or with a name and options.
 
         Args:
             name: The name of the span; by default the function's qualified name.
             attributes: Set on each span; a mapping, or a function of the call's arguments that
                 returns one.
             kind: The kind of each span.
-            capture_args: Record all arguments (True), those that are named, or, with a mapping,
-                those that are its keys as the attributes that are its values.
-            capture_return: Record the result as `return` (True), as the attribute that is named, or
-                what a function makes of it; a mapping names several attributes, each with its
-                function, or True for the result itself. Of a generator, a function is given the
-                list of what it has yielded, of at most 65,536 items and 8 MiB:
-                `capture_return="".join`. A result that is an iterator is the caller's alone.
-            redact: Names that are recorded without their values, beside those that are secrets
-                anywhere (`password`, `token`, ...): of arguments, and of keys and fields in what is
-                captured.
-            min_duration: Seconds; a span that is shorter and did not fail is left out, and its
-                children become its parent's.
-            expected: Exception types that are control flow: they are no failure of the span. A
-                dotted name (`"openai.RateLimitError"`) does as well, and imports nothing.
+            capture_args: Arguments to record: True for all, a list of names, or a mapping from
+                names to the attributes that they are recorded as.
+            capture_return: Record the result: True records it as `return`, a name as that
+                attribute, and a function records what it returns for the result. A mapping has
+                several attributes, each with a function, or True for the result itself. For a
+                generator, the function gets the list of yielded items, at most 65,536 and 8 MiB:
+                `capture_return="".join`. An iterator that is returned is not consumed.
+            redact: Names of arguments, keys and fields whose values are not recorded, in addition
+                to the default secrets (`password`, `token`, ...).
+            min_duration: Seconds. A shorter span that did not fail is left out, and its children
+                become children of its parent.
+            expected: Exception types that are control flow, and not a failure of the span. A dotted
+                name (`"openai.RateLimitError"`) works too, and is not imported.
 
         Returns:
-            What it was given, of the same type.
+            The decorated object, of the same type.
 
         Raises:
-            TypeError: An option is of the wrong type.
-            ValueError: It has a value that can't be used.
+            TypeError: An option has the wrong type.
+            ValueError: An option has an invalid value.
 
         >>> from enterspan import traced
         >>> @traced("shop.price", capture_args=["cart"])
@@ -400,26 +400,29 @@ class Tracing:
 
     @overload
     def entrypoint(self, name: _F, /) -> _F:
-        """Make each call of a function an invocation: a job, a message, a remote call, an alarm.
+        """Make each call of a function an invocation, such as a job, a message or a remote call.
 
-        It takes whatever `traced` takes, and the options of `invocation`. If a function that is
-        given as an option raises, that is warned about once, and the call goes on without it.
+        It accepts the same objects as `traced`, and the options of `invocation`. If a function
+        given as an option raises, a warning is logged once, and the call goes on without the
+        option.
 
         Args:
             name: The name of the invocation; by default the function's qualified name.
             info: The event info, or a function of the call's arguments that returns it.
-            parent: Whose trace it belongs to, likewise; see `invocation`.
-            linger: Seconds to wait for spans that are still open at its end.
+            parent: The parent, or a function of the call's arguments that returns it; see
+                `invocation`.
+            linger: Seconds to wait for spans that are still open when it ends.
             ambient: Whether contexts without an invocation fall back to it while it is open.
-            new_trace: Whether it begins a trace of its own.
+            new_trace: Whether to begin a new trace.
             attributes: As in `traced`.
             expected: As in `traced`.
-            flush: Deliver what is finished before the call returns, for at most 5 seconds; for
-                hosts that freeze or end the process after it, such as AWS Lambda. A coroutine
-                holds up its event loop meanwhile.
-            incoming: What the context in `parent` is worth: "parent"; "link", for callers that are
-                not trusted: a trace and a sampling decision of our own, linked to theirs;
-                "ignore"; or a function of the call's arguments that returns one of these.
+            flush: Deliver finished spans before the call returns, for at most 5 seconds; for hosts
+                that freeze or end the process afterwards, such as AWS Lambda. In a coroutine, this
+                blocks the event loop.
+            incoming: What to do with the context in `parent`: `"parent"` continues its trace;
+                `"link"`, for untrusted callers, begins a new trace with its own sampling decision,
+                linked to the caller's; `"ignore"` begins one without a link; or a function of the
+                call's arguments that returns one of these.
             kind: As in `traced`.
             capture_args: As in `traced`.
             capture_return: As in `traced`.
@@ -427,11 +430,11 @@ class Tracing:
             min_duration: As in `traced`.
 
         Returns:
-            What it was given, of the same type.
+            The decorated object, of the same type.
 
         Raises:
-            TypeError: An option is of the wrong type.
-            ValueError: It has a value that can't be used.
+            TypeError: An option has the wrong type.
+            ValueError: An option has an invalid value.
         """
     @overload
     def entrypoint(
@@ -466,43 +469,44 @@ class Tracing:
         redact: Sequence[str] = (),
         expected: _Expected = (),
     ) -> instrumenting.Instrumentation:
-        """Trace functions of code that can't be edited: those loaded already and those to come.
+        """Trace functions of code that can't be edited, in modules imported already or later.
 
-        Nothing is imported.
+        This imports nothing itself.
 
         Args:
             targets: Patterns (`shop`, `shop:public`, `shop.*`, `shop.cart:total`,
                 `shop.cart:Cart.*`), modules, classes or functions.
-            exclude: One of these, or a list of them, to be left alone.
+            exclude: A target, or a list of targets, not to trace.
             min_duration: As in `traced`.
             attributes: As in `traced`.
             kind: As in `traced`.
-            capture_args: As in `traced`; it may name parameters that only some functions have.
+            capture_args: As in `traced`; not every function needs to have the named parameters.
             capture_return: As in `traced`.
             redact: As in `traced`.
             expected: As in `traced`.
 
         Returns:
-            What was wrapped and what was not, and the way to undo it.
+            An `Instrumentation`, which lists what was wrapped and can remove it.
 
         Raises:
-            TypeError: A target or an option is of the wrong type.
-            ValueError: A pattern or an option can't be used. Nothing has been wrapped then.
+            TypeError: A target or an option has the wrong type.
+            ValueError: A pattern or an option is invalid. Nothing has been wrapped.
         """
 
     def configure_from_project(
         self,
         path: str | os.PathLike[str] | None = None,
     ) -> instrumenting.Instrumentation:
-        """Instrument what `[tool.enterspan]` in pyproject.toml names: `instrument`, `exclude`, ...
+        """Instrument what `[tool.enterspan]` in pyproject.toml names.
 
         Args:
-            path: The file; by default the nearest one in this folder or above it. Its keys are the
-                arguments of `instrument`, with hyphens; `min-duration` may be as `"1ms"`.
+            path: The file; by default the nearest one in the working directory or above it. The
+                table's keys are `instrument` for the targets, and the other arguments of
+                `instrument()`, with hyphens; `min-duration` may be a text such as `"1ms"`.
 
         Raises:
-            FileNotFoundError: There is none.
-            ValueError: It can't be read, or has nothing to instrument.
+            FileNotFoundError: There is no such file.
+            ValueError: The file can't be read, or has nothing to instrument.
         """
 
     def invocation(
@@ -517,26 +521,26 @@ class Tracing:
         attributes: _Attributes | None = None,
         expected: _Expected = (),
     ) -> InvocationScope:
-        """Return a block, for `with` and `async with`, that is one unit of work.
+        """Return a block, for `with` and `async with`, around one unit of work.
 
-        The block gives the `Invocation`.
+        Entering the block gives the `Invocation`.
 
         Args:
-            name: Its name, and its root span's.
-            info: What it is about: `FetchEventInfo` and the others.
-            parent: A context, a span, a `traceparent` or a carrier; by default the current span, if
-                there is one. What can't be read restarts the trace.
-            linger: Seconds to wait for spans that are still open at its end; None: without limit.
-            ambient: While it is open, contexts that carry no invocation fall back to it.
-            new_trace: Begin a trace, linked to the current span.
+            name: The name of the invocation and of its root span.
+            info: What triggered it: a `FetchEventInfo` or another event info.
+            parent: A `SpanContext`, a span, a `traceparent` or a carrier; by default the current
+                span, if there is one. A parent that can't be read restarts the trace.
+            linger: Seconds to wait for spans that are still open when it ends; None for no limit.
+            ambient: Whether contexts without an invocation fall back to this one while it is open.
+            new_trace: Whether to begin a new trace, linked to the current span.
             attributes: Attributes of the root span.
-            expected: Exception types that are no failure of it.
+            expected: Exception types that are not a failure of it.
 
         Raises:
-            TypeError: The info or the linger is of the wrong type.
-            ValueError: The linger is negative.
+            TypeError: `info` or `linger` has the wrong type.
+            ValueError: `linger` is negative.
 
-        It is workerd's invocation of a handler.
+        This corresponds to workerd's invocation of a handler.
 
         >>> from enterspan import tracing
         >>> with tracing.invocation("nightly", linger=5):
@@ -544,7 +548,7 @@ class Tracing:
         """
 
     def current_invocation(self) -> Invocation | None:
-        """Return the invocation that the current span belongs to, while it lives."""
+        """Return the current span's invocation, or None if there is none or it has ended."""
 
     def add_tail(
         self,
@@ -553,22 +557,22 @@ class Tracing:
         delivery: typing.Literal["background", "inline"] = "background",
         key: object = None,
     ) -> subscription.Subscription:
-        """Subscribe a live tail, from the next onset on.
+        """Subscribe a live tail, which gets the invocations that begin from now on.
 
         Args:
-            tail: Called with the onset event of each invocation, it returns a handler for the rest,
-                or None to decline.
-            delivery: `"inline"` calls it on the thread on which things happen, `"background"` on
-                one of its own.
-            key: A tail that is subscribed with an equal key is replaced, with a warning: it gets
-                the rest of the invocations that it has accepted. By default the class and target
-                (a path, a stream) of this package's tails; others have none.
+            tail: Called with the onset event of each invocation; returns a handler for the other
+                events, or None to decline.
+            delivery: `"inline"` calls it on the thread that causes the event, `"background"` on a
+                worker thread.
+            key: A tail with an equal key is replaced, with a warning; it still gets the remaining
+                events of invocations that it accepted. The default for this package's tails is
+                their class and target (a path, a stream); other tails have none.
 
         Raises:
-            TypeError: It can't be a tail.
-            ValueError: The delivery is neither of the two.
+            TypeError: `tail` can't be a tail.
+            ValueError: `delivery` is neither of the two.
 
-        It is workerd's streaming tail worker.
+        This corresponds to workerd's streaming tail workers.
         """
 
     def add_exporter(
@@ -581,23 +585,23 @@ class Tracing:
         delay: float = 1.0,
         max_bytes: int = ...,
     ) -> subscription.Subscription:
-        """Subscribe an exporter of finished spans, which it gets in batches on a worker thread.
+        """Subscribe an exporter, which gets finished spans in batches on a worker thread.
 
         Args:
             exporter: An object with `export(spans)` and `shutdown()`.
-            key: An exporter that is subscribed with an equal key is replaced, with a warning: it
-                delivers what waits and is shut down. By default the class and target (a path, an
-                endpoint) of this package's exporters; others have none. So set-up that runs twice,
-                in a cell or in each thread, is one.
-            max_queue: Spans that may wait; what exceeds it is counted as dropped.
-            max_batch: Spans in a batch, at most.
-            delay: Seconds that a batch waits, at most.
-            max_bytes: Bytes of memory that spans may take while they wait and while they are being
-                exported; likewise.
+            key: An exporter with an equal key is replaced, with a warning: it exports its queue and
+                is shut down. The default for this package's exporters is their class and target (a
+                path, an endpoint); other exporters have none. So code that subscribes twice, such
+                as a notebook cell, leaves one subscription.
+            max_queue: The maximum number of queued spans; further spans are dropped and counted.
+            max_batch: The maximum number of spans in a batch.
+            delay: The maximum number of seconds that a span waits for its batch.
+            max_bytes: The maximum number of bytes of memory for spans that are queued or being
+                exported; further spans are dropped and counted.
 
         Raises:
-            TypeError: It can't be an exporter, or a size is of the wrong type.
-            ValueError: A size or the delay can't be used.
+            TypeError: `exporter` can't be an exporter, or a size has the wrong type.
+            ValueError: A size or the delay is out of range.
         """
 
     def configure(
@@ -615,37 +619,37 @@ class Tracing:
         exceptions: typing.Literal["full", "type"] | None = None,
         late: float | None = None,
     ) -> None:
-        """Change what is passed and nothing else.
+        """Change the given settings, and no others.
 
         Args:
-            sampler: Decides which traces exporters get; None: the default, which follows the
-                parent and samples every trace of its own.
-            limits: How much is recorded; None: the default.
-            id_generator: Makes ids; None: the default, a generator of this process's own, which is
-                seeded anew in a forked child and after a Lambda snapshot is restored. `"urandom"`
-                asks the operating system for each id, so that other images of a process that are
-                restored (CRIU) don't repeat them; it costs a system call.
-            resource: Attributes of the process, beside `service.name` and others from the variables
+            sampler: Decides which traces are exported. None restores the default, which follows the
+                parent and samples every new trace.
+            limits: How much is recorded; None restores the default.
+            id_generator: Generates ids. None restores the default, a generator per process, which
+                is reseeded in a forked child and after an AWS Lambda snapshot is restored.
+                `"urandom"` gets each id from the operating system, at the cost of a system call, so
+                that other restored process images (CRIU) don't repeat ids.
+            resource: Attributes of the process, in addition to those from the variables
                 OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, `process.pid` and
-                `service.instance.id`; None: none beside these.
-            propagate_threads: Whether new threads and greenlets, and jobs of their pools, begin
+                `service.instance.id`; None removes the added ones.
+            propagate_threads: Whether new threads and greenlets, and jobs of thread pools, begin
                 with the current span.
-            enabled: Whether anything is recorded; None leaves it.
-            expected: Exception types, or dotted names of such, that are control flow everywhere: no
+            enabled: Whether anything is recorded; None leaves this unchanged.
+            expected: Exception types, or their dotted names, that are control flow, and not a
                 failure of any span.
-            canceled: Exception types that mean cancellation, beside those of asyncio, concurrent
-                futures, trio, gevent and Twisted.
-            redact: Names of secrets, beside those that are known (`password`, `token`, ...): their
-                values are left out of queries, headers, and what is captured. Any spelling of a
-                name counts, and words of longer names.
-            exceptions: `"type"` records of an exception its type alone, without its message and its
-                stack, which may hold anything; `"full"` is the default.
-            late: Seconds after the end of an invocation for which spans that are opened in its
-                context stay in its trace; `inf`: without limit, 0: they begin one of their own.
+            canceled: Exception types that mean cancellation, in addition to those of asyncio,
+                `concurrent.futures`, trio, gevent and Twisted.
+            redact: Names of secrets, in addition to the default ones (`password`, `token`, ...):
+                their values are left out of queries, headers and captured values. Names match in
+                any spelling, and as words of longer names.
+            exceptions: `"type"` records only the type of an exception, without its message and
+                stack, which may contain secrets; `"full"` is the default.
+            late: Seconds after the end of an invocation during which spans that are opened in its
+                context stay in its trace; `inf` for no limit, 0 for always a new trace.
 
         Raises:
-            TypeError: A value can't be used. Nothing has changed then.
-            ValueError: Likewise.
+            TypeError: A value has the wrong type. Nothing has changed.
+            ValueError: A value is invalid. Nothing has changed.
         """
 
     def log(
@@ -655,74 +659,74 @@ class Tracing:
         /,
         **attributes: AttributeValue | None,
     ) -> None:
-        """Log a line on the current span: `log` on the stream, an event to exporters.
+        """Log a message on the current span: a `log` event for tails, a span event for exporters.
 
         Args:
-            level: One of Python's, in lower case; any other text is recorded too, in lower case.
-            message: Cut if it is over the limit, and marked `truncated`.
-            attributes: Attributes of the line.
+            level: The level; any text is recorded, in lower case.
+            message: The message. Over the limit, it is cut and marked `truncated`.
+            attributes: Attributes of the log event.
         """
 
     def propagate(self, fn: _F, *, flush: bool = True) -> _F:
         """Bind the current span to a callable, for a thread or callback with an empty context.
 
-        It may be pickled: a call in another process belongs to the span, too.
+        The result can be pickled: a call in another process belongs to the span, too.
 
         Args:
             fn: Any callable.
-            flush: Whether a call in another process delivers what is finished there before it
-                returns, for at most a second: a pool that has the result may end the process. An
-                exporter that was not done in time is not waited for again until it is.
+            flush: Whether a call in another process delivers that process's finished spans before
+                it returns, for at most a second, because the pool may then end the process. An
+                exporter that exceeded the time is not waited for again until it has finished.
 
         Returns:
-            The same to everything that asks, in which the span is current.
+            A callable like `fn` in which the span is current.
 
         Raises:
-            TypeError: It can't be called.
+            TypeError: `fn` is not callable.
         """
 
     def inject(self, carrier: MutableMapping[str, str]) -> None:
         """Write the current span's `traceparent` and `tracestate` into a carrier of headers.
 
-        Whatever context the carrier held before is replaced, in any case of its names. The no-op
-        span writes nothing; inside an unsampled invocation, its root is written. A carrier that
-        can't be written to is warned about, once. The format is W3C Trace Context.
+        A trace context that is in the carrier already is replaced, whatever the case of its names.
+        The no-op span writes nothing; in an unsampled invocation, the root is written. A carrier
+        that can't be written to causes one warning. The format is W3C Trace Context.
 
         Args:
             carrier: A mutable mapping.
         """
 
     def extract(self, carrier: _Carrier) -> SpanContext | None:
-        """Read a trace context from a carrier by the letter of W3C Trace Context, or None.
+        """Read the trace context of a carrier as W3C Trace Context defines it; None if it has none.
 
         Args:
             carrier: A mapping of header names, in any case, to values; pairs of names and values,
-                as text or bytes (ASGI); or the environment of a WSGI request.
+                as str or bytes (ASGI); or a WSGI environment.
         """
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Deliver all that is finished.
+        """Deliver all finished spans and events.
 
         Args:
-            timeout: Seconds that it may take; 30 by default.
+            timeout: The maximum number of seconds to wait; 30 by default.
 
         Returns:
-            False if it took longer.
+            False if the timeout was exceeded.
         """
 
     def flush_on_signal(self, *signals: int, timeout: float = 5.0) -> None:
-        """Deliver all that is finished when a signal arrives, then do what was done without this.
+        """Flush when a signal arrives, before it has its usual effect.
 
-        A handler that is there is called afterwards. Where there is none, what is open is ended as
-        `abandoned`, the exporters are shut down, and the process ends by the signal. An ignored
-        signal stays ignored. It must be called again if a handler is set later.
+        A handler that is already set is called afterwards. Without one, open spans are ended as
+        `abandoned`, the exporters are shut down, and the signal ends the process. An ignored signal
+        stays ignored. Call this again after setting another handler.
 
         Args:
-            signals: Their numbers; by default `signal.SIGTERM`.
-            timeout: Seconds that it may take.
+            signals: The signal numbers; by default `signal.SIGTERM`.
+            timeout: The maximum number of seconds to wait.
 
         Raises:
-            TypeError: A signal is no int.
+            TypeError: A signal is not an int.
             ValueError: This is not the main thread, or a signal can't be handled.
 
         >>> from enterspan import tracing
@@ -733,10 +737,10 @@ class Tracing:
         """Flush, then end every subscription.
 
         Args:
-            timeout: Seconds that it may take; 30 by default.
+            timeout: The maximum number of seconds to wait; 30 by default.
 
         Returns:
-            False if it took longer.
+            False if the timeout was exceeded.
         """
 
 tracing: Tracing
@@ -744,36 +748,35 @@ tracing: Tracing
 
 @overload
 def traced(name: _F, /) -> _F:
-    """Put a span around each call of a function, a method, a property, a class's methods.
+    """Open a span around each call of a function, method or property, or of a class's methods.
 
-    Bare, or with a name and options.
+    Used bare (`@traced`), or with a name and options.
 
     Args:
         name: The name of the span; by default the function's qualified name.
         attributes: Set on each span; a mapping, or a function of the call's arguments that
             returns one.
         kind: The kind of each span.
-        capture_args: Record all arguments (True), those that are named, or, with a mapping,
-            those that are its keys as the attributes that are its values.
-        capture_return: Record the result as `return` (True), as the attribute that is named, or
-            what a function makes of it; a mapping names several attributes, each with its
-            function, or True for the result itself. Of a generator, a function is given the
-            list of what it has yielded, of at most 65,536 items and 8 MiB:
-            `capture_return="".join`. A result that is an iterator is the caller's alone.
-        redact: Names that are recorded without their values, beside those that are secrets
-            anywhere (`password`, `token`, ...): of arguments, and of keys and fields in what is
-            captured.
-        min_duration: Seconds; a span that is shorter and did not fail is left out, and its
-            children become its parent's.
-        expected: Exception types that are control flow: they are no failure of the span. A
-            dotted name (`"openai.RateLimitError"`) does as well, and imports nothing.
+        capture_args: Arguments to record: True for all, a list of names, or a mapping from
+            names to the attributes that they are recorded as.
+        capture_return: Record the result: True records it as `return`, a name as that
+            attribute, and a function records what it returns for the result. A mapping has
+            several attributes, each with a function, or True for the result itself. For a
+            generator, the function gets the list of yielded items, at most 65,536 and 8 MiB:
+            `capture_return="".join`. An iterator that is returned is not consumed.
+        redact: Names of arguments, keys and fields whose values are not recorded, in addition
+            to the default secrets (`password`, `token`, ...).
+        min_duration: Seconds. A shorter span that did not fail is left out, and its children
+            become children of its parent.
+        expected: Exception types that are control flow, and not a failure of the span. A dotted
+            name (`"openai.RateLimitError"`) works too, and is not imported.
 
     Returns:
-        What it was given, of the same type.
+        The decorated object, of the same type.
 
     Raises:
-        TypeError: An option is of the wrong type.
-        ValueError: It has a value that can't be used.
+        TypeError: An option has the wrong type.
+        ValueError: An option has an invalid value.
 
     >>> from enterspan import traced
     >>> @traced("shop.price", capture_args=["cart"])

@@ -1,4 +1,4 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""The version, in the one place where the build reads it too."""
+"""The version of the package; the build reads it from here."""
 
 __version__: str = "0.2.0"

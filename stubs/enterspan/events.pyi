@@ -1,13 +1,13 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""The live stream: what a tail sees, as frozen values.
+"""The events of the live stream, as frozen values.
 
-The life of a stream. It begins with one `onset`, sequence 0, which opens the invocation's root
-span. Between it and the end come, in the order in which they happened: `spanOpen` and, later,
-`spanClose` of each span below the root, with the span's `attributes` right before its close;
-`log`, `exception` and `diagnosticChannel` of any span; and at most one `return`, when the handler
-has answered. Every span that was opened is closed: what is still open at the end is closed as
-`abandoned`, innermost first. Then come the root's `attributes`, a `streamDiagnostic` if events of
-this stream had to be dropped, and one `outcome`, which is always last. Sequences have no gaps.
+A stream begins with one `onset`, sequence 0, which opens the invocation's root span. Then come, in
+the order in which they happen: `spanOpen` and `spanClose` of each span below the root, with the
+span's `attributes` right before its close; `log`, `exception` and `diagnosticChannel` of any span;
+and at most one `return`, when the handler has returned. Every span that was opened is closed: spans
+that are still open at the end are closed as `abandoned`, innermost first. Last come the root's
+`attributes`, a `streamDiagnostic` if events of this stream were dropped, and one `outcome`.
+Sequence numbers have no gaps.
 
 The vocabulary is that of workerd's streaming tail workers.
 """
@@ -16,7 +16,7 @@ import datetime as dt
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enterspan._model.values import AttributeValue
+from enterspan._model.limits import AttributeValue
 from types import MappingProxyType
 from typing import Generic, TypeAlias
 from typing_extensions import TypeVar as DefaultTypeVar
@@ -58,9 +58,8 @@ _E = DefaultTypeVar("_E", covariant=True, bound="Event", default="Event")
 class FetchEventInfo:
     """An HTTP request: its method, its URL and its headers as pairs of name and value.
 
-    What is secret by its name, in the query or among the headers, has no value here, and the URL no
-    password. As in every info, a text of more than 16 KiB is cut where the info is made; so are
-    headers after the first 128, or after 64 KiB.
+    Secrets in the query and the headers have no value here, and the URL has no password. In every
+    info, a text of more than 16 KiB is cut; headers are cut after the first 128, or after 64 KiB.
     """
 
     method: str
@@ -89,7 +88,7 @@ class RpcEventInfo:
     method: str
 
     def __post_init__(self) -> None:
-        """Cut an oversized text."""
+        """Cut a text that is too long."""
 
     @property
     def type(self) -> typing.Literal["rpc"]:
@@ -97,13 +96,13 @@ class RpcEventInfo:
 
 @dataclass(frozen=True)
 class ScheduledEventInfo:
-    """A scheduled run: when it was due (a datetime with a zone) and the cron text."""
+    """A scheduled run: when it was due (a datetime with a zone), and the cron expression."""
 
     scheduled_time: dt.datetime
     cron: str
 
     def __post_init__(self) -> None:
-        """Refuse a time without a zone, and cut an oversized text."""
+        """Raise ValueError for a time without a zone, and cut a long text."""
 
     @property
     def type(self) -> typing.Literal["scheduled"]:
@@ -116,7 +115,7 @@ class AlarmEventInfo:
     scheduled_time: dt.datetime
 
     def __post_init__(self) -> None:
-        """Refuse a time without a zone."""
+        """Raise ValueError for a time without a zone."""
 
     @property
     def type(self) -> typing.Literal["alarm"]:
@@ -130,7 +129,7 @@ class QueueEventInfo:
     batch_size: int
 
     def __post_init__(self) -> None:
-        """Cut an oversized text."""
+        """Cut a text that is too long."""
 
     @property
     def type(self) -> typing.Literal["queue"]:
@@ -145,7 +144,7 @@ class EmailEventInfo:
     raw_size: int
 
     def __post_init__(self) -> None:
-        """Cut oversized texts."""
+        """Cut texts that are too long."""
 
     @property
     def type(self) -> typing.Literal["email"]:
@@ -153,7 +152,7 @@ class EmailEventInfo:
 
 @dataclass(frozen=True)
 class TraceEventInfo:
-    """A batch of traces, handed to something that works on traces."""
+    """A batch of traces, passed to a consumer of traces."""
 
     traces: Sequence[object]
 
@@ -163,14 +162,14 @@ class TraceEventInfo:
 
 @dataclass(frozen=True)
 class WebSocketEventInfo:
-    """One event of a web socket; `code` and `was_clean` belong to a close."""
+    """One event of a web socket; `code` and `was_clean` are set for a close."""
 
     kind: typing.Literal["message", "close", "error"]
     code: int | None = None
     was_clean: bool | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a kind that web sockets don't have."""
+        """Raise ValueError for an unknown kind."""
 
     @property
     def type(self) -> typing.Literal["webSocket"]:
@@ -183,7 +182,7 @@ class TestEventInfo:
     name: str
 
     def __post_init__(self) -> None:
-        """Cut an oversized text."""
+        """Cut a text that is too long."""
 
     @property
     def type(self) -> typing.Literal["test"]:
@@ -191,12 +190,12 @@ class TestEventInfo:
 
 @dataclass(frozen=True)
 class CustomEventInfo:
-    """Anything else."""
+    """Any other trigger."""
 
     name: str = ""
 
     def __post_init__(self) -> None:
-        """Cut an oversized text."""
+        """Cut a text that is too long."""
 
     @property
     def type(self) -> typing.Literal["custom"]:
@@ -204,7 +203,7 @@ class CustomEventInfo:
 
 @dataclass(frozen=True)
 class FetchResponseInfo:
-    """The answer to an HTTP request."""
+    """The response to an HTTP request."""
 
     status_code: int
 
@@ -235,9 +234,9 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Onset:
-    """The invocation has begun; `span_id` is its root span's.
+    """The invocation has begun; `span_id` is the id of its root span.
 
-    `resource` says which process it is in: what `configure(resource=...)` was given.
+    `resource` has the attributes of its process: see `configure(resource=...)`.
     """
 
     span_id: str
@@ -263,7 +262,7 @@ class SpanOpen:
 
 @dataclass(frozen=True)
 class Attributes:
-    """All attributes that a span has at its close."""
+    """All attributes of a span, sent right before it closes."""
 
     info: tuple[Attribute, ...]
 
@@ -273,7 +272,7 @@ class Attributes:
 
 @dataclass(frozen=True)
 class Log:
-    """A log line. `level` is lower case; `truncated` says that the message was cut."""
+    """A log message. `level` is lower case; `truncated` means that the message was cut."""
 
     level: str
     message: str
@@ -319,7 +318,7 @@ class SpanClose:
 
 @dataclass(frozen=True)
 class Return:
-    """The handler has answered; the invocation may live on."""
+    """The handler has returned; the invocation may go on."""
 
     info: FetchResponseInfo | None
 
@@ -329,7 +328,7 @@ class Return:
 
 @dataclass(frozen=True)
 class DroppedEvents:
-    """How many events of this stream could not be delivered."""
+    """How many events of this stream were dropped."""
 
     count: int
 
@@ -339,7 +338,7 @@ class DroppedEvents:
 
 @dataclass(frozen=True)
 class StreamDiagnostic:
-    """Something about the stream itself."""
+    """A report about the stream itself."""
 
     diagnostic: DroppedEvents
 
@@ -349,10 +348,10 @@ class StreamDiagnostic:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The invocation is over.
+    """The invocation has ended.
 
-    `cpu_time` is the CPU time of the process and `wall_time` the time that passed, from the onset
-    to here, in nanoseconds (on the wire in milliseconds).
+    `cpu_time` is the CPU time of the process and `wall_time` the elapsed time since the onset, in
+    nanoseconds (in milliseconds in the wire form).
     """
 
     outcome: str
@@ -378,7 +377,7 @@ Event: TypeAlias = (
 
 @dataclass(frozen=True)
 class TailSpanContext:
-    """Where an event belongs. Ids are lower-case hex; `trace_flags` is None without upstream."""
+    """The span of an event: ids in lower-case hex. Without a remote parent, there are no flags."""
 
     trace_id: str
     span_id: str | None
@@ -398,7 +397,7 @@ class TailEvent(Generic[_E]):
     event: _E
 
     def to_dict(self) -> dict[str, typing.Any]:
-        """Return the wire form: camelCase keys, JSON values only, times of an outcome in ms.
+        """Return the wire form: camelCase keys, JSON values, times of an outcome in milliseconds.
 
-        What is absent (no parent, no flags from upstream) has no key, as in workerd.
+        Absent values (no parent, no flags of a remote parent) have no key, as in workerd.
         """

@@ -16,9 +16,9 @@ failed, were slow, or are selected by a function.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enterspan._model.ids import SpanContext
+from enterspan._model.limits import AttributeValue
 from enterspan._model.protocols import Exporter, Sampler
 from enterspan._model.records import SpanData
-from enterspan._model.values import AttributeValue
 from typing import Final, TypeAlias
 
 __all__ = [
@@ -59,11 +59,11 @@ NEVER: Final[Constant]
 
 @dataclass(frozen=True, slots=True)
 class TraceIdRatio:
-    """Samples a part of all traces, from 0 (none) to 1 (all), by the trace id.
+    """Samples a ratio of all traces, from 0 (none) to 1 (all), by the trace id.
 
     The answer depends on the trace id and the ratio only, and is the same as that of
-    OpenTelemetry's `TraceIdRatioBased`. A higher ratio samples all that a lower one does. The
-    parent is ignored: use it inside `ParentBased` to sample whole traces.
+    OpenTelemetry's `TraceIdRatioBased`. A higher ratio samples all traces that a lower one does.
+    The parent is ignored: use it inside `ParentBased` to sample whole traces.
 
     Raises:
         TypeError: if `ratio` is not a number.
@@ -85,7 +85,7 @@ class TraceIdRatio:
         name: str,
         attributes: _Attributes,
     ) -> bool:
-        """Return whether the trace id is in the part that is sampled."""
+        """Return whether the trace id is in the sampled range."""
 
 @dataclass(frozen=True, slots=True)
 class ParentBased:
@@ -162,7 +162,7 @@ class TailSamplingStats:
     waiting: int
 
 class TailSampling:
-    """An exporter that passes selected invocations, as a whole, to another exporter.
+    """An exporter that passes selected invocations, each as a whole, to another exporter.
 
     The decision about an invocation is made when its root has ended. Spans of an invocation that is
     not kept wait while there is room: if a span that ends later is a reason to keep it, all are
@@ -180,7 +180,7 @@ class TailSampling:
         exporter: the exporter of the invocations that are kept.
         failed: keep an invocation if a span in it has failed, or was closed with an outcome that
             is not one of enterspan's.
-        slower_than: keep an invocation that took at least so many seconds; None for no limit.
+        slower_than: keep an invocation that took at least this many seconds; None for no limit.
         keep: called with all spans of an invocation, in order of their end; keep it if this returns
             a true value.
         max_spans: how many spans may wait for a decision.
@@ -203,7 +203,7 @@ class TailSampling:
 
     @property
     def subscription_target(self) -> object:
-        """That of the other exporter."""
+        """The target of the wrapped exporter."""
 
     @property
     def stats(self) -> TailSamplingStats:
@@ -213,4 +213,4 @@ class TailSampling:
         """Export the spans of invocations that are kept; the others wait."""
 
     def shutdown(self) -> None:
-        """Export what is undecided, and shut the other exporter down."""
+        """Export undecided invocations, and shut the wrapped exporter down."""

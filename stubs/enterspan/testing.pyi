@@ -1,5 +1,5 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""Traces as test results: `capture()` records what is done in a block, at once and in order."""
+"""Traces in tests: `capture()` records the spans and events of a block, inline."""
 
 from collections.abc import Callable, Iterator
 from enterspan._model.block import Block
@@ -11,7 +11,7 @@ from types import TracebackType
 __all__ = ["Trace", "capture"]
 
 class Trace:
-    """What was recorded, sampled or not."""
+    """The spans and events that a `capture()` recorded, sampled or not."""
 
     def __init__(self, sweep: Callable[[], None]) -> None: ...
 
@@ -21,25 +21,25 @@ class Trace:
 
     @property
     def events(self) -> list[TailEvent]:
-        """The events of all invocations, in the order in which they came."""
+        """The events of all invocations, in the order of their delivery."""
 
     def find(self, name: str) -> SpanData:
-        """Return the first span to have ended that has this name; LookupError if there is none."""
+        """Return the span with this name that ended first; LookupError if there is none."""
 
     def find_all(self, name: str) -> list[SpanData]:
         """Return all spans with this name, in order of their end."""
 
     def children_of(self, span: SpanData | None) -> list[SpanData]:
-        """Return a span's children in order of their start; None gives those without a parent."""
+        """Return a span's children in order of start; for None, the spans without a parent."""
 
     def tree(self) -> str:
-        """Return the names, each indented by two spaces below its parent."""
+        """Return the span names as a tree, each indented by two spaces below its parent."""
 
     def clear(self) -> None:
-        """Forget what was recorded so far."""
+        """Discard everything recorded so far."""
 
     def __len__(self) -> int:
-        """Return how many spans have ended."""
+        """Return the number of finished spans."""
 
     def __iter__(self) -> Iterator[SpanData]:
         """Iterate over the finished spans, in order of their end."""
@@ -48,17 +48,17 @@ class Trace:
         """Show the spans as a tree, with their durations, attributes and failures."""
 
 class capture(Block[Trace]):
-    """A block that records what begins in it, inline, and gives the `Trace`.
+    """A context manager that records what begins inside it, inline, and gives a `Trace`.
 
-    What is current outside is out of sight inside, so that a test sees its own spans and no others
-    as roots. What begins in the context of the block is recorded: there, in the tasks that are
-    started in it, in what is propagated from it to threads, and what goes on with one of its traces
-    elsewhere: a server or a worker that has got its headers. Other threads and other tests that
-    run at the same time are not. Blocks may overlap, and end in any order.
+    The outer current span is hidden inside the block, so that a test's own spans are roots.
+    Recorded is what begins in the context of the block: in the block itself, in tasks that are
+    started in it, in callables that are propagated to threads, and wherever one of its traces is
+    continued, such as in a server that got its headers. Other threads, and other tests that run at
+    the same time, are not recorded. Blocks may overlap, and end in any order.
 
     Args:
-        tracing: The instance whose spans are recorded; the default one unless given.
-        everything: Record whatever begins while the block is open, in whatever context.
+        tracing: The instance to record; by default `enterspan.tracing`.
+        everything: Record everything that begins while the block is open, in any context.
 
     >>> from enterspan import tracing
     >>> with capture() as trace:
@@ -71,7 +71,7 @@ class capture(Block[Trace]):
     def __init__(self, tracing: Tracing | None = None, *, everything: bool = False) -> None: ...
 
     def __enter__(self) -> Trace:
-        """Begin to record."""
+        """Start recording."""
 
     def __exit__(
         self,
@@ -79,4 +79,4 @@ class capture(Block[Trace]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End it; what is still open is left alone."""
+        """Stop recording; spans that are still open stay open."""

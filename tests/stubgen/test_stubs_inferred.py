@@ -190,6 +190,62 @@ def test_a_missing_return_annotation_is_read_off_the_body(stubs, body, kind):
     assert f"def f() -> {kind}: ..." in text.splitlines()
 
 
+def test_a_method_that_returns_its_object_returns_self(stubs):
+    """A subclass returns its own; a metaclass can't say so, and another name is another object."""
+    text, _, _ = stubs(
+        """
+        class Query:
+            def where(self, n: int): return self
+            def other(self, n: int):
+                self = Query()
+                return self
+            def typed(self: "Query"): return self
+            def open(self): return self
+            def __class_getitem__(cls, item): return cls
+        class Meta(type):
+            def register(cls): return cls
+        class Other(Query):
+            def open(self) -> Query: ...
+        """
+    )
+    for method in ("typed", "open", "__class_getitem__"):
+        (line,) = [each for each in text.splitlines() if f"def {method}(" in each][:1]
+        assert "Self" not in line
+    assert "    def where(self, n: int) -> Self: ..." in text.splitlines()
+    assert "    def other(self, n: int) -> Incomplete: ..." in text.splitlines()
+    assert "    def register(cls) -> Incomplete: ..." in text.splitlines()
+
+
+def test_attributes_of_other_classes_are_what_their_constructors_set(package, tmp_path):
+    name = package(
+        "",
+        config="""
+        class Base:
+            def __init__(self, port: int) -> None:
+                self.port = port
+        class Config(Base):
+            def __init__(self, app: "Base", port: int) -> None:
+                super().__init__(port)
+                self.app = app
+                self.names = ["a"]
+        """,
+        server="""
+        from .config import Config
+        class Server:
+            def __init__(self, config: Config) -> None:
+                self.port = config.port
+                self.app = config.app
+                self.config = config
+                self.names = self.config.names
+        """,
+    )
+    assert main(["stubs", name, "--output", "out"]) == 0
+    text = (tmp_path / "out" / name / "server.pyi").read_text()
+    for line in ("    port: int", "    app: Base", "    names: list[str]"):
+        assert line in text.splitlines()
+    assert f"from {name}.config import Base" in text
+
+
 def test_a_method_without_annotations_contradicts_no_base(stubs):
     text, _, _ = stubs(
         """
@@ -239,11 +295,14 @@ def test_every_way_to_bind_a_name_is_in_the_stub(stubs, statement):
         ("__all__ = ['a']\n__all__.append('b')", ["a", "b"]),
         ("__all__ = ['a']\n__all__.extend(('b',))", ["a", "b"]),
         ("__all__ = ['a'] + ['b']", ["a", "b"]),
-        ("__all__ = ('a', 'b')", ["a", "b"]),
+        ("__all__ = ('a', 'b')", ("a", "b")),
         ("__all__: list[str] = [*('a',), 'b']", ["a", "b"]),
         ("__all__ = [n for n in ('a', 'b')]", ["a", "b"]),
         ("__all__ = sorted({'a', 'b'})", ["a", "b"]),
         ("__all__ = ['b', 'a']\n__all__.remove('b')", ["a"]),
+        ("__all__ = tuple(n for n in 'ab')", ("a", "b")),
+        ("__all__ = []\ndef put(n): __all__.append(n)\nput('a')", ["a"]),
+        ("__all__ = ['b']\ndef put(n): __all__.append(n)\nput('a')", ["b", "a"]),
         ("from PKG import sub\n__all__ = ['a']\n__all__ += sub.__all__", ["a", "c"]),
         ("from PKG import sub\n__all__ = ['a', *sub.__all__]", ["a", "c"]),
         ("import PKG.sub as s\n__all__ = list(s.__all__) + ['a']", ["c", "a"]),
@@ -255,7 +314,7 @@ def test_all_is_what_it_is_when_the_program_runs(package, tmp_path, statements, 
     assert main(["stubs", name, "--output", "out"]) == 0
     text = (tmp_path / "out" / name / "__init__.pyi").read_text()
     (exported,) = [n for n in ast.parse(text).body if isinstance(n, ast.Assign)]
-    assert ast.literal_eval(exported.value) == type(ast.literal_eval(exported.value))(names)
+    assert ast.literal_eval(exported.value) == names
     bound = {t for n in names for t in (f"{n}: int", f"import {n} as {n}")}
     assert sum(any(b in line for b in bound) for line in text.splitlines()) == len(names)
 
@@ -290,6 +349,18 @@ def test_in_a_typed_package_only_marked_imports_are_passed_on(package, tmp_path)
     assert all("y as y" in t for t in text)
 
 
+def test_a_submodule_that_a_dotted_name_goes_through_is_in_its_package(package, tmp_path):
+    name = package(
+        "from .shop import f as f",
+        shop="import PKG\ndef f(x: 'PKG._core.till.Till') -> int: ...",
+        **{"_core.__init__": "", "_core.till": "class Till: ..."},
+    )
+    assert main(["stubs", name, "--output", "out"]) == 0
+    folder = tmp_path / "out" / name
+    assert f"from {name} import _core as _core" in (folder / "__init__.pyi").read_text()
+    assert f"from {name}._core import till as till" in (folder / "_core/__init__.pyi").read_text()
+
+
 def test_members_are_found_however_they_are_bound(stubs):
     text, _, _ = stubs(
         """
@@ -304,7 +375,10 @@ def test_members_are_found_however_they_are_bound(stubs):
             def _get(self) -> str: ...
             def _set(self, value: str) -> None: ...
             p = property(_get, _set)
-            q = property(fget=lambda self: 1)
+            def _del(self) -> None: ...
+            q = property(fget=lambda self: 1, fdel=_del)
+            r = property(print)
+            t = staticmethod(lambda x: 1)
             __hash__ = None
         """
     )
@@ -317,7 +391,10 @@ def test_members_are_found_however_they_are_bound(stubs):
         "    def s(x: int) -> int: ...",
         "    def p(self) -> str: ...",
         "    @p.setter",
-        "    q: Incomplete",
+        "    def q(self) -> int: ...",
+        "    @q.deleter",
+        "    def r(self) -> Incomplete: ...",
+        "    def t(x: Incomplete) -> int: ...",
         "    __hash__: ClassVar[None]  # type: ignore[assignment]",
     ):
         assert line in text.splitlines()
@@ -390,6 +467,7 @@ def test_fields_keep_what_their_constructor_needs(stubs):
     text, _, _ = stubs(
         """
         from dataclasses import dataclass, field
+        from typing import cast
         def _now() -> float: ...
         @dataclass
         class Line:
@@ -398,16 +476,49 @@ def test_fields_keep_what_their_constructor_needs(stubs):
             c: float = field(default_factory=_now)
             d: float = field(default_factory=lambda: 1.0, kw_only=True)
             e: int = field(init=False)
+            f: int = cast(int, _now())
         """
     )
-    assert text.splitlines()[-5:] == [
+    assert text.splitlines()[-6:] == [
         "    a: int = field(default=1, repr=False)",
         "    b: list[int] = field(default_factory=list)",
-        "    c: float = field(default_factory=_default)",
-        "    d: float = field(default_factory=_default, kw_only=True)",
+        "    c: float = field(default_factory=_any_default)",
+        "    d: float = field(default_factory=_any_default, kw_only=True)",
         "    e: int = field(init=False)",
+        "    f: int = ...",
     ]
-    assert "_default: Any" in text.splitlines()
+    assert "_any_default: Any" in text.splitlines()
+
+
+def test_a_converter_says_what_the_constructor_takes(stubs):
+    """mypy reads it off a function; it takes neither a variable nor a lambda."""
+    text, _, _ = stubs(
+        """
+        from attrs import define, field
+        def _read(value: str) -> int: ...
+        @define
+        class Line:
+            a: int = field(default=1, converter=_read)
+            b: int = field(default=1, converter=lambda x: x)
+            c: int = field(default=1, converter=int)
+        """
+    )
+    assert text.splitlines()[-3:] == [
+        "    a: int = field(default=1, converter=_read)",
+        "    b: int = field(default=1, converter=_any_converter)",
+        "    c: int = field(default=1, converter=int)",
+    ]
+    assert "def _read(value: str) -> int: ..." in text.splitlines()
+    assert "def _any_converter(value: Any) -> Any: ..." in text.splitlines()
+
+
+def test_a_name_of_the_package_that_is_not_imported_is(package, tmp_path):
+    """mypy is told to ignore it in the source, and rejects it in the stub."""
+    name = package(
+        "from .shop import f as f", shop="def f(x: 'PKG.Till') -> int: ...  # type: ignore"
+    )
+    assert main(["stubs", name, "--output", "out"]) == 0
+    assert f"import {name}" in (tmp_path / "out" / name / "shop.pyi").read_text().splitlines()
 
 
 def test_an_excuse_is_kept_where_the_stub_needs_it_and_nowhere_else(stubs):
@@ -426,17 +537,125 @@ def test_an_excuse_is_kept_where_the_stub_needs_it_and_nowhere_else(stubs):
                 ...
         """
     )
-    assert (
-        text.splitlines()[-5:]
-        == [
-            '    name: str = ""  # type: ignore[assignment]',
-            '    own: int = "x"',
-            "",
-            "    def price(self, n: str) -> int: ...  # type: ignore[override]",
-            "    def size(self) -> int: ...",
-        ]
-        or "# type: ignore[return]" not in text
+    assert text.splitlines()[-4:] == [
+        '    name: str = ""  # type: ignore[assignment]',
+        "    own: int = ...",
+        "    def price(self, n: str) -> int: ...  # type: ignore[override]",
+        "    def size(self) -> int: ...",
+    ]
+
+
+def test_a_value_that_is_excused_is_left_out(stubs):
+    """In a stub it would be an error, and it says nothing of the type."""
+    text, _, _ = stubs(
+        """
+        from dataclasses import dataclass
+        class Answer:
+            status: int = None  # type: ignore[assignment]
+        @dataclass
+        class Line:
+            rank: int = None  # type: ignore[assignment]
+        """
     )
+    assert "    status: int" in text.splitlines()
+    assert "    rank: int = ..." in text.splitlines()
+
+
+def test_an_attribute_may_be_narrower_than_the_one_that_a_base_only_sets(stubs):
+    """In the stub of the base it has a type, which pyright compares."""
+    text, _, _ = stubs(
+        """
+        class A: ...
+        class B(A): ...
+        class Base:
+            def __init__(self, a: A, b: A) -> None:
+                self.a = a
+                self.b: A = b
+        class Other(Base):
+            def __init__(self, a: B) -> None:
+                self.a: B = a
+                self.b: B = a
+        """
+    )
+    assert text.splitlines()[-3:-1] == [
+        "    a: B  # type: ignore[mutable-override, unused-ignore]",
+        "    b: B",
+    ]
+
+
+def test_a_generic_class_without_arguments_has_any_for_each(stubs):
+    """So do checkers understand it; strict ones reject what is left to be understood."""
+    text, _, _ = stubs(
+        """
+        import typing as t
+        from collections.abc import Callable, Mapping
+        T = t.TypeVar("T")
+        class Box(t.Generic[T]): ...
+        class Table(dict): ...
+        class Meta(type): ...
+        def f(a: list, b: "t.Dict[str, Box]", c: Callable, *d: tuple) -> t.Optional[Mapping]: ...
+        class Cart:
+            def __init__(self, items: list, kind: type = dict) -> None:
+                self.items = items
+        """
+    )
+    for line in (
+        "class Table(dict[t.Any, t.Any]): ...",
+        "class Meta(type): ...",
+        "    a: list[t.Any],",
+        "    b: t.Dict[str, Box[t.Any]],",
+        "    c: Callable[..., t.Any],",
+        "    *d: tuple[t.Any, ...],",
+        ") -> t.Optional[Mapping[t.Any, t.Any]]: ...",
+        "    items: list[t.Any]",
+        "    def __init__(self, items: list[t.Any], kind: type = dict) -> None: ...",
+    ):
+        assert line in text.splitlines()
+
+
+def test_a_member_is_not_taken_for_what_an_annotation_is_marked_with(stubs):
+    text, _, _ = stubs(
+        """
+        from typing import Annotated
+        def note(text: str) -> str: ...
+        class Shop:
+            note: bool = False
+            def price(self, x: Annotated[int, note("old")]) -> int: ...
+        """
+    )
+    assert text.splitlines()[-1] == (
+        '    def price(self, x: Annotated[int, _note("old")]) -> int: ...'
+    )
+
+
+def test_an_excuse_that_may_be_needed_is_kept_with_one_for_where_it_is_not(stubs):
+    """Checkers know more members of `object` and of other packages than there are at run time."""
+    text, _, _ = stubs(
+        """
+        from http.client import IncompleteRead
+        class Lookup: ...
+        class Own:
+            __repr__ = Lookup()
+            __str__ = print  # type: ignore[assignment]
+            def __eq__(self, other: "Own") -> bool: ...  # type: ignore[override]
+            def __init__(self, x: int = None) -> None: ...  # type: ignore
+            def __reduce__(self) -> int: ...  # type: ignore
+        class Other(IncompleteRead):
+            partial: int  # type: ignore[assignment]
+            def __init__(self) -> None:
+                self.expected: str = ""  # type: ignore[assignment]
+        """
+    )
+    excused = [line.strip() for line in text.splitlines() if "ignore" in line]
+    usual = "assignment, misc, override, unused-ignore"
+    assert excused == [
+        "__repr__: Lookup  # type: ignore[assignment, unused-ignore]",
+        "__str__ = print  # type: ignore[assignment, unused-ignore]",
+        "def __eq__(self, other: Own) -> bool: ...  # type: ignore[override, unused-ignore]",
+        f"def __reduce__(self) -> int: ...  # type: ignore[{usual}]",
+        "partial: int  # type: ignore[assignment, unused-ignore]",
+        "expected: str  # type: ignore[assignment, unused-ignore]",
+    ]
 
 
 def test_a_class_with_abstract_members_says_that_it_is_abstract(stubs):
@@ -447,11 +666,13 @@ def test_a_class_with_abstract_members_says_that_it_is_abstract(stubs):
             @abc.abstractmethod
             def go(self) -> int: ...
         class Half(Base): ...
+        class Said(Base, abc.ABC): ...
         class Whole(Base):
             def go(self) -> int: ...
         """
     )
     assert "class Half(Base, metaclass=ABCMeta): ..." in text
+    assert "class Said(Base, abc.ABC, metaclass=ABCMeta): ..." in text
     assert "class Whole(Base):" in text
 
 
@@ -471,9 +692,13 @@ def test_a_type_variable_of_a_function_is_in_no_attribute(stubs):
                 self.fn = fn
                 self.args = args
                 self.kwargs = kwargs
+            class Cell:
+                def __init__(self, content: T) -> None:
+                    self.content: list[T] = [content]
         """
     )
     for line in (
+        "        content: list[Incomplete]",
         "    value: T",
         "    fn: Callable[..., Incomplete]",
         "    args: tuple[object, ...]",
@@ -597,3 +822,372 @@ def test_a_stub_beside_a_module_is_what_checkers_see(package, tmp_path):
     (tmp_path / name / "fast.pyi").write_text(own)
     assert main(["stubs", name, "--output", "out"]) == 0
     assert (tmp_path / "out" / name / "fast.pyi").read_text().partition("\n")[2] == own
+
+
+# --- what a name is bound to ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source, line",
+    [
+        ("import functools as ft\ndef f() -> int: ...\nx = ft.partial(f, 1)", "x: ft.partial[int]"),
+        (
+            "from functools import partial\nx = partial(dict[str, int])",
+            "x: partial[dict[str, int]]",
+        ),
+        ("x = lambda: 'a'", "def x() -> str: ..."),
+        ("x = frozendict({'a': 1})", "x: frozendict[str, int]"),
+        ("x = frozendict(a=1)", "x: frozendict[str, int]"),
+        ("x = sentinel('x')", 'x = sentinel("x")'),
+        ("from typing import Final\nx: Final = sentinel('x')", 'x: Final = sentinel("x")'),
+        ("from enum import Enum\nclass E(Enum):\n    A = 1\nx = E.A", "x: E"),
+        (
+            "import typing as t, enum\nclass E(enum.Enum):\n    A = 1\nx: t.Final = E.A",
+            "x: t.Final = E.A",
+        ),
+    ],
+)
+def test_what_a_call_or_a_member_gives(stubs, source, line):
+    text, _, _ = stubs(source)
+    assert line in text.splitlines()
+
+
+def test_a_call_of_a_decorator_is_a_decorated_function(stubs):
+    """`b = cache(a)` is what `@cache` above a function of that name would be."""
+    text, said, _ = stubs(
+        """
+        from functools import lru_cache
+        from typing import TypeVar
+        F = TypeVar("F")
+        def retry(function: F) -> F: return function
+        def untyped(function): return [function]
+        def _load(n: int) -> str: ...
+        load = lru_cache(maxsize=3)(_load)
+        again = retry(_load)
+        other = untyped(_load)
+        """
+    )
+    assert text.splitlines()[-5:] == [
+        "@lru_cache(maxsize=3)",
+        "def load(n: int) -> str: ...",
+        "",
+        "def again(n: int) -> str: ...",
+        "other: Incomplete",
+    ]
+    assert "'other' has no annotation" in said
+
+
+def test_a_call_of_another_packages_typed_function_is_written_down(stubs, tmp_path):
+    """Checkers know what it gives; what it is given must mean something there."""
+    (tmp_path / "typed_neighbour.py").write_text(
+        "from typing import Any\ndef make(*a: Any) -> Any: ...\ndef untyped(*a): ...\n"
+    )
+    text, _, _ = stubs(
+        """
+        import typed_neighbour as other
+        _hidden = object()
+        x = other.make(int, "a")
+        y = other.make(_hidden)
+        z = other.untyped(1)
+        """
+    )
+    assert text.splitlines()[-3:] == [
+        'x = other.make(int, "a")',
+        "y: Incomplete",
+        "z: Incomplete",
+    ]
+
+
+def test_a_decorator_that_makes_a_function_untyped_is_excused(stubs):
+    text, _, _ = stubs(
+        """
+        def deco(f): return lambda *a: f(*a)
+        @deco
+        def price(x: int) -> int: ...
+        """
+    )
+    assert "@deco  # type: ignore[untyped-decorator, unused-ignore]" in text.splitlines()
+
+
+def test_a_base_of_enumerations_is_excused_for_its_missing_members(stubs):
+    text, _, _ = stubs(
+        """
+        import enum
+        class Base(enum.Enum):
+            def label(self) -> str: ...
+        class Kind(Base):
+            A = 1
+        """
+    )
+    assert "class Base(enum.Enum):  # type: ignore[misc, unused-ignore]" in text.splitlines()
+    assert "class Kind(Base):" in text.splitlines()
+
+
+def test_a_call_of_a_function_with_type_variables_is_written_down(stubs):
+    """What it returns depends on what it is given."""
+    text, _, _ = stubs(
+        """
+        from collections.abc import Callable
+        from typing import TypeVar
+        T = TypeVar("T")
+        def _waits(function: Callable[..., T]) -> Callable[..., list[T]]: ...
+        class Shop:
+            price = _waits(int.bit_length)
+        """
+    )
+    assert text.splitlines()[-1] == "    price = _waits(int.bit_length)"
+
+
+def test_the_same_name_again_is_what_it_was(stubs):
+    """`str = str` makes a builtin importable from the module."""
+    text, said, _ = stubs(
+        """
+        from os.path import join
+        str = str
+        join = join
+        def f(x: str) -> str: ...
+        class Shop:
+            f = f
+        """
+    )
+    assert not said
+    assert "str = builtins.str" in text
+    assert "join = join" not in text
+    assert [line.strip() for line in text.splitlines() if " f = " in line] == ["f = _f"]
+    assert "_f = f" in text
+
+
+# --- classes --------------------------------------------------------------------------------------
+
+
+def test_a_function_in_place_of_an_inherited_member_is_there(stubs):
+    """So is a module; any other value has the type that the base says."""
+    text, _, _ = stubs(
+        """
+        import json
+        class Base:
+            module = json
+            limit = 3
+            def clear(self) -> None: ...
+            def keep(self) -> None: ...
+        class Closed(Base):
+            module = json
+            limit = 4
+            def _refuse(self, *args: object) -> None: ...
+            clear = _refuse
+            keep = _refuse
+            del _refuse
+        """
+    )
+    assert [*filter(None, text.partition("class Closed(Base):")[2].splitlines())] == [
+        "    module = json",
+        "    def clear(self, *args: object) -> None: ...",
+        "    def keep(self, *args: object) -> None: ...",
+    ]
+
+
+def test_private_members_of_an_enumeration_are_members(stubs):
+    """A checker rejects one without any, and counts them all."""
+    text, _, _ = stubs("import enum\nclass Unset(enum.Enum):\n    _only = 0\n    _ignore_ = []\n")
+    assert text.splitlines()[-2:] == ["class Unset(enum.Enum):", "    _only = 0"]
+
+
+def test_what_a_method_sets_is_no_parameter_of_a_generated_constructor(stubs):
+    text, _, _ = stubs(
+        """
+        import dataclasses
+        from dataclasses import dataclass
+        @dataclass
+        class A:
+            x: int
+            def set(self) -> None: self.late = "a"
+        @dataclasses.dataclass(frozen=True)
+        class Written:
+            x: int
+            def __init__(self) -> None: self.late = "a"
+        @dataclass
+        class B:
+            x: int
+        class C(B):
+            def set(self) -> None: self.late = "a"
+        """
+    )
+    found = [line.strip() for line in text.splitlines() if "late" in line]
+    assert found == ["late: str = field(init=False)", "late: str", "late: str"]
+
+
+def test_what_is_no_member_of_an_enumeration_is_none_in_the_stub(stubs):
+    text, _, _ = stubs(
+        """
+        from enum import Enum
+        class A(Enum):
+            _ignore_ = ["gone"]
+            _value_: int
+            gone = 1
+            x = 2
+            shout = lambda self: "a"
+            def label(self) -> str: ...
+            short = label
+        """
+    )
+    assert text.splitlines()[-6:] == [
+        "class A(Enum):",
+        "    _value_: int",
+        "    x = 2",
+        "    def shout(self) -> str: ...",
+        "    def label(self) -> str: ...",
+        "    short = label",
+    ]
+
+
+def test_a_call_of_an_enumeration_looks_a_member_up(stubs):
+    """Its `__new__` makes members; once they are made, a call takes a value."""
+    text, _, _ = stubs(
+        """
+        from enum import IntEnum
+        class Code(IntEnum):
+            def __new__(cls, value: int, phrase: str) -> "Code": ...
+            OK = 200, "OK"
+        """
+    )
+    assert text.splitlines()[-2:] == [
+        "    OK = ...",
+        "    def __new__(cls, value: object) -> Code: ...",
+    ]
+
+
+def test_a_member_that_stands_for_an_abstract_one_is_there(stubs):
+    text, _, _ = stubs(
+        """
+        from abc import ABC, abstractmethod
+        class A(ABC):
+            other: int = 1
+            @property
+            @abstractmethod
+            def size(self) -> int: ...
+        class B(A):
+            size = 3
+            other = 4
+        """
+    )
+    assert text.splitlines()[-2:] == ["class B(A):", "    size: int = 3"]
+
+
+def test_the_private_keys_of_a_typed_dictionary_are_keys_below_it_too(stubs):
+    text, _, _ = stubs(
+        """
+        from typing import TypedDict
+        class A(TypedDict):
+            x: int
+        class B(A):
+            _y: int
+        """
+    )
+    assert text.splitlines()[-1] == "    _y: int"
+
+
+def test_a_decorator_means_what_it_means_outside_of_the_class(stubs):
+    """A member of its name hides it from the rest of the stub; in the source it comes later."""
+    text, _, _ = stubs(
+        """
+        from functools import cache
+        class A:
+            @cache
+            def load(self) -> int: ...
+            def set(self) -> None: self.cache = 1
+            @property
+            def property(self) -> int: ...
+        """
+    )
+    assert [line.strip() for line in text.splitlines() if "@" in line] == [
+        "@_cache",
+        "@builtins.property",
+    ]
+
+
+def test_an_excuse_stands_where_it_stood(stubs):
+    """That of a decorator, of an overload, of an import; one for a default value is not needed.
+
+    pyright reports an overload at the last one, mypy at the first.
+    """
+    text, _, _ = stubs(
+        """
+        from typing import overload
+        from socket import (  # type: ignore[attr-defined]
+            AF_INET,
+            AF_NEVER,
+        )
+        from json import loads  # type: ignore
+        def deco(f): ...
+        class A:
+            def get(self, key: int) -> int: ...
+            @property
+            def size(self) -> int: ...
+        class B(A):
+            @overload  # type: ignore[override]
+            def get(self, key: str) -> str: ...
+            @overload
+            def get(self, key: bytes) -> bytes: ...
+            def get(self, key): ...
+            @property  # type: ignore[override]
+            def size(self) -> str: ...
+        @deco  # type: ignore[untyped-decorator]
+        def f(x: AF_INET, y: AF_NEVER, z: loads) -> int: ...
+        def g(
+            x: int,
+            y: str = 1,  # type: ignore[assignment]
+        ) -> int: ...
+        def h(x, y):  # type: ignore
+            ...
+        """
+    )
+    found = [line.strip() for line in text.splitlines() if "ignore" in line or "def g(" in line]
+    codes = "attr-defined, import-not-found, import-untyped, unused-ignore"
+    assert found == [
+        f"from json import loads  # type: ignore[{codes}]",
+        "from socket import AF_INET, AF_NEVER  # type: ignore[attr-defined, unused-ignore]",
+        "@overload  # type: ignore[override]",
+        "def get(self, key: bytes) -> bytes: ...  # type: ignore[override, unused-ignore]",
+        "@property  # type: ignore[override]",
+        "@deco  # type: ignore[untyped-decorator, unused-ignore]",
+        "def g(x: int, y: str = ...) -> int: ...",
+    ]
+
+
+def test_a_chain_of_classes_is_followed_once(package, monkeypatch):
+    """Each class of a chain asks what its bases have; what they are is found out once."""
+    from enterspan.stubgen.scope import Scope
+    from enterspan.stubgen.surface import render_package
+
+    asked = []
+    find = Scope._ancestors
+    monkeypatch.setattr(Scope, "_ancestors", lambda s, node: asked.append(node) or find(s, node))
+    chain = [f"class C{i}(C{i - 1}):\n    def f(self): return {i}\n" for i in range(1, 30)]
+    render_package(package("class C0:\n    def f(self): return 0\n" + "".join(chain)))
+    assert len(asked) == 30
+
+
+def test_objects_without_a_hash_have_none_in_the_stub(stubs):
+    """Some checkers complain, whatever the base has; what is inherited is not repeated."""
+    text, _, _ = stubs(
+        """
+        from collections.abc import Mapping
+        class A:
+            __hash__ = None
+        class B(A):
+            __hash__ = None
+        class C(dict[str, int]):
+            __hash__ = None
+        class D(Mapping[str, int]):
+            __hash__ = object.__hash__
+        """
+    )
+    assert [line for line in text.splitlines() if "__hash__" in line or "class" in line] == [
+        "class A:",
+        "    __hash__: ClassVar[None]  # type: ignore[assignment]",
+        "class B(A):",
+        "    __hash__: ClassVar[None]  # type: ignore[assignment, unused-ignore]",
+        "class C(dict[str, int]):",
+        "    __hash__: ClassVar[None]  # type: ignore[assignment, unused-ignore]",
+        "class D(Mapping[str, int], metaclass=ABCMeta): ...",
+    ]

@@ -20,7 +20,7 @@ AGREED = {
     "integrations/aiohttp.pyi": 9,
     "integrations/asgi.pyi": 1,
     "integrations/django.pyi": 5,
-    "integrations/falcon.pyi": 2,
+    "integrations/falcon.pyi": 3,
     "integrations/flask.pyi": 2,
     "integrations/grpc.pyi": 15,
     "integrations/quart.pyi": 2,

@@ -30,6 +30,7 @@ LEFT_OUT = (
     "enterspan.catalogue.comparison",
     "enterspan.catalogue.draft",
     "enterspan.catalogue.recorded",
+    "enterspan.catalogue.spans",
 )
 
 

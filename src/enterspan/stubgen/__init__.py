@@ -1,2 +1,2 @@
-"""Typed stubs: what type checkers see of a package, rendered from its annotated source."""
+"""Type stubs of a package, rendered from its annotated source."""
 # internal: the command is what is public

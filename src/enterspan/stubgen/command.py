@@ -12,11 +12,11 @@ from enterspan._terminal.say import say
 _FOLDER: Final = "stubs"
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Any, summary: str) -> None:
     """Add the command to a subparsers action."""
     parser = commands.add_parser(
         "stubs",
-        help="write typed stubs of a package",
+        help=summary,
         description="Render .pyi stubs of a package from its source. Decorators of enterspan are"
         " left out: type checkers see each function as it is written. What has no annotation is"
         " inferred; where that is impossible, the stub says Incomplete, and stderr lists it."

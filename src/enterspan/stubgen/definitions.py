@@ -6,17 +6,25 @@ abstract method, a class that a public signature names.
 """
 
 import ast
+import copy
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from enterspan.stubgen.enumerations import enum_base, makes_values, numbers
+from enterspan.stubgen.enumerations import enum_base, ignored, makes_values, numbers
 from enterspan.stubgen.expressions import docstring, dotted_name, last_part, spaced
 from enterspan.stubgen.functions import decorator_lines, function_lines, ignore_comment
 from enterspan.stubgen.inference import Inference
-from enterspan.stubgen.inherited import declares, is_inherited, is_transformed, leaves_abstract
+from enterspan.stubgen.inherited import (
+    abstract_members,
+    declares,
+    is_inherited,
+    is_transformed,
+    is_typed_dict,
+    leaves_abstract,
+)
 from enterspan.stubgen.kinds import is_incomplete, members, union
 from enterspan.stubgen.package import (
     FUNCTIONS,
@@ -26,28 +34,36 @@ from enterspan.stubgen.package import (
     Imported,
     Item,
     callee_name,
+    flat,
     pairs,
     targets_of,
     text_of,
     with_next,
 )
 from enterspan.stubgen.place import Within, place_of
-from enterspan.stubgen.scope import Scope
-from enterspan.stubgen.variables import listed, variable_lines
+from enterspan.stubgen.scope import STANDS_FOR, Scope
+from enterspan.stubgen.translation import without_variables
+from enterspan.stubgen.variables import listed, overriding_comment, variable_lines
 
 _PLAIN_DECORATORS: Final = frozenset(
     {"final", "runtime_checkable", "type_check_only", "deprecated", "unique", "total_ordering"}
 )
-"""Class decorators that make no `__init__` from the fields."""
-_WHOLE: Final = frozenset({"Protocol", "NamedTuple", "TypedDict"})
-"""Bases of classes whose private members belong to their interface."""
+"""Class decorators that don't make an `__init__` from the fields."""
+_FIELDS: Final = frozenset({"__dataclass_fields__", "__attrs_attrs__"})
+"""What a class has whose `__init__` was made from its fields."""
+_WHOLE: Final = frozenset({"Protocol", "NamedTuple"})
+"""Bases of classes whose private members are part of their interface."""
 _VALUES: Final = (ast.Constant, ast.JoinedStr, ast.UnaryOp, ast.Dict, ast.List, ast.Set, ast.Tuple)
-"""Expressions that are no types: what is bound to one hides a type of the same name."""
+"""Expressions that are not types: a name bound to one hides a type of that name."""
 _INFERRED: Final = frozenset(
     {"bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object"}
     | {"set", "str", "tuple"}
 )
-"""Builtins that the stub may name where the source does not."""
+"""Builtins that the stub may use although the source does not."""
+_ALL_MARKED: Final = frozenset({"s", "attrs", "attributes"})
+"""Decorators of attrs that take no annotated name for a field without `auto_attribs=True`."""
+_OF_ANY_OBJECT: Final = frozenset({"__annotations__", "__dict__", "__module__"})
+"""Attributes of objects that have a type for checkers."""
 _IMPLEMENTING: Final = frozenset({"__test__", "__slots__", "__doc__"})
 
 
@@ -64,26 +80,61 @@ def definition_lines(scope: Scope, item: Definition, within: Within) -> list[str
 def branch_lines(
     scope: Scope, item: Branch, within: Within, lines_of: Callable[[Item, Within], list[str]]
 ) -> list[str]:
-    """An `if` statement around what `lines_of` gives; no lines where that is nothing."""
+    """An `if` statement around the result of `lines_of`; no lines if that is empty."""
     inner = replace(within, indent=within.indent + "    ", varies=True)
     body = [line for i in item.body for line in lines_of(i, inner)]
-    orelse = [line for i in item.orelse for line in lines_of(i, inner)]
+    is_elif = len(item.orelse) == 1 and isinstance(item.orelse[0], Branch)
+    orelse = [line for i in item.orelse for line in lines_of(i, within if is_elif else inner)]
     if not body and not orelse:
         return []
+    scope.borrow_module("sys")  # the condition may come from another module
     head = f"{within.indent}if {scope.reader.value(item.test)}:"
     lines = [head, *(body or [f"{inner.indent}pass"])]
+    if is_elif and orelse:
+        return [*lines, f"{within.indent}el{orelse[0].lstrip()}", *orelse[1:]]
     return [*lines, f"{within.indent}else:", *orelse] if orelse else lines
 
 
 def _class_lines(scope: Scope, node: ast.ClassDef, within: Within) -> list[str]:
+    if not _has_constants(scope, node):
+        return _one_class(scope, node, within)
+    fields, rest = copy.copy(node), copy.copy(node)
+    fields.name = f"_{node.name}Fields"
+    while scope.module.find(fields.name):
+        fields.name += "_"
+    fields.decorator_list = []
+    text = node.body[:1] if ast.get_docstring(node) else []
+    fields.body = [s for s in node.body[len(text) :] if isinstance(s, (ast.AnnAssign, ast.Expr))]
+    rest.body = [s for s in node.body if s in text or s not in fields.body]
+    given = [base.slice for base in node.bases if isinstance(base, ast.Subscript)]
+    parameters = [p.name for p in getattr(node, "type_params", [])] or map(ast.unparse, given)
+    base = f"{fields.name}[{', '.join(parameters)}]".replace("[]", "")
+    rest.bases = [ast.Name(base)]
+    scope.project.ancestors[rest] = (*scope.ancestors(node),)
+    return [*_one_class(scope, fields, within), "", *_one_class(scope, rest, within)]
+
+
+def _has_constants(scope: Scope, node: ast.ClassDef) -> bool:
+    """Whether it is a NamedTuple with variables that are no fields.
+
+    Checkers take every variable in its body for one, so the fields stand in a base class.
+    """
+    items = [i for i in flat(scope.module.members(node)) if isinstance(i, Definition)]
+    bare = [i.bound for i in items if i.is_variable and not _is_declared(i.nodes[-1])]
+    is_named_tuple = "NamedTuple" in [last_part(dotted_name(base)) for base in node.bases]
+    return is_named_tuple and any(is_public(n) and n not in _IMPLEMENTING for n in bare)
+
+
+def _one_class(scope: Scope, node: ast.ClassDef, within: Within) -> list[str]:
     inner = within.indent + "    "
-    bases = [scope.reader.value(base) for base in node.bases if dotted_name(base) != "object"]
+    bases = [_base(scope, base) for base in node.bases if dotted_name(base) != "object"]
     bases += [f"{k.arg}={scope.reader.value(k.value)}" for k in node.keywords if k.arg]
     head = f"{within.indent}class {node.name}{scope.type_parameters(node)}"
     plain = {last_part(base.partition("[")[0]) for base in bases}
     has_metaclass = any(k.arg == "metaclass" for k in node.keywords)
-    is_said = has_metaclass or plain & {"ABC", "Protocol"}
-    if not is_said and leaves_abstract(scope, node):  # checkers want it said in a stub
+    # mypy requires it in a stub, unless an abstract member stands below it.
+    is_said = has_metaclass or "Protocol" in plain or abstract_members(scope, node)
+    if not is_said and leaves_abstract(scope, node):
         bases.append(f"metaclass={scope.borrow('abc', 'ABCMeta')}")
     head += f"({', '.join(bases)}):" if bases else ":"
     lines_of_head = range(node.lineno, max(node.body[0].lineno, node.lineno + 1))
@@ -91,12 +142,22 @@ def _class_lines(scope: Scope, node: ast.ClassDef, within: Within) -> list[str]:
         scope.module.ignored(*lines_of_head) & {"*", "misc", "type-arg"} if node.bases else set()
     )
     doc = docstring(ast.get_docstring(node), inner)
-    members = _Members(scope, node, within.qualified(node.name), inner).render()
+    rendered = _Members(scope, node, within.qualified(node.name), inner)
+    members = rendered.render()
+    if rendered.is_base_of_enumerations():  # mypy suspects that its members are written wrongly
+        codes |= {"misc", "unused-ignore"}
     if not doc and not members:
         head += " ..."
-    head += f"  {ignore_comment(codes)}" if codes else ""
+    head += f"  {ignore_comment(codes, ('misc', 'type-arg'))}" if codes else ""
     blank = [""] if doc and members else []
     return [*decorator_lines(scope, node, within), head, *doc, *blank, *members]
+
+
+def _base(scope: Scope, node: ast.expr) -> str:
+    """A base class, with its arguments if it is generic; `type` makes a metaclass."""
+    name = dotted_name(node)
+    text = scope.reader.value(node)
+    return text + scope.missing_arguments(name) if name and name != "type" else text
 
 
 class _Members:
@@ -108,21 +169,31 @@ class _Members:
         generic = [b.value if isinstance(b, ast.Subscript) else b for b in node.bases]
         names = [dotted_name(base) or "" for base in node.bases]
         self._whole = any(last_part(dotted_name(base)) in _WHOLE for base in generic)
+        self._whole |= is_typed_dict(scope, node)
         decorators = [scope.origin_of(callee_name(d)) for d in scope.kept(node, qualified)]
         makes_init = not _PLAIN_DECORATORS.issuperset(map(last_part, decorators))
         fields = makes_init or bool(node.keywords) or any(name != "object" for name in names)
-        self._within = Within(qualified, indent, fields, node)
         self._private_fields = self._whole or makes_init
         self._enum = enum_base(scope, node)
         self._makes_values = self._enum and makes_values(scope, node)
         self._is_mixed = self._enum and is_inherited(scope, node, "__add__")
-        """Whether its members are numbers or texts as well, and not what they are assigned."""
+        """Whether its members have a mixed-in type, and not the assigned values."""
         self._items = scope.module.members(node)
         self._own = [item for item in self._items if isinstance(item, Definition)]
         self._constants = numbers(scope, node, self._own) if self._enum else {}
         """The values of the members of an enumeration that are integers."""
+        self._methods = {item.bound for item in self._own if item.functions}
+        self._ignored = ignored(self._own) if self._enum else set[str]()
         self._named: set[str] = set()
-        """Private members that a public one names."""
+        """Private members that public ones refer to."""
+        # The class itself is imported only where the answer matters.
+        is_bare = any(item.is_variable and not _is_declared(item.nodes[-1]) for item in self._own)
+        is_record = (
+            is_bare
+            and not self._enum
+            and ((makes_init and _has_fields(scope, qualified, decorators)) or self._is_transformed)
+        )
+        self._within = Within(qualified, indent, fields, node, is_record)
         self._instead = self._shadows()
 
     @cached_property
@@ -130,7 +201,7 @@ class _Members:
         return is_transformed(self._scope, self._node)
 
     def render(self) -> list[str]:
-        """All members, repeated until every private one that is named is among them."""
+        """All members, repeated until all referenced private ones are included."""
         reader = self._scope.reader
         outside = reader.used
         private = {item.bound for item in self._own if item.bound.startswith("_")}
@@ -144,6 +215,11 @@ class _Members:
         reader.used = outside | reader.used
         return lines
 
+    def is_base_of_enumerations(self) -> bool:
+        """Whether it is an enumeration without members."""
+        own = [i for i in flat(self._items) if isinstance(i, Definition) and i.is_variable]
+        return self._enum and not any(self._is_shown(i) and self._is_member(i) for i in own)
+
     def _all(self) -> list[str]:
         reader = self._scope.reader
         outside, reader.instead = reader.instead, self._instead
@@ -152,7 +228,7 @@ class _Members:
         return lines
 
     def _shadows(self) -> dict[str, str]:
-        """What to write for names that are members here and something else around the class."""
+        """The spelling of names that are members here and have another meaning outside."""
         shadowing = [
             item.bound for item in self._own if item.functions or _is_declared(item.nodes[-1])
         ]
@@ -186,12 +262,30 @@ class _Members:
             return branch_lines(self._scope, item, within, self._item)
         if isinstance(item, Imported) or not self._is_shown(item):
             return []
-        if self._enum and item.is_variable and not isinstance(item.nodes[-1], ast.AnnAssign):
+        if self._enum and item.is_variable and self._is_member(item):
             return [f"{within.indent}{item.bound} = {self._member_value(item)}"]
+        if self._enum and item.bound == "__new__" and item.functions:
+            item = self._lookup(item.functions[-1])
         return definition_lines(self._scope, item, within)
 
+    def _lookup(self, node: Function) -> Definition:
+        """The `__new__` of a finished enumeration, which looks a member up."""
+        made = copy.deepcopy(node)
+        value = ast.arg("value", ast.Name("object"))
+        made.args = ast.arguments([], [*made.args.args[:1], value], None, [], [], None, [])
+        return Definition("__new__", [made])
+
+    def _is_member(self, item: Definition) -> bool:
+        """Whether a variable of an enumeration is one of its members."""
+        value = item.values[0]
+        is_method = isinstance(value, ast.Name) and value.id in self._methods
+        is_descriptor = isinstance(value, ast.Lambda) or is_method
+        is_special = item.bound.startswith("__") and item.bound.endswith("__")
+        is_declared = isinstance(item.nodes[-1], ast.AnnAssign)
+        return not (is_descriptor or is_special or is_declared)
+
     def _member_value(self, item: Definition) -> str:
-        """The value of a member of an enumeration; `...` where no literal says it."""
+        """The value of a member of an enumeration; `...` if it is not literal."""
         value = item.values[0]
         if self._makes_values:
             return "..."
@@ -209,13 +303,17 @@ class _Members:
 
     def _is_shown(self, item: Definition) -> bool:
         name = item.bound
-        if self._scope.module.is_internal(*item.nodes) or name in _IMPLEMENTING:
+        if self._scope.module.is_internal(*item.nodes) or name in _IMPLEMENTING or item.is_deleted:
             return False
+        if self._enum and (name == "_value_" or name in self._ignored):
+            return name == "_value_"
+        if self._enum and item.is_variable and not name.endswith("_") and self._is_member(item):
+            return True  # private members, too: checkers reject an enumeration without any
         if is_public(name) or name in self._named:
             return True
         if _is_variable(item):
             return self._private_fields or self._is_transformed
-        # Without a member that implements an abstract one, the class were abstract.
+        # Without a member that implements an abstract one, the class would be abstract.
         abstract = not name.startswith("__") and declares(
             self._scope, self._node, name, abstract=True
         )
@@ -225,7 +323,7 @@ class _Members:
 
     def _attributes(self) -> list[list[str]]:
         """`self.x = ...` in methods, each name once: an annotated one, if there is one."""
-        known = {item.bound for item in self._own} | {n for n in dir(object) if n != "__slots__"}
+        known = {item.bound for item in self._own} | {*dir(object), *_OF_ANY_OBJECT}
         found: dict[str, list[_Setting]] = {}
         methods = [node for item in self._own for node in item.functions]
         methods.sort(key=lambda node: node.name not in ("__init__", "__new__"))
@@ -247,17 +345,39 @@ class _Members:
             kind = listed(self._scope, first.node.lineno, f"{self._within.name}.{name}", made)
             made = f"{self._scope.reader.annotation(annotation)}[{kind}]"
         elif annotation is not None:
-            made = self._scope.reader.annotation(annotation)
+            written = self._scope.reader.whole(annotation)
+            place = place_of(declared[0].method, self._within)
+            made = without_variables(self._scope, written, place)
+            if made != written:
+                listed(self._scope, first.node.lineno, f"{self._within.name}.{name}", made)
         elif is_inherited(self._scope, self._node, name):
             return []
         else:
             made = self._inferred(settings)
             qualified = f"{self._within.name}.{name}"
             made = listed(self._scope, first.node.lineno, qualified, made)
-        return [f"{self._within.indent}{name}: {made}", *docstring(first.doc, self._within.indent)]
+        line = f"{self._within.indent}{name}: {made}{self._no_parameter()}"
+        line += overriding_comment(self._scope, self._within, name, first.node)
+        return [line, *docstring(first.doc, self._within.indent)]
+
+    def _no_parameter(self) -> str:
+        """A default that excludes an annotated name from a generated `__init__`."""
+        is_written = any(item.bound == "__init__" for item in self._own)
+        for decorator in [] if is_written else self._node.decorator_list:
+            origin = self._scope.origin_of(callee_name(decorator))
+            origin = STANDS_FOR.get(origin, origin)
+            if origin.startswith("dataclasses.dataclass"):
+                return f" = {self._scope.borrow('dataclasses', 'field')}(init=False)"
+            package, _, name = origin.partition(".")
+            given = getattr(decorator, "keywords", [])
+            if package in ("attr", "attrs") and (
+                name not in _ALL_MARKED or any(k.arg == "auto_attribs" for k in given)
+            ):
+                return f" = {self._scope.borrow('attrs', 'field')}(init=False)"
+        return ""
 
     def _inferred(self, settings: "list[_Setting]") -> str | None:
-        """The type of all that is assigned to an attribute."""
+        """The union of the types assigned to an attribute."""
         inference = Inference(self._scope)
         kinds = [
             None if s.value is None else inference.of(s.value, place_of(s.method, self._within))
@@ -286,12 +406,22 @@ class _Setting:
 
 
 def is_public(name: str) -> bool:
-    """Whether a name has no leading underscore, or is one that Python defines."""
+    """Whether a name has no leading underscore, or is special to Python."""
     return not name.startswith("_") or (name.startswith("__") and name.endswith("__"))
 
 
 def _is_variable(item: Item) -> bool:
     return isinstance(item, Definition) and item.is_variable
+
+
+def _has_fields(scope: Scope, qualified: str, decorators: list[str]) -> bool:
+    """Whether a decorator makes an `__init__` of the annotated variables of a class."""
+    for origin in decorators:
+        package = STANDS_FOR.get(origin, origin).partition(".")[0]
+        if package in ("dataclasses", "attr", "attrs"):
+            return True
+    value = scope.value(qualified)
+    return isinstance(value, type) and not _FIELDS.isdisjoint(vars(value))
 
 
 def _is_declared(node: ast.stmt) -> bool:

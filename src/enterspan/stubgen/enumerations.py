@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from enterspan.stubgen.expressions import last_part
+from enterspan.stubgen.expressions import dotted_name, last_part
 from enterspan.stubgen.package import Definition, callee_name
 from enterspan.stubgen.scope import Scope
 
@@ -35,8 +35,23 @@ def enum_base(scope: Scope, node: ast.ClassDef) -> bool:
     return False
 
 
+def is_member(scope: Scope, node: ast.expr) -> bool:
+    """Whether an expression is a member of an enumeration of this package."""
+    found = scope.find(dotted_name(node) or "")
+    if found is None or found[2] is None or not found[1].is_variable:
+        return False
+    return enum_base(found[0], found[2]) and not isinstance(found[1].nodes[-1], ast.AnnAssign)
+
+
+def ignored(own: Iterable[Definition]) -> set[str]:
+    """The names in `_ignore_`, which are no members."""
+    values = [item.values[0] for item in own if item.bound == "_ignore_" and item.values]
+    words = [n.value for v in values if v for n in ast.walk(v) if isinstance(n, ast.Constant)]
+    return {name for word in words for name in str(word).replace(",", " ").split()}
+
+
 def makes_values(scope: Scope, node: ast.ClassDef) -> bool:
-    """Whether the values of an enumeration's members come from a `__new__` of the package's."""
+    """Whether the values of an enumeration's members come from a `__new__` in the package."""
     written = [a[1] for a in scope.ancestors(node) if not isinstance(a, type)]
     names = {getattr(member, "name", "") for owner in (node, *written) for member in owner.body}
     return "__new__" in names
@@ -61,7 +76,7 @@ def numbers(scope: Scope, node: ast.ClassDef, own: Iterable[Definition]) -> dict
 
 
 def _following(scope: Scope, node: ast.ClassDef) -> Callable[[list[int]], int | None]:
-    """What gives the value of `auto()` after the values before it."""
+    """The function that computes the value of `auto()` from the preceding values."""
     if any(isinstance(statement, ast.If) for statement in node.body):
         return _unknown
     for ancestor in [(scope, node), *scope.ancestors(node)]:

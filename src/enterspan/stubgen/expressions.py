@@ -6,13 +6,17 @@ because `ast.unparse` changes quotes and drops the underscores of `65_536`.
 
 import ast
 import copy
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 
 WIDTH: Final = 100
 LITERAL_LENGTH: Final = 60
 """Longer default values are shown as `...`."""
 _CONTAINERS: Final = (ast.Tuple, ast.List, ast.Set, ast.Dict, ast.Load)
 _LITERALS: Final = (ast.Constant, ast.UnaryOp, ast.USub, ast.UAdd, *_CONTAINERS)
+
+
+Arguments: TypeAlias = Callable[[str], str]
 
 
 class _Texts(ast.NodeTransformer):
@@ -22,31 +26,45 @@ class _Texts(ast.NodeTransformer):
         self.used: set[str] = set() if used is None else used
         self._lines = text.split("\n")
         self._types = False
+        """Whether strings are types."""
+        self._renames = False
+        """Whether names have the meaning that they have in the target."""
+        self._completes = False
+        """Whether generic classes get arguments where they have none."""
         self.instead: dict[str, str] = {}
-        """Names that mean something else where the text is written, and what to write for them."""
+        """Names with another meaning in the target, and their replacements."""
+        self.arguments_of: Arguments = lambda _name: ""
+        """The arguments of a generic class that is written without them."""
 
-    def _visited(self, node: ast.AST, *, types: bool) -> Any:
-        outside, self._types = self._types, types
+    def _visited(self, node: ast.AST, *, types: bool, renames: bool | None = None) -> Any:
+        outside = self._types, self._renames
+        self._types, self._renames = types, types if renames is None else renames
         made = self.visit(node)
-        self._types = outside
+        self._types, self._renames = outside
         return made
 
+    def _inside(self, text: str) -> "_Texts":
+        """One for a text in this text."""
+        inner = _Texts(text, self.used)
+        inner.instead, inner.arguments_of = self.instead, self.arguments_of
+        inner._completes = self._completes
+        return inner
+
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        if self._types and node.id in self.instead:
-            node = ast.Name(self.instead[node.id])
-        self.used.add(node.id)
-        return node
+        return self._named(node.id)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         dotted = dotted_name(node)
-        if dotted is None:
-            return self.generic_visit(node)
-        first, _, rest = dotted.partition(".")
-        if self._types and first in self.instead:
-            node = ast.Name(f"{self.instead[first]}.{rest}")  # type: ignore[assignment]
-            dotted = node.id  # type: ignore[attr-defined]
+        return self.generic_visit(node) if dotted is None else self._named(dotted)
+
+    def _named(self, dotted: str, *, is_head: bool = False) -> ast.expr:
+        first, dot, rest = dotted.partition(".")
+        is_whole = self._types and self._completes and not is_head
+        arguments = self.arguments_of(dotted) if is_whole else ""
+        if self._renames:
+            dotted = self.instead.get(first, first) + dot + rest
         self.used.add(dotted)
-        return node
+        return ast.Name(dotted + arguments)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
         self.used.update(child.id for child in ast.walk(node) if isinstance(child, ast.Name))
@@ -62,12 +80,15 @@ class _Texts(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         head = last_part(dotted_name(node.value))
-        node.value = self.visit(node.value)
+        dotted = dotted_name(node.value)
+        node.value = self._named(dotted, is_head=True) if dotted else self.visit(node.value)
         if head == "Annotated" and isinstance(node.slice, ast.Tuple):
             first, *rest = node.slice.elts
-            node.slice.elts = [self.visit(first), *[self._visited(v, types=False) for v in rest]]
+            values = [self._visited(v, types=False, renames=self._renames) for v in rest]
+            node.slice.elts = [self.visit(first), *values]
         else:
-            node.slice = self._visited(node.slice, types=self._types and head != "Literal")
+            types = self._types and head != "Literal"
+            node.slice = self._visited(node.slice, types=types, renames=self._renames)
         return node
 
     def _string(self, text: str) -> Any:
@@ -76,9 +97,7 @@ class _Texts(ast.NodeTransformer):
                 parsed = ast.parse(text.strip(), mode="eval").body
             except SyntaxError:
                 return ast.Name(quoted(text))
-            inner = _Texts(text.strip(), self.used)
-            inner.instead = self.instead
-            return inner._visited(parsed, types=True)
+            return self._inside(text.strip())._visited(parsed, types=True)
         return ast.Name(quoted(text))
 
 
@@ -89,12 +108,17 @@ class Reader(_Texts):
         """Render a type; strings in it are parsed as types."""
         return ast.unparse(self._visited(copy.deepcopy(node), types=True))
 
+    def whole(self, node: ast.AST) -> str:
+        """Render a type with all of its arguments: `list` is `list[Any]`."""
+        self._completes = True
+        text = self.annotation(node)
+        self._completes = False
+        return text
+
     def renamed(self, text: str) -> str:
-        """A type that is text already."""
-        if not self.instead:
-            return text
-        inner = _Texts(text, self.used)
-        inner.instead = self.instead
+        """A type that is text already, with all of its arguments."""
+        inner = self._inside(text)
+        inner._completes = True
         return ast.unparse(inner._visited(ast.parse(text, mode="eval"), types=True))
 
     def value(self, node: ast.expr) -> str:
@@ -130,7 +154,7 @@ _ESCAPES: Final = {
 
 
 _CONTROL: Final = {code: text for code, text in _ESCAPES.items() if chr(code) not in '\n\t\\"'}
-"""What can't stand in a source file as it is, such as a NUL or half of a surrogate pair."""
+"""Characters that can't be in a source file, such as NUL or lone surrogates."""
 
 
 def quoted(text: str) -> str:

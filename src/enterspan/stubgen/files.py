@@ -1,4 +1,4 @@
-"""Stubs on disk: written all or none, or compared with what is there."""
+"""Writes stubs to disk, all or none, or compares them with the existing ones."""
 
 import difflib
 from pathlib import Path
@@ -9,14 +9,14 @@ from enterspan.stubgen.package import HEADER
 from enterspan.stubgen.problems import StubError, place
 
 DIFF_LINES: Final = 20
-"""How many lines of a difference are shown."""
+"""The maximum number of shown lines of a difference."""
 
 
 def write(stubs: dict[str, str], folder: Path, root: str) -> tuple[list[Path], list[Path]]:
     """Write stubs below a folder; return which have changed and which were removed.
 
-    Stubs of the `root` that belong to no module any more are removed. Raises StubError where
-    the folder can't be written, or where a file that was written by hand has the name of a stub.
+    Stubs of the `root` for modules that no longer exist are removed. Raises StubError if the folder
+    can't be written, or if a hand-written file has the name of a stub.
     """
     there = {folder / name: _text_at(folder / name) for name in stubs}
     for path, text in there.items():
@@ -71,7 +71,7 @@ def _text_at(path: Path) -> str | None:
 
 
 def _outdated(stubs: dict[str, str], folder: Path, root: str) -> list[Path]:
-    """The stubs that this command made for the same package, and that are not made any more."""
+    """The stubs made by this command for modules of the package that no longer exist."""
     return [
         path
         for path in sorted((folder / root).rglob("*.pyi"))

@@ -3,23 +3,33 @@
 import ast
 import copy
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from enterspan.stubgen.expressions import docstring, dotted_name, last_part, wrapped
 from enterspan.stubgen.inference import Inference
-from enterspan.stubgen.inherited import arguments_of, breaks, is_inherited, overridden
+from enterspan.stubgen.inherited import (
+    arguments_of,
+    breaks,
+    is_inherited,
+    is_overridden,
+    may_be_inherited,
+    overridden,
+    overrides_others,
+)
 from enterspan.stubgen.kinds import is_incomplete, union
 from enterspan.stubgen.package import (
     FUNCTIONS,
+    Definition,
     Function,
     callee_name,
+    flat,
 )
 from enterspan.stubgen.place import Within, place_of
 from enterspan.stubgen.scope import IMPLICIT, MAKES_OVERLOADS, STANDS_FOR, Scope
 
 _NONE: Final = frozenset({"__init__", "__init_subclass__", "__set_name__", "__post_init__"})
-"""Methods that return None, annotated or not."""
+"""Methods that return None, with or without an annotation."""
 _SPECIAL: Final = {
     **dict.fromkeys(("__str__", "__repr__", "__format__"), "str"),
     **dict.fromkeys(("__len__", "__hash__", "__index__", "__int__", "__sizeof__"), "int"),
@@ -30,15 +40,22 @@ _SPECIAL: Final = {
 }
 """The result types of special methods, in any class."""
 _CLASS_NAMES: Final = frozenset({"cls", "mcs", "metacls"})
-"""The names that stubtest takes for the first parameter of a class method; it stops at others."""
+"""The names that stubtest accepts for the first parameter of a class method."""
 _EXITS: Final = frozenset({"__exit__", "__aexit__"})
-"""Methods of which a `bool` says that they may swallow exceptions."""
+"""Methods whose return type `bool` means that they may swallow exceptions."""
 _IGNORED: Final = frozenset(
     {"overload-cannot-match", "overload-overlap", "type-arg", "type-var", "valid-type"}
 )
-"""The complaints of mypy about a signature itself."""
+"""mypy's error codes for a signature."""
+_DECORATING: Final = frozenset({"*", "misc", "untyped-decorator", "prop-decorator", "arg-type"})
+"""mypy's error codes for a decorator."""
+_DEFAULT: Final = frozenset({"*", "arg-type", "assignment"})
+"""mypy's error codes for a default value."""
+_SIGNATURE: Final = ("assignment", "misc", "override")
+"""What a comment without codes usually ignores in a signature."""
+_UNUSED: Final = "unused-ignore"
 _OVERRIDING: Final = frozenset({"*", "misc", "mutable-override", "override"})
-"""The complaints about a signature that differs from the one of a base class."""
+"""mypy's error codes for a signature that differs from a base class's."""
 
 
 def function_lines(scope: Scope, nodes: list[Function], within: Within) -> list[str]:
@@ -52,8 +69,25 @@ def function_lines(scope: Scope, nodes: list[Function], within: Within) -> list[
     lines: list[str] = []
     for node in overloads or nodes:
         text = ast.get_docstring(node) or (doc if overloads and not lines else None)
-        lines += signature_lines(scope, node, within, text)
+        made = signature_lines(scope, node, within, text)
+        if overloads and node is overloads[-1] and _is_excused(scope, nodes, within):
+            made = _excused(made, f"def {node.name}")
+        lines += made
     return lines
+
+
+def _is_excused(scope: Scope, nodes: list[Function], within: Within) -> bool:
+    """Whether overloads may differ from a base class's method."""
+    lines = [line for node in nodes for line in _head_lines(node)]
+    codes = scope.module.ignored(*lines) & {"*", "override"}
+    return bool(overriding_codes(scope, within, nodes[0].name, codes, "override"))
+
+
+def _excused(lines: list[str], head: str) -> list[str]:
+    """The last overload: pyright reports there what mypy reports at the first one."""
+    excuse = "  # type: ignore[override, unused-ignore]"
+    is_head = [head in line.partition("(")[0] and "# type: ignore" not in line for line in lines]
+    return [f"{a}{excuse}" if is_it else a for a, is_it in zip(lines, is_head, strict=True)]
 
 
 def _as_it_runs(scope: Scope, node: Function, within: Within) -> Function:
@@ -65,7 +99,8 @@ def _as_it_runs(scope: Scope, node: Function, within: Within) -> Function:
             continue
         what = f"the decorator {callee_name(decorator)!r} of {qualified}() has no annotation"
         unknown = ast.Name(scope.unknown(decorator.lineno, what))
-        made = copy.deepcopy(node)
+        made = copy.copy(node)
+        made.args = copy.deepcopy(node.args)
         made.returns = unknown
         for parameter in added:
             argument = ast.arg(parameter.name, unknown)
@@ -85,7 +120,7 @@ def _default(parameter: inspect.Parameter) -> ast.expr | None:
 
 
 def _as_abstract(overloads: list[Function], node: Function) -> list[Function]:
-    """Overloads that are abstract where what runs is: a stub has nothing else to say it."""
+    """Make overloads abstract if the implementation is, which a stub does not contain."""
     abstract = [d for d in node.decorator_list if last_part(dotted_name(d)) == "abstractmethod"]
     if not abstract or node in overloads:
         return overloads
@@ -100,12 +135,36 @@ def decorator_lines(scope: Scope, node: Function | ast.ClassDef, within: Within)
     """The decorators that type checkers need, one line each."""
     lines: list[str] = []
     for decorator in scope.kept(node, within.qualified(node.name)):
+        inherited = within.node is not None and is_inherited(scope, within.node, node.name)
+        kept = _IGNORED | _DECORATING | (_OVERRIDING if inherited else frozenset())
+        usual = (_DECORATING | (frozenset({"override"}) if inherited else frozenset())) - {"*"}
+        codes = scope.module.ignored(*_lines_of(decorator)) & kept
         standard = STANDS_FOR.get(scope.origin_of(dotted_name(decorator) or ""), "")
         module, _, call = standard.partition(".")
         if call:
             scope.borrow(module, call.partition("(")[0])
-        lines.append(f"{within.indent}@{call or scope.reader.value(decorator)}")
+        if scope.is_untyped(decorator):
+            codes |= {"untyped-decorator", _UNUSED}
+        text = call or scope.reader.value(decorator)
+        first = callee_name(decorator).partition(".")[0]
+        other = scope.reader.instead.get(first)
+        if other is not None and not _is_bound(scope, within, first, node):
+            text = other + text.removeprefix(first)
+            scope.reader.used.add(other)
+        lines.append(f"{within.indent}@{text}  {ignore_comment(codes, usual)}".rstrip())
     return lines
+
+
+def _lines_of(node: ast.expr) -> range:
+    start: int = getattr(node, "lineno", 0)
+    return range(start, (getattr(node, "end_lineno", None) or start) + 1)
+
+
+def _is_bound(scope: Scope, within: Within, name: str, node: ast.stmt) -> bool:
+    """Whether the class has bound a name before a statement."""
+    items = flat(scope.module.members(within.node)) if within.node is not None else ()
+    own = [item for item in items if isinstance(item, Definition) and item.bound == name]
+    return any(item.nodes[0].lineno < getattr(node, "lineno", 0) for item in own)
 
 
 def signature_lines(scope: Scope, node: Function, within: Within, doc: str | None) -> list[str]:
@@ -124,32 +183,80 @@ def signature_lines(scope: Scope, node: Function, within: Within, doc: str | Non
     return decorators + lines + docstring(doc, within.indent + "    ")
 
 
-def _ignored(scope: Scope, node: Function, within: Within) -> str:
-    """The `# type: ignore` comment of a signature, for what its stub shares with the source."""
+def _head_lines(node: Function) -> range:
+    """The lines of the decorators and the signature of a function."""
     start = min([node.lineno, *[getattr(d, "lineno", node.lineno) for d in node.decorator_list]])
     end = node.body[0].lineno if node.body else node.lineno
-    codes = scope.module.ignored(*range(start, max(end, node.lineno + 1)))
+    return range(start, max(end, node.lineno + 1))
+
+
+def _ignored(scope: Scope, node: Function, within: Within) -> str:
+    """The `# type: ignore` comment of a signature, for errors that its stub has too."""
+    elsewhere = {
+        line for d in scope.kept(node, within.qualified(node.name)) for line in _lines_of(d)
+    }
+    elsewhere |= {*_loose_defaults(scope, node)}
+    codes = scope.module.ignored(*{*_head_lines(node)} - elsewhere)
+    if codes == {"*"} and _is_unchecked(node):
+        codes = set()  # the missing annotations are ignored
     if not codes:
-        return ignore_comment({"override"} if _breaks_unchecked(scope, node, within) else codes)
-    inherited = within.node is not None and is_inherited(scope, within.node, node.name)
-    kept = codes & (_IGNORED | (_OVERRIDING if inherited or within.varies else frozenset()))
-    return ignore_comment(kept)
+        breaks_base = _breaks_unchecked(scope, node, within)
+        return ignore_comment({"override", _UNUSED} if breaks_base else set(), _SIGNATURE)
+    overriding = overriding_codes(scope, within, node.name, codes & _OVERRIDING, "override")
+    return ignore_comment(codes & _IGNORED | overriding, _SIGNATURE)
+
+
+def overriding_codes(
+    scope: Scope, within: Within, name: str, codes: set[str], usual: str
+) -> set[str]:
+    """Those of the codes on the line of a member that are for what it overrides."""
+    if not codes or within.node is None:
+        return codes if within.varies else set()
+    if within.varies or is_inherited(scope, within.node, name):
+        return codes
+    # Only some checkers may report it.
+    is_open = may_be_inherited(scope, within.node, name)
+    return {*codes, usual, _UNUSED} if is_open else set()
+
+
+def _is_unchecked(node: Function) -> bool:
+    """Whether a function has no annotation at all."""
+    every = [*arguments_of(node), *filter(None, (node.args.vararg, node.args.kwarg))]
+    return node.returns is None and not any(argument.annotation for argument in every)
+
+
+def _loose_defaults(scope: Scope, node: Function) -> Iterator[int]:
+    """The lines of default values that are marked as not matching their types."""
+    positional = [*node.args.posonlyargs, *node.args.args]
+    given = [*positional[len(positional) - len(node.args.defaults) :], *node.args.kwonlyargs]
+    defaults = [*node.args.defaults, *node.args.kw_defaults]
+    for argument, default in zip(given, defaults, strict=True):
+        line = getattr(argument, "lineno", 0)
+        if default is not None and line > node.lineno and scope.module.ignored(line) & _DEFAULT:
+            yield line
 
 
 def _breaks_unchecked(scope: Scope, node: Function, within: Within) -> bool:
-    """Whether a method without annotations contradicts a base: checkers skip it in the source."""
-    every = [*arguments_of(node), *filter(None, (node.args.vararg, node.args.kwarg))]
-    unchecked = node.returns is None and not any(argument.annotation for argument in every)
-    if not unchecked or within.node is None or node.name in (*_NONE, "__new__"):
+    """Whether an unannotated method is incompatible with a base: checkers skip it in the source."""
+    if not _is_unchecked(node) or within.node is None or node.name in (*_NONE, "__new__"):
         return False
-    return any(breaks(node, base) for base in overridden(scope, within.node, node.name))
+    if any(breaks(node, base) for base in overridden(scope, within.node, node.name)):
+        return True
+    takes_all = node.args.vararg is not None and node.args.kwarg is not None
+    is_special = node.name.startswith("__")
+    return not takes_all and not is_special and overrides_others(scope, within.node, node.name)
 
 
-def ignore_comment(codes: set[str]) -> str:
-    """A `# type: ignore` comment for these complaints of mypy, and no other."""
-    if not codes:
-        return ""
-    return f"# type: ignore[{', '.join(sorted(codes))}]" if "*" not in codes else "# type: ignore"
+def ignore_comment(codes: set[str], usual: Iterable[str]) -> str:
+    """A `# type: ignore` comment for these error codes; the usual ones instead of `*`.
+
+    mypy rejects a comment that ignores nothing, unless it says that it may.
+    """
+    if "*" in codes:
+        codes = {*(codes - {"*"}), *usual, _UNUSED}
+    if "type-arg" in codes:  # the class may have arguments in the stub
+        codes = {*codes, _UNUSED}
+    return f"# type: ignore[{', '.join(sorted(codes))}]" if codes else ""
 
 
 def _parameters(scope: Scope, node: Function, within: Within) -> list[str]:
@@ -158,10 +265,11 @@ def _parameters(scope: Scope, node: Function, within: Within) -> list[str]:
     is_static = "builtins.staticmethod" in scope.origins(node) and node.name not in IMPLICIT
     is_class = "builtins.classmethod" in scope.origins(node)
     owner = positional[:1] if within.name and not is_static else []
+    loose = {*_loose_defaults(scope, node)}
 
     def parameter(argument: ast.arg, default: ast.expr | None = None) -> str:
         if argument.annotation is not None:
-            kind = scope.reader.annotation(argument.annotation)
+            kind = scope.reader.whole(argument.annotation)
             if isinstance(default, ast.Constant) and default.value is None:
                 kind = _optional(kind, argument.annotation)
         elif argument in owner:
@@ -172,7 +280,10 @@ def _parameters(scope: Scope, node: Function, within: Within) -> list[str]:
             what = f"parameter {argument.arg!r} of {of}() has no annotation"
             kind = scope.unknown(argument.lineno, what)
         text = f"{argument.arg}: {kind}"
-        return text if default is None else f"{text} = {scope.default(default)}"
+        if default is None:
+            return text
+        is_loose = getattr(argument, "lineno", 0) in loose
+        return f"{text} = {'...' if is_loose else scope.default(default)}"
 
     required = len(positional) - len(arguments.defaults)
     parts = [*map(parameter, positional[:required])]
@@ -190,15 +301,15 @@ def _parameters(scope: Scope, node: Function, within: Within) -> list[str]:
 
 
 def _optional(kind: str, annotation: ast.expr) -> str:
-    """A type with None, where it names only types that are not."""
-    plain = ("str", "int", "float", "bool", "bytes", "list", "dict", "set", "tuple")
+    """Add None to a type that does not include it."""
+    plain = ("str", "int", "float", "bool", "bytes", "list", "dict", "set", "tuple", "type")
     head = annotation.value if isinstance(annotation, ast.Subscript) else annotation
     return f"{kind} | None" if dotted_name(head) in plain else kind
 
 
 def _returns(scope: Scope, node: Function, within: Within) -> str:
     if node.returns is not None:
-        return scope.reader.annotation(node.returns)
+        return scope.reader.whole(node.returns)
     if node.name in _NONE:
         return "None"
     if within.name and node.name in _SPECIAL:
@@ -212,7 +323,7 @@ def _returns(scope: Scope, node: Function, within: Within) -> str:
 
 
 def _is_stand_in(node: Function) -> bool:
-    """Whether subclasses are to define it: it is abstract, or does nothing."""
+    """Whether subclasses should define it: it is abstract, or does nothing."""
     if any("abstract" in ast.dump(decorator) for decorator in node.decorator_list):
         return True
     docs_and_dots = (ast.Pass, ast.Raise)
@@ -224,12 +335,18 @@ def _is_stand_in(node: Function) -> bool:
 
 
 def _returned(scope: Scope, node: Function, within: Within) -> str | None:
-    """The type of what a function without a return annotation returns, as far as it is certain."""
+    """The return type of a function without a return annotation, if certain."""
     if _has_yield(node):
         return None
     returns = [part for part in _inside(node) if isinstance(part, ast.Return)]
     values = [part.value for part in returns if part.value is not None]
-    kinds = [Inference(scope).of(value, place_of(node, within)) for value in values]
+    place = place_of(node, within)
+    kinds = [
+        scope.borrow("typing_extensions", "Self")
+        if _is_self(scope, value, node, within)
+        else Inference(scope).of(value, place)
+        for value in values
+    ]
     if node.name in _EXITS and all(
         isinstance(v, ast.Constant) and v.value is False for v in values
     ):
@@ -240,8 +357,27 @@ def _returned(scope: Scope, node: Function, within: Within) -> str | None:
     return made if made and not is_incomplete(made) else None
 
 
+def _is_self(scope: Scope, value: ast.expr, node: Function, within: Within) -> bool:
+    """Whether a method returns the object that it is called on."""
+    if within.node is None or node.decorator_list or node.name in IMPLICIT:
+        return False
+    if type in scope.ancestors(within.node):
+        return False  # checkers accept no `Self` in a metaclass
+    name = dotted_name(value)
+    stored = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == name]
+    first = node.args.args[:1]
+    is_first = not node.args.posonlyargs and [(a.arg, a.annotation) for a in first] == [
+        (name, None)
+    ]
+    if not is_first or not all(isinstance(n.ctx, ast.Load) for n in stored):
+        return False
+    # Another class's method may have another type.
+    inherits = is_inherited(scope, within.node, node.name)
+    return not inherits and not is_overridden(scope, within.node, node.name)
+
+
 def _inside(node: ast.AST) -> Iterator[ast.AST]:
-    """What is in a function, without the functions inside it."""
+    """The nodes of a function, without nested functions."""
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
             yield child
@@ -249,7 +385,7 @@ def _inside(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _leaves(body: list[ast.stmt]) -> bool:
-    """Whether the end of a body is never reached."""
+    """Whether the end of a body is unreachable."""
     match body[-1] if body else None:
         case ast.Return() | ast.Raise() | ast.Continue():
             return True

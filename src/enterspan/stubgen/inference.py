@@ -1,8 +1,8 @@
-"""The types of expressions, where the source says them: what a type checker would infer.
+"""Infers the types of expressions, as a type checker would.
 
 Literals, containers, arithmetic, comparisons, conditional expressions, calls of classes and of
-functions with a return annotation, and what is annotated where the expression stands. A type is
-text, as it is written in the stub; None where it is not known.
+functions with a return annotation, and annotated names in scope. A type is text, as written in the
+stub; None if unknown.
 """
 
 import ast
@@ -12,7 +12,9 @@ import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from enterspan.stubgen.enumerations import is_member
 from enterspan.stubgen.expressions import dotted_name, last_part
+from enterspan.stubgen.inherited import is_typed_dict
 from enterspan.stubgen.kinds import (
     MOST,
     SIMPLE,
@@ -25,15 +27,19 @@ from enterspan.stubgen.kinds import (
 from enterspan.stubgen.library import ARITY, BUILTIN_CALLS, LIBRARY_CALLS, TEXT_METHODS
 from enterspan.stubgen.package import Definition, Function, Imported, callee_name
 from enterspan.stubgen.place import Place
-from enterspan.stubgen.scope import MISSING, Found, Scope
+from enterspan.stubgen.scope import MISSING, Ancestor, Found, Scope
 from enterspan.stubgen.translation import Translation, without_variables
 
 _MODULE: Final = Place()
 _NUMBERS: Final = ("bool", "int", "float", "complex")
-_NO_PLAIN_CALLS: Final = ("type", "super", "property", "zip", "map", "filter", "reversed")
-"""Classes of which a call does not say the whole type."""
+_NO_PLAIN_CALLS: Final = frozenset(
+    {"type", "super", "property", "zip", "map", "filter", "reversed", "staticmethod", "classmethod"}
+)
+"""Classes for which a call does not determine the whole type."""
 _DEPTH: Final = 12
-"""How many definitions are followed."""
+"""The maximum number of definitions to follow."""
+_STEPS: Final = 1_000
+"""The maximum number of expressions for one: a name that is bound often, by itself, has many."""
 
 
 class Inference:
@@ -41,14 +47,16 @@ class Inference:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        self._steps = 0
 
     def union(self, nodes: Iterable[ast.expr | None], place: Place) -> str | None:
-        """The type of what is one of several values; None if one of them is unknown."""
+        """The union of the types of several values; None if one of them is unknown."""
         return union([self.of(node, place) if node is not None else None for node in nodes])
 
     def of(self, node: ast.expr, place: Place) -> str | None:
         """The type of an expression."""
-        if len(place.seen) > _DEPTH or node in place.seen:
+        self._steps = self._steps + 1 if place.seen else 0
+        if len(place.seen) > _DEPTH or node in place.seen or self._steps > _STEPS:
             return None
         place = Place(place.owner, place.node, place.function, place.first, (*place.seen, node))
         method = getattr(self, f"_{type(node).__name__.lower()}", None)
@@ -63,6 +71,9 @@ class Inference:
 
     def _joinedstr(self, _node: ast.JoinedStr, _place: Place) -> str | None:
         return self.builtin("str")
+
+    def _templatestr(self, _node: ast.expr, _place: Place) -> str | None:
+        return self._scope.named("string.templatelib", "Template")
 
     def _list(self, node: ast.List, place: Place) -> str | None:
         return self._container("list", [self._elements(node.elts, place)])
@@ -113,7 +124,7 @@ class Inference:
         return "object" if len(kinds) > MOST else union([*kinds]) if kinds else None
 
     def builtin(self, name: str) -> str:
-        """A builtin, or `builtins.name` where the module has something else of that name."""
+        """A builtin, or `builtins.name` if the module shadows it."""
         if self._scope.module.find(name):
             self._scope.borrow_module("builtins")
             self._scope.reader.used.add("builtins")
@@ -155,7 +166,7 @@ class Inference:
         return union([body, orelse])
 
     def _with(self, node: ast.expr, place: Place, known: dict[str, str]) -> str | None:
-        """The type of an expression in which names have other types than usual."""
+        """The type of an expression with other types for some names."""
         if not known:
             return self.of(node, place)
 
@@ -220,7 +231,7 @@ class Inference:
             return kind if kind and kind.startswith("list[") else None
         if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
             found = self._scope.find(f"{kind}.{node.slice.value}") if kind else None
-            if found is not None and found[2] is not None and _is_typed_dict(found[2]):
+            if found is not None and found[2] is not None and is_typed_dict(self._scope, found[2]):
                 return self._of_definition(found, place)
         return item_of(kind, node.slice)
 
@@ -245,7 +256,7 @@ class Inference:
         return self._of_definition(found, place) if found else None
 
     def _local(self, name: str, place: Place) -> tuple[bool, str | None]:
-        """Whether a function binds a name, and the type of what it binds to it."""
+        """Whether a function binds a name, and the type of its value."""
         assert place.function is not None
         arguments = place.function.args
         given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
@@ -305,6 +316,9 @@ class Inference:
             return self._own_attribute(rest, place)
         if place.function is None or not self._local(first, place)[0]:
             found = self._scope.find(dotted)
+            if is_member(self._scope, node):
+                self._scope.reader.used.add(dotted.rpartition(".")[0])
+                return dotted.rpartition(".")[0]
             if found is not None:
                 return self._of_definition(found, place)
             value = self._scope.imported_value(dotted)
@@ -312,7 +326,7 @@ class Inference:
         return self._member(self.of(node.value, place), node.attr, place)
 
     def _own_attribute(self, name: str, place: Place) -> str | None:
-        """The type of `self.x`, as far as it is annotated, or a class or property says it."""
+        """The type of `self.x`, from annotations, the class or a property."""
         assert place.node is not None
         declared = self._declared(place.node)
         for target in (name, f"{place.first}.{name}"):
@@ -332,7 +346,7 @@ class Inference:
         return None
 
     def _declared(self, node: ast.ClassDef) -> dict[str, ast.expr]:
-        """What a class and its methods annotate, by its dotted name."""
+        """The annotations in a class and its methods, by dotted name."""
         known = self._scope.project.declared
         if node not in known:
             found = [part for part in ast.walk(node) if isinstance(part, ast.AnnAssign)]
@@ -341,7 +355,7 @@ class Inference:
         return known[node]
 
     def _assigned(self, node: Function) -> dict[str, list[ast.expr]]:
-        """What a function assigns to each dotted name."""
+        """The values that a function assigns, by dotted name."""
         known = self._scope.project.assigned
         if node not in known:
             known[node] = {}
@@ -351,13 +365,34 @@ class Inference:
         return known[node]
 
     def _member(self, kind: str | None, name: str, place: Place) -> str | None:
-        """The type of an annotated attribute or a property of an instance of this package's."""
+        """The type of an annotated attribute or a property of an instance of this package."""
         found = (
             self._scope.find(f"{kind}.{name}")
             if kind and kind.replace(".", "").isidentifier()
             else None
         )
+        if found is None and kind is not None:
+            owner = self._scope.find(kind) if kind.replace(".", "").isidentifier() else None
+            node = owner[1].nodes[-1] if owner else None
+            if owner and isinstance(node, ast.ClassDef):
+                return self._set_by(name, [(owner[0], node), *owner[0].ancestors(node)], place)
         return self._of_definition(found, place) if found else None
+
+    def _set_by(self, name: str, owners: "Iterable[Ancestor]", place: Place) -> str | None:
+        """The type of an attribute that the `__init__` of one of several classes sets."""
+        for owner in owners:
+            if isinstance(owner, type):
+                continue
+            scope, node = owner
+            inner = Place(node.name, node, None, "self", place.seen)
+            other = Inference(scope)
+            other._steps = self._steps
+            kind = other._own_attribute(name, inner)
+            self._steps = other._steps
+            if kind is not None:
+                made = Translation(self._scope, scope, node, is_local=False).of(kind)
+                return ast.unparse(made) if made is not None else None
+        return None
 
     def _of_definition(self, found: Found, place: Place) -> str | None:
         scope, item, owner = found
@@ -413,7 +448,7 @@ class Inference:
         return self._returned(*found) if found else None
 
     def _named_call(self, name: str, node: ast.Call, place: Place) -> tuple[bool, str | None]:
-        """Whether what a name stands for is known, and what a call of it gives."""
+        """Whether a name is resolved, and the type of a call of it."""
         found = self._scope.find(name)
         if found is not None:
             scope, item, owner = found
@@ -430,6 +465,10 @@ class Inference:
         origin = self._scope.origin_of(name)
         if origin in LIBRARY_CALLS:
             return True, self._library(LIBRARY_CALLS[origin])
+        if origin == "functools.partial" and node.args:
+            made = self.of(ast.Call(node.args[0], [], []), place) or self._scope.incomplete()
+            self._scope.reader.used.add(name)
+            return True, f"{name}[{made}]"
         if origin == "re.compile" and node.args:
             of = self.of(node.args[0], place)
             return True, f"{self._scope.named('re', 'Pattern')}[{of}]" if of in (
@@ -463,14 +502,14 @@ class Inference:
             head = "list" if name == "sorted" else name
             element = element_of(one) or self._scope.incomplete()
             return True, f"{head}[{element}, ...]" if head == "tuple" else f"{head}[{element}]"
-        if name == "dict":
+        if name in ("dict", "frozendict"):
             if node.args:
-                return True, one if one and one.startswith("dict[") else None
+                return True, name + one[4:] if one and one.startswith("dict[") else None
             values = self._elements([k.value for k in node.keywords], place)
             if any(k.arg is None for k in node.keywords):
                 return True, None
             key = "str" if node.keywords else self._scope.incomplete()
-            return True, f"dict[{key}, {values or self._scope.incomplete()}]"
+            return True, f"{name}[{key}, {values or self._scope.incomplete()}]"
         if name in ("abs", "round", "sum", "max", "min"):
             return True, one if name == "abs" and one in _NUMBERS else None
         value = getattr(builtins, name, None)
@@ -499,10 +538,13 @@ class Inference:
         if _is_generic(node) or any(
             not isinstance(a, type) and _is_generic(a[1]) for a in scope.ancestors(node)
         ):
-            parameters = getattr(self._scope.value(name), "__parameters__", None)
-            if parameters is None:
-                return None
-            given = ", ".join([self._scope.incomplete()] * len(parameters))
+            count = scope.arity(node)
+            if not count:
+                parameters = getattr(self._scope.value(name), "__parameters__", None)
+                if parameters is None:
+                    return None
+                count = len(parameters)
+            given = ", ".join([self._scope.incomplete()] * count)
         self._scope.reader.used.add(name)
         return f"{name}[{given}]" if given else name
 
@@ -529,7 +571,7 @@ class Inference:
         *,
         is_awaited: bool = False,
     ) -> str | None:
-        """What a call of a function of this package gives: its annotation, if that is all."""
+        """The type of a call of a function of this package, from its annotation."""
         functions = item.functions if isinstance(item, Definition) else [item]
         node = functions[-1]
         if len(functions) > 1 and "property" not in map(callee_name, functions[0].decorator_list):
@@ -561,9 +603,9 @@ class Inference:
         *,
         is_local: bool = False,
     ) -> str | None:
-        """An annotation of another module, in the names of this one; None where that can't be.
+        """An annotation of another module with the names of this one; None if impossible.
 
-        A type variable means something where the annotation is local only.
+        Type variables are only kept if the annotation is local.
         """
         text = scope.reader.annotation(node)
         made = Translation(self._scope, scope, owner, is_local).of(text)
@@ -574,7 +616,7 @@ class Inference:
 
 
 class Typed(ast.expr):
-    """Stands for an expression of a known type."""
+    """Replaces an expression of a known type."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -602,11 +644,7 @@ def _is_generic(node: ast.ClassDef) -> bool:
 
 
 def _is_empty(node: ast.expr) -> bool:
-    """Whether it is an empty container, which takes the type of what it stands beside."""
+    """Whether it is an empty container, which has the type of the other values."""
     if isinstance(node, ast.Dict):
         return not node.keys
     return isinstance(node, (ast.List, ast.Tuple)) and not node.elts
-
-
-def _is_typed_dict(node: ast.ClassDef) -> bool:
-    return any(last_part(dotted_name(base)) == "TypedDict" for base in node.bases)

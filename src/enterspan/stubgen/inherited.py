@@ -1,7 +1,8 @@
-"""What a class has from its bases: those of the package as written, others as they are."""
+"""What a class inherits: from bases in the package by source, from others at run time."""
 
 import ast
 from collections.abc import Iterator
+from typing import Final
 
 from enterspan.stubgen.expressions import dotted_name, last_part
 from enterspan.stubgen.package import Definition, Function, flat, pairs, targets_of
@@ -13,13 +14,39 @@ def is_inherited(scope: Scope, node: ast.ClassDef, name: str) -> bool:
     return declares(scope, node, name, abstract=False)
 
 
+OF_OBJECT: Final = frozenset(
+    f"__{name}__"
+    for name in [
+        *("class", "delattr", "dir", "eq", "format", "getattribute", "getstate", "hash", "ne"),
+        *("reduce", "reduce_ex", "repr", "setattr", "sizeof", "str"),
+    ]
+)
+"""The members of `object` that checkers compare with what overrides them."""
+
+
+def may_be_inherited(scope: Scope, node: ast.ClassDef, name: str) -> bool:
+    """Whether checkers may know a member of the name: of `object`, or set by another package."""
+    others = [a for a in scope.ancestors(node) if isinstance(a, type) and a is not object]
+    return name in OF_OBJECT or any(a.__module__ not in ("abc", "typing") for a in others)
+
+
+def is_overridden(scope: Scope, node: ast.ClassDef, name: str) -> bool:
+    """Whether a class in the package that inherits from this one has a member of the name."""
+    for other in scope.project.scopes.values():
+        for each in other.module.classes:
+            above = [a[1] for a in other.ancestors(each) if not isinstance(a, type)]
+            if node in above and _writes(other, each, name, abstract=False):
+                return True
+    return False
+
+
 def declares(scope: Scope, node: ast.ClassDef, name: str, *, abstract: bool) -> bool:
     """Whether a base class has such a member, or one that is abstract."""
     for ancestor in scope.ancestors(node):
         if isinstance(ancestor, type):
             if ancestor is not object and _has(ancestor, name, abstract):
                 return True
-        elif _writes(ancestor[0], ancestor[1], name, abstract):
+        elif _writes(ancestor[0], ancestor[1], name, abstract=abstract):
             return True
     return False
 
@@ -27,7 +54,7 @@ def declares(scope: Scope, node: ast.ClassDef, name: str, *, abstract: bool) -> 
 def _has(owner: type, name: str, abstract: bool) -> bool:
     if abstract:
         return name in getattr(owner, "__abstractmethods__", ())
-    # Of the names alone: the annotations themselves may name what is not there.
+    # Only the names: the annotations may refer to missing names.
     annotations = vars(owner).get("__annotations__")
     if annotations is None and "__annotate_func__" in vars(owner):  # since Python 3.14
         from annotationlib import Format, get_annotations  # type: ignore[import-not-found]
@@ -37,9 +64,9 @@ def _has(owner: type, name: str, abstract: bool) -> bool:
     return name in vars(owner) or name in known
 
 
-def _writes(scope: Scope, node: ast.ClassDef, name: str, abstract: bool) -> bool:
+def _writes(scope: Scope, node: ast.ClassDef, name: str, *, abstract: bool) -> bool:
     if abstract:
-        return name in _abstract(scope, node)
+        return name in abstract_members(scope, node)
     known = scope.project.written
     if node not in known:
         bound = [item.bound for item in flat(scope.module.members(node))]
@@ -48,16 +75,24 @@ def _writes(scope: Scope, node: ast.ClassDef, name: str, abstract: bool) -> bool
 
 
 def overridden(scope: Scope, node: ast.ClassDef, name: str) -> Iterator[Function]:
-    """The methods of base classes in this package that a method stands in for."""
+    """The methods of base classes in this package that a method overrides."""
     for owner, base in _written(scope, node):
+        if not _writes(owner, base, name, abstract=False):
+            continue
         items = flat(owner.module.members(base))
         found = [i for i in items if isinstance(i, Definition) and i.bound == name]
         # A decorator may change the signature.
         yield from [f for i in found for f in i.functions if not f.decorator_list]
 
 
+def overrides_others(scope: Scope, node: ast.ClassDef, name: str) -> bool:
+    """Whether a class of another package has a member of the name, which may be of any kind."""
+    others = [a for a in scope.ancestors(node) if isinstance(a, type) and a is not object]
+    return any(name in vars(other) for other in others)
+
+
 def breaks(node: Function, base: Function) -> bool:
-    """Whether a call that a base's method takes is one too many for the method, types apart."""
+    """Whether the method rejects a call that a base's method accepts, apart from types."""
     own = _formals(node)
     needed = {name for name, _, is_required in own if is_required}
     for name, position, is_required in _formals(base):
@@ -114,6 +149,27 @@ def is_transformed(scope: Scope, node: ast.ClassDef) -> bool:
     )
 
 
+def has_hash(scope: Scope, node: ast.ClassDef) -> bool:
+    """Whether the objects of a class's bases have a hash."""
+    for ancestor in scope.ancestors(node):
+        if isinstance(ancestor, type):
+            # For classes other than builtins, the stubs of the library don't show that they have
+            # none.
+            if ancestor is not object and ancestor.__module__ == "builtins":
+                return ancestor.__hash__ is not None
+            continue
+        found = [i for i in flat(ancestor[0].module.members(ancestor[1])) if i.bound == "__hash__"]
+        if found:
+            return isinstance(found[-1], Definition) and not found[-1].is_variable
+    return True
+
+
+def is_typed_dict(scope: Scope, node: ast.ClassDef) -> bool:
+    """Whether a class is a dictionary with the fields that it names."""
+    owners = [node, *[owner for _, owner in _written(scope, node)]]
+    return any(last_part(dotted_name(base)) == "TypedDict" for o in owners for base in o.bases)
+
+
 def _written(scope: Scope, node: ast.ClassDef) -> Iterator[tuple[Scope, ast.ClassDef]]:
     for ancestor in scope.ancestors(node):
         if not isinstance(ancestor, type):
@@ -124,7 +180,7 @@ def _transforms(scope: Scope, node: ast.ClassDef) -> bool:
     return any(last_part(origin) == "dataclass_transform" for origin in scope.origins(node))
 
 
-def _abstract(scope: Scope, node: ast.ClassDef) -> frozenset[str]:
+def abstract_members(scope: Scope, node: ast.ClassDef) -> frozenset[str]:
     """The names of the abstract members that a class defines."""
     known = scope.project.abstract
     if node not in known:
@@ -146,7 +202,7 @@ def leaves_abstract(scope: Scope, node: ast.ClassDef) -> bool:
             names = set(vars(ancestor))
         else:
             names = {item.bound for item in flat(ancestor[0].module.members(ancestor[1]))}
-            abstract = {*_abstract(*ancestor)}
+            abstract = {*abstract_members(*ancestor)}
         if abstract - decided:
             return True
         decided |= names

@@ -1,4 +1,4 @@
-"""Types as text, as they are written in a stub."""
+"""Types as text, as written in a stub."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ from enterspan.stubgen.scope import MISSING
 _UNKNOWN: Final = re.compile(r"\b_?Incomplete\b")
 SIMPLE: Final = (bool, int, float, complex, str, bytes)
 MOST: Final = 4
-"""How many types a union of elements may have; more are an `object`."""
+"""The maximum number of types in a union of elements; more become `object`."""
 
 
 def members(kind: str) -> list[str]:
@@ -61,7 +61,7 @@ def _parsed(kind: str | None) -> ast.Subscript | None:
 
 
 def element_of(kind: str | None) -> str | None:
-    """The type of what iterating gives."""
+    """The type of the items when iterating."""
     if kind in ("str", "bytes", "range"):
         return "str" if kind == "str" else "int"
     node = _parsed(kind)
@@ -87,7 +87,7 @@ def element_of(kind: str | None) -> str | None:
 
 
 def item_of(kind: str | None, index: ast.expr) -> str | None:
-    """The type of what a subscript gives."""
+    """The type of a subscript."""
     node = _parsed(kind)
     head = last_part(dotted_name(node.value)) if node else ""
     if node is None:
@@ -105,7 +105,7 @@ def item_of(kind: str | None, index: ast.expr) -> str | None:
 
 
 def runtime_type(value: Any) -> str | None:
-    """The type of a value that the source does not say: plain ones and containers of them."""
+    """The type of a run-time value: plain values and containers of them."""
     if value is MISSING or value is None:
         return None
     kind = type(value)

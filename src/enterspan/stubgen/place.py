@@ -1,4 +1,4 @@
-"""Where a definition or an expression stands."""
+"""The position of a definition or an expression."""
 
 import ast
 from dataclasses import dataclass, field
@@ -8,13 +8,15 @@ from enterspan.stubgen.package import Function, callee_name
 
 @dataclass(frozen=True)
 class Within:
-    """The class or, without a name, the module that a definition is in."""
+    """The class that contains a definition; the module if it has no name."""
 
     name: str = ""
     indent: str = ""
     fields: bool = False
     """Whether the default values of its variables matter."""
     node: ast.ClassDef | None = None
+    is_record: bool = False
+    """Whether checkers take its annotated variables for fields of an `__init__`."""
     varies: bool = False
     """Whether it is in a branch: other versions have another definition."""
 
@@ -25,7 +27,7 @@ class Within:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an expression stands: the class around it, and what is known in a function."""
+    """The context of an expression: the class around it, and the names in a function."""
 
     owner: str = ""
     """The qualified name of the class."""
@@ -37,7 +39,7 @@ class Place:
 
 
 def place_of(function: Function | None, within: Within) -> Place:
-    """Where an expression in a method stands."""
+    """The context of an expression in a method."""
     if function is None:
         return Place(within.name, within.node)
     positional = [*function.args.posonlyargs, *function.args.args]

@@ -1,9 +1,9 @@
-"""One module while its stub is made: its names, decorators and default values, and what is unknown.
+"""The scope of a module while its stub is made: names, decorators, defaults, and unknown types.
 
-The source alone doesn't always say what a decorator does. A decorator of a Tracing leaves the
-signature as it is, and so does one that returns the function that it was given: the value that a
-name is bound to in the imported module shows which. A module is imported when that is asked, and
-not before; one that can't be imported has no values.
+The source alone does not always show what a decorator does. Decorators of a `Tracing` keep the
+signature, and so do decorators that return the function itself: the value in the imported module
+shows which. Modules are imported only when such a value is needed; one that can't be imported has
+no values.
 """
 
 import ast
@@ -14,14 +14,15 @@ import inspect
 import os
 import sys
 import types
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final, TypeAlias
 
 from enterspan._forms.wrapper import is_traced
 from enterspan._tracing import Tracing
-from enterspan.stubgen.expressions import Reader, dotted_name
+from enterspan.stubgen.expressions import Reader, dotted_name, last_part
+from enterspan.stubgen.library import BARE
 from enterspan.stubgen.package import (
     FUNCTIONS,
     Definition,
@@ -38,43 +39,47 @@ _KEPT_MODULES: Final = frozenset(
 )
 """Modules whose decorators type checkers know."""
 _LAZY: Final = getattr(types, "LazyImportType", None)
-"""What a name of `lazy import` stands for until it is used (3.15, PEP 810)."""
+"""The value of a name of `lazy import` until it is used (3.15, PEP 810)."""
 _BUILTIN: Final = frozenset({"classmethod", "property", "staticmethod"})
 _PARTS: Final = frozenset({"setter", "deleter", "getter", "register"})
 _SAME_TYPE: Final = frozenset({"traced", "propagate", "entrypoint"})
-"""The methods of a Tracing that return a function of the type that they were given."""
+"""The methods of a `Tracing` that return a function of the given type."""
 _BY_NAME: Final = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
 _OWN_FORMS: Final = frozenset(
     {"enterspan.traced", *[f"enterspan.tracing.{name}" for name in _SAME_TYPE]}
 )
 
 STANDS_FOR: Final = {"enterspan._model.frozen.frozen": "dataclasses.dataclass(frozen=True)"}
-"""Class decorators of this package, and the standard one that type checkers see instead."""
+"""Class decorators of this package, and the standard ones that type checkers see instead."""
 
 MAKES_OVERLOADS: Final = "enterspan._forms.arity.by_arity"
 
 MISSING: Final[Any] = object()
-"""The value of a name that is bound to nothing, or that can't be had."""
+"""The value of a name that is unbound or unknown."""
 
+VARIABLES: Final = ("TypeVar", "ParamSpec", "TypeVarTuple")
+"""The functions that make type variables."""
 IMPLICIT: Final = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 """Static and class methods without a decorator."""
 _DROPPED: Final = frozenset({"functools.wraps", MAKES_OVERLOADS})
 _PUBLIC_MODULES: Final = {"_collections_abc": "collections.abc", "_thread": "threading"}
-"""Private modules, and the public ones that their names are imported from."""
+"""Private modules, and the public ones from which their names are imported."""
 
 
 class Project:
-    """What the stubs of one package have in common: its modules, what is unknown, what failed."""
+    """The state shared by the stubs of one package: its modules, unknown types, failed imports."""
 
     def __init__(self, modules: dict[str, Module]) -> None:
         self.modules = modules
         self.scopes: dict[str, Scope] = {}
         self.unknown: set[tuple[str, int, str]] = set()
-        """A path, a line, and what has no type there."""
+        """Paths, lines, and what has no type there."""
         self.written: dict[ast.ClassDef, frozenset[str]] = {}
-        """The names of the members of classes, once they have been looked for."""
+        """The names of the members of classes, cached."""
         self.abstract: dict[ast.ClassDef, frozenset[str]] = {}
         """The names of the abstract members of classes."""
+        self.ancestors: dict[ast.ClassDef, tuple[Ancestor, ...]] = {}
+        """The base classes of classes, and theirs."""
         self.declared: dict[ast.ClassDef, dict[str, ast.expr]] = {}
         """The annotations in classes and their methods, by the names of what is annotated."""
         self.assigned: dict[Function, dict[str, list[ast.expr]]] = {}
@@ -83,7 +88,7 @@ class Project:
         """The modules that can't be imported, each with the reason."""
 
     def load(self, name: str) -> ModuleType | None:
-        """Import a module; None where that is impossible."""
+        """Import a module; None if that fails."""
         if name in self.failed:
             return None
         try:
@@ -99,13 +104,13 @@ class Project:
 
 @contextlib.contextmanager
 def _undisturbed() -> Generator[None]:
-    """Keep the process as it is while a module is imported: what it prints is no output of ours."""
+    """Protect the process during an import: the module's output is discarded."""
     folder, process, streams = Path.cwd(), os.getpid(), (sys.stdout, sys.stderr)
     try:
         with Path(os.devnull).open("w", encoding="utf-8") as sys.stdout:
             yield
     finally:
-        if os.getpid() != process:  # the module forked: one of the two goes on
+        if os.getpid() != process:  # the module forked: only one process continues
             os._exit(0)
         sys.stdout, sys.stderr = streams
         os.chdir(folder)
@@ -118,6 +123,7 @@ class Scope:
         self.module = module
         self.project = project
         self.reader: Reader = Reader(module.text)
+        self.reader.arguments_of = self.missing_arguments
         self.declared: dict[str, tuple[str, str]] = {}
         """Names that the stub declares and the source does not: the line, and what it names."""
         self._defined: dict[ast.ClassDef, dict[str, Definition]] = {}
@@ -125,16 +131,16 @@ class Scope:
         project.scopes[module.name] = self
 
     def unknown(self, line: int, what: str) -> str:
-        """Record that something has no type; return the type that the stub says instead."""
+        """Record that something has no type; return the type for the stub."""
         self.project.unknown.add((place(self.module.path), line, what))
         return self.incomplete()
 
     def incomplete(self) -> str:
-        """The type of what is not known, as typeshed writes it."""
+        """The type of unknown values, as typeshed writes it."""
         return self.borrow("_typeshed", "Incomplete")
 
     def borrow(self, module: str, name: str) -> str:
-        """Import a name in the stub, unless the source does; return how it is written there."""
+        """Import a name in the stub, unless the source does; return its spelling there."""
         item = next((i for i in self.imports() if i.origin == f"{module}.{name}"), None)
         if item is None:
             bound = f"_{name}" if self.module.find(name) else name
@@ -144,7 +150,7 @@ class Scope:
         return item.bound
 
     def named(self, module: str, name: str) -> str:
-        """How a name of a module is written in the stub, imported if the source does not."""
+        """The spelling of a module's name in the stub, imported if needed."""
         for item in self.imports():
             if item.name is None and item.origin == module and not item.is_plain:
                 self.reader.used.add(item.bound)
@@ -161,7 +167,7 @@ class Scope:
             self.module.items.append(item)
 
     def instead_of(self, name: str) -> str | None:
-        """What to write for a module's name or a builtin where a class has a member of the name."""
+        """The spelling of a module's name or a builtin that a class member shadows."""
         item = next(iter(self.module.find(name)), None)
         if item is None:
             if not hasattr(builtins, name):
@@ -186,10 +192,43 @@ class Scope:
         parameters: list[ast.AST] = getattr(node, "type_params", [])
         return f"[{', '.join(map(self.reader.annotation, parameters))}]" if parameters else ""
 
+    def missing_arguments(self, name: str) -> str:
+        """`[Any, Any]` for the name of a generic class with two parameters; else empty."""
+        found = self.find(name)
+        node = found[1].nodes[-1] if found else None
+        if found and isinstance(node, ast.ClassDef):
+            text = ", ".join(["{0}"] * found[0].arity(node))
+        else:
+            text = "" if found else BARE.get(self.origin_of(name), "")
+        return f"[{text.format(self.named('typing', 'Any'))}]" if text else ""
+
+    def arity(self, node: ast.ClassDef) -> int:
+        """The number of type parameters that need an argument; 0 if one is no plain TypeVar."""
+        own = getattr(node, "type_params", [])
+        if own:
+            are_plain = all(type(parameter).__name__ == "TypeVar" for parameter in own)
+            return sum(not _default_of(parameter) for parameter in own) if are_plain else 0
+        slices = [base.slice for base in node.bases if isinstance(base, ast.Subscript)]
+        names = {dotted_name(part) for given in slices for part in ast.walk(given)} - {None}
+        makers = {name: self.variable_maker(name or "") for name in names}
+        found = [name for name, maker in makers.items() if maker]
+        return len(found) if all(makers[name] == "TypeVar" for name in found) else 0
+
+    def variable_maker(self, name: str) -> str:
+        """The function that made a type variable without a default; empty for other names."""
+        if self.origin_of(name) in ("typing.AnyStr", "typing_extensions.AnyStr"):
+            return "TypeVar"
+        found = self.find(name)
+        call = found[1].values[0] if found and found[1].values else None
+        if not isinstance(call, ast.Call) or "default" in [k.arg for k in call.keywords]:
+            return ""
+        maker = last_part(callee_name(call))
+        return maker if maker in VARIABLES else ""
+
     # --- values ---
 
     def value(self, dotted: str) -> Any:
-        """The value of a dotted name in the imported module; MISSING if it has none."""
+        """The value of a dotted name in the imported module; MISSING if unknown."""
         first, *rest = dotted.split(".")
         module = self.project.load(self.module.name)
         names = vars(module) if module is not None else {}
@@ -201,7 +240,7 @@ class Scope:
         return found
 
     def imported_value(self, dotted: str) -> Any:
-        """The value of a name that another package has, without importing this module."""
+        """The value of a name from another package, without importing this module."""
         found = next((i for i in self.module.find(dotted.partition(".")[0])), None)
         if not isinstance(found, Imported) or found.module.partition(".")[0] in self._own_roots():
             return MISSING
@@ -216,11 +255,20 @@ class Scope:
                 return value
         return MISSING
 
+    def is_module(self, dotted: str) -> bool:
+        """Whether an imported name is a module, as far as is known without importing it."""
+        item = next(iter(self.module.find(dotted.partition(".")[0])), None)
+        if not isinstance(item, Imported):
+            return False
+        origin = self.origin_of(dotted)
+        is_imported = item.name is None and item.bound == dotted
+        return is_imported or origin in self.project.modules or origin in sys.modules
+
     def _own_roots(self) -> set[str]:
         return {name.partition(".")[0] for name in self.project.modules}
 
     def name_of(self, value: type) -> str | None:
-        """How a class is written in the stub; None if it has no public name."""
+        """The spelling of a class in the stub; None if it has no public name."""
         module = _PUBLIC_MODULES.get(value.__module__, value.__module__)
         name = value.__qualname__
         if not all(part.isidentifier() and not part.startswith("_") for part in name.split(".")):
@@ -244,7 +292,7 @@ class Scope:
     # --- names of the package ---
 
     def find(self, dotted: str, depth: int = 20) -> "Found | None":
-        """What defines a dotted name in this package; for a member, with its class."""
+        """The definition of a dotted name in this package; for a member, with its class."""
         first, *rest = dotted.split(".")
         item = next(iter(self.module.find(first)), None)
         if isinstance(item, Imported):
@@ -270,21 +318,28 @@ class Scope:
             return None
         return (self, inner, node) if len(rest) == 1 else self._find_member(inner, rest[1:])
 
-    def ancestors(
-        self, node: ast.ClassDef, seen: tuple[ast.ClassDef, ...] = ()
-    ) -> "Iterator[Ancestor]":
+    def ancestors(self, node: ast.ClassDef) -> "Sequence[Ancestor]":
         """The base classes of a class: those of this package as written, others as they are."""
+        known = self.project.ancestors
+        if node not in known:
+            known[node] = ()  # for a class that inherits from itself
+            known[node] = (*dict.fromkeys(self._ancestors(node)),)
+        return known[node]
+
+    def _ancestors(self, node: ast.ClassDef) -> "Iterator[Ancestor]":
         for base in node.bases:
             name = dotted_name(base.value if isinstance(base, ast.Subscript) else base)
             found = self.find(name) if name else None
             if found is not None:
                 scope, item, _ = found
                 inner = item.nodes[-1]
-                if isinstance(inner, ast.ClassDef) and inner is not node and inner not in seen:
+                if isinstance(inner, ast.ClassDef) and inner is not node:
                     yield scope, inner
-                    yield from scope.ancestors(inner, (*seen, node))
+                    yield from scope.ancestors(inner)
                     continue
             value = self._foreign(name) if name and name != "object" else MISSING
+            if last_part(name) == "NamedTuple":
+                value = tuple
             value = getattr(value, "__origin__", value)  # `typing.Mapping`
             if isinstance(value, type):
                 yield from value.__mro__
@@ -298,7 +353,7 @@ class Scope:
     # --- decorators ---
 
     def origin_of(self, name: str) -> str:
-        """The full name of what a dotted name stands for, as far as imports say."""
+        """The full name behind a dotted name, resolved through imports."""
         first, dot, rest = name.partition(".")
         item = next(iter(self.module.find(first)), None)
         if item is None:
@@ -307,7 +362,7 @@ class Scope:
         return f"{origin}{dot}{rest}"
 
     def _starred(self, name: str) -> str:
-        """The full name of what `from x import *` of the standard library binds to a name."""
+        """The full name that `from x import *` of the standard library binds to a name."""
         for star in self.module.stars:
             if name in getattr(_standard_module(star), "__all__", ()):
                 return f"{star}.{name}"
@@ -327,8 +382,7 @@ class Scope:
         if origin in _DROPPED:
             return False
         owner, _, part = name.rpartition(".")
-        is_known = origin in STANDS_FOR or origin.partition(".")[0] in _KEPT_MODULES
-        if is_known or (owner and part in _PARTS):
+        if self._is_known(decorator) or (owner and part in _PARTS):
             return True
         if self.keeps_type(decorator):
             return False
@@ -338,8 +392,18 @@ class Scope:
             return self.added_by(decorator, node, qualified) is None
         return bool(name) and not self._is_left_alone(name, qualified)
 
+    def is_typed(self, decorator: ast.expr) -> bool:
+        """Whether checkers know the type that a decorator returns."""
+        found = self.find(callee_name(decorator))
+        is_written = found is not None and any(f.returns is not None for f in found[1].functions)
+        return is_written or self._is_known(decorator) or self.keeps_type(decorator)
+
+    def _is_known(self, decorator: ast.expr) -> bool:
+        origin = self.origin_of(callee_name(decorator))
+        return origin in STANDS_FOR or origin.partition(".")[0] in _KEPT_MODULES
+
     def keeps_type(self, decorator: ast.expr) -> bool:
-        """Whether a decorator is one of a Tracing's."""
+        """Whether a decorator is one of a `Tracing`."""
         name = callee_name(decorator)
         if not name:
             return False
@@ -352,7 +416,7 @@ class Scope:
         return isinstance(value, FunctionType) and value.__module__ == Tracing.__module__
 
     def _is_form(self, name: str) -> bool:
-        """Whether the source says that a name is `traced`, or is made by calling it."""
+        """Whether the source shows that a name is `traced`, or the result of calling it."""
         if self.origin_of(name) in _OWN_FORMS:
             return True
         found = self.find(name)
@@ -365,7 +429,7 @@ class Scope:
         return bool(made and call) and made[0].origin_of(callee_name(call)) == "enterspan.Tracing"  # type: ignore[index,arg-type]
 
     def _is_left_alone(self, decorator: str, qualified: str) -> bool:
-        """Whether a decorator of this package gave back the class, and makes no `__init__`."""
+        """Whether a decorator of this package returned the class, and makes no `__init__`."""
         found = self.find(decorator)
         if found is None or not found[1].functions:
             return False
@@ -382,7 +446,7 @@ class Scope:
         )
 
     def is_undecorated(self, qualified: str, node: Function) -> bool:
-        """Whether the value of a name, without our wrappers, is the function defined there."""
+        """Whether the value of a name, without wrappers, is the function defined there."""
         value = unwrapped(self.value(qualified))
         if not isinstance(value, FunctionType):
             return False
@@ -396,11 +460,11 @@ class Scope:
     ) -> list[inspect.Parameter] | None:
         """The parameters that a decorator without annotations adds to those of a function.
 
-        None where it has annotations, or does not keep the parameters that are written.
+        Returns None if it has annotations, or does not keep the written parameters.
 
-        With the decorator in the stub, checkers would know nothing of the function.
+        With the decorator in the stub, the function would be untyped for checkers.
         """
-        if not self._is_untyped(decorator):
+        if not self.is_untyped(decorator):
             return None
         value = self.value(qualified)
         bound = {"builtins.classmethod", "builtins.staticmethod"} & {*self.origins(node)}
@@ -422,8 +486,8 @@ class Scope:
         is_open = node.args.kwarg is None or any(p.kind is p.VAR_KEYWORD for p in added)
         return added if kept and is_open and all(p.kind in _BY_NAME for p in added) else None
 
-    def _is_untyped(self, decorator: ast.expr) -> bool:
-        """Whether the source of a decorator of this package says nothing of what it returns."""
+    def is_untyped(self, decorator: ast.expr) -> bool:
+        """Whether a decorator of this package has no return type in the source."""
         name = callee_name(decorator)
         found = self.find(name) if name else None
         node = found[1].nodes[-1] if found else None
@@ -434,7 +498,7 @@ class Scope:
     # --- default values ---
 
     def default(self, node: ast.expr) -> str:
-        """A default value as it is written, or `...` where its text means nothing elsewhere."""
+        """A default value as written, or `...` if its text is meaningless elsewhere."""
         name = dotted_name(node)
         if name is None:
             return self.reader.literal(node) or "..."
@@ -451,7 +515,7 @@ class Scope:
         return self.reader.annotation(node) if shown else "..."
 
     def _bindings(self, module: Module, name: str) -> Iterator[tuple[Module, ast.AST]]:
-        """What binds a name in this package, here or where it is imported from."""
+        """The bindings of a name in this package, here or where it is imported from."""
         modules = self.project.modules
         for item in module.find(name):
             if isinstance(item, Definition):
@@ -460,6 +524,10 @@ class Scope:
                 yield module, module.tree
             elif item.module in modules and item.module != module.name:
                 yield from self._bindings(modules[item.module], item.name or "")
+
+
+def _default_of(parameter: ast.AST) -> Any:
+    return getattr(parameter, "default_value", None)
 
 
 def _parameters(node: Function) -> list[tuple[str, Any]]:
@@ -482,7 +550,7 @@ def _standard_module(name: str) -> ModuleType | None:
 
 
 def member_of(owner: Any, name: str) -> Any:
-    """The member of a class without binding it, or the attribute of another object."""
+    """The unbound member of a class, or an attribute of another object."""
     if isinstance(owner, type) or hasattr(type(owner), "__getattr__"):
         return inspect.getattr_static(owner, name, MISSING)
     try:
@@ -492,7 +560,7 @@ def member_of(owner: Any, name: str) -> Any:
 
 
 def unwrapped(value: Any) -> Any:
-    """The function inside our wrappers, a classmethod or a staticmethod."""
+    """The function inside wrappers, a classmethod or a staticmethod."""
     ours = is_traced(value) or type(value).__module__.startswith("enterspan.")
     if not ours and not isinstance(value, (classmethod, staticmethod)):
         return value

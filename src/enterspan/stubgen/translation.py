@@ -1,4 +1,4 @@
-"""Types of one module in the names of another, and outside the function that they are from."""
+"""Translates types between modules, and out of the functions that they are from."""
 
 import ast
 import builtins
@@ -8,7 +8,7 @@ from typing import Any
 from enterspan.stubgen.expressions import dotted_name, last_part
 from enterspan.stubgen.package import callee_name
 from enterspan.stubgen.place import Place
-from enterspan.stubgen.scope import Scope
+from enterspan.stubgen.scope import VARIABLES, Scope
 
 
 class Translation:
@@ -24,7 +24,7 @@ class Translation:
         self._ok = True
 
     def of(self, text: str) -> ast.expr | None:
-        """The type in the names of this module; None where one can't be had."""
+        """The type with the names of this module; None if that is impossible."""
         try:
             made: Any = self._visit(ast.parse(text, mode="eval").body)
         except SyntaxError:
@@ -83,7 +83,7 @@ class Translation:
 
 
 def without_variables(scope: Scope, kind: str, place: Place) -> str | None:
-    """A type without the type variables of a function: they mean nothing outside it."""
+    """A type without the type variables of a function, which are meaningless outside it."""
     assert place.function is not None
     own = {p.name for p in getattr(place.function, "type_params", [])}
     heads = [*place.node.bases, *getattr(place.node, "type_params", [])] if place.node else []
@@ -118,5 +118,4 @@ def is_type_variable(scope: Scope, name: str) -> bool:
         return True
     found = scope.find(name)
     value = found[1].values[0] if found and found[1].values else None
-    makers = ("TypeVar", "ParamSpec", "TypeVarTuple")
-    return isinstance(value, ast.Call) and last_part(callee_name(value)) in makers
+    return isinstance(value, ast.Call) and last_part(callee_name(value)) in VARIABLES

@@ -1,5 +1,5 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""Blocks for `with` that serve for `async with` as well."""
+"""Context managers for both `with` and `async with`."""
 
 import types
 from typing import Generic, TypeVar
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 _T = TypeVar("_T", covariant=True)
 
 class Block(Generic[_T]):
-    """A block that gives the same to `as` in both forms."""
+    """A context manager that behaves the same in both forms."""
 
     def __enter__(self) -> _T:
         """Enter the block."""

@@ -1,14 +1,14 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""Trace and span ids, and how they travel: W3C Trace Context (`traceparent`, `tracestate`).
+"""Trace and span ids, and their propagation by W3C Trace Context (`traceparent`, `tracestate`).
 
-https://www.w3.org/TR/trace-context/ is the source of every rule here.
+All rules here are from https://www.w3.org/TR/trace-context/.
 """
 
 from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SpanContext:
-    """The identity of a span: all of it that leaves the process, and all that a context pins.
+    """The identity of a span, which is propagated to other processes.
 
     `trace_id` has 128 bits and `span_id` 64; zero means none. `trace_flags` are the eight bits of
     W3C Trace Context, `trace_state` the text of its `tracestate` header. `is_remote` is True for a
@@ -27,4 +27,4 @@ class SpanContext:
 
     @property
     def is_valid(self) -> bool:
-        """Whether both ids are set, and all of it is what W3C Trace Context asks for."""
+        """Whether both ids are set, and all fields are valid for W3C Trace Context."""

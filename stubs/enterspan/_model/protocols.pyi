@@ -1,36 +1,36 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""What users may plug in, as types: any object that has these methods fits.
+"""The protocols of what users can plug in: any object with these methods fits.
 
-This module imports `typing`, which takes longer to import than all of the rest. It is imported when
-one of these names is asked for.
+This module imports `typing`, which takes longer than the rest of the package. It is imported when
+one of these names is accessed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from enterspan._model.ids import SpanContext
+from enterspan._model.limits import AttributeValue
 from enterspan._model.records import SpanData
-from enterspan._model.values import AttributeValue
 from typing import Literal, Protocol, TypeAlias
 
 Kind: TypeAlias = Literal["internal", "server", "client", "producer", "consumer"]
 """The kinds of spans, as OpenTelemetry names them."""
 
 Incoming: TypeAlias = Literal["parent", "link", "ignore"]
-"""What the trace context of a caller is worth."""
+"""How a caller's trace context is used: see `Tracing.entrypoint`."""
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
 """The levels of a log, as Python's `logging` names them."""
 
 class Exporter(Protocol):
-    """Gets finished spans. Both methods are called on a worker thread, one at a time."""
+    """Receives finished spans. Both methods are called on a worker thread, one call at a time."""
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Take a batch of finished spans; what it raises is logged, and the batch has failed."""
+        """Export finished spans; an exception is logged, and the batch counts as failed."""
 
     def shutdown(self) -> None:
         """Release everything; nothing is exported after this."""
 
 class Sampler(Protocol):
-    """Decides, at the root of each invocation, whether exporters get its spans."""
+    """Decides, when an invocation begins, whether its spans are exported."""
 
     def should_sample(
         self,
@@ -39,7 +39,7 @@ class Sampler(Protocol):
         name: str,
         attributes: Mapping[str, AttributeValue],
     ) -> bool:
-        """Return True to keep the spans."""
+        """Return whether to export the spans."""
 
 class IdGenerator(Protocol):
     """What `configure(id_generator=...)` takes; OpenTelemetry's generators fit."""
@@ -54,4 +54,4 @@ class Settles(Protocol):
     """A future of any kind."""
 
     def add_done_callback(self, fn: Callable[[object], object], /) -> object:
-        """Have *fn* called when it has settled."""
+        """Call *fn* when the future has settled."""

@@ -1,14 +1,14 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""Finished spans, as immutable records with no link to anything alive."""
+"""Finished spans, as immutable records without references to live objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enterspan._model.ids import SpanContext
-from enterspan._model.values import AttributeValue
+from enterspan._model.limits import AttributeValue
 
 @dataclass(frozen=True)
 class SpanEvent:
-    """Something that happened at one moment of a span, in nanoseconds since the epoch."""
+    """An event of a span; its time is in nanoseconds since the epoch."""
 
     name: str
     timestamp_ns: int
@@ -16,7 +16,7 @@ class SpanEvent:
 
 @dataclass(frozen=True)
 class SpanLink:
-    """A relation of a span to another one that is not its parent."""
+    """A link from a span to another one that is not its parent."""
 
     context: SpanContext
     attributes: Mapping[str, AttributeValue]
@@ -26,8 +26,8 @@ class SpanData:
     """A finished span. Times are nanoseconds since the epoch.
 
     `status` is `unset`, `ok` or `error`; `outcome` is how it ended (`ok`, `exception`, `canceled`,
-    `abandoned`); `scope` is the name of the Tracing that made it; `parent_is_remote` says that the
-    parent is of another process.
+    `abandoned`); `scope` is the name of its `Tracing`; `parent_is_remote` means that the parent
+    belongs to another process.
     """
 
     name: str
@@ -52,4 +52,4 @@ class SpanData:
 
     @property
     def duration_ns(self) -> int:
-        """How long the span was open, in nanoseconds."""
+        """The duration of the span, in nanoseconds."""

@@ -1,7 +1,7 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""What a tail may give back: a callable for every event, or an object with some of these methods.
+"""What a tail may return: a callable for every event, or an object with some of these methods.
 
-Read by type checkers only, so that a handler is checked method by method.
+Used by type checkers only, which check a handler method by method.
 """
 
 from collections.abc import Callable
@@ -30,13 +30,13 @@ class HandlesAttributes(Protocol):
     """Takes the `attributes` events of an invocation."""
 
     def attributes(self, event: TailEvent[Attributes], /) -> object:
-        """These are all attributes of a span that closes."""
+        """The attributes of a span, right before it closes."""
 
 class HandlesLog(Protocol):
     """Takes the `log` events of an invocation."""
 
     def log(self, event: TailEvent[Log], /) -> object:
-        """A line was logged."""
+        """A message was logged."""
 
 class HandlesException(Protocol):
     """Takes the `exception` events of an invocation."""
@@ -48,7 +48,7 @@ class HandlesDiagnosticChannel(Protocol):
     """Takes the `diagnosticChannel` events of an invocation."""
 
     def diagnostic_channel(self, event: TailEvent[DiagnosticChannel], /) -> object:
-        """A span has an event."""
+        """An event was added to a span."""
 
 class HandlesSpanClose(Protocol):
     """Takes the `spanClose` events of an invocation."""
@@ -60,19 +60,19 @@ class HandlesReturn(Protocol):
     """Takes the `return` event of an invocation."""
 
     def return_(self, event: TailEvent[Return], /) -> object:
-        """The handler has answered."""
+        """The handler has returned."""
 
 class HandlesStreamDiagnostic(Protocol):
     """Takes the `streamDiagnostic` event of an invocation."""
 
     def stream_diagnostic(self, event: TailEvent[StreamDiagnostic], /) -> object:
-        """Something is to be said of the stream itself."""
+        """A report about the stream itself."""
 
 class HandlesOutcome(Protocol):
     """Takes the `outcome` event of an invocation."""
 
     def outcome(self, event: TailEvent[Outcome], /) -> object:
-        """The invocation is over."""
+        """The invocation has ended."""
 
 _Handler: TypeAlias = (
     Callable[[TailEvent], object]

@@ -1,15 +1,14 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""What `add_tail` and `add_exporter` return: a subscription, its counts, and its end."""
+"""`Subscription`, which `add_tail` and `add_exporter` return, and its `Stats`."""
 
-import types
-import typing_extensions
 from dataclasses import dataclass
+from enterspan._model.removable import Removable
 
 @dataclass(frozen=True)
 class Stats:
-    """What became of what a subscription was given.
+    """Counts of the events or spans of a subscription.
 
-    `received` is the sum of the other three and of what waits.
+    `received` is the sum of the other three and of those that are still queued.
     """
 
     received: int
@@ -17,27 +16,19 @@ class Stats:
     dropped: int
     failed: int
 
-class Subscription:
-    """A tail or an exporter that is subscribed; also a block, at whose end it is removed."""
+class Subscription(Removable):
+    """The subscription of a tail or an exporter; also a block that removes it at its end."""
 
     @property
     def stats(self) -> Stats:
-        """Counts since the subscription."""
+        """The counts since the subscription began."""
 
     def remove(self, timeout: float | None = None) -> None:
-        """End the subscription; a second time does nothing.
+        """End the subscription; a second call does nothing.
 
         Args:
-            timeout: Seconds to wait for what is being delivered.
+            timeout: The maximum number of seconds to wait for a delivery that is in progress.
+
+        Raises:
+            TypeError, ValueError: It is no number of seconds; nothing has changed then.
         """
-
-    def __enter__(self) -> typing_extensions.Self:
-        """Return itself."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
-        """Remove it."""

@@ -1,11 +1,10 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""Live tails: who is subscribed, and the stream that each of them gets of each invocation.
+"""Live tails: their subscriptions, and the stream of each invocation that each tail gets.
 
-`TailStream` is the span processor that turns what happens in an invocation into events, and puts
-each on the `Stream` of every tail that accepted the invocation. The thread that puts an event on an
-inline stream delivers what waits there, unless another one is delivering, which then delivers this
-event, too: events stay in order, and no thread waits for a tail that another one has called. What
-waits is bounded in bytes, and so is how much one thread delivers for others.
+The thread that puts an event on an inline stream delivers the queued events, unless another thread
+is delivering, which then delivers this event, too: events stay in order, and no thread waits for a
+tail that another one has called. The queue is bounded in bytes, and the number of events that a
+thread delivers for others is limited.
 """
 
 from enterspan.events import (
@@ -24,33 +23,33 @@ from enterspan.events import (
 class TailHandler:
     """The base class of handlers that are objects: each method does nothing unless overridden.
 
-    With `@typing.override` (before Python 3.12 `typing_extensions.override`) above each method, one
-    whose name is misspelt is an error to type checkers.
+    Decorate each method with `@typing.override` (`typing_extensions.override` before Python 3.12)
+    to make a misspelt name an error in type checkers.
     """
 
     def span_open(self, event: TailEvent[SpanOpen], /) -> None:
         """A span below the root opens."""
 
     def attributes(self, event: TailEvent[Attributes], /) -> None:
-        """The attributes of a span that closes."""
+        """The attributes of a span, right before it closes."""
 
     def log(self, event: TailEvent[Log], /) -> None:
-        """A line was logged."""
+        """A message was logged."""
 
     def exception(self, event: TailEvent[Exception_], /) -> None:
         """An exception left a span, or was recorded on it."""
 
     def diagnostic_channel(self, event: TailEvent[DiagnosticChannel], /) -> None:
-        """A span has an event."""
+        """An event was added to a span."""
 
     def span_close(self, event: TailEvent[SpanClose], /) -> None:
         """A span has ended."""
 
     def return_(self, event: TailEvent[Return], /) -> None:
-        """The handler has answered."""
+        """The handler has returned."""
 
     def stream_diagnostic(self, event: TailEvent[StreamDiagnostic], /) -> None:
-        """The stream itself has something to report."""
+        """A report about the stream itself, such as dropped events."""
 
     def outcome(self, event: TailEvent[Outcome], /) -> None:
         """The invocation has ended; nothing follows."""

@@ -1,5 +1,5 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""Blocks, for `with` and `async with`: a span, a span made elsewhere, an invocation."""
+"""The blocks of `Tracing.span` and `Tracing.use_span`, for `with` and `async with`."""
 
 import types
 from enterspan._model.block import Block
@@ -8,7 +8,7 @@ from enterspan._span.span import Span
 class SpanScope(Block[Span]):
     """A span as a block, for `with` and `async with`; both give the `Span`.
 
-    Entered again, it opens another span of the same name; the attributes are the first one's.
+    Each time it is entered, it opens another span with the same name and attributes.
     """
 
     def __enter__(self) -> Span:
@@ -20,13 +20,13 @@ class SpanScope(Block[Span]):
         error: BaseException | None,
         traceback: types.TracebackType | None,
     ) -> None:
-        """End the span, and make current what was before it."""
+        """End the span, and restore what was current before."""
 
     def __call__(self, function: object) -> None:
-        """Refuse to be a decorator."""
+        """Raise TypeError: it can't be used as a decorator."""
 
 class UseScope(Block[Span]):
-    """A block in which a span made elsewhere is current."""
+    """A block in which an existing span is current."""
 
     def __enter__(self) -> Span:
         """Make the span current."""
@@ -37,4 +37,4 @@ class UseScope(Block[Span]):
         error: BaseException | None,
         traceback: types.TracebackType | None,
     ) -> None:
-        """Make current what was before it; end the span if that was asked for."""
+        """Restore what was current before; end the span if requested."""

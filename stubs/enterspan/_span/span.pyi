@@ -1,11 +1,10 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""One operation, from its beginning to its end: what a user holds, and what remains of it.
+"""`Span`: one operation, from its beginning to its end.
 
-A span that has ended keeps its name and its ids. What it recorded went to the subscribers.
+A span that has ended keeps its name and its ids; its data went to the subscribers.
 
-The hot path is here, in `begin`, in `end` and in the compiled wrapper of `_forms`: fields are
-filled by stores, those that few spans use are in `Details`, and nothing is computed before it is
-needed.
+The hot path is here, in `begin`, in `end` and in the compiled wrapper of `_forms`: fields are set
+by plain stores, rarely used ones are in `Details`, and nothing is computed before it is needed.
 """
 
 import typing
@@ -13,13 +12,13 @@ import typing_extensions
 from collections.abc import Mapping
 from enterspan._model import protocols
 from enterspan._model.ids import SpanContext
-from enterspan._model.values import AttributeValue
+from enterspan._model.limits import AttributeValue
 
 class Span:
-    """One operation: it has a name, a place in the tree, a beginning and an end.
+    """One operation: a name, a parent, a beginning and an end.
 
-    Spans come from a `Tracing`. No method raises because of what it was given, and after the end
-    none does anything.
+    Spans are made by a `Tracing`. No method raises because of its arguments, and after the end of
+    the span its methods do nothing.
 
     >>> from enterspan import tracing
     >>> from enterspan.testing import capture
@@ -45,8 +44,8 @@ class Span:
 
         Args:
             key: Its name.
-            value: A string, number, bool or a sequence of one of these; None leaves it unset, and
-                any other value is recorded as its `repr`.
+            value: A str, number or bool, or a sequence of one of these. None leaves it unset, and
+                any other value is recorded as text.
 
         Returns:
             The span.
@@ -67,9 +66,9 @@ class Span:
         /,
         **more: AttributeValue | None,
     ) -> typing_extensions.Self:
-        """Record that something happened now.
+        """Record an event that happens now.
 
-        Live tails get it at once as a `diagnosticChannel` event, exporters with the span.
+        Live tails get it immediately, as a `diagnosticChannel` event; exporters with the span.
         """
 
     def record_exception(
@@ -85,7 +84,7 @@ class Span:
         status: typing.Literal["ok", "error"],
         description: str = "",
     ) -> typing_extensions.Self:
-        """Set whether the operation worked. `ok` is final, and so is either for a later exception.
+        """Set the status. `ok` is final; a later exception changes neither.
 
         Args:
             status: `"ok"` or `"error"`. Anything else is ignored, with one warning.
@@ -103,13 +102,13 @@ class Span:
         attributes: Mapping[str, object] | None = None,
         /,
     ) -> typing_extensions.Self:
-        """Relate the span to another one that is not its parent; what is no context is ignored."""
+        """Add a link to another span; anything but a context or a span is ignored."""
 
     def update_name(self, name: str) -> typing_extensions.Self:
-        """Give the span another name."""
+        """Change the name of the span."""
 
     def set_kind(self, kind: protocols.Kind) -> typing_extensions.Self:
-        """Set the span's role in a conversation: one of OpenTelemetry's span kinds.
+        """Set the kind of the span: one of OpenTelemetry's span kinds.
 
         Args:
             kind: `"internal"`, `"server"`, `"client"`, `"producer"` or `"consumer"`. Anything else
@@ -120,16 +119,16 @@ class Span:
         """
 
     def end(self) -> None:
-        """End the span; a second time does nothing."""
+        """End the span; a second call does nothing."""
 
     def __repr__(self) -> str:
         """Show the name, the ids and whether it is open."""
 
     def __copy__(self) -> typing_extensions.Self:
-        """Return itself: a span has an identity."""
+        """Return itself: a span can't be copied."""
 
     def __deepcopy__(self, memo: object) -> typing_extensions.Self:
-        """Return itself: a span has an identity."""
+        """Return itself: a span can't be copied."""
 
     def __reduce__(self) -> str:
-        """Refuse to be pickled."""
+        """Raise TypeError: a span can't be pickled."""

@@ -1,9 +1,9 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""Where traces go: each module here is one place, and none knows of another.
+"""The destinations of traces: each module here is independent of the others.
 
 >>> from enterspan.exporters import ConsoleTail, JsonLinesExporter
 
-What an exporter needs is imported when its name is first asked for.
+An exporter and its requirements are imported when its name is first accessed.
 """
 
 from enterspan.exporters.chrome import ChromeTraceExporter as ChromeTraceExporter

@@ -1,8 +1,8 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""What the exporters to OpenTelemetry's receivers and exporters share."""
+"""Shared by the exporters for OpenTelemetry's receivers and exporters."""
 
 class ExportError(Exception):
-    """Spans could not be delivered; the text has the receiver and the reason.
+    """Spans could not be delivered; the message has the receiver and the reason.
 
     `lost` is the number of spans of the batch that are lost; None for all of them.
     """

@@ -1,8 +1,8 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""How an OTLPExporter is configured: by its arguments, else by the OTEL_EXPORTER_OTLP_* variables.
+"""The configuration of an OTLPExporter: its arguments, else the OTEL_EXPORTER_OTLP_* variables.
 
-https://opentelemetry.io/docs/specs/otel/protocol/exporter/ has the variables. What can't be used is
-refused here, where there is a caller. No message shows a secret: keys travel in the userinfo and
+https://opentelemetry.io/docs/specs/otel/protocol/exporter/ defines the variables. Invalid settings
+raise here, when the exporter is made. No message shows a secret: API keys are in the userinfo and
 the query of an endpoint, and in headers.
 """
 

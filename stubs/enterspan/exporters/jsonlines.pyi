@@ -1,9 +1,9 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""JSON lines: one JSON object a line, in UTF-8, for live events and for finished spans.
+"""JSON lines: one JSON object per line, in UTF-8, for live events or finished spans.
 
 Every line is appended to the file in one unbuffered write: nothing is lost when the process is
-killed, nothing is written twice after a fork, and processes that share a file write their lines
-side by side. One file may have lines of both kinds.
+killed, nothing is written twice after a fork, and processes that share a file don't mix their
+lines. One file may have lines of both kinds.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,16 +20,16 @@ _Target: TypeAlias = str | PathLike[str] | IO[str] | IO[bytes]
 class JsonLinesTail:
     """A tail that writes each event as a line: `TailEvent.to_dict()` as JSON.
 
-    The file is appended to, also by several processes. It is opened at the first write, and anew
-    when it was renamed or removed; a new file can be read by its owner alone. If a write fails,
-    that is logged once and counted (`Subscription.stats.failed`), and the next event is tried; the
-    onset of an invocation is written as soon as there is room.
+    Several processes may append to the file. It is opened at the first write, and reopened when it
+    was renamed or removed; a new file is readable only by its owner. A failed write is logged once
+    and counted (`Subscription.stats.failed`), and the next event is tried; a failed onset is
+    written as soon as there is room.
 
     Args:
         path: A path, or a stream open for text or bytes. A path that ends in `.gz` is written
-            compressed, each event by itself; finished spans take less room.
-        mode: `"a"` appends to the file, `"w"` empties it first, at once.
-        max_bytes: The size at which the file is renamed to `PATH.1` and begun anew.
+            compressed, each event separately; finished spans take less space.
+        mode: `"a"` appends to the file, `"w"` truncates it when this is made.
+        max_bytes: The size at which the file is renamed to `PATH.1` and a new one is begun.
         backups: How many renamed files are kept.
 
     Raises:
@@ -48,26 +48,26 @@ class JsonLinesTail:
 
     @property
     def subscription_target(self) -> object:
-        """What it writes to: a second tail for it replaces the first one."""
+        """The path or stream; a second tail for it replaces the first one."""
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None] | None:
-        """Write an onset, and return what writes the other events of the invocation."""
+        """Write an onset, and return the handler for the other events."""
 
     def close(self) -> None:
         """Close the file; a stream stays open."""
 
 class JsonLinesExporter:
-    """An exporter that writes each finished span as a line, and a batch in one write.
+    """An exporter that writes each finished span as a line, and each batch in one write.
 
-    The file is appended to, also by several processes. It is opened at the first write, and anew
-    when it was renamed or removed; a new file can be read by its owner alone. Spans that a full
-    disk does not take count as failed, and the next batch is tried.
+    Several processes may append to the file. It is opened at the first write, and reopened when it
+    was renamed or removed; a new file is readable only by its owner. Spans that can't be written,
+    such as to a full disk, count as failed, and the next batch is tried.
 
     Args:
         path: A path, or a stream open for text or bytes. A path that ends in `.gz` is written
-            compressed, each batch by itself.
-        mode: `"a"` appends to the file, `"w"` empties it first, at once.
-        max_bytes: The size at which the file is renamed to `PATH.1` and begun anew.
+            compressed, each batch separately.
+        mode: `"a"` appends to the file, `"w"` truncates it when this is made.
+        max_bytes: The size at which the file is renamed to `PATH.1` and a new one is begun.
         backups: How many renamed files are kept.
 
     Raises:
@@ -86,7 +86,7 @@ class JsonLinesExporter:
 
     @property
     def subscription_target(self) -> object:
-        """What it writes to: a second exporter for it replaces the first one."""
+        """The path or stream; a second exporter for it replaces the first one."""
 
     def export(self, spans: Sequence[SpanData]) -> None:
         """Write spans. Raises OSError if that fails, and ValueError after `shutdown`."""

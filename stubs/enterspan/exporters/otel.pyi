@@ -1,5 +1,5 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""Finished spans to any OpenTelemetry `SpanExporter`."""
+"""An adapter for any OpenTelemetry `SpanExporter`."""
 
 from collections.abc import Sequence
 from enterspan._model.records import SpanData
@@ -13,7 +13,7 @@ class OTelExporter:
     `tracing.add_exporter(OTelExporter(ConsoleSpanExporter()))`. The `SpanExporter` is called with
     `ReadableSpan`s, whose resource merges `tracing.configure(resource=...)` with the OTEL_*
     variables (`Resource.create`). During the call, OpenTelemetry's instrumentations are suppressed
-    in this thread. A batch for which it raises, or does not return success, counts as failed.
+    in this thread. A batch counts as failed if it raises or does not return success.
 
     Raises:
         TypeError: if `span_exporter` is not a SpanExporter.
@@ -26,7 +26,7 @@ class OTelExporter:
         """The `SpanExporter`."""
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Export a batch. Raises ExportError if that fails, and what the SpanExporter raises."""
+        """Export a batch. Raises ExportError if that fails, or the SpanExporter's exception."""
 
     def shutdown(self) -> None:
         """Shut the SpanExporter down."""

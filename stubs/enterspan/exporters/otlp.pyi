@@ -1,7 +1,7 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""OTLP: finished spans to a collector or a back-end.
+"""OTLP: sends finished spans to a collector or a backend.
 
-The protocol is https://opentelemetry.io/docs/specs/otlp/, the variables are those of
+The protocol is defined by https://opentelemetry.io/docs/specs/otlp/, the variables by
 https://opentelemetry.io/docs/specs/otel/protocol/exporter/.
 """
 
@@ -20,29 +20,28 @@ _Compression: TypeAlias = Literal["none", "gzip", "deflate"]
 _File: TypeAlias = str | os.PathLike[str]
 
 class OTLPExporter:
-    """An exporter that sends finished spans over OTLP, to a collector or a back-end.
+    """An exporter that sends finished spans over OTLP, to a collector or a backend.
 
     `tracing.add_exporter(OTLPExporter())` is configured by the OTEL_* variables; arguments override
     them.
 
-    While the receiver can't be reached, or asks to be left alone, a batch is retried for
-    `retry_for` seconds, and later spans wait in the queue of the subscription; those that don't fit
-    are counted as dropped. A batch that was retried in vain, or that the receiver rejects, counts
-    as failed. Each is logged once. A batch that is too large for the receiver (over 4 MB, or if the
-    receiver says so) is sent in parts.
+    While the receiver is unreachable, or asks for a delay, a batch is retried for `retry_for`
+    seconds, and later spans stay queued; those that don't fit are counted as dropped. A batch whose
+    retries fail, or that the receiver rejects, counts as failed. Each is logged once. A batch that
+    is too large for the receiver (over 4 MB, or if it says so) is split.
 
     Args:
         endpoint: the full URL; over http with its path, `/v1/traces`. A user and a password in it
             are sent as HTTP's basic authentication.
         protocol: `http/protobuf` or `grpc`.
-        headers: headers of each request.
-        timeout: how many seconds one attempt may take.
+        headers: the headers of each request.
+        timeout: the timeout of one attempt, in seconds.
         compression: `none`, `gzip` or `deflate`.
         insecure: whether a gRPC endpoint without `http://` or `https://` is used without TLS.
-        certificate_file: the certificates that the receiver's is checked with (PEM).
+        certificate_file: the CA certificates to verify the receiver's certificate (PEM).
         client_key_file: the client's private key (PEM).
         client_certificate_file: the client's certificate (PEM).
-        retry_for: how many seconds one batch is retried, and later ones wait for it.
+        retry_for: for how many seconds a batch is retried, while later ones wait.
 
     Raises:
         ValueError, TypeError: for an invalid option.
@@ -74,12 +73,12 @@ class OTLPExporter:
 
     @property
     def subscription_target(self) -> object:
-        """The receiver, and who is known by the headers: a second exporter replaces the first."""
+        """The receiver and the credentials: a second exporter for both replaces the first one."""
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Send a batch. Raises ExportError if the receiver rejects it or time is up."""
+        """Send a batch. Raises ExportError if the receiver rejects it or the retries time out."""
 
     def shutdown(self) -> None:
-        """Stop retrying and close the connection; may be called while `export` runs."""
+        """Stop retrying, and close the connection; may be called while `export` runs."""
 
     give_up = shutdown

@@ -1,10 +1,10 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""OTLP JSON: finished spans as a file that OpenTelemetry's collector and its tools read.
+"""OTLP JSON files, which OpenTelemetry's collector and its tools read.
 
 One line is one `ExportTraceServiceRequest`, as the collector's file exporter writes it:
 https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/. The JSON form is OTLP's
-(https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding): ids are hex, numbers of 64 bits
-are texts, enums are numbers, names are camelCase.
+(https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding): ids are hex, 64-bit numbers are
+strings, enums are numbers, names are camelCase.
 """
 
 import os
@@ -17,15 +17,15 @@ __all__ = ["OTLPJsonExporter"]
 class OTLPJsonExporter:
     """An exporter that writes each batch of finished spans as a line of OTLP JSON.
 
-    The file is appended to, also by several processes, each batch in one piece.
+    Several processes may append to the file; each batch is one write.
 
     Args:
-        path: The file. One whose name ends in `.gz` is written compressed.
+        path: The file. A name that ends in `.gz` is written compressed.
         mode: `"a"` appends to the file, `"w"` empties it first, at once.
 
     Raises:
         OSError: if the file can't be written.
-        ValueError, TypeError: for an unknown mode, or what is not a path.
+        ValueError, TypeError: for an unknown mode or an invalid path.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, mode: _Mode = "a") -> None: ...
@@ -35,7 +35,7 @@ class OTLPJsonExporter:
         """The file: a second exporter for it replaces the first one."""
 
     def export(self, spans: Sequence[SpanData]) -> None:
-        """Write spans. Raises OSError where that fails, and ValueError after `shutdown`."""
+        """Write spans. Raises OSError if that fails, and ValueError after `shutdown`."""
 
     def shutdown(self) -> None:
         """Close the file."""

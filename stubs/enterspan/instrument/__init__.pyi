@@ -1,2 +1,2 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""Functions of other packages, traced: picked by patterns, wrapped, and put back."""
+"""Instruments functions of other packages: picks them by patterns, wraps and restores them."""

@@ -1,12 +1,13 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""An instrumentation: what was asked for, what came of it, and the way back."""
+"""`Instrumentation`: its targets, its results, and its removal."""
 
 from collections.abc import Mapping
+from enterspan._model.removable import Removable
 
-class Instrumentation:
-    """What `tracing.instrument(...)` has wrapped and will wrap; also a block, which removes it.
+class Instrumentation(Removable):
+    """The result of `tracing.instrument(...)`; also a context manager, which removes it.
 
-    It stays until `remove()`, whether or not there is a reference to this.
+    It stays active until `remove()`, even without a reference to this object.
     """
 
     @property
@@ -15,30 +16,24 @@ class Instrumentation:
 
     @property
     def skipped(self) -> Mapping[str, str]:
-        """What was picked and left alone, or is also held where it is called unseen, and why.
+        """What was not wrapped, or is also referenced where it can't be replaced, and why.
 
-        What else holds a function is looked for when this is read.
+        Other references are searched for when this is read.
         """
 
     @property
     def unmatched(self) -> tuple[object, ...]:
-        """The targets that picked nothing yet, as they were given."""
+        """The targets that have picked nothing yet, as given."""
 
     @property
     def seconds(self) -> float:
-        """How long it took to wrap all this, in seconds; the modules' own imports don't count."""
+        """How long wrapping took, in seconds, without the imports of the modules."""
 
     def summary(self) -> str:
-        """What it did and what that cost, in one line: `wrapped 3,786 functions in 0.4 s`."""
+        """The number of functions and the time: `wrapped 3,786 functions in 0.4 s`."""
 
     def __repr__(self) -> str:
-        """Show how much there is."""
+        """Show the number of functions."""
 
     def remove(self) -> None:
-        """Put back every original; calls that are under way end as they began. Again: nothing."""
-
-    def __enter__(self) -> Instrumentation:
-        """Give this."""
-
-    def __exit__(self, *failure: object) -> None:
-        """Remove it."""
+        """Restore every original; running calls are not affected. A second call does nothing."""

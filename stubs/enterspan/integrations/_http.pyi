@@ -1,7 +1,7 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""A request over HTTP and the invocation that it is: what ASGI and WSGI have in common.
+"""Invocations of HTTP requests: the common part of ASGI and WSGI.
 
-Attributes are named as OpenTelemetry's conventions for HTTP servers name them:
+Attributes have the names of OpenTelemetry's conventions for HTTP servers:
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
 
@@ -11,7 +11,7 @@ from enterspan._tracing import Tracing
 from typing import Any
 
 class Middleware:
-    """What the middlewares of ASGI and WSGI are given."""
+    """The options of the ASGI and WSGI middlewares."""
 
     app: Callable[..., Any]
 

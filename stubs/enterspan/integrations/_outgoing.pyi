@@ -1,26 +1,14 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""A client's request over HTTP and the span that it is: what the hooks of the clients share.
+"""Spans of HTTP client requests: the common part of the hooks of the clients.
 
-Attributes are named as OpenTelemetry's conventions for HTTP clients name them:
+Attributes have the names of OpenTelemetry's conventions for HTTP clients:
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client
 """
 
-from types import TracebackType
-from typing_extensions import Self
+from enterspan._model.removable import Removable
 
-class Installation:
+class Installation(Removable):
     """The hooks of a library, from `install` until `remove`."""
 
     def remove(self) -> None:
-        """Undo it; a second time does nothing."""
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Remove it."""
+        """Remove the hooks; a second call does nothing."""

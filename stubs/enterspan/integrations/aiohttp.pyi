@@ -1,5 +1,5 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""aiohttp: each request to a server is an invocation, and each one of a client is a span."""
+"""aiohttp: each request to a server is an invocation, and each client request is a span."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from enterspan._model.protocols import Incoming
@@ -10,25 +10,25 @@ from typing import Any
 __all__ = ["ClientMiddleware", "TracingMiddleware"]
 
 class TracingMiddleware(Middleware):
-    """A middleware of `aiohttp.web` that makes requests invocations; it should be the first one.
+    """`aiohttp.web` middleware that makes requests invocations; it should be the first one.
 
-    `web.Application(middlewares=[TracingMiddleware()])`. A request lasts until its handler has
-    returned, with all that the handler streams. Its name is the method and the route; `set_return`
-    comes with the status. An `HTTPException` with a status below 500 that is raised is an answer
-    and no failure.
+    `web.Application(middlewares=[TracingMiddleware()])`. An invocation lasts until the handler has
+    returned, including what it streams. Its name is the method and the route; `set_return` is
+    called with the status. An `HTTPException` with a status below 500 is not a failure.
 
     Args:
         tracing: By default the default instance.
-        exclude: Patterns of paths of which nothing is recorded.
-        capture_headers: Names of headers that are recorded as well.
-        linger: Seconds that an invocation waits for spans that are still open at its end.
-        incoming: What the trace context of a caller is worth: `"parent"`; `"link"`, for callers
-            that are not trusted: a trace and a sampling decision of our own, linked to theirs;
-            `"ignore"`; or a function of the request that returns one of these.
+        exclude: Patterns of paths that are not recorded.
+        capture_headers: Names of headers to record.
+        linger: Seconds to wait for spans that are still open when an invocation ends.
+        incoming: What to do with a caller's trace context: `"parent"` continues its trace;
+            `"link"`, for untrusted callers, begins a new trace with its own sampling decision,
+            linked to the caller's; `"ignore"` begins one without a link; or a function of the
+            request that returns one of these.
 
     Raises:
-        TypeError: An option is of the wrong type.
-        ValueError: An option can't be used.
+        TypeError: An option has the wrong type.
+        ValueError: An option has an invalid value.
     """
 
     __middleware_version__: int = 1
@@ -47,17 +47,17 @@ class TracingMiddleware(Middleware):
         """Handle a request."""
 
 class ClientMiddleware:
-    """A middleware of aiohttp's client: each request is a span, and takes the trace along.
+    """aiohttp client middleware that makes requests spans and propagates the trace context.
 
     `aiohttp.ClientSession(middlewares=[ClientMiddleware()])`, from aiohttp 3.12 on. The span lasts
-    until the headers of the answer have come. A status of 400 or more is an error. Each redirection
-    is a request of its own.
+    until the headers of the response are received. A status of 400 or more is an error. Each
+    redirect is a request of its own.
 
     Args:
         tracing: By default the default instance.
 
     Raises:
-        TypeError: It is no Tracing.
+        TypeError: `tracing` is not a `Tracing`.
     """
 
     def __init__(self, *, tracing: Tracing | None = None) -> None: ...

@@ -1,7 +1,7 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
 """ASGI: each request, and each web socket or each of its messages, is an invocation.
 
-https://asgi.readthedocs.io/en/latest/specs/www.html says what goes back and forth.
+https://asgi.readthedocs.io/en/latest/specs/www.html defines the messages.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -18,24 +18,24 @@ _Receive: TypeAlias = Callable[[], Awaitable[_Given]]
 _Send: TypeAlias = Callable[[_Given], Awaitable[None]]
 
 class TracingMiddleware(Middleware):
-    """An ASGI application around another one, that makes its requests invocations.
+    """ASGI middleware that makes requests invocations.
 
-    It lasts until the application is done with the request, streamed bodies and background tasks
-    included; `set_return` comes with the status, and an event `http.response.end` with the end of
-    the answer. Its name is the method and, as soon as the framework knows it, the route. A client
-    that goes away makes the outcome `canceled`. When the server ends the application's lifespan,
-    what is finished is delivered.
+    An invocation lasts until the application returns, including streamed bodies and background
+    tasks; `set_return` is called with the status, and an event `http.response.end` marks the end of
+    the response. Its name is the method and, once the framework knows it, the route. If the client
+    disconnects, the outcome is `canceled`. When the server ends the application's lifespan, the
+    middleware flushes.
 
-    `tracing` is the default instance if it is None. Of paths that match one of the `exclude`
-    patterns (`/health`, `/static/*`) nothing is recorded. `capture_headers` are recorded as well.
-    `linger` is how many seconds an invocation waits for spans that are still open at its end.
-    A web socket is one invocation (`websocket="connection"`), or each message is one, in a trace
-    of its own that is linked to the handshake (`websocket="message"`). `incoming` says what the
-    trace context of a caller is worth: `"parent"`; `"link"`, for callers that are not trusted: a
-    trace and a sampling decision of our own, linked to theirs; `"ignore"`; or a function of the
-    scope that returns one of these.
+    `tracing` defaults to the default instance. Paths that match one of the `exclude` patterns
+    (`/health`, `/static/*`) are not recorded. `capture_headers` names headers to record. `linger`
+    is how many seconds to wait for spans that are still open when an invocation ends. A web socket
+    is one invocation (`websocket="connection"`), or each message is one, in a trace of its own that
+    is linked to the handshake (`websocket="message"`). `incoming` defines what to do with a
+    caller's trace context: `"parent"` continues its trace; `"link"`, for untrusted callers, begins
+    a new trace with its own sampling decision, linked to the caller's; `"ignore"` begins one
+    without a link; or it is a function of the scope that returns one of these.
 
-    TypeError or ValueError for options that make no sense.
+    Raises TypeError or ValueError for invalid options.
     """
 
     def __init__(

@@ -1,51 +1,38 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""Celery: each run of a task is an invocation, in the trace of what has sent it.
+"""Celery: each run of a task is an invocation, in the trace of its sender.
 
-Attributes are named as OpenTelemetry's conventions for messaging name them:
+Attributes have the names of OpenTelemetry's conventions for messaging:
 https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
 """
 
+from enterspan._model.removable import Removable
 from enterspan._tracing import Tracing
-from types import TracebackType
-from typing_extensions import Self
 
 __all__ = ["Installation", "install"]
 
 def install(tracing: Tracing | None = None) -> Installation:
     """Make the tasks of all Celery applications of this process invocations.
 
-    Call it where the application is made, so that what sends tasks and what runs them both do. A
-    task that is sent (`delay`, `chain`, `group`, `chord`) carries the current span along, and its
-    run is a child of that; a retry is a child of what has sent the task at first, beside the run
-    that it repeats. `Retry`, `Ignore`, `Reject` and the task's own `throws` are no failures. Where
-    the worker takes over the root logger, a `LogHandler` there stays. A second call does nothing.
+    Call it where the application is created, so that both senders and workers call it. Sending a
+    task (`delay`, `chain`, `group`, `chord`) propagates the current span, which becomes the parent
+    of the run; the parent of a retry is the original sender. `Retry`, `Ignore`, `Reject` and the
+    task's own `throws` are not failures. When a worker sets up the root logger, a `LogHandler` on
+    it is kept. A second call does nothing.
 
-    What the processes of a worker have finished is delivered at their end; for that, an exporter is
-    all that it needs.
+    Worker processes flush when they end; that needs no more than an exporter.
 
     Args:
         tracing: By default the default instance.
 
     Returns:
-        What `remove()` undoes it with; also a block.
+        An object whose `remove()` undoes this; also a context manager.
 
     Raises:
-        TypeError: It is no Tracing.
+        TypeError: `tracing` is not a `Tracing`.
     """
 
-class Installation:
+class Installation(Removable):
     """The integration, from `install` until `remove`."""
 
     def remove(self) -> None:
-        """Undo it; a second time does nothing."""
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Remove it."""
+        """Remove the integration; a second call does nothing."""

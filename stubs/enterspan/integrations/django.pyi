@@ -14,21 +14,21 @@ from typing import Any
 __all__ = ["TracingMiddleware"]
 
 class TracingMiddleware(Middleware):
-    """A middleware of Django's that makes requests invocations; it should be the first one.
+    """Django middleware that makes requests invocations; it should be the first one.
 
-    A request lasts until Django has made the answer, or, if that is streamed, until its end.
-    `set_return` comes with the status. Its name is the method and the route, as soon as Django has
-    found it; the exception behind a 500 is recorded. `Http404`, `PermissionDenied` and what else
-    Django answers with a status below 500 are no failures. Behind the ASGI or WSGI middleware of
-    this package it adds the route and the exception to the request that these have begun.
+    An invocation lasts until Django has made the response or, if it is streamed, until its end.
+    `set_return` is called with the status. Its name is the method and the route, once Django has
+    resolved it; the exception behind a 500 is recorded. `Http404`, `PermissionDenied` and other
+    exceptions with a status below 500 are not failures. Behind the ASGI or WSGI middleware of this
+    package, it adds the route and the exception to their invocation.
 
     The setting `ENTERSPAN` is a mapping of options: `tracing`, `exclude`, `capture_headers`,
     `linger` and `incoming`, as in `enterspan.integrations.asgi.TracingMiddleware`; a function as
     `incoming` is called with Django's request.
 
     Raises:
-        TypeError: An option is unknown, or of the wrong type.
-        ValueError: An option can't be used.
+        TypeError: An option is unknown, or has the wrong type.
+        ValueError: An option has an invalid value.
     """
 
     sync_capable: bool = True
@@ -36,7 +36,7 @@ class TracingMiddleware(Middleware):
     def __init__(self, get_response: Callable[[Any], Any]) -> None: ...
 
     def __call__(self, request: Any) -> Any:
-        """Answer a request."""
+        """Handle a request."""
 
     def process_view(self, request: Any, *_: object) -> None:
-        """Take note of the route: Django has found the view."""
+        """Record the route: Django has resolved the view."""

@@ -19,19 +19,19 @@ def install(
 ) -> None:
     """Make the requests of a Flask application invocations.
 
-    It is the WSGI middleware, and the exceptions that Flask answers with a status of 500 or more,
-    whether by itself or by an `errorhandler`. Those that are answered with less (`abort(404)`, a
-    handled exception) are no failures. A second call for the same application does nothing.
+    This adds the WSGI middleware, and records the exceptions for which Flask, or an `errorhandler`,
+    responds with a status of 500 or more. Others (`abort(404)`, a handled exception) are not
+    failures. A second call for the same application does nothing.
 
     Args:
         app: The `Flask` object.
         tracing: By default the default instance.
-        exclude: As in `enterspan.integrations.wsgi.TracingMiddleware`, and so are the others.
-        capture_headers: As there.
-        linger: As there.
-        incoming: As there.
+        exclude: As in `enterspan.integrations.wsgi.TracingMiddleware`.
+        capture_headers: As in the middleware.
+        linger: As in the middleware.
+        incoming: As in the middleware.
 
     Raises:
-        TypeError: It is no Flask application, or an option is of the wrong type.
-        ValueError: An option can't be used.
+        TypeError: `app` is not a Flask application, or an option has the wrong type.
+        ValueError: An option has an invalid value.
     """

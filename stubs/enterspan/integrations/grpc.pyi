@@ -1,7 +1,7 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""gRPC: each call to a server is an invocation, and each one of a client is a span.
+"""gRPC: each call of a server is an invocation, and each call of a client is a span.
 
-Attributes are named as OpenTelemetry's conventions for RPC name them:
+Attributes have the names of OpenTelemetry's conventions for RPC:
 https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
 """
 
@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 class _Server:
-    """What the interceptors of both kinds of servers have in common."""
+    """The common part of the interceptors for both kinds of servers."""
 
     def __init__(
         self,
@@ -32,21 +32,22 @@ class ServerInterceptor(_Server):
     """An interceptor of `grpc.server` that makes calls invocations.
 
     `grpc.server(pool, interceptors=[ServerInterceptor()])`. A call lasts until its handler has
-    returned, or has given its last answer. Its name is the full method (`shop.Cart/Add`). The
-    status is `rpc.grpc.status_code`; `UNKNOWN`, `INTERNAL` and the others that say that the server
-    has failed make it an error, and `abort` with another one does not. Where the context does not
-    tell the status (a sync handler of `grpc.aio`), it is left out.
+    returned, or has yielded its last response. Its name is the full method (`shop.Cart/Add`). The
+    status is recorded as `rpc.grpc.status_code`; `UNKNOWN`, `INTERNAL` and other codes of server
+    failures make the call an error, and `abort` with another code does not. If the context does not
+    show the status (sync handlers of `grpc.aio`), it is left out.
 
     Args:
         tracing: By default the default instance.
-        linger: Seconds that an invocation waits for spans that are still open at its end.
-        incoming: What the trace context of a caller is worth: `"parent"`; `"link"`, for callers
-            that are not trusted: a trace and a sampling decision of our own, linked to theirs;
-            `"ignore"`; or a function of the `HandlerCallDetails` that returns one of these.
+        linger: Seconds to wait for spans that are still open when an invocation ends.
+        incoming: What to do with a caller's trace context: `"parent"` continues its trace;
+            `"link"`, for untrusted callers, begins a new trace with its own sampling decision,
+            linked to the caller's; `"ignore"` begins one without a link; or a function of the
+            `HandlerCallDetails` that returns one of these.
 
     Raises:
-        TypeError: An option is of the wrong type.
-        ValueError: An option can't be used.
+        TypeError: An option has the wrong type.
+        ValueError: An option has an invalid value.
     """
 
     def intercept_service(
@@ -59,7 +60,8 @@ class ServerInterceptor(_Server):
 class AioServerInterceptor(_Server):
     """An interceptor of `grpc.aio.server` that makes calls invocations.
 
-    `grpc.aio.server(interceptors=[AioServerInterceptor()])`. All else is as in `ServerInterceptor`.
+    `grpc.aio.server(interceptors=[AioServerInterceptor()])`. Otherwise, it is like
+    `ServerInterceptor`.
     """
 
     def __init__(
@@ -78,17 +80,17 @@ class AioServerInterceptor(_Server):
         """Return a handler whose calls are invocations."""
 
 class ClientInterceptor:
-    """An interceptor of a channel that makes calls spans, which take the trace along.
+    """An interceptor of a channel that makes calls spans and propagates the trace context.
 
-    `grpc.intercept_channel(channel, ClientInterceptor())`. The span ends with the call, also where
-    that is a future or a stream of answers. Any status but `OK` is an error. A call that the
-    program drops is canceled, as gRPC does it, and has none.
+    `grpc.intercept_channel(channel, ClientInterceptor())`. The span ends with the call, also if
+    that is a future or a stream of responses. Any status but `OK` is an error. A call that the
+    program drops is canceled by gRPC, and has no status.
 
     Args:
         tracing: By default the default instance.
 
     Raises:
-        TypeError: It is no Tracing.
+        TypeError: `tracing` is not a `Tracing`.
     """
 
     intercept_unary_unary: Any
@@ -98,18 +100,18 @@ class ClientInterceptor:
     def __init__(self, *, tracing: Tracing | None = None) -> None: ...
 
 def aio_client_interceptors(*, tracing: Tracing | None = None) -> list[Any]:
-    """Return interceptors of a `grpc.aio` channel that make calls spans.
+    """Return interceptors for a `grpc.aio` channel that make calls spans.
 
     `grpc.aio.insecure_channel(address, interceptors=aio_client_interceptors())`. There are four,
-    because a channel of `grpc.aio` uses an interceptor for one kind of calls. All else is as in
+    because `grpc.aio` uses each interceptor for one kind of call. Otherwise, they are like
     `ClientInterceptor`.
 
     Args:
         tracing: By default the default instance.
 
     Returns:
-        One for each kind of calls; more can be added to the list.
+        A list with one for each kind of call, to which others can be added.
 
     Raises:
-        TypeError: It is no Tracing.
+        TypeError: `tracing` is not a `Tracing`.
     """

@@ -1,5 +1,5 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""httpx: each request that is sent is a span, and takes the trace along."""
+"""httpx: each sent request is a span, and propagates the trace context."""
 
 from enterspan._tracing import Tracing
 from enterspan.integrations._outgoing import Installation as Installation
@@ -7,25 +7,25 @@ from enterspan.integrations._outgoing import Installation as Installation
 __all__ = ["Installation", "install"]
 
 def install(tracing: Tracing | None = None) -> Installation:
-    """Make the requests of all httpx clients of this process spans that take the trace along.
+    """Make requests of all httpx clients of this process spans that propagate the trace context.
 
-    Clients of both kinds, those that exist already too, and requests that go to an application in
-    this process (`ASGITransport`, `WSGITransport`) or to a `MockTransport`. The span is of the kind
-    `client`, has the name of the method and lasts until the headers of the answer have come: a
-    streamed body is later. A status of 400 or more is an error. Each redirection is a request of
-    its own. Names, passwords and the values of secret parameters are not in `url.full`. A transport
-    of the program's own is not seen, except for the transports of httpx that it sends through.
+    This includes sync and async clients, existing ones, and requests to an application in this
+    process (`ASGITransport`, `WSGITransport`) or to a `MockTransport`. A span has the kind `client`
+    and the method as its name, and lasts until the headers of the response are received, not a
+    streamed body. A status of 400 or more is an error. Each redirect is a request of its own.
+    `url.full` has no userinfo and no values of secret parameters. A custom transport is not traced,
+    unless it sends through httpx's transports.
 
-    With the bridge, where OpenTelemetry's instrumentation of httpx is on, its span is the request's
-    and there is no second one. A second call does nothing.
+    With the bridge and OpenTelemetry's instrumentation of httpx, only the latter makes a span. A
+    second call does nothing.
 
     Args:
         tracing: By default the default instance.
 
     Returns:
-        What `remove()` undoes it with; also a block.
+        An object whose `remove()` undoes this; also a context manager.
 
     Raises:
-        TypeError: It is no Tracing.
+        TypeError: `tracing` is not a `Tracing`.
         ImportError: httpx is not installed.
     """

@@ -1,5 +1,5 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""The pytest plugin: a fixture `trace`, and the spans of the tests that fail (`--enterspan`)."""
+"""The pytest plugin: a fixture `trace`, and the spans of failed tests (`--enterspan`)."""
 
 import pytest
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from enterspan.testing import Trace
 
 @pytest.fixture
 def trace() -> Iterator[Trace]:
-    """What the test records with the default Tracing, in all threads, from its beginning."""
+    """The `Trace` of the test: everything that the default `Tracing` records, in all threads."""
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option `--enterspan`."""
 
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Record a test, with its fixtures, if its spans may be asked for."""
+    """Record a test, with its fixtures, if its spans may be shown."""
 
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Add the spans to the report of a failure, which travels from the workers of xdist as well."""
+    """Add the spans to the report of a failure, which xdist's workers also send."""

@@ -8,14 +8,14 @@ __all__ = ["install"]
 def install(app: Any, **options: Any) -> None:
     """Make the requests and web sockets of a Quart application invocations.
 
-    It is the ASGI middleware, the routes, and the exceptions that Quart answers with a status of
-    500 or more. A second call for the same application does nothing.
+    This adds the ASGI middleware, and records routes and the exceptions for which Quart responds
+    with a status of 500 or more. A second call for the same application does nothing.
 
     Args:
         app: The `Quart` object.
-        options: Those of `enterspan.integrations.asgi.TracingMiddleware`.
+        options: The options of `enterspan.integrations.asgi.TracingMiddleware`.
 
     Raises:
-        TypeError: It is no Quart application, or an option is of the wrong type.
-        ValueError: An option can't be used.
+        TypeError: `app` is not a Quart application, or an option has the wrong type.
+        ValueError: An option has an invalid value.
     """

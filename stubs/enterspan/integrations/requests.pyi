@@ -1,5 +1,5 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
-"""requests: each request that is sent is a span, and takes the trace along."""
+"""requests: each sent request is a span, and propagates the trace context."""
 
 from enterspan._tracing import Tracing
 from enterspan.integrations._outgoing import Installation as Installation
@@ -7,24 +7,24 @@ from enterspan.integrations._outgoing import Installation as Installation
 __all__ = ["Installation", "install"]
 
 def install(tracing: Tracing | None = None) -> Installation:
-    """Make the requests of all sessions of this process spans that take the trace along.
+    """Make the requests of all sessions of this process spans that propagate the trace context.
 
-    Those of sessions that exist already too, and of `requests.get` and its like. The span is of the
-    kind `client`, has the name of the method and lasts until the headers of the answer have
-    come: the body is later. A status of 400 or more is an error. Each redirection is a request of
-    its own; what an adapter retries by itself (`max_retries`) is one request. Names, passwords and
-    the values of secret parameters are not in `url.full`.
+    This includes existing sessions, `requests.get` and the like. A span has the kind `client` and
+    the method as its name, and lasts until the headers of the response are received, not its body.
+    A status of 400 or more is an error. Each redirect is a request of its own; retries by an
+    adapter (`max_retries`) are part of one request. `url.full` has no userinfo and no values of
+    secret parameters.
 
-    With the bridge, where OpenTelemetry's instrumentation of requests is on, its span is the
-    request's and there is no second one. A second call does nothing.
+    With the bridge and OpenTelemetry's instrumentation of requests, only the latter makes a span. A
+    second call does nothing.
 
     Args:
         tracing: By default the default instance.
 
     Returns:
-        What `remove()` undoes it with; also a block.
+        An object whose `remove()` undoes this; also a context manager.
 
     Raises:
-        TypeError: It is no Tracing.
+        TypeError: `tracing` is not a `Tracing`.
         ImportError: requests is not installed.
     """

@@ -1,8 +1,8 @@
 # Made by `enterspan stubs` from the annotated source: don't edit it.
 """WSGI: each request is an invocation, from the call to the end of the body (PEP 3333).
 
-The body stays lazy, and the span is current only while the application's own code runs: whatever
-the server does between two pieces of a body, on whichever thread, is not part of the request.
+The body stays lazy, and the span is current only while the application's code runs: the server's
+work between two chunks of a body, on any thread, is not part of the request.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,21 +11,22 @@ from enterspan.integrations._http import Middleware
 __all__ = ["TracingMiddleware"]
 
 class TracingMiddleware(Middleware):
-    """A WSGI application around another one, that makes its requests invocations.
+    """WSGI middleware that makes requests invocations.
 
-    It lasts until the body has given its last piece or the server closes it, whichever comes first;
-    `set_return` comes with the first piece. Its name is the method and, as soon as Flask knows it,
-    the route. A body that is closed before its end, because the client has gone, makes the outcome
-    `canceled`.
+    An invocation lasts until the body has yielded its last chunk or the server closes it, whichever
+    comes first; `set_return` is called with the first chunk. Its name is the method and, once Flask
+    knows it, the route. If the body is closed before its end, because the client has disconnected,
+    the outcome is `canceled`.
 
-    `tracing` is the default instance if it is None. Of paths that match one of the `exclude`
-    patterns (`/health`, `/static/*`) nothing is recorded. `capture_headers` are recorded as well.
-    `linger` is how many seconds an invocation waits for spans that are still open at its end.
-    `incoming` says what the trace context of a caller is worth: `"parent"`; `"link"`, for callers
-    that are not trusted: a trace and a sampling decision of our own, linked to theirs; `"ignore"`;
-    or a function of the environment that returns one of these.
+    `tracing` defaults to the default instance. Paths that match one of the `exclude` patterns
+    (`/health`, `/static/*`) are not recorded. `capture_headers` names headers to record. `linger`
+    is how many seconds to wait for spans that are still open when an invocation ends. `incoming`
+    defines what to do with a caller's trace context: `"parent"` continues its trace; `"link"`, for
+    untrusted callers, begins a new trace with its own sampling decision, linked to the caller's;
+    `"ignore"` begins one without a link; or it is a function of the environment that returns one of
+    these.
 
-    TypeError or ValueError for options that make no sense.
+    Raises TypeError or ValueError for invalid options.
     """
 
     app: Callable[..., Iterable[bytes]]
