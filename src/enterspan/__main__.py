@@ -1,4 +1,4 @@
-"""`python -m enterspan` is the command `enterspan`."""
+"""`python -m enterspan` runs the command `enterspan`."""
 
 from __future__ import annotations
 

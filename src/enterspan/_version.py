@@ -1,4 +1,4 @@
-"""The version, in the one place where the build reads it too."""
+"""The version of the package; the build reads it from here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The command `enterspan`: run a program and watch it, look at what was recorded.
+"""The command `enterspan`: run a program and trace it, and view recorded traces.
 
-A command that can't be done says why in one line on stderr, and exits with 2.
+A command that can't be carried out prints the reason in one line on stderr and exits with 2.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _COMMANDS: Final = {
-    "run": "enterspan._run.command",
-    "view": "enterspan._view.command",
-    "diff": "enterspan._view.diff",
-    "catalogue": "enterspan.catalogue.command",
-    "stubs": "enterspan.stubgen.command",
+    "run": ("enterspan._run.command", "run a program and show its spans live"),
+    "view": ("enterspan._view.command", "show a recorded trace"),
+    "diff": ("enterspan._view.diff", "compare two recorded traces"),
+    "catalogue": ("enterspan.catalogue.command", "draft, check and generate a catalogue of spans"),
+    "stubs": ("enterspan.stubgen.command", "write type stubs of a package"),
 }
-"""The modules of the commands; only that of the one that is given is imported."""
+"""The module and the summary of each command; only the given command's module is imported."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line says (`sys.argv` by default) and return the exit code.
+    """Run the command line (`sys.argv` by default) and return the exit code.
 
-    What a program that is run raises comes out of here: SystemExit, KeyboardInterrupt and all.
+    Exceptions of a program that is run propagate, including SystemExit and KeyboardInterrupt.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if "_ARGCOMPLETE" in os.environ:
         _complete()
     given = arguments[0] if arguments else ""
-    parser = _parser([given] if given in _COMMANDS else _COMMANDS)
+    parser = _parser([given] if given in _COMMANDS else [])
     program: list[str] = []
     if given == "run":
         from enterspan._run.command import split
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"there is no command {given!r}{_hint(given)}")
     options = parser.parse_args(arguments)
     if options.command != "run":
-        code: int = import_module(_COMMANDS[options.command]).run(options)
+        code: int = import_module(_COMMANDS[options.command][0]).run(options)
         return code
     from enterspan._run.command import RefusedError, run
 
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complete() -> None:
-    """Answer a shell that completes a command line, and exit; argcomplete is an extra."""
+    """Complete a command line for the shell and exit, if argcomplete (an extra) is installed."""
     try:
         argcomplete: Any = import_module("argcomplete")
     except ModuleNotFoundError:
@@ -71,7 +71,7 @@ def _complete() -> None:
 
 
 class _Programs:
-    """Completes what `run` is to run: a file, or a command."""
+    """Completes the program of `run`: a file or a command."""
 
     def __init__(self, files: Any) -> None:
         self._files = files
@@ -84,7 +84,7 @@ class _Programs:
 
 
 def _hint(word: str) -> str:
-    """What may have been meant by a word that is no command."""
+    """Suggest what was meant by a word that is not a command."""
     from difflib import get_close_matches
     from pathlib import Path
 
@@ -100,17 +100,21 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and exit with 2."""
+        """Print the error and exit with 2."""
         say(f"{message} (see {self.prog} --help)")
         self.exit(2)
 
 
-def _parser(names: Iterable[str]) -> _Parser:
+def _parser(whole: Iterable[str]) -> _Parser:
+    """The parser of the command line, with the options of the given commands."""
     parser = _Parser(
         prog="enterspan", description="See what a Python program does.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"enterspan {__version__}")
     commands: Any = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in names:
-        import_module(_COMMANDS[name]).add_parser(commands)
+    for name, (module, summary) in _COMMANDS.items():
+        if name in whole:
+            import_module(module).add_parser(commands, summary)
+        else:
+            commands.add_parser(name, help=summary)
     return parser

@@ -1,12 +1,12 @@
-"""Traces as test results: `capture()` records what is done in a block, at once and in order."""
+"""Traces in tests: `capture()` records the spans and events of a block, inline."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from enterspan._forms.enter import prepare
 from enterspan._model.block import Block
-from enterspan._pipeline.tails import TailStream, TailSubscription
+from enterspan._pipeline.tail_stream import TailStream
+from enterspan._pipeline.tails import TailSubscription
 from enterspan._span.context import Boundary
 from enterspan._span.finished import record_of
 from enterspan._span.processor import SpanProcessor, Tee
@@ -30,7 +30,7 @@ __all__ = ["Trace", "capture"]
 
 
 class Trace:
-    """What was recorded, sampled or not."""
+    """The spans and events that a `capture()` recorded, sampled or not."""
 
     def __init__(self, sweep: Callable[[], None]) -> None:
         self._sweep = sweep
@@ -40,17 +40,17 @@ class Trace:
     @property
     def spans(self) -> list[SpanData]:
         """The finished spans, in order of their end."""
-        self._sweep()  # what has become garbage has ended
+        self._sweep()  # ends spans that are garbage
         return self._spans
 
     @property
     def events(self) -> list[TailEvent]:
-        """The events of all invocations, in the order in which they came."""
+        """The events of all invocations, in the order of their delivery."""
         self._sweep()
         return self._events
 
     def find(self, name: str) -> SpanData:
-        """Return the first span to have ended that has this name; LookupError if there is none."""
+        """Return the span with this name that ended first; LookupError if there is none."""
         for span in self.spans:
             if span.name == name:
                 return span
@@ -62,11 +62,11 @@ class Trace:
         return [span for span in self.spans if span.name == name]
 
     def children_of(self, span: SpanData | None) -> list[SpanData]:
-        """Return a span's children in order of their start; None gives those without a parent."""
+        """Return a span's children in order of start; for None, the spans without a parent."""
         return self._families().get(None if span is None else _id(span), [])
 
     def _families(self) -> dict[_Id | None, list[SpanData]]:
-        """The children of each span; under None, those whose parent is not here."""
+        """The children of each span; under None, the spans whose parent was not recorded."""
         own = {_id(span) for span in self.spans}
         families: dict[_Id | None, list[SpanData]] = {}
         for child in sorted(self.spans, key=lambda s: s.start_ns):
@@ -75,7 +75,7 @@ class Trace:
         return families
 
     def tree(self) -> str:
-        """Return the names, each indented by two spaces below its parent."""
+        """Return the span names as a tree, each indented by two spaces below its parent."""
         families = self._families()
         lines: list[str] = []
         stack = [(span, 0) for span in reversed(families.get(None, []))]
@@ -86,12 +86,12 @@ class Trace:
         return "\n".join(lines)
 
     def clear(self) -> None:
-        """Forget what was recorded so far."""
+        """Discard everything recorded so far."""
         self.spans.clear()
         self.events.clear()
 
     def __len__(self) -> int:
-        """Return how many spans have ended."""
+        """Return the number of finished spans."""
         return len(self.spans)
 
     def __iter__(self) -> Iterator[SpanData]:
@@ -100,14 +100,14 @@ class Trace:
 
     def __repr__(self) -> str:
         """Show the spans as a tree, with their durations, attributes and failures."""
-        from enterspan._view.captured import captured_lines  # only a person needs it
+        from enterspan._view.captured import captured_lines  # needed for display only
 
         head = f"<Trace of {len(self.spans)} spans, {len(self.events)} events>"
         return "\n".join([head, *captured_lines(self.spans)])
 
     def _repr_html_(self) -> str:
-        """Show the trace in a notebook: a waterfall, without scripts."""
-        from enterspan._view.report import cell_html  # only a notebook needs it
+        """Show the trace in a notebook, as a waterfall without scripts."""
+        from enterspan._view.report import cell_html  # needed in notebooks only
 
         return cell_html(self._families())
 
@@ -132,20 +132,19 @@ class _SpanRecorder(SpanProcessor):
 
 
 class _Recording:
-    """One `with capture()`: what it has subscribed, and what it has to put back."""
+    """The state of one `with capture()` block: its subscriptions, and what to restore."""
 
     tails: tuple[TailSubscription, ...]
 
     def __init__(self, tracing: Tracing, everything: bool) -> None:
         self.tracer = tracer = tracing._tracer
-        prepare()
-        self._subscribers = tracing._subscribers
+        self._subscribers = tracing._prepare()
         self._everything = everything
-        self._traces: set[int] = set()  # what is called with their headers belongs to them
+        self._traces: set[int] = set()  # work that continues these traces elsewhere is recorded too
         self.trace = Trace(tracer.sweep)
         self._is_open = True
         self.tails = (TailSubscription(self._subscribers, self._accept, inline=True),)
-        # What is current outside is out of sight inside.
+        # The outer current span is hidden inside.
         self._boundary = Boundary((*tracer.captures(), self))
         tracer.attach(self._boundary)
         if everything:
@@ -154,7 +153,7 @@ class _Recording:
         self._subscribers.add_source(self._source)
 
     def see_off(self, subscription: object) -> None:
-        """Do nothing: all is recorded inline."""
+        """Do nothing: everything is recorded inline."""
 
     def _accept(self, onset: TailEvent[Any]) -> Callable[[TailEvent[Any]], None]:
         self.trace._events.append(onset)
@@ -170,7 +169,7 @@ class _Recording:
     ) -> SpanProcessor:
         is_ours = self._everything or self in state.captures
         if not is_ours and (parent is None or parent.trace_id not in self._traces):
-            return SpanProcessor()  # it has a listener, as ever, which records nothing
+            return SpanProcessor()  # it counts as subscribed to, but is not recorded
         self._traces.add(state.trace_id)
         stream = TailStream(self, state, root, parent, info, given)
         return Tee((stream, _SpanRecorder(self.trace._spans, lambda: self._is_open)))
@@ -183,22 +182,22 @@ class _Recording:
         self._subscribers.remove(self._source)
         self.tracer.remove_ambient(self)
         self.tracer.detach(self._boundary)
-        self._boundary.captures = ()  # some context may hold it for long
+        self._boundary.captures = ()  # a context may hold the boundary for long
         self.tracer.attached()
 
 
 class capture(Block[Trace]):  # noqa: N801 - it is used as a block, and reads as one
-    """A block that records what begins in it, inline, and gives the `Trace`.
+    """A context manager that records what begins inside it, inline, and gives a `Trace`.
 
-    What is current outside is out of sight inside, so that a test sees its own spans and no others
-    as roots. What begins in the context of the block is recorded: there, in the tasks that are
-    started in it, in what is propagated from it to threads, and what goes on with one of its traces
-    elsewhere: a server or a worker that has got its headers. Other threads and other tests that
-    run at the same time are not. Blocks may overlap, and end in any order.
+    The outer current span is hidden inside the block, so that a test's own spans are roots.
+    Recorded is what begins in the context of the block: in the block itself, in tasks that are
+    started in it, in callables that are propagated to threads, and wherever one of its traces is
+    continued, such as in a server that got its headers. Other threads, and other tests that run at
+    the same time, are not recorded. Blocks may overlap, and end in any order.
 
     Args:
-        tracing: The instance whose spans are recorded; the default one unless given.
-        everything: Record whatever begins while the block is open, in whatever context.
+        tracing: The instance to record; by default `enterspan.tracing`.
+        everything: Record everything that begins while the block is open, in any context.
 
     >>> from enterspan import tracing
     >>> with capture() as trace:
@@ -216,7 +215,7 @@ class capture(Block[Trace]):  # noqa: N801 - it is used as a block, and reads as
         self._open: list[_Recording] = []
 
     def __enter__(self) -> Trace:
-        """Begin to record."""
+        """Start recording."""
         recording = _Recording(self._tracing, self._everything)
         self._open.append(recording)
         return recording.trace
@@ -227,5 +226,10 @@ class capture(Block[Trace]):  # noqa: N801 - it is used as a block, and reads as
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End it; what is still open is left alone."""
-        self._open.pop().end()
+        """Stop recording; spans that are still open stay open."""
+        # One object may be the block of several tasks at once: each ends what it has begun.
+        inside = self._tracing._tracer.captures()
+        own = [recording for recording in self._open if recording in inside] or self._open
+        recording = own[-1]
+        self._open.remove(recording)
+        recording.end()

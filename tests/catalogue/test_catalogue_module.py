@@ -1,4 +1,4 @@
-"""The generated module: at run time the plain API, and the same text whenever it is written."""
+"""The generated module and its stub: the plain API, and the same text whenever they are written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -20,7 +21,7 @@ from enterspan import Span, Tracing, cli, tracing
 from enterspan.catalogue import CatalogueError, generate, span_of
 from enterspan.catalogue.declarations import read_catalogue
 from enterspan.catalogue.draft import Draft
-from enterspan.catalogue.module import render
+from enterspan.catalogue.module import render, render_stub
 from enterspan.catalogue.recorded import Usage
 from enterspan.testing import capture
 
@@ -156,15 +157,73 @@ def test_with_nobody_listening_it_does_what_the_plain_call_does(spans):
             assert not span.is_traced
 
 
+def public(module):
+    return {name for name in dir(module) if not name.startswith("_")}
+
+
 def test_the_module_holds_nothing_else(shop, spans):
-    """The names of the spans, and those that it is asked for."""
-    public = {name for name in vars(spans) if not name.startswith("_")}
-    assert public == {"TYPE_CHECKING", "SpanName", "checkout_pay", "fetch", "tracing"}
+    """The names of the spans, and those that it is asked for; whether they were used or not."""
+    assert public(spans) == {"SpanName", "checkout_pay", "fetch", "tracing"}
+    assert spans.fetch is spans.fetch
+    assert public(spans) == {"SpanName", "checkout_pay", "fetch", "tracing"}
+    with pytest.raises(AttributeError, match="module 'spans_under_test' has no attribute 'fetsh'"):
+        _ = spans.fetsh
     shop.write_text(SHOP.replace("names = true", "names = false"))
     fewer = loaded(render(read_catalogue(shop)))
-    public = {name for name in vars(fewer) if not name.startswith("_")}
-    assert public == {"TYPE_CHECKING", "checkout_pay", "fetch"}
+    assert public(fewer) == {"checkout_pay", "fetch"}
     assert fewer.__doc__ == "The spans of this program."
+
+
+def test_all_names_can_be_imported_at_once(spans, monkeypatch):
+    monkeypatch.setitem(sys.modules, "spans_under_test", spans)
+    names = {}
+    exec("from spans_under_test import *", names)
+    assert names["checkout_pay"] is spans.checkout_pay
+    assert public(spans) == {name for name in names if not name.startswith("_")}
+
+
+def test_threads_that_use_a_span_first_get_the_same(spans, monkeypatch):
+    """What another thread has made meanwhile stays."""
+    made = []
+
+    def span_of_with_a_race(*args):
+        made.append(span_of(*args))
+        if len(made) == 1:
+            assert spans.fetch is made[1]
+        return made[-1]
+
+    monkeypatch.setattr("enterspan.catalogue.spans.span_of", span_of_with_a_race)
+    assert spans.fetch is made[1]
+    assert len(made) == 2
+
+
+def test_a_module_that_is_loaded_again_has_the_new_spans(shop, spans):
+    assert spans.fetch.args == ("fetch",)
+    shop.write_text(SHOP.replace("[spans.fetch]", "[spans.get]\nmethod = 'fetch'"))
+    exec(render(read_catalogue(shop)), spans.__dict__)
+    assert spans.fetch.args == ("get",)
+
+
+def test_a_module_that_an_older_version_has_written_runs():
+    """All of it was in one file, with the types in a branch that never ran."""
+    spans = loaded("""\
+from typing import TYPE_CHECKING
+
+from enterspan import tracing as _tracing
+from enterspan.catalogue.spans import span_of as _plain
+
+if TYPE_CHECKING:
+    from enterspan.catalogue.spans import CatalogueScope as _Scope
+else:
+    checkout_pay = _plain(_tracing, 'checkout.pay')
+    fetch = _plain(_tracing, 'fetch', {'http_method': 'http.method'})
+""")
+    with capture() as trace, spans.checkout_pay(cart_id="c1"), spans.fetch(http_method="GET"):
+        pass
+    assert recorded(trace) == [
+        ("fetch", {"http.method": "GET"}, "ok"),
+        ("checkout.pay", {"cart_id": "c1"}, "ok"),
+    ]
 
 
 def test_it_can_be_for_a_tracing_of_ones_own(shop, mine, monkeypatch):
@@ -194,25 +253,44 @@ def test_a_generated_module_imports_nothing_of_the_generator():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ast.literal_eval(done.stdout) == [
         "enterspan.catalogue",
-        "enterspan.catalogue.errors",
-        "enterspan.catalogue.generation",
         "enterspan.catalogue.spans",
     ]
+
+
+def test_what_a_program_loads_grows_by_less_than_a_line_a_span(tmp_path):
+    """And makes no span before it is used: docs, types and signatures are in the stub."""
+    sizes = []
+    for count in (100, 200):
+        path = tmp_path / "many.toml"
+        path.write_text(
+            "".join(
+                [
+                    f"[spans.'area.{n:03}']\ndoc = 'What it does.'\nmethod = 'area_{n:03}'\n"
+                    "attributes.cart_id = 'str'\nattributes.total = 'float'\n"
+                    for n in range(count)
+                ]
+            )
+        )
+        text = render(read_catalogue(path))
+        assert set(vars(loaded(text))) & {f"area_{n:03}" for n in range(count)} == set()
+        sizes.append(len(text))
+    assert sizes[1] - sizes[0] == 100 * len("'area_100': 'area.100',\n")
 
 
 # --- its text -------------------------------------------------------------------------------------
 
 
-def test_the_text_is_the_same_each_time_and_says_what_it_is(shop):
+@pytest.mark.parametrize("made", [render, render_stub])
+def test_the_text_is_the_same_each_time_and_says_what_it_is(shop, made):
     """It begins with the mark by which it is known; the catalogue's folder is not in it."""
-    text = render(read_catalogue(shop))
-    assert text == render(read_catalogue(shop))
+    text = made(read_catalogue(shop))
+    assert text == made(read_catalogue(shop))
     assert text.startswith("# Generated by enterspan from shop.toml: ")
     assert str(shop.parent) not in text
     ast.parse(text)
 
 
-def test_docs_are_where_editors_look(spans, shop):
+def test_docs_are_where_editors_look(shop):
     """In the class and at the variable, with those of the attributes."""
     shop.write_text("""
         [spans.a]
@@ -221,13 +299,14 @@ Ends in a quote"
    and has \\\\ and \"\"\" inside'''
         attributes."x.y" = { type = "int", doc = "Of\\n  two lines." }
     """)
-    tree = ast.parse(render(read_catalogue(shop)))
+    tree = ast.parse(render_stub(read_catalogue(shop)))
     entry = next(
         node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and "entry" in node.name
     )
-    assert ast.get_docstring(entry) == (
-        'Ends in a quote"\n   and has \\\\ and """ inside\n\nx_y (x.y): Of two lines.'
-    )
+    doc = 'Ends in a quote"\n   and has \\\\ and """ inside\n\nx_y (x.y): Of two lines.'
+    assert ast.get_docstring(entry) == doc
+    assert isinstance(tree.body[-1], ast.Expr)
+    assert ast.literal_eval(tree.body[-1].value).strip() == doc
 
 
 @settings(max_examples=60, deadline=None)
@@ -250,6 +329,7 @@ def test_a_draft_of_anything_makes_a_module_that_works(tmp_path_factory, names):
         assert sorted(s.name for s in catalogue.spans) == sorted(names)
         for span in catalogue.spans:
             assert {a.name for a in span.attributes} == set(names[span.name])
+    ast.parse(render_stub(catalogue))
     made = loaded(render(catalogue))
     for span in catalogue.spans:
         given = {a.parameter: names[span.name][a.name] for a in span.attributes}
@@ -262,66 +342,92 @@ def test_a_draft_of_anything_makes_a_module_that_works(tmp_path_factory, names):
 # --- the file -------------------------------------------------------------------------------------
 
 
+FILES = ["shop.toml", "spans.py", "spans.pyi"]
+
+
 def test_generate_writes_once_and_then_finds_it_unchanged(shop, tmp_path):
-    """The file's time stays, and so does its mode."""
-    module = tmp_path / "spans.py"
+    """The files' times stay, and so do their modes."""
+    module, stub = tmp_path / "spans.py", tmp_path / "spans.pyi"
     assert generate(shop) is True
-    text = module.read_text()
-    assert text == render(read_catalogue(shop))
-    module.chmod(0o640)
-    os.utime(module, (1, 1))
+    assert module.read_text() == render(read_catalogue(shop))
+    assert stub.read_text() == render_stub(read_catalogue(shop))
+    for file in (module, stub):
+        file.chmod(0o640)
+        os.utime(file, (1, 1))
     assert generate(shop) is False
-    assert module.stat().st_mtime == 1
+    assert [file.stat().st_mtime for file in (module, stub)] == [1, 1]
     shop.write_text(SHOP.replace("cart_id", "cart"))
     assert generate(shop) is True
-    assert stat.S_IMODE(module.stat().st_mode) == 0o640
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.toml", "spans.py"]
+    assert "cart_id" not in stub.read_text()
+    assert [stat.S_IMODE(file.stat().st_mode) for file in (module, stub)] == [0o640, 0o640]
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
 
 
-def test_check_changes_nothing(shop, tmp_path, capsys):
-    """1 where it is missing or another, 0 where it is as it should be."""
-    module = tmp_path / "spans.py"
+@pytest.mark.parametrize("name", ["spans.py", "spans.pyi"])
+def test_check_changes_nothing(shop, tmp_path, capsys, name):
+    """1 where one of the two is missing or another, 0 where both are as they should be."""
+    file = tmp_path / name
     command = ["catalogue", "--generate", "--check", "--catalogue", str(shop)]
     assert cli.main(command) == 1
-    assert not module.exists()
-    assert cli.main(["catalogue", "--generate", "--catalogue", str(shop)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.toml"]
+    assert cli.main(command[:2] + command[3:]) == 0
     assert cli.main(command) == 0
-    text = module.read_text()
-    module.write_text(text + "\n")
+    text = file.read_text()
+    file.write_text(text + "\n")
     capsys.readouterr()
     assert cli.main(command) == 1
-    assert module.read_text() == text + "\n"
+    assert file.read_text() == text + "\n"
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.startswith(f"enterspan: {module} does not match {shop}: ")
-    assert said.err.count("\n") == 1
+    assert said.err == (
+        f"enterspan: {file} does not match {shop}: run `enterspan catalogue --generate`\n"
+    )
+    file.unlink()
+    assert cli.main(command) == 1
+    assert capsys.readouterr().err == (
+        f"enterspan: {file} is missing: run `enterspan catalogue --generate`\n"
+    )
+    assert not file.exists()
+
+
+def test_a_module_that_has_no_stub_gets_one(shop, tmp_path):
+    """An older version wrote all of it into the module: that is a generated one as well."""
+    (tmp_path / "spans.py").write_text("# Generated by enterspan from shop.toml: ...\n")
+    assert generate(shop, check=True) is True
+    assert generate(shop) is True
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
 
 
 def test_carriage_returns_are_no_drift(shop, tmp_path):
     """git may have put them there."""
     generate(shop)
-    module = tmp_path / "spans.py"
-    module.write_bytes(module.read_bytes().replace(b"\n", b"\r\n"))
+    for file in (tmp_path / "spans.py", tmp_path / "spans.pyi"):
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
     assert generate(shop, check=True) is False
 
 
-def test_a_file_that_somebody_wrote_is_never_written_over(shop, tmp_path, capsys):
-    """It is left as it is; an empty one is fair game."""
-    module = tmp_path / "spans.py"
-    module.write_text("import os\n")
+@pytest.mark.parametrize("name", ["spans.py", "spans.pyi"])
+def test_a_file_that_somebody_wrote_is_never_written_over(shop, tmp_path, capsys, name):
+    """It is left as it is, and so is the other one; an empty one is fair game."""
+    file = tmp_path / name
+    file.write_text("import os\n")
     assert cli.main(["catalogue", "--generate", "--catalogue", str(shop)]) == 2
-    assert "was not generated from a catalogue, and is not overwritten" in capsys.readouterr().err
-    assert module.read_text() == "import os\n"
-    module.write_text("")
+    said = capsys.readouterr().err
+    assert f"{str(file)!r} was not generated from a catalogue, and is not overwritten" in said
+    assert file.read_text() == "import os\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.toml", name]
+    file.write_text("")
     assert generate(shop) is True
 
 
 def test_a_link_is_followed(shop, tmp_path):
     """And stays a link."""
     (tmp_path / "real").mkdir()
-    (tmp_path / "spans.py").symlink_to(tmp_path / "real" / "spans.py")
+    for name in ("spans.py", "spans.pyi"):
+        (tmp_path / name).symlink_to(tmp_path / "real" / name)
     assert generate(shop) is True
     assert (tmp_path / "spans.py").is_symlink()
+    assert (tmp_path / "spans.pyi").is_symlink()
     assert generate(shop) is False
 
 
@@ -347,20 +453,27 @@ def test_where_nothing_can_be_written(shop, tmp_path, capsys, output, message):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_write_that_fails_leaves_the_old_file(shop, tmp_path, monkeypatch):
-    """And nothing beside it."""
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_write_that_fails_leaves_the_old_files(shop, tmp_path, monkeypatch, failing):
+    """Both of them, and nothing beside them."""
     generate(shop)
-    old = (tmp_path / "spans.py").read_text()
-    shop.write_text(SHOP.replace("cart_id", "cart"))
+    old = [(tmp_path / name).read_text() for name in FILES[1:]]
+    shop.write_text(SHOP.replace("http.method", "http.verb"))
+    calls, replace = [], Path.replace
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
+    def full(path, target):
+        calls.append(target)
+        if len(calls) == failing:
+            raise OSError(28, "No space left on device", str(path), None, str(target))
+        return replace(path, target)
 
     monkeypatch.setattr("pathlib.Path.replace", full)
-    with pytest.raises(CatalogueError, match=r"can't write '.*spans\.py': No space left"):
+    with pytest.raises(CatalogueError, match=r"can't write '.*spans\.pyi?': No space left"):
         generate(shop)
-    assert (tmp_path / "spans.py").read_text() == old
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.toml", "spans.py"]
+    assert [(tmp_path / name).read_text() for name in FILES[1:]] == old
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+    monkeypatch.undo()
+    assert generate(shop) is True
 
 
 def test_nobody_said_where_it_goes(shop):
@@ -545,9 +658,9 @@ def test_constants_stay_whatever_else_is_given(model, caplog, given):
 
 
 def test_constants_are_documented_and_are_no_parameters(model):
-    text = render(read_catalogue(model))
+    text = render_stub(read_catalogue(model))
     assert "It has operation='chat', version=2." in text
-    assert "def __call__(self, *, model: str, messages: object | None = None)" in text
+    assert "def __call__(self, *, model: str, messages: _object | None = None)" in text
     assert "operation:" not in text
 
 

@@ -372,6 +372,14 @@ def test_one_file_follows_and_several_do_not(view):
     assert (code, len(err)) == (2, 1)
 
 
+def test_a_compressed_file_that_is_still_empty_is_not_followed(view, tmp_path):
+    """Its name says what it will be."""
+    (tmp_path / "new.jsonl.gz").touch()
+    code, _, err = view({}, "--follow", str(tmp_path / "new.jsonl.gz"))
+    assert code == 2
+    assert err[0].startswith("enterspan: --follow reads files as they grow")
+
+
 # --- gzip -----------------------------------------------------------------------------------------
 
 

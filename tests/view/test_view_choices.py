@@ -359,7 +359,7 @@ def test_another_format_takes_the_whole_file(view):
     assert (code, err) == (0, ["enterspan: FILE: line 12 is neither an event nor a span"])
     code, out, err = view(AS_EVENTS, "--format", "otlp", "--errors")
     assert (code, out, len(err)) == (2, [], 1)
-    assert "don't go with --format otlp" in err[0]
+    assert "can't be combined with --format otlp" in err[0]
 
 
 @pytest.mark.parametrize("form", [[], ["--summary"], ["--slowest", "2"], ["--format", "otlp"]])

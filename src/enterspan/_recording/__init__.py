@@ -1,1 +1,1 @@
-"""Trace files: read, assembled, selected."""
+"""Reading trace files: parsing, assembling, filtering."""

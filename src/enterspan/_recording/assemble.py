@@ -1,12 +1,12 @@
-"""The spans of a trace file, assembled from its lines.
+"""Assembles the spans of a trace file from its lines.
 
-A file may hold live events, finished spans, or both, of one process or of many. All that it says of
-one span id is one span. Where it has both forms of a span, the line of the finished span counts,
-and the events add what that line does not have: what the invocation was about, its answer, its
-outcome and CPU time. Events of a span that the file does not open are skipped.
+A file may contain live events, finished spans, or both, of one or many processes. All data with the
+same span id is one span. If a file has both forms of a span, the finished span's line is used, and
+the events add what it lacks: the invocation's info, return, outcome and CPU time. Events of a span
+that is not opened in the file are skipped.
 
-`read_recording` keeps the whole file, as trees. `Stream` gives each span when it has ended, and
-keeps the spans that are open, and some nine bytes for each that was given.
+`read_recording` returns the whole file, as trees. `Stream` yields each span when it has ended, and
+only keeps open spans, and about nine bytes for each yielded one.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 _NO_ATTRIBUTES: Final[Mapping[str, Any]] = {}
 _NOT_OPENED: Final = -1
 _INVOCATIONS_KEPT: Final = 1_000
-"""How many invocations that are over are kept for spans whose end has not been read."""
+"""How many ended invocations are kept for spans without an end so far."""
 _SPANS_KEPT: Final = 10_000
-"""How many spans that have ended are kept until their own line comes."""
+"""How many ended spans are kept until their own line comes."""
 _KINDS: Final = {
     "fetch": "server",
     "connect": "server",
@@ -49,14 +49,13 @@ _KINDS: Final = {
 
 
 class RecordedSpan:
-    """A span of a file. Times are nanoseconds since the epoch.
+    """A span read from a file. Times are nanoseconds since the epoch.
 
-    `resource` says which process it is of. `outcome` is None where the file ends before the span
-    does. `status_error` is the description, which may be empty, of a span whose status is `error`;
-    `trace_flags` are those of its events.
-    The root of an invocation has `is_invocation`, and may have `info`, `status_code`, `cpu_ns` and
-    `undelivered` (when, and how many events were dropped). Trees have `children`, streams `parent`,
-    as far as it is known.
+    `resource` identifies its process. `outcome` is None if the span has no end in the file.
+    `status_error` is the description, which may be empty, of a span whose status is `error`;
+    `trace_flags` are those of its events. The root of an invocation has `is_invocation`, and may
+    have `info`, `status_code`, `cpu_ns` and `undelivered` (when, and how many events were dropped).
+    Trees have `children`; streams set `parent`, if known.
     """
 
     __slots__ = (
@@ -112,12 +111,12 @@ class RecordedSpan:
 
     @property
     def key(self) -> Key:
-        """What identifies the span in its file."""
+        """The identity of the span in its file."""
         return self.trace_id, self.span_id
 
     @property
     def duration_ns(self) -> int | None:
-        """How long the span was open, in nanoseconds."""
+        """The duration in nanoseconds."""
         if self.outcome is None or self.end_ns is None:
             return None
         return self.end_ns - self.start_ns
@@ -130,10 +129,10 @@ class RecordedSpan:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a file holds: the roots of its trees in order of their start, and the bad lines.
+    """The content of a file: the roots of its trees in order of start, and the bad lines.
 
-    A root is a span without a parent, or with one that is not here. `problems` has the first few of
-    `problem_count`. `is_whole` is False where a filter has left spans out.
+    A root is a span whose parent is absent. `problems` has the first few of `problem_count`.
+    `is_whole` is False if a filter left spans out.
     """
 
     roots: tuple[RecordedSpan, ...]
@@ -142,7 +141,7 @@ class Recording:
     is_whole: bool = True
 
     def spans(self) -> Iterator[RecordedSpan]:
-        """All of its spans, in the order of the trees."""
+        """All spans, in the order of the trees."""
         waiting = list(reversed(self.roots))
         while waiting:
             span = waiting.pop()
@@ -153,7 +152,7 @@ class Recording:
 def read_recording(file: Lines, name: str) -> Recording:
     """Read a whole file, open for bytes.
 
-    Raises ValueError, with `name` in its text, for a file that is empty or holds no trace.
+    Raises ValueError, with `name` in its text, for a file that is empty or not a trace.
     """
     reader = Reader(name)
     recording = recording_of(reader.read(file))
@@ -161,7 +160,7 @@ def read_recording(file: Lines, name: str) -> Recording:
 
 
 def recording_of(parsed: Iterable[Parsed]) -> Recording:
-    """All spans of what was parsed, as trees."""
+    """All parsed spans, as trees."""
     assembler = Assembler(shared={})
     for found in parsed:
         assembler.add(found)
@@ -172,20 +171,20 @@ def recording_of(parsed: Iterable[Parsed]) -> Recording:
 
 
 class Assembler:
-    """Merges what events and lines say, span by span; `spans` has them by their ids.
+    """Merges events and lines into spans; `spans` has them by their ids.
 
-    Texts and ids that many spans have are kept once where `shared` is given. Without `events` the
-    logs, exceptions and other events of spans are left out.
+    With `shared`, equal texts and ids are stored once. Without `events`, the logs, exceptions and
+    other events of spans are left out.
     """
 
     def __init__(self, shared: dict[Any, Any] | None = None, *, events: bool = True) -> None:
         self.spans: dict[Key, RecordedSpan] = {}
         self._share: Callable[[Any, Any], Any] = _first if shared is None else shared.setdefault
         self._events = events
-        self._resources: dict[str, Mapping[str, Any]] = {}  # of the invocations that are open
+        self._resources: dict[str, Mapping[str, Any]] = {}  # of open invocations
 
     def add(self, found: Parsed) -> RecordedSpan:
-        """Merge an event or a line into the span that it is about, and return this one."""
+        """Merge an event or a line into its span, and return the span."""
         if isinstance(found, SpanData):
             return self.add_line(key_of(found), found)
         return self.add_event(key_of(found), found)
@@ -235,7 +234,7 @@ class Assembler:
         return span
 
     def opened(self, span: RecordedSpan, event: TailEvent[Any]) -> None:
-        """The span has begun."""
+        """Add a span that has begun."""
         opening, parent_id = event.event, event.span_context.span_id
         if not span.has_line:
             span.name = self._share(opening.name, opening.name)
@@ -261,7 +260,7 @@ class Assembler:
             self._route(span)
 
     def attributes_sent(self, span: RecordedSpan, event: TailEvent[Any]) -> None:
-        """The attributes that a span has at its end."""
+        """Set the attributes that were sent at the end of a span."""
         if not span.has_line:
             self.attributes(span, event.event.info)
             self._route(span)
@@ -275,26 +274,26 @@ class Assembler:
             span.name = routed_name(span.name, span.attributes.get("http.route"))
 
     def closed(self, span: RecordedSpan, event: TailEvent[Any]) -> None:
-        """The span has ended."""
+        """Record the end of a span."""
         if not span.has_line:
             span.outcome = self._share(event.event.outcome, event.event.outcome)
             span.end_ns = event.timestamp
 
     def ended(self, span: RecordedSpan, event: TailEvent[Any]) -> None:
-        """The invocation is over."""
+        """Record the end of an invocation."""
         self._resources.pop(span.invocation_id, None)
         span.outcome = self._share(event.event.outcome, event.event.outcome)
         span.end_ns = max(event.timestamp, span.end_ns or 0)
         span.cpu_ns = event.event.cpu_time
 
     def returned(self, span: RecordedSpan, event: TailEvent[Any]) -> None:
-        """The handler has answered."""
+        """Record the return of an invocation."""
         info = event.event.info
         if info is not None:
             span.status_code = info.status_code
 
     def dropped(self, span: RecordedSpan, event: TailEvent[Any]) -> None:
-        """Some of the invocation's events were dropped."""
+        """Record that events of an invocation were dropped."""
         span.undelivered = event.timestamp, event.event.diagnostic.count
 
 
@@ -322,7 +321,7 @@ def _listed(span: RecordedSpan) -> list[SpanEvent]:
 
 
 def key_of(found: Parsed) -> Key:
-    """The ids of the span that an event or a line is about."""
+    """The ids of the span of an event or a line."""
     if isinstance(found, SpanData):
         return found.context.trace_id, found.context.span_id
     context, event = found.span_context, found.event
@@ -331,7 +330,7 @@ def key_of(found: Parsed) -> Key:
 
 
 def _span_event(event: TailEvent[Any]) -> SpanEvent:
-    """A log, an exception or another event, as the line of a finished span has it."""
+    """Convert a log, an exception or another event to an event of a finished span."""
     said, moment = event.event, event.timestamp
     if said.type == "log":
         attributes = {"log.severity": said.level, "log.message": said.message}
@@ -348,7 +347,7 @@ def _span_event(event: TailEvent[Any]) -> SpanEvent:
 
 
 def roots_of(spans: Mapping[Key, RecordedSpan]) -> tuple[RecordedSpan, ...]:
-    """Give each span its children, in order of their start, and return the roots."""
+    """Link each span to its children, in order of start, and return the roots."""
     by_start = sorted([s for s in spans.values() if s.start_ns != _NOT_OPENED], key=_start)
     roots: list[RecordedSpan] = []
     for span in by_start:
@@ -385,13 +384,13 @@ def _below(spans: Iterable[RecordedSpan]) -> Iterator[RecordedSpan]:
 
 
 class SpanIds:
-    """A set of ids, in some nine bytes each."""
+    """A set of ids, with about nine bytes each."""
 
     def __init__(self) -> None:
         self._parts: dict[int, array[int]] = {}
 
     def add(self, key: object) -> bool:
-        """Add an id, and return whether it was not there."""
+        """Add an id, and return whether it is new."""
         part, at, number = self._place(key)
         if at < len(part) and part[at] == number:
             return False
@@ -413,7 +412,7 @@ class SpanIds:
 def ids_with_lines(*files: BinaryIO) -> SpanIds:
     """The ids of the finished spans of files that have events as well.
 
-    Files of one form are only looked through. They are at their beginning afterwards.
+    Files of one form are not parsed. The files are rewound afterwards.
     """
     ids = SpanIds()
     are_mixed = _are_mixed(files)
@@ -442,7 +441,7 @@ def _are_mixed(files: Iterable[BinaryIO]) -> bool:
 
 
 def _readable_lines(file: BinaryIO) -> Iterator[bytes]:
-    """The lines up to an error, which is reported when the file is read for good."""
+    """The lines up to an error, which is reported when the file is read again."""
     try:
         yield from lines_of(file)
     except OSError:
@@ -450,7 +449,7 @@ def _readable_lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 class _Invocation:
-    """An invocation that has open spans: their ids, and the time of its last event."""
+    """An invocation with open spans: their ids, and the time of its last event."""
 
     __slots__ = ("last_ns", "open")
 
@@ -460,9 +459,9 @@ class _Invocation:
 
 
 class Stream:
-    """The spans of a file, each once: when it has ended, or in the end, without an outcome.
+    """Yields each span of a file once: when it has ended, or at the end, without an outcome.
 
-    A span whose id is in `with_lines` is given when its line comes, else with what comes first.
+    A span whose id is in `with_lines` is yielded with its line, others with what comes first.
     """
 
     def __init__(self, with_lines: SpanIds | None = None, *, events: bool = True) -> None:
@@ -481,7 +480,7 @@ class Stream:
         yield from self.rest()
 
     def take(self, found: Parsed) -> Sequence[RecordedSpan]:
-        """Merge an event or a line, and return the spans that are complete with it."""
+        """Merge an event or a line, and return the spans that it completes."""
         key = key_of(found)
         if isinstance(found, SpanData):
             return self._complete(key, self._placed(self._assembler.add_line(key, found)))
@@ -502,12 +501,12 @@ class Stream:
         return complete
 
     def rest(self) -> Iterator[RecordedSpan]:
-        """The spans that never ended, innermost first; to be called once, after the last line."""
+        """The spans that never ended, innermost first; called once, after the last line."""
         for span in reversed(list(self._spans.values())):
             yield from self._unfinished(span)
 
     def _placed(self, span: RecordedSpan) -> RecordedSpan:
-        """Give a span its parent, if that one is here."""
+        """Link a span to its parent, if present."""
         if span.parent is None and span.parent_id is not None:
             parent = self._spans.get((span.trace_id, span.parent_id))
             span.parent = None if parent is span else parent
@@ -522,7 +521,7 @@ class Stream:
         self._invocations[found.invocation_id] = invocation
 
     def _closed(self, key: Key, span: RecordedSpan) -> Sequence[RecordedSpan]:
-        """A span has ended by its events; where a line of it is to come, that one counts."""
+        """Handle a span's end by events; if its line is expected, that is used instead."""
         if key not in self._with_lines:
             return self._complete(key, span)
         self._forget(key, span)
@@ -542,7 +541,7 @@ class Stream:
             invocation.open.discard(key)
 
     def _leave(self, invocation_id: str) -> Sequence[RecordedSpan]:
-        """An invocation is over; spans of it that are still open can only end by their lines."""
+        """Handle an invocation's end: its open spans can only end by their lines."""
         if not self._invocations[invocation_id].open:
             del self._invocations[invocation_id]
             return ()
@@ -556,7 +555,7 @@ class Stream:
         return found
 
     def _unfinished(self, span: RecordedSpan) -> Sequence[RecordedSpan]:
-        """A span whose end was not read: it was open at the last event of its invocation."""
+        """Set the end of an unfinished span to the last event of its invocation."""
         del self._spans[span.key]
         if span.outcome is not None or not self._given.add(span.key):
             return ()

@@ -1,4 +1,4 @@
-"""Where spans come from: the service and the process that a resource names."""
+"""The origin of spans: the service and the process in their resource."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _UNKNOWN: Final = "unknown_service"
-"""What OpenTelemetry calls a service without a name."""
+"""OpenTelemetry's prefix for unnamed services."""
 
 
 def service_of(resource: Mapping[str, Any]) -> str:
-    """The service's name; nothing where it was not named."""
+    """The service's name; empty if unnamed."""
     name = resource.get("service.name")
     return name if isinstance(name, str) and not name.startswith(_UNKNOWN) else ""
 
 
 def process_of(resource: Mapping[str, Any]) -> str:
-    """What tells a process from others of its service: its pid, or else its instance."""
+    """The identity of a process within its service: its pid, or else its instance id."""
     pid = resource.get("process.pid")
     return str(resource.get("service.instance.id") or "")[:8] if pid is None else str(pid)
 
 
 class Origins:
-    """The services and processes of a trace, each with a label, as far as there are several."""
+    """The services and processes of a trace, with labels if there are several."""
 
     def __init__(self, resources: Iterable[Mapping[str, Any]] = ()) -> None:
         self._services: dict[str, set[str]] = {}
-        self._seen: dict[int, Mapping[str, Any]] = {}  # kept, so that no id is used anew
+        self._seen: dict[int, Mapping[str, Any]] = {}  # kept, so that ids are not reused
         self._labels: dict[int, str] = {}
         self._indexes: dict[str, int] = {}
         for resource in resources:
             self.add(resource)
 
     def add(self, resource: Mapping[str, Any]) -> None:
-        """Note one more resource."""
+        """Add a resource."""
         if id(resource) in self._seen:
             return
         self._seen[id(resource)] = resource
@@ -60,5 +60,5 @@ class Origins:
         return label
 
     def index(self, label: str) -> int:
-        """A small number for a label, in the order in which they were asked for."""
+        """A small number for a label, in the order of first use."""
         return self._indexes.setdefault(label, len(self._indexes))

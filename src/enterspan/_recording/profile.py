@@ -1,7 +1,7 @@
-"""A profile: how often and how long spans ran, and failed, by their names and those around them.
+"""A profile: counts, durations and failures of spans, by their paths of names.
 
-Spans are taken as they end, children before their parents. What is kept are the spans that wait for
-their parents, and a figure for each path of names.
+Spans are added as they end, children before their parents. Only the spans that wait for their
+parents, and the figures of each path of names, are kept.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ if TYPE_CHECKING:
     from enterspan._recording.assemble import Key, RecordedSpan
 
 _PATHS_MOST: Final = 20_000
-"""With more paths than this there are ids in the names; further ones are counted as OTHERS."""
+"""With more paths than this, names probably contain ids; further paths are counted as OTHERS."""
 OTHERS: Final = "(others)"
 
 
 class Durations:
-    """How long spans of one name took: in bounded memory, however many there are.
+    """The distribution of the durations of spans with one name, in bounded memory.
 
-    A duration is counted with its first three digits, which are the digits that are shown. So a
-    percentile is right to the last digit that is seen, and there are at most 900 counts for each
-    power of ten.
+    A duration is counted by its first three digits, which are those shown. So percentiles are exact
+    to the last shown digit, with at most 900 counts for each power of ten.
     """
 
     __slots__ = ("_counts", "count", "longest_ns", "total_ns")
@@ -35,7 +34,7 @@ class Durations:
         self._counts: dict[int, int] = {}
 
     def add(self, duration_ns: int) -> None:
-        """Count a duration; one that is below 0, where a clock was set back, counts as 0."""
+        """Count a duration; a negative one, after a clock was set back, counts as 0."""
         duration_ns = max(duration_ns, 0)
         self.count += 1
         self.total_ns += duration_ns
@@ -47,7 +46,7 @@ class Durations:
         self._counts[shown] = self._counts.get(shown, 0) + 1
 
     def merge(self, other: Durations) -> None:
-        """Count what another one has counted."""
+        """Add the counts of another one."""
         self.count += other.count
         self.total_ns += other.total_ns
         self.longest_ns = max(self.longest_ns, other.longest_ns)
@@ -55,7 +54,7 @@ class Durations:
             self._counts[shown] = self._counts.get(shown, 0) + count
 
     def percentile_ns(self, percent: int) -> int:
-        """The shortest duration that so many percent of the spans don't exceed (nearest rank)."""
+        """The shortest duration that a percentage of the spans does not exceed (nearest rank)."""
         rank = max(-(-self.count * percent // 100), 1)
         for shown in sorted(self._counts):
             rank -= self._counts[shown]
@@ -65,7 +64,7 @@ class Durations:
 
 
 def covered_ns(intervals: Iterable[tuple[int, int]], start_ns: int, end_ns: int) -> int:
-    """For how long, between two moments, at least one of the intervals lasted."""
+    """The time between two moments covered by at least one of the intervals."""
     covered, until = 0, start_ns
     for start, end in sorted(intervals):
         begin, last = max(start, until), min(end, end_ns)
@@ -76,7 +75,7 @@ def covered_ns(intervals: Iterable[tuple[int, int]], start_ns: int, end_ns: int)
 
 
 class Figures:
-    """What is known of the spans of one path, or of one name."""
+    """The figures of the spans of one path, or of one name."""
 
     __slots__ = ("below", "durations", "failed", "self_ns")
 
@@ -87,7 +86,7 @@ class Figures:
         self.below: dict[str, Figures] = {}
 
     def add(self, other: Figures) -> None:
-        """Add the figures of other spans, without those below."""
+        """Add the figures of other spans, without their descendants."""
         self.durations.merge(other.durations)
         self.self_ns += other.self_ns
         self.failed += other.failed
@@ -123,14 +122,14 @@ class Profile:
         intervals.append((span.start_ns, span.start_ns if end is None else end))
 
     def finish(self) -> None:
-        """What waits for parents that are not there are roots."""
+        """Count spans whose parents did not come as roots."""
         for siblings, _ in self._waiting.values():
             for name, figures in siblings.items():
                 self._put(self._roots, name, figures)
         self._waiting.clear()
 
     def _put(self, siblings: dict[str, Figures], name: str, figures: Figures) -> None:
-        """Add figures, and all below them, to those that are there."""
+        """Merge figures and all below them into the existing ones."""
         waiting = [(siblings, name, figures)]
         while waiting:
             siblings, name, figures = waiting.pop()
@@ -144,7 +143,7 @@ class Profile:
             waiting += [(there.below, inner, each) for inner, each in figures.below.items()]
 
     def paths(self) -> Iterator[tuple[tuple[str, ...], Figures]]:
-        """Each path of names, the outermost first, and its figures."""
+        """Each path of names, outermost first, with its figures."""
         waiting: list[tuple[tuple[str, ...], Figures]]
         waiting = [((name,), figures) for name, figures in reversed(self._roots.items())]
         while waiting:
@@ -154,7 +153,7 @@ class Profile:
                 waiting += [((*path, n), f) for n, f in reversed(figures.below.items())]
 
     def names(self) -> dict[str, Figures]:
-        """The figures of each name, wherever it is."""
+        """The figures of each name, on all paths."""
         found: dict[str, Figures] = {}
         waiting = list(self._roots.items())
         while waiting:
@@ -165,4 +164,4 @@ class Profile:
 
 
 _DEPTH: Final = 100
-"""Of deeper paths the beginning is listed: each is as long as it is deep."""
+"""Deeper paths are cut to their beginning."""

@@ -1,4 +1,4 @@
-"""The filter: which spans of a file are asked for."""
+"""The filters for the spans of a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from enterspan._recording.wire import Parsed
 
 _SET: Final = re.compile(r"\[!?\]?[^\]]*\]")
-"""A set of characters in a glob; a bracket that is left without these was not closed."""
+"""A set of characters in a glob; a remaining bracket was not closed."""
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{1,32}")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _MISSING: Final = object()
@@ -27,10 +27,10 @@ _MISSING: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a span must be like, all of it.
+    """The conditions for a span, all of which must hold.
 
-    `name` is a pattern that its whole name matches, `min_duration_ns` what it takes at least;
-    `errors` asks for spans that failed; `where` are pairs of a key and the text of its value.
+    `name` is a pattern for the whole name, `min_duration_ns` the minimum duration; `errors` selects
+    failed spans; `where` has pairs of a key and the text of its value.
     """
 
     name: re.Pattern[str] | None = None
@@ -40,12 +40,12 @@ class Filter:
 
     @property
     def takes_all(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether all spans match."""
         chooses = self.name is not None or self.min_duration_ns or self.errors or self.where
         return not chooses
 
     def takes(self, span: RecordedSpan) -> bool:
-        """Whether a span is asked for; one that has not ended has no duration yet."""
+        """Whether a span matches; one that has not ended has no duration yet."""
         if self.errors and not span.failed:
             return False
         if self.min_duration_ns and (span.duration_ns or 0) < self.min_duration_ns:
@@ -56,7 +56,7 @@ class Filter:
 
 
 def _has(span: RecordedSpan, key: str, text: str) -> bool:
-    """Whether a span has a value: an attribute, one of an event or the resource, or a field."""
+    """Whether a span has a value, as an attribute, in an event or the resource, or in a field."""
     value = span.attributes.get(key, _MISSING)
     if value is _MISSING:
         value = span.resource.get(key, _MISSING)
@@ -87,7 +87,7 @@ _FIELDS: Final[dict[str, Any]] = {
 
 
 class OneTrace:
-    """Passes on what is of the traces whose id has this beginning; remembers which these are."""
+    """Passes events and lines of the traces whose id has a given beginning; remembers their ids."""
 
     def __init__(self, beginning: str) -> None:
         self._beginning = beginning
@@ -109,9 +109,9 @@ class OneTrace:
 
 
 def filtered(spans: Iterable[RecordedSpan], wanted: Filter) -> Recording:
-    """The spans that are asked for, with the spans around them, as trees.
+    """The matching spans with their ancestors, as trees.
 
-    Kept are these spans, and those that are open.
+    Only these spans, and open ones, are kept in memory.
     """
     kept = _Kept()
     for span in spans:
@@ -120,11 +120,11 @@ def filtered(spans: Iterable[RecordedSpan], wanted: Filter) -> Recording:
 
 
 class _Kept:
-    """The spans that are asked for, and those around them.
+    """The matching spans and their ancestors.
 
-    In events a span is open around its children: what is around a kept one is kept as it is, and
-    completed later. The line of a finished span comes after those of its children, which then have
-    left its id in `_around`.
+    In events, a span is open during its children: the ancestors of a kept span are kept and
+    completed later. The line of a finished span comes after those of its children, which have added
+    its id to `_around`.
     """
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class _Kept:
         self._around: set[Key] = set()
 
     def offer(self, span: RecordedSpan, *, asked_for: bool) -> None:
-        """Keep a span that is asked for, or is around one that is kept."""
+        """Keep a span that matches, or is an ancestor of a kept one."""
         if not (asked_for or span.key in self._around or span.key in self.spans):
             return
         self._around.discard(span.key)
@@ -146,9 +146,9 @@ class _Kept:
 
 
 def glob_of(text: str) -> re.Pattern[str]:
-    """Read a glob for names: `*`, `?`, `[abc]` and `[!abc]`, upper and lower case apart.
+    """Read a case-sensitive glob for names: `*`, `?`, `[abc]` and `[!abc]`.
 
-    Raises ValueError for one that can't match what was meant.
+    Raises ValueError for one that is surely a mistake.
     """
     if not text:
         raise ValueError("--name '' matches no name: write a name, or a glob such as 'load*'")
@@ -164,7 +164,7 @@ def nanoseconds_of(text: str) -> int:
     """
     seconds = seconds_of(text)
     if seconds > 1e9:
-        raise ValueError(f"{text!r} is too long a duration: that is over 30 years")
+        raise ValueError(f"{text!r} is too long: durations are limited to 30 years")
     return round(seconds * 1e9)
 
 
@@ -177,7 +177,7 @@ def pair_of(text: str) -> tuple[str, str]:
 
 
 def trace_id_of(text: str) -> str:
-    """Read a trace's id, the beginning of one, or a traceparent. Raises ValueError."""
+    """Read a trace id, the beginning of one, or a traceparent. Raises ValueError."""
     given = text.strip().lower()
     whole = _TRACEPARENT.fullmatch(given)
     given = whole[1] if whole else given

@@ -1,7 +1,7 @@
-"""The files of one command, open for bytes: paths, `-` for stdin, compressed with gzip or not.
+"""The input files of a command: paths, or `-` for stdin, optionally compressed with gzip.
 
 Several files are read as one, in order of time: a rotated file and its successors, or the files of
-several services. A file that can't be read is reported, and the rest is read.
+several services. A file that can't be read is reported, and the others are read.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from enterspan._recording.wire import Parsed
 
 _IN_MEMORY: Final = 16 * 1024 * 1024
-"""A pipe that is read twice is kept in memory up to here, and then in a temporary file."""
+"""A pipe that is read twice is kept in memory up to this size, and then in a temporary file."""
 _GZIP: Final = b"\x1f\x8b"
 
 
 class UnreadableError(ValueError):
-    """No file holds a trace; `complaints` has a line for each."""
+    """No file is a readable trace; `complaints` has a line for each."""
 
     def __init__(self, complaints: Sequence[str]) -> None:
         super().__init__("; ".join(complaints))
@@ -45,12 +45,12 @@ class UnreadableError(ValueError):
 
 
 def name_of(path: str) -> str:
-    """What a file is called in a message."""
+    """The name of a file in messages."""
     return "stdin" if path == "-" else path
 
 
 def open_file(path: str) -> BinaryIO:
-    """Open one file as it is. Raises ValueError."""
+    """Open one file, without decompressing it. Raises ValueError."""
     try:
         if path == "-":
             return open(sys.stdin.fileno(), "rb", closefd=False)
@@ -60,7 +60,7 @@ def open_file(path: str) -> BinaryIO:
 
 
 def is_compressed(file: BinaryIO) -> bool:
-    """Whether a file begins as gzip does; nothing of it is consumed."""
+    """Whether a file begins with gzip's magic number; nothing is consumed."""
     return bool(cast("Any", file).peek(2)[:2] == _GZIP)
 
 
@@ -71,7 +71,7 @@ def _reason(error: Exception) -> str:
 class Inputs:
     """The files of a command, read once or, with `twice`, possibly twice; a context manager.
 
-    `trace` is the beginning of a trace's id, in hex: lines without it are passed over.
+    `trace` is the beginning of a trace id, in hex: lines without it are skipped.
     """
 
     def __init__(self, paths: Sequence[str], *, twice: bool = False, trace: str = "") -> None:
@@ -122,9 +122,9 @@ class Inputs:
     # --- reading ------------------------------------------------------------------------------
 
     def parsed(self) -> Iterator[Parsed]:
-        """What all files hold, in order of time where there are several.
+        """The content of all files, in order of time if there are several.
 
-        Raises UnreadableError at the end if that is nothing.
+        Raises UnreadableError at the end if there is nothing.
         """
         parts = [self._parsed(file, reader) for _, file, reader in self._files]
         yield from merge(*parts, key=_moment) if len(parts) > 1 else parts[0]
@@ -138,9 +138,9 @@ class Inputs:
             self._failures.append(str(error))
 
     def ids_with_lines(self) -> SpanIds:
-        """The ids of the finished spans, if there are events as well; the files are looked through.
+        """The ids of the finished spans, if there are events as well; the files are read for that.
 
-        They are at their beginning afterwards.
+        They are rewound afterwards.
         """
         return ids_with_lines(*[file for _, file, _ in self._files])
 
@@ -149,11 +149,11 @@ class Inputs:
         """The first file, and its reader."""
         return self._files[0][1:]
 
-    # --- what is said of them -----------------------------------------------------------------
+    # --- messages -----------------------------------------------------------------
 
     @property
     def failures(self) -> Sequence[str]:
-        """What is reported of files that can't be read, or hold no trace."""
+        """The messages for files that can't be read, or are not traces."""
         return self._failures
 
     @property
@@ -162,7 +162,7 @@ class Inputs:
         return sum(reader.problem_count for _, _, reader in self._files)
 
     def complaints(self) -> Iterator[str]:
-        """What is reported of lines and files that could not be read."""
+        """The messages for lines and files that could not be read."""
         for _, _, reader in self._files:
             if reader.parsed:
                 yield from reader.complaints()
@@ -170,12 +170,12 @@ class Inputs:
 
     @property
     def size(self) -> int:
-        """How many bytes there are to read, or 0 where that can't be known."""
+        """The number of bytes to read, or 0 if unknown."""
         return sum(_size_of(raw) for raw, _, _ in self._files)
 
     @property
     def position(self) -> int:
-        """How many of them were read."""
+        """The number of bytes read so far."""
         return sum(raw.tell() for raw, _, _ in self._files if _size_of(raw))
 
 
@@ -184,7 +184,7 @@ def _moment(found: Parsed) -> int:
 
 
 def _distinct(paths: Sequence[str]) -> list[str]:
-    """The paths without those that are the same file once more."""
+    """The paths without duplicates of the same file."""
     return list({path if path == "-" else os.path.realpath(path): path for path in paths}.values())
 
 
@@ -201,7 +201,7 @@ def _kept(file: BinaryIO) -> BinaryIO:
     try:
         shutil.copyfileobj(file, kept)
     except _CutError:
-        pass  # what came before is read
+        pass  # the part before it is still read
     kept.seek(0)
     return kept  # type: ignore[return-value]
 
@@ -210,7 +210,7 @@ def _kept(file: BinaryIO) -> BinaryIO:
 
 
 class _CutError(OSError):
-    """A compressed file that is damaged, or ends too early."""
+    """A compressed file is damaged, or truncated."""
 
 
 def _unpacked(raw: BinaryIO) -> BinaryIO:
@@ -218,7 +218,7 @@ def _unpacked(raw: BinaryIO) -> BinaryIO:
     import io
 
     class Unpacked(gzip.GzipFile):
-        """Reports damage as the OSError that it is."""
+        """Reports damage as an OSError."""
 
         def read1(self, size: int = -1) -> bytes:
             try:

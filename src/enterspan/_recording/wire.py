@@ -1,7 +1,7 @@
 """The lines of a trace file: JSON lines of live events and of finished spans.
 
-What a line may hold is bounded here and nowhere else: its length, the depth of its values, its ids,
-times and counts. What passes is an event or a span as the library has them in memory.
+All limits of lines are checked here: their length, the depth of values, ids, times and counts. The
+results are events and spans as the library has them in memory.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from enterspan._model.frozen import twin
 from enterspan._model.ids import SpanContext
+from enterspan._model.limits import INT_MAX
 from enterspan._model.records import SpanData, SpanEvent, SpanLink
-from enterspan._model.values import INT_MAX
 from enterspan.events import (
     Attribute,
     Attributes,
@@ -47,14 +47,14 @@ if TYPE_CHECKING:
 
 
 LINE_BYTES: Final = 16 * 1024 * 1024
-"""A longer line was not written by this library: its events are limited to much less."""
+"""Longer lines were not written by this library, whose events are much shorter."""
 SHOWN_PROBLEMS: Final = 10
 """How many bad lines of a file are reported one by one."""
 _NO_RESOURCE: Final[Mapping[str, Any]] = {}
 _DEPTH: Final = 100
-"""Values are recorded at most 12 levels deep; what is deeper could exhaust the stack."""
+"""Values are recorded at most 12 levels deep; deeper ones could exhaust the stack."""
 _SHARED_RESOURCES: Final = 64
-"""Equal resources are one object, as far as a file has few of them."""
+"""How many equal resources are shared as one object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Problem:
 def parse(
     line: bytes, number: int = 1, resources: list[Mapping[str, Any]] | None = None
 ) -> Parsed | Problem | None:
-    """Return the event or the span that a line holds, or its problem; None for a blank line.
+    """Return the event or the span of a line, or its problem; None for a blank line.
 
     Spans with equal resources share the one that `resources` has.
     """
@@ -86,7 +86,7 @@ def parse(
 
 
 class Reader:
-    """Parses the lines of one file in turn; counts the lines that could not be read."""
+    """Parses the lines of one file; counts the lines that could not be read."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -97,7 +97,7 @@ class Reader:
         self.problem_count = 0
 
     def take(self, line: bytes) -> Parsed | None:
-        """Parse the next line; None where it is blank or can't be read."""
+        """Parse the next line; None if it is blank or can't be read."""
         self.number += 1
         if self.number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
@@ -111,9 +111,9 @@ class Reader:
         return None
 
     def read(self, file: Lines, only: bytes = b"") -> Iterator[Parsed]:
-        """Parse a whole file. Raises ValueError if it is empty, unreadable, or holds no trace.
+        """Parse a whole file. Raises ValueError if it is empty, unreadable, or not a trace.
 
-        Once it is known to hold a trace, lines without the text `only` are passed over.
+        Once it is known to be a trace, lines without the text `only` are skipped.
         """
         try:
             for line in lines_of(file):
@@ -137,12 +137,12 @@ class Reader:
         raise ValueError(f"{self._name} is not a trace file: line {first.line} is {first.reason}")
 
     def complaints(self) -> Iterator[str]:
-        """What is reported of the lines that could not be read."""
+        """The messages for the lines that could not be read."""
         return complaints(self._name, self.problems, self.problem_count)
 
 
 def complaints(name: str, problems: Sequence[Problem], count: int) -> Iterator[str]:
-    """What is reported of the bad lines of a file, of which `problems` has the first few."""
+    """The messages for the bad lines of a file, of which `problems` has the first few."""
     for problem in problems:
         yield f"{name}: line {problem.line} is {problem.reason}"
     more = count - len(problems)
@@ -162,7 +162,7 @@ def lines_of(file: Lines) -> Iterator[bytes]:
 
 
 class _LineError(ValueError):
-    """A line that is not valid, and not because it was cut off."""
+    """A line is invalid, and not just cut off."""
 
 
 _decode: Final = json.JSONDecoder().raw_decode
@@ -216,14 +216,14 @@ def _items(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
-# --- what an object must have ---------------------------------------------------------------------
+# --- fields of an object ---------------------------------------------------------------------
 
 
 class _Fields:
-    """The fields of an object and their types, which are what JSON gives, no subclasses.
+    """The fields of an object and their exact JSON types.
 
-    `optional` ones have a default, which gives the type. Numbers are times or counts: not negative,
-    and of 63 bits.
+    `optional` fields have a default of their type. Numbers are times or counts: non-negative, with
+    63 bits.
     """
 
     def __init__(self, required: dict[str, type[Any]], **optional: Any) -> None:
@@ -234,7 +234,7 @@ class _Fields:
         self._pick = itemgetter(*self._names)
 
     def of(self, wire: dict[str, Any]) -> tuple[Any, ...]:
-        """The values in their order. Raises KeyError with the name of the first wrong one."""
+        """The values in order. Raises KeyError with the name of the first invalid field."""
         try:
             values = self._pick(wire)
         except KeyError:
@@ -299,7 +299,7 @@ _SPAN: Final = _Fields(
 )
 _SPAN_EVENT: Final = _Fields({"name": str, "timestampNs": int}, attributes={})
 
-# A file has a million of these: they are made by plain stores, see `frozen`.
+# A file may have a million of these: they are made by plain stores, see `frozen`.
 _new: Final[Any] = object.__new__
 _SpanData, _SpanContext = twin(SpanData), twin(SpanContext)
 _TailEvent, _TailSpanContext, _Attribute = twin(TailEvent), twin(TailSpanContext), twin(Attribute)
@@ -372,7 +372,7 @@ def _shared(resource: dict[str, Any], known: list[Mapping[str, Any]]) -> Mapping
         return _NO_RESOURCE
     for at, other in enumerate(known):
         if other == resource:
-            if at:  # the next line most probably has the same one
+            if at:  # the next line probably has the same one
                 known.insert(0, known.pop(at))
             return other
     known.insert(0, resource)
@@ -401,7 +401,7 @@ def _event(wire: dict[str, Any], resources: list[Mapping[str, Any]]) -> TailEven
     make = _EVENTS.get(kind)
     if make is None:
         raise _LineError(f"an event of the unknown type {kind!r:.50}")
-    if span_id is not None or kind != "onset":  # without one, the root's, which is the invocation's
+    if span_id is not None or kind != "onset":  # the root's, if absent
         _hex("spanId", invocation_id if span_id is None else span_id, _is_span_id)
     if flags is not None:
         flags = _get(context, "traceFlags", int) & 0xFF

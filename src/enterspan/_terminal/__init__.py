@@ -1,1 +1,1 @@
-"""Text for terminals: what is safe to print, what fits, glyphs and colours."""
+"""Text for terminals: escaping, width, glyphs and colours."""

@@ -1,10 +1,10 @@
-"""The tree of an invocation that is still going on, line by line.
+"""Draws the trees of open invocations, line by line.
 
 Each span has a line when it opens and a line, with its duration and its attributes, when it closes;
-what happens in between is written between the two. A span that ends at once, with nothing in
-between, is one line: the line of the opening is held back for a moment. Where several things go on
-at once, invocations get a number and a colour, spans of one name that are open side by side get
-`#2`, `#3`, and a line that does not belong to the span above it names the span that it belongs to.
+events in between are written between the two. A span that ends at once, with nothing in between, is
+one line: the line of the opening is held back for a moment. Concurrent invocations get a number and
+a colour, concurrent spans of one name get `#2`, `#3`, and a line that does not belong to the span
+above it names its span.
 """
 
 from __future__ import annotations
@@ -53,19 +53,22 @@ if TYPE_CHECKING:
     from enterspan.events import Onset, TailEvent
 
 _NUMBERS: Final = 99
-"""Invocations that are open at once have numbers up to here, unless there are more of them."""
+"""The largest number of an open invocation, unless more are open."""
 _ROUND: Final = [*range(1, _NUMBERS + 1)] * 2
 _MARGIN: Final = GUTTER + 4
-"""Where the tree begins: after the duration and the invocation's number."""
+"""The column where the tree begins: after the duration and the invocation's number."""
 _RAIL_COLUMNS: Final = 2
 _LEAST_NAME: Final = 8
-"""Of a name, at least so much is shown."""
+"""The minimum width of a name."""
+_DEEPEST: Final = 10_000
+"""A span deeper than this is drawn below the root: of a chain of spans each of which begins the
+next one and ends, all are the parents of an open one."""
 HELD: Final = 0.02
-"""Seconds for which the line of an opening is held back, unless told otherwise."""
+"""The default time in seconds for which an opening line is held back."""
 
 
 class Page(NamedTuple):
-    """What is shown, and on which screen."""
+    """The options of the output, and its screen."""
 
     screen: Screen
     stacks: bool = False
@@ -78,12 +81,12 @@ class Page(NamedTuple):
 
     @property
     def levels(self) -> int:
-        """How many rails are drawn before they are counted."""
+        """How many levels are drawn as rails."""
         return levels_shown(self.screen.width, _MARGIN, _RAIL_COLUMNS)
 
 
 class _Number:
-    """An open invocation's number, and that of the invocation in which it began."""
+    """The number of an open invocation, and of the invocation in which it began."""
 
     __slots__ = ("inner", "is_open", "is_shown", "outer", "value")
 
@@ -96,7 +99,7 @@ class _Number:
 
 
 class LiveTree:
-    """The invocations that are open at once. One that began in another does not compete with it."""
+    """The open invocations. One that began in another is not concurrent with it."""
 
     def __init__(self, hold: float = 0.0) -> None:
         self._last = 0
@@ -104,19 +107,19 @@ class LiveTree:
         self._used: set[int] = set()
         self._competing = 0
         self.drawn: _OpenSpan | None = None  # the root of the last line's invocation
-        self.at_once = int(hold * 1e9)  # for so long the line of an opening is held back
+        self.at_once = int(hold * 1e9)  # how long an opening line is held back
         self.held: tuple[LiveInvocation, _OpenSpan] | None = None
         self._abandoned: deque[_Number] = deque()
         self._spans: WeakValueDictionary[str, _OpenSpan] = WeakValueDictionary()
 
     def begin(self, onset: TailEvent[Onset]) -> LiveInvocation:
-        """An invocation; its onset, like the rest of its events, is still to be drawn."""
+        """Begin an invocation; all its events, including the onset, are drawn later."""
         return LiveInvocation(self, onset)
 
     def enter(self, root: _OpenSpan, parent_id: str | None) -> _Number:
-        """Give the next number that no open invocation has; place the root below its parent.
+        """Assign the next free number; place the root below its parent.
 
-        Numbers start again when nothing is open: within an invocation none is used twice.
+        Numbers start again when nothing is open: during an invocation none is reused.
         """
         while self._abandoned:
             self.leave(self._abandoned.popleft())
@@ -134,7 +137,7 @@ class LiveTree:
         return _Number(self._last, outer)
 
     def _next_number(self) -> int:
-        """The next one, of two digits as long as there is one."""
+        """The next free number, with two digits if possible."""
         if len(self._used) < _NUMBERS:
             self._highest = _NUMBERS
             free: int = next(n for n in _ROUND[self._last % _NUMBERS :] if n not in self._used)
@@ -143,7 +146,7 @@ class LiveTree:
         return self._highest
 
     def leave(self, number: _Number) -> None:
-        """Take a number back; a second time does nothing."""
+        """Release a number; a second call does nothing."""
         if not number.is_open:
             return
         number.is_open = False
@@ -155,27 +158,27 @@ class LiveTree:
             self._competing += outer.is_open and not outer.inner
 
     def abandon(self, number: _Number) -> None:
-        """Take a number back later: this may be called by the garbage collector at any moment."""
+        """Release a number later: the garbage collector may call this at any time."""
         self._abandoned.append(number)
 
     def open(self, invocation: LiveInvocation, span: _OpenSpan) -> list[str]:
-        """The line of an opening; none where it is held back."""
+        """The opening line of a span; none if it is held back."""
         if not self.at_once:
             return [invocation.opening(span)]
         self.held = (invocation, span)
         return []
 
     def release(self) -> list[str]:
-        """The line that was held back."""
+        """The held line, if any."""
         held, self.held = self.held, None
         return [] if held is None else [held[0].opening(held[1])]
 
     def opened(self, span: _OpenSpan) -> None:
-        """Remember a span for invocations that begin in it, as long as it is open."""
+        """Remember an open span for invocations that begin in it."""
         self._spans[span.id] = span
 
     def shown(self, number: _Number) -> int:
-        """The number to show, or 0; where several were open at once, all but the first keep it."""
+        """The number to show, or 0; of concurrent invocations, all but the first keep theirs."""
         if self._competing > 1:
             number.is_shown = number.value > 1
             return number.value
@@ -217,10 +220,10 @@ class _OpenSpan:
 
 
 class LiveInvocation:
-    """One invocation: its open spans, and what was drawn last.
+    """The drawing state of one invocation: its open spans, and the last line.
 
-    An exception, and an answer, are held back until the next event: if that closes the span they
-    belong to, they are written on its line.
+    Exceptions and returns are held back until the next event: if that closes their span, they are
+    written on its line.
     """
 
     __slots__ = (
@@ -244,7 +247,7 @@ class LiveInvocation:
         self._root = _OpenSpan(onset.event.span_id, onset.event.name, None, onset.timestamp)
         self.spans: dict[str | None, _OpenSpan] = {onset.event.span_id: self._root}
         self._given: dict[str, Any] = {}
-        self._about: list[Piece] = []  # what its first line says beside its name and attributes
+        self._about: list[Piece] = []  # what its first line shows besides name and attributes
         self._namesakes: dict[tuple[int, str], list[int]] = {}
         self._path: list[_OpenSpan] = []  # the last line's span, below its parents
         self._held: _OpenSpan | None = None  # the span whose failure has no line yet
@@ -253,7 +256,7 @@ class LiveInvocation:
         self._failed = 0
 
     def __del__(self) -> None:
-        """An invocation whose outcome never came gives its number back."""
+        """Release the number of an invocation without an outcome."""
         if self._root.number is not None:
             self._tree.abandon(self._root.number)
 
@@ -292,6 +295,8 @@ class LiveInvocation:
         return self._tree.open(self, root)
 
     def span_open(self, parent: _OpenSpan, event: TailEvent[Any]) -> list[str]:
+        if parent.depth >= self._root.depth + _DEEPEST:
+            parent = self._root
         span = _OpenSpan(event.event.span_id, event.event.name, parent, event.timestamp)
         parent.children += 1
         self.spans[span.id] = span
@@ -302,7 +307,7 @@ class LiveInvocation:
 
     def attributes(self, span: _OpenSpan, event: TailEvent[Any]) -> list[str]:
         span.attributes = event.event.info
-        if span is self._root:  # its onset has shown what it began with
+        if span is self._root:  # its onset has shown the initial attributes
             given = self._given
             for a in span.attributes:
                 if a.name == "http.route":
@@ -375,7 +380,7 @@ class LiveInvocation:
     # --- the line of an opening, which may be held back -----------------------------------------
 
     def opening(self, span: _OpenSpan) -> str:
-        """The line of a span that opens."""
+        """The opening line of a span."""
         sign = (self._page.glyphs.opening + " ", self._rail_style())
         pieces = [sign, *_label_pieces(span.name, span, BOLD if span is self._root else PLAIN)]
         pieces += self._around(span)
@@ -384,7 +389,7 @@ class LiveInvocation:
         return self._line(span, "", PLAIN, span.depth, pieces)
 
     def _around(self, span: _OpenSpan) -> list[Piece]:
-        """What the first line of a span says beside its name: what it is about, or whose it is."""
+        """What the first line of a span shows besides its name: its info, or its parent."""
         if span is self._root:
             return self._about
         ids = spaced([(span.id if self._page.ids else "", DIM)])
@@ -401,7 +406,7 @@ class LiveInvocation:
     # --- open spans ---------------------------------------------------------------------------
 
     def _label(self, span: _OpenSpan) -> None:
-        """Number spans of one name at one depth: `fetch`, and while it is open `fetch #2`."""
+        """Number concurrent spans of one name at one depth: `fetch`, `fetch #2`."""
         count = self._namesakes.setdefault((span.depth, span.name), [0, 0])
         count[0] += 1
         count[1] += 1
@@ -409,13 +414,14 @@ class LiveInvocation:
             span.label = f"{span.name} #{count[1]}"
 
     def _forget(self, span: _OpenSpan) -> None:
-        """Let go of a closed span, unless it still is the parent of an open one."""
+        """Forget a closed span, unless it is the parent of an open one."""
         count = self._namesakes.get((span.depth, span.name))
         if count is not None:
             count[0] -= 1
             if not count[0]:
                 del self._namesakes[span.depth, span.name]
         span.closed = True
+        span.attributes, span.failure = (), None
         at: _OpenSpan | None = span
         while at is not None and at.closed and not at.children:
             self.spans.pop(at.id, None)
@@ -423,7 +429,8 @@ class LiveInvocation:
             if at is not None:
                 at.children -= 1
 
-    # --- what was held back -------------------------------------------------------------------
+    # --- held exceptions and returns
+    # -------------------------------------------------------------------
 
     def _failure(self, span: _OpenSpan) -> list[Piece]:
         """The error, on the line of the span that it left."""
@@ -441,7 +448,7 @@ class LiveInvocation:
         return [write([*left, ("  " + line, DIM)]) for line in failure[2].splitlines()]
 
     def _failure_lines(self) -> list[str]:
-        """A failure that its span survived has a line of its own."""
+        """The separate lines of a failure whose span goes on."""
         span, self._held = self._held, None
         if span is None:
             return []
@@ -449,7 +456,7 @@ class LiveInvocation:
         return [line, *self._stack(span)]
 
     def _answer_lines(self) -> list[str]:
-        """The answer of an invocation that goes on has a line of its own."""
+        """The separate line of a return whose invocation goes on."""
         answer, self._answer = self._answer, None
         if answer is None:
             return []
@@ -467,7 +474,7 @@ class LiveInvocation:
         *,
         is_bad: bool = False,
     ) -> list[str]:
-        """The last line of a span; its name is cut so that what became of it can be seen."""
+        """The closing line of a span, whose name is cut so that the outcome fits."""
         failed, page, glyphs = outcome == "exception", self._page, self._page.glyphs
         is_whole = self._ends_at_once(span, duration)
         if is_whole:
@@ -513,7 +520,7 @@ class LiveInvocation:
         return PALETTE[(number - 1) % len(PALETTE)] if number else DIM
 
     def _rails(self, depth: int) -> list[Piece]:
-        """One rail for each span around; what is too deep to be drawn is counted."""
+        """One rail for each enclosing span; levels that are too deep are counted."""
         most, rail = self._page.levels, self._page.glyphs.rail + " "
         if depth <= most:
             return [(rail * depth, self._rail_style())]
@@ -535,7 +542,7 @@ class LiveInvocation:
             depth -= 1
 
     def _owner(self, owner: _OpenSpan) -> list[Piece]:
-        """Name the span that a line belongs to, where it is not the one right above."""
+        """Name the span of a line, if it is not the one directly above."""
         path, drawn = self._path, self._tree.drawn
         is_above = owner.depth < len(path) and path[owner.depth] is owner
         if is_above and (drawn is None or drawn is self._root):
@@ -555,10 +562,10 @@ def _error(span: _OpenSpan) -> str:
 
 
 _ENDING: Final = frozenset({"attributes", "spanClose", "return", "streamDiagnostic", "outcome"})
-"""The events that lead to a span's last line, which can show what was held back for it."""
+"""The events of a span's closing line, which can show held exceptions and returns."""
 
 _DRAWN_AT_THE_END: Final = frozenset({"attributes", "exception", "return", "spanClose", "outcome"})
-"""The events of a span that need no line before its last one."""
+"""The events of a span that are shown on its closing line."""
 
 _DRAW: Final[dict[str, Callable[[LiveInvocation, _OpenSpan, TailEvent[Any]], list[str]]]] = {
     "onset": LiveInvocation.onset,

@@ -1,7 +1,7 @@
-"""Lines for a terminal: what is safe to print, what fits, in which glyphs and colours.
+"""Lines for a terminal: escaping, width, glyphs and colours.
 
-A line is made of pieces, each a text and a style. What is not printable is written as an escape, so
-that no name or value can move the cursor, and width is counted in columns, not in characters.
+A line consists of pieces, each a text and a style. Non-printable characters are escaped, so that no
+name or value can move the cursor, and width is counted in columns, not in characters.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import os
 import sys
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from enterspan._model.interrupts import is_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,18 +29,18 @@ YELLOW: Final = "33"
 CYAN: Final = "36"
 
 PALETTE: Final = (CYAN, "35", "34", "32", "96", "95", "94", "92")
-"""Colours of things side by side; red and yellow mean something else."""
+"""Colours that distinguish items; red and yellow have other meanings."""
 
 GUTTER: Final = 8
-"""Columns at the left of each line: a duration, or the level of a log. `critical` just fits."""
+"""The width of the left column: a duration, or the level of a log. `critical` just fits."""
 MIN_WIDTH: Final = 20
-"""Fewer columns are not readable; a narrower terminal gets lines of this width."""
+"""The minimum width, also for narrower terminals."""
 PLAIN_WIDTH: Final = 100
-"""The width where there is no terminal: a file, a pipe, the log of a build."""
+"""The width without a terminal: in a file, a pipe, a build log."""
 
 
 class Glyphs(NamedTuple):
-    """The signs that a tree is drawn with."""
+    """The symbols of a tree."""
 
     rail: str
     opening: str
@@ -60,7 +62,7 @@ _SIGNS: Final = "│╭╰├─✗…µ\u2039\u203a"
 
 
 def glyphs_for(encoding: str) -> Glyphs:
-    """Return the glyphs that an encoding can write: all of them or none."""
+    """Return the Unicode glyphs if an encoding can write all of them, else the ASCII ones."""
     try:
         _SIGNS.encode(encoding)
     except (LookupError, UnicodeError):
@@ -68,22 +70,24 @@ def glyphs_for(encoding: str) -> Glyphs:
     return UNICODE
 
 
-# --- what the stream can do -----------------------------------------------------------------------
+# --- capabilities of the stream -------------------------------------------------------------------
 
 
 def is_terminal(stream: Any) -> bool:
     """Whether a stream is a terminal."""
     try:
         return bool(stream.isatty())
-    except Exception:
+    except Exception as error:
+        if is_interrupt(error):
+            raise
         return False
 
 
 def wants_color(stream: Any, environ: Mapping[str, str]) -> bool:
-    """Whether to write colours: to a terminal that has them, unless the environment says no.
+    """Whether to use colours: on a terminal with colours, unless the environment disables them.
 
-    NO_COLOR (https://no-color.org) and FORCE_COLOR (https://force-color.org) count when they are
-    not empty; the first wins over the second.
+    NO_COLOR (https://no-color.org) and FORCE_COLOR (https://force-color.org) apply when they are
+    not empty; the first takes precedence.
     """
     if environ.get("NO_COLOR"):
         return False
@@ -93,7 +97,7 @@ def wants_color(stream: Any, environ: Mapping[str, str]) -> bool:
 
 
 def columns_of(stream: Any, environ: Mapping[str, str]) -> int:
-    """How many columns a line may have: COLUMNS, the terminal's width, or a plain 100."""
+    """The maximum width of a line: COLUMNS, the terminal's width, or 100."""
     wanted = environ.get("COLUMNS", "")
     if wanted.isascii() and wanted.isdigit() and int(wanted[:6]) > 0:
         return max(int(wanted[:6]), MIN_WIDTH)
@@ -101,23 +105,25 @@ def columns_of(stream: Any, environ: Mapping[str, str]) -> int:
         return PLAIN_WIDTH
     try:
         columns = os.get_terminal_size(stream.fileno()).columns
-    except Exception:
+    except Exception as error:
+        if is_interrupt(error):
+            raise
         columns = 0
     return max(columns, MIN_WIDTH) if columns > 0 else 80
 
 
-# --- what characters take -------------------------------------------------------------------------
+# --- width of characters -------------------------------------------------------------------------
 
 _JOINERS: Final = "\u200c\u200d"
 _BLANKS: Final = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159")
-"""Characters that are printable, and of which nothing is seen."""
+"""Printable characters that are invisible."""
 _MARKS_MOST: Final = 6
-"""How many marks without a width one character may carry; more pile up over other lines."""
+"""How many zero-width marks a character may have; more would cover other lines."""
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(character: str) -> str:
-    """The character itself if it can be seen, else an escape that shows which one it is."""
+    """The character itself if it is visible, else its escape."""
     if character in _BLANKS:
         return _escape(character)
     if character.isprintable() or character in _JOINERS:
@@ -132,9 +138,9 @@ def _escape(character: str) -> str:
 
 
 def visible_text(text: str) -> Iterator[str]:
-    """The characters of a text as they are shown.
+    """The characters of a text, with invisible ones escaped.
 
-    Joiners are for scripts and emoji: after an ASCII character they are shown.
+    Joiners, which scripts and emoji need, are escaped after an ASCII character.
     """
     marks, before = 0, ""
     for character in text:
@@ -152,14 +158,14 @@ def visible_text(text: str) -> Iterator[str]:
 
 
 def safe_text(text: str) -> str:
-    """Return untrusted text as one line that is safe to write to a terminal."""
+    """Escape untrusted text to one line that is safe to print on a terminal."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(visible_text(text))
 
 
 def columns_taken(text: str) -> int:
-    """How many columns printable text takes: two for wide characters, none for combining ones."""
+    """The width of printable text in columns: two for wide characters, none for combining ones."""
     return len(text) if text.isascii() else sum([_columns(c) for c in text])
 
 
@@ -169,12 +175,12 @@ def _columns(character: str) -> int:
     if character in _JOINERS or unicodedata.category(character) in ("Mn", "Me"):
         return 0
     if "\u1160" <= character <= "\u11ff":
-        return 0  # a Hangul vowel or final: drawn into the syllable before it
+        return 0  # a Hangul vowel or final, combined with the preceding syllable
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def clip(text: str, width: int, ellipsis: str) -> str:
-    """Escape what is not printable and cut to so many columns, with an ellipsis if it is cut."""
+    """Escape non-printable characters and cut to a width, with an ellipsis."""
     if len(text) <= width and text.isascii() and text.isprintable():
         return text
     cells, _ = _fill([(text, PLAIN)], width, ellipsis)
@@ -184,7 +190,7 @@ def clip(text: str, width: int, ellipsis: str) -> str:
 def _fill(
     pieces: Iterable[Piece], width: int, ellipsis: str
 ) -> tuple[list[tuple[str, int, str]], int]:
-    """Turn pieces into cells of text, columns and style, as many as fit."""
+    """Convert pieces to cells of text, width and style, as many as fit."""
     cells: list[tuple[str, int, str]] = []
     used = 0
     for text, style in pieces:
@@ -210,16 +216,16 @@ def _shorten(
 
 
 _NARROW: Final = frozenset([*map(chr, range(32, 127)), *_SIGNS])
-"""Characters that are printable and take one column, for certain."""
+"""Characters that are certainly printable and one column wide."""
 
 
 # --- lines ----------------------------------------------------------------------------------------
 
 
 class Screen(NamedTuple):
-    """What lines are written to: its columns, its glyphs, and whether it has colours.
+    """The properties of the output: columns, glyphs, and whether it has colours.
 
-    `encoding` is None where every character can be written. `whole` says that no line is cut.
+    `encoding` is None if every character can be written. With `whole`, no line is cut.
     """
 
     width: int
@@ -229,7 +235,7 @@ class Screen(NamedTuple):
     whole: bool = False
 
     def line(self, pieces: Sequence[Piece]) -> str:
-        """Lay out one line, which is never wider than the screen."""
+        """Lay out one line, cut to the width of the screen."""
         if self.encoding is not None:
             pieces = [(_writable(text, self.encoding), style) for text, style in pieces]
         plain = "".join([text for text, _ in pieces])
@@ -243,7 +249,7 @@ class Screen(NamedTuple):
 
 
 def screen_for(stream: Any, color: bool | None = None, width: int | None = None) -> Screen:
-    """Find out what a stream can show; what is given here is not looked up."""
+    """Determine the properties of a stream; given ones are not looked up."""
     encoding = getattr(stream, "encoding", None)
     encoding = encoding if isinstance(encoding, str) else "utf-8"
     return Screen(
@@ -255,7 +261,7 @@ def screen_for(stream: Any, color: bool | None = None, width: int | None = None)
 
 
 def _writable(text: str, encoding: str) -> str:
-    """Replace what an encoding has no character for."""
+    """Replace characters that an encoding lacks."""
     if text.isascii():
         return text
     try:
@@ -265,7 +271,7 @@ def _writable(text: str, encoding: str) -> str:
 
 
 def painted(text: str, style: str) -> str:
-    """Wrap text into the escape sequences of a style."""
+    """Wrap text in the escape sequences of a style."""
     return f"\x1b[{style}m{text}\x1b[0m" if style and text else text
 
 

@@ -1,4 +1,4 @@
-"""What a line says: durations, values, outcomes and errors, as texts and pieces."""
+"""Formats durations, values, outcomes and errors, as texts and pieces."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from enterspan._terminal.screen import Glyphs, Piece
 
 _VALUE_WIDTH: Final = 60
-"""One long value must not push all the others out of the line."""
+"""The maximum width of a value, so that one does not fill the line."""
 _SHOWN_ITEMS: Final = 32
-"""Of a list, no more than could fit."""
+"""The maximum number of shown list items."""
 
 _UNITS: Final = (("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000))
 _SECOND: Final = 1_000_000_000
@@ -88,7 +88,7 @@ def status_style(status: Any) -> str:
 
 
 def gutter(text: str, style: str, glyphs: Glyphs) -> list[Piece]:
-    """The column at the left, with the text at its right edge."""
+    """The left column, with right-aligned text."""
     shown = clip(text, GUTTER, glyphs.ellipsis)
     return [(" " * (GUTTER - columns_taken(shown)), PLAIN), (shown, style)]
 
@@ -108,7 +108,7 @@ def attribute_pieces(
 
 
 def value_text(value: Any, most: int = _SHOWN_ITEMS) -> str:
-    """An attribute's value: text stands bare where that can't be misread, else in quotes."""
+    """An attribute's value: text is quoted only if it would be ambiguous."""
     if isinstance(value, str):
         return value if _is_bare(value) else '"' + value.replace('"', '\\"') + '"'
     if isinstance(value, (list, tuple)):
@@ -133,17 +133,17 @@ def _is_bare(text: str) -> bool:
 
 
 def error_text(name: str, message: str) -> str:
-    """`ValueError: bad`; the name alone where there is no message."""
+    """`ValueError: bad`; only the name if there is no message."""
     return f"{name}: {message}" if message else name
 
 
 def undelivered_text(count: int) -> str:
-    """What is said of events that were dropped."""
+    """The text for dropped events."""
     return counted(count, "event") + " could not be delivered"
 
 
 def totals(spans: int, failed: int, cpu_ns: int | None, glyphs: Glyphs) -> list[str]:
-    """What is said of an invocation as a whole: `4 spans`, `1 failed`, `cpu 1.50 ms`."""
+    """The totals of an invocation: `4 spans`, `1 failed`, `cpu 1.50 ms`."""
     words = [counted(spans, "span")] if spans > 1 else []
     words += [f"{failed} failed"] if failed and spans > 1 else []
     if cpu_ns is not None:
@@ -152,7 +152,7 @@ def totals(spans: int, failed: int, cpu_ns: int | None, glyphs: Glyphs) -> list[
 
 
 def said_of_request(name: str, status: Any) -> set[tuple[str, Any]]:
-    """The attributes of a request that its line says already: method and route, and the status."""
+    """The attributes of a request that its line already shows: method, route and status."""
     method, _, route = name.partition(" ")
     return {
         ("http.request.method", method),
@@ -165,11 +165,11 @@ def said_of_request(name: str, status: Any) -> set[tuple[str, Any]]:
 
 
 SERVER_ERROR: Final = 500
-"""From this status on, the server has failed."""
+"""The lowest status of a server failure."""
 
 
 def clock_text(moment_ns: int) -> str:
-    """A moment as the time of day, here: `14:03:09.250`."""
+    """A time as the local time of day: `14:03:09.250`."""
     try:
         moment = datetime.fromtimestamp(moment_ns // 1_000_000_000, timezone.utc).astimezone()
     except (OverflowError, ValueError, OSError):  # centuries from now
@@ -178,12 +178,12 @@ def clock_text(moment_ns: int) -> str:
 
 
 def spaced(words: Iterable[Piece]) -> list[Piece]:
-    """Words, each after two spaces; empty ones are left out."""
+    """Join words, each after two spaces; empty ones are left out."""
     return [piece for word in words if word[0] for piece in (("  ", PLAIN), word)]
 
 
 def levels_shown(width: int, margin: int, columns: int) -> int:
-    """How many levels of a tree are drawn before they are counted: half the width is for names."""
+    """How many levels of a tree are drawn; half the width is reserved for names."""
     return max((width - margin) // 2 // columns, 2)
 
 
@@ -193,7 +193,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def info_text(info: Any, name: str) -> str:
-    """What an invocation is about, from the wire form of its info; nothing if its name says it."""
+    """Describe an invocation from the wire form of its info; empty if its name says the same."""
     wire = cast("dict[str, Any]", info) if isinstance(info, dict) else {}
     about = _INFOS.get(str(wire.get("type")))
     if about is None:

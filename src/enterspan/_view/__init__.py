@@ -1,1 +1,1 @@
-"""`enterspan view`: what can be made of a recording."""
+"""`enterspan view` and `diff`: the forms of output for recordings."""

@@ -1,4 +1,4 @@
-"""Captured spans as text: what a REPL shows of them."""
+"""Captured spans as text, for the REPL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 100
 _LINES_MOST: Final = 200
-"""A REPL, and the report of a failed test, show this to a person."""
+"""The maximum number of lines, in a REPL and in the report of a failed test."""
 
 
 def captured_lines(spans: Iterable[SpanData]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The command `enterspan view`: look at what was recorded."""
+"""The command `enterspan view`: shows recordings."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ _LINES_MOST: Final = 10_000
 _LINES_ON_A_TERMINAL: Final = 1_000
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Any, summary: str) -> None:
     """Add the command to those of `enterspan`."""
     parser = commands.add_parser(
         "view",
-        help="look at a recorded trace",
-        description="Show the spans of JSON lines files: as a tree, a list or a table.",
+        help=summary,
+        description="Show the spans of recorded traces (JSON lines), as a tree, a list or a table.",
         usage="enterspan view FILE ... [OPTION ...]",
         epilog="GLOB is a name, with * for any text and ? for any character. TIME is a number with "
         "its unit: 250us, 1ms, 0.5s. --errors, --name, --min-duration and --where combine, and "
@@ -67,7 +67,7 @@ def add_parser(commands: Any) -> None:
         "files", metavar="FILE", nargs="+", help="a recorded trace, also .gz; - is stdin"
     )
     parser.add_argument(
-        "--follow", action="store_true", help="show also what is written from now on, until Ctrl-C"
+        "--follow", action="store_true", help="also show what is appended to FILE, until Ctrl-C"
     )
     parser.add_argument(
         "--slowest", metavar="N", type=_count, help="list the N spans that took longest"
@@ -92,10 +92,10 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--unfold", action="store_true", help="show repeated spans one by one in the tree"
     )
-    parser.add_argument("--full", action="store_true", help="cut, fold and leave out nothing")
+    parser.add_argument("--full", action="store_true", help="show everything, uncut and unfolded")
     parser.add_argument("--stacks", action="store_true", help="show the tracebacks of failures")
-    parser.add_argument("--ids", action="store_true", help="show the whole ids")
-    parser.add_argument("--html", metavar="FILE", help="write a page to FILE, to be opened offline")
+    parser.add_argument("--ids", action="store_true", help="show whole ids")
+    parser.add_argument("--html", metavar="FILE", help="write an HTML report to FILE")
     parser.add_argument(
         "--format",
         choices=_FORMATS,
@@ -103,7 +103,7 @@ def add_parser(commands: Any) -> None:
         help="tree (default); chrome: for Perfetto and speedscope; otlp: for a collector",
     )
     parser.add_argument(
-        "--output", metavar="OUT", help="write chrome or otlp to OUT, not to stdout"
+        "--output", metavar="OUT", help="write chrome or otlp to OUT instead of stdout"
     )
 
 
@@ -120,7 +120,7 @@ def _limit(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the options say, and return the exit code."""
+    """Run the command, and return the exit code."""
     with guarded() as outcome:
         _check_together(options)
         _View(options).show(outcome)
@@ -135,8 +135,8 @@ class Outcome:
 
 @contextmanager
 def guarded() -> Generator[Outcome]:
-    """A block that does what a command says: an error in it is reported, and is the exit code."""
-    # What is read is kept, or freed at once: looking for cycles in it takes longer than reading it.
+    """A block in which errors are reported, and determine the exit code."""
+    # Spans are kept or freed immediately: collecting cycles would take longer than reading.
     collects = gc.isenabled()
     gc.disable()
     outcome = Outcome()
@@ -144,9 +144,9 @@ def guarded() -> Generator[Outcome]:
         yield outcome
         flush_stdout()
     except BrokenPipeError:
-        close_stdout()  # the reader has seen enough
+        close_stdout()  # the reader closed the pipe
     except KeyboardInterrupt:
-        outcome.code = 130  # as shells have it: 128 and the signal's number
+        outcome.code = 130  # as in shells: 128 plus the signal number
     except UnwritableError as error:
         close_stdout()
         say(str(error))
@@ -164,7 +164,7 @@ def guarded() -> Generator[Outcome]:
 
 
 def _check_together(options: argparse.Namespace) -> None:
-    """Raise ValueError for options that ask for two things at once."""
+    """Raise ValueError for conflicting options."""
     forms = ("--slowest", "--summary", "--html")
     asked = [form for form in forms if getattr(options, form[2:]) not in (None, False)]
     if options.format != "tree":
@@ -188,7 +188,7 @@ def _check_together(options: argparse.Namespace) -> None:
 
 
 class _View:
-    """One call of the command."""
+    """One run of the command."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
@@ -221,7 +221,7 @@ class _View:
         )
 
     def show(self, outcome: Outcome) -> None:
-        """Do it."""
+        """Run it."""
         if self._options.follow:
             self._follow()
             return
@@ -249,7 +249,7 @@ class _View:
         path = self._paths[0]
         look = Look(self._options.unfold, self._options.stacks, self._options.ids)
         with open_file(path) as file:
-            if path != "-" and is_compressed(file):
+            if path != "-" and (path.endswith(".gz") or is_compressed(file)):
                 raise ValueError(f"--follow reads files as they grow: {path!r} is compressed")
             trace = None if self._trace is None else self._trace.of
             place = None if path == "-" else path
@@ -258,7 +258,7 @@ class _View:
     # --- reading ------------------------------------------------------------------------------
 
     def _parsed(self) -> Iterator[Parsed]:
-        """What the files hold. Raises ValueError if no trace has the id that is asked for."""
+        """The content of the files. Raises ValueError if no trace has the requested id."""
         parsed = watched(self._inputs.parsed(), self._inputs)
         if self._trace is None:
             yield from parsed
@@ -271,14 +271,14 @@ class _View:
             say(f"--trace {beginning}: {found:,} trace ids begin with it")
 
     def _spans(self, *, events: bool = True) -> Iterator[RecordedSpan]:
-        """Each span once it has ended; counts those that are asked for."""
+        """Each span when it has ended; counts the matching ones."""
         stream = Stream(self._inputs.ids_with_lines(), events=events)
         return stream.spans(self._parsed())
 
     # --- forms of output ----------------------------------------------------------------------
 
     def _fold(self, table: Summary | Slowest) -> None:
-        """Show what a table makes of the spans, one after the other."""
+        """Feed the spans to a table, and show it."""
         unfinished = found = 0
         takes = self._wanted.takes
         for span in self._spans(events=table.needs_events or bool(self._wanted.where)):
@@ -300,8 +300,8 @@ class _View:
 
         if not self._wanted.takes_all:
             raise ValueError(
-                "--errors, --name, --min-duration and --where don't go with --format "
-                f"{form}: it takes all spans"
+                "--errors, --name, --min-duration and --where can't be combined with --format "
+                f"{form}, which takes all spans"
             )
         pieces = converted(self._parsed(), self._inputs.ids_with_lines(), form)
         if output is None:
@@ -316,7 +316,7 @@ class _View:
         return filtered(self._spans(), self._wanted)
 
     def _write_page(self, target: str) -> None:
-        """Write the spans as a page."""
+        """Write the spans as a report."""
         from enterspan._view.report import write_html
 
         title = ", ".join(["stdin" if path == "-" else Path(path).name for path in self._paths])
@@ -328,7 +328,7 @@ class _View:
         self._say_nothing_found(count)
 
     def _show_trees(self) -> None:
-        """Show the spans that are asked for with the spans around them."""
+        """Show the matching spans with their ancestors."""
         options, recording = self._options, self._recording()
         look = Look(options.unfold or options.full, options.stacks, options.ids)
         screen = self._screen()
@@ -353,7 +353,7 @@ class _View:
             )
 
     def _screen(self) -> Screen:
-        """What stdout can show; in a pipe or a file nothing is cut."""
+        """The properties of stdout; in a pipe or a file nothing is cut."""
         screen = screen_for(stdout())
         return screen._replace(whole=self._options.full or not is_terminal(stdout()))
 
@@ -363,7 +363,7 @@ class _View:
 
     @contextmanager
     def _written(self, target: str) -> Generator[None]:
-        """A block that writes a file. Raises ValueError where that can't be done."""
+        """A block that writes a file. Raises ValueError if that fails."""
         refuse_inputs(target, self._paths)
         try:
             yield

@@ -1,8 +1,8 @@
-"""Recorded traces in the formats of other tools: what `enterspan view --format` writes.
+"""Converts recorded traces to the formats of other tools, for `enterspan view --format`.
 
-What events don't say is derived: the outcome `exception` is the status `error`, the info of an
-invocation gives its kind. A span that the file ends before is given the outcome `unknown`, and an
-end where its invocation has its last event.
+Data that events lack is derived: the outcome `exception` is the status `error`, and the kind
+follows from the invocation's info. A span without an end gets the outcome `unknown`, and ends at
+the last event of its invocation.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from enterspan._recording.wire import Parsed
 
 _CHROME_BATCH: Final = 65_536
-"""Spans that are laid out together; children are below their parents where both are among them."""
+"""The number of spans that are laid out together; children are below parents in the same batch."""
 _OTLP_BATCH: Final = 512
-"""Spans in a line: as many as an exporter gets at a time."""
+"""The number of spans per line, as in an exporter's batch."""
 _PROCESSES: Final = 1_000
-"""Spans of further resources are drawn in one process."""
+"""The maximum number of processes; further resources share one."""
 
 
 def converted(parsed: Iterable[Parsed], with_lines: SpanIds, form: str) -> Iterator[bytes]:
-    """The spans of a file as `chrome` or `otlp`; `with_lines` are the ids of finished ones."""
+    """Convert the spans of a file to `chrome` or `otlp`; `with_lines`: ids of finished ones."""
     return map(utf8, _FORMS[form](_span_data(parsed, Stream(with_lines))))
 
 
@@ -45,11 +45,11 @@ def _span_data(parsed: Iterable[Parsed], stream: Stream) -> Iterator[SpanData]:
 
 
 def _data_of(span: RecordedSpan) -> SpanData:
-    """The record of a span of which only events are known."""
+    """The `SpanData` of a span that has only events."""
     failed, flags = span.outcome == "exception", span.trace_flags
     return SpanData(
         name=span.name,
-        # Without an upstream, events don't have the flags; that the span was sampled is certain.
+        # Without a remote parent, events lack the flags; the span was certainly sampled.
         context=SpanContext(span.trace_id, span.span_id, 1 if flags is None else flags, "", False),
         parent_span_id=span.parent_id,
         start_ns=span.start_ns,
@@ -72,7 +72,7 @@ def _data_of(span: RecordedSpan) -> SpanData:
 
 
 def _description(span: RecordedSpan) -> str:
-    """The description of a failure, as a finished span has it."""
+    """The status description of a failed span."""
     for event in reversed(span.events):
         if event.name == "exception":
             kind, message = (event.attributes.get(f"exception.{k}") for k in ("type", "message"))
@@ -84,7 +84,7 @@ def _description(span: RecordedSpan) -> str:
 
 
 def _chrome(spans: Iterable[SpanData]) -> Iterator[str]:
-    """Chrome Trace Event JSON; each resource is drawn as a process of its own."""
+    """Write Chrome Trace Event JSON; each resource is a process."""
     processes: dict[int, ChromeEvents] = {}
     resources: list[Any] = []
     origin = 0
@@ -105,7 +105,7 @@ def _chrome(spans: Iterable[SpanData]) -> Iterator[str]:
 
 
 def _process_of(span: SpanData, known: list[Any]) -> int:
-    """The process that recorded a span, as far as its resource says."""
+    """The process that recorded a span, from its resource."""
     given = span.resource.get("process.pid")
     if type(given) is int and 0 < given < 2**31:
         return given

@@ -1,4 +1,4 @@
-"""The command `enterspan diff`: two recordings, name by name and path by path."""
+"""The command `enterspan diff`: compares two recordings by names and paths."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _THRESHOLD: Final = 20.0
 _MIN_CHANGE_NS: Final = 100_000
-"""Shorter times change by themselves from run to run."""
+"""Smaller changes are noise."""
 _STYLES: Final = {
     "failing": RED,
     "slower": RED,
@@ -45,15 +45,15 @@ _STYLES: Final = {
     "faster": GREEN,
     "same": DIM,
 }
-"""What may have become of a name, in the order in which it is listed."""
+"""The kinds of changes, in the order in which they are listed, and their styles."""
 WORSE: Final = frozenset({"failing", "slower"})
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Any, summary: str) -> None:
     """Add the command to those of `enterspan`."""
     parser = commands.add_parser(
         "diff",
-        help="compare two recorded traces",
+        help=summary,
         description="Compare two recordings by the names of spans: what is new, gone, slower, "
         "faster or failing. Exits with 1 if anything is slower or failing, with 2 for an error.",
         usage="enterspan diff BEFORE AFTER [OPTION ...]",
@@ -62,23 +62,23 @@ def add_parser(commands: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("before", metavar="BEFORE", help="a recorded trace, also .gz")
-    parser.add_argument("after", metavar="AFTER", help="the one to compare with it")
+    parser.add_argument("after", metavar="AFTER", help="the recorded trace to compare with it")
     parser.add_argument(
         "--threshold",
         metavar="PERCENT",
         default="20%",
-        help="report changes of PERCENT or more (default 20%%)",
+        help="report changes of at least PERCENT (default 20%%)",
     )
-    parser.add_argument("--min-change", metavar="TIME", help="and of TIME or more (default 100us)")
-    parser.add_argument("--full", action="store_true", help="also list what is the same")
+    parser.add_argument("--min-change", metavar="TIME", help="and of at least TIME (default 100us)")
+    parser.add_argument("--full", action="store_true", help="also list unchanged names")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="text (default) or json"
     )
-    parser.add_argument("--html", metavar="FILE", help="write a page to FILE")
+    parser.add_argument("--html", metavar="FILE", help="write an HTML page to FILE")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the options say, and return the exit code."""
+    """Run the command, and return the exit code."""
     with guarded() as outcome:
         rules = _Rules(
             _percent_of(options.threshold),
@@ -135,7 +135,7 @@ def _profile_of(path: str) -> Profile:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """From which change on something is slower or faster: in percent, and in nanoseconds."""
+    """The thresholds for slower and faster: in percent, and in nanoseconds."""
 
     percent: float
     least_ns: int
@@ -152,7 +152,7 @@ class _Rules:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A name or a path, what became of it, and its figures; None where it is not there."""
+    """A name or a path, its change, and its figures; None if it is absent."""
 
     path: tuple[str, ...]
     change: str
@@ -161,13 +161,13 @@ class Row:
 
     @property
     def weight(self) -> int:
-        """By how much its total has changed."""
+        """The change of its total."""
         totals = [0 if f is None else f.durations.total_ns for f in (self.before, self.after)]
         return abs(totals[1] - totals[0])
 
 
 class Comparison:
-    """Two profiles: their names, and the paths on which these are."""
+    """The comparison of two profiles, by names and by paths."""
 
     def __init__(self, before: Profile, after: Profile, rules: _Rules) -> None:
         self._rules = rules
@@ -211,7 +211,7 @@ class Comparison:
     # --- forms of output ----------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """The comparison as JSON has it; times are nanoseconds."""
+        """The comparison for JSON; times are in nanoseconds."""
         return {
             "thresholdPercent": self._rules.percent,
             "minChangeNs": self._rules.least_ns,
@@ -221,7 +221,7 @@ class Comparison:
         }
 
     def lines(self, screen: Screen, *, full: bool) -> Iterator[str]:
-        """The comparison as a table; `full` lists also what is the same."""
+        """The comparison as a table; `full` also lists unchanged names."""
         shown = False
         for title, rows in (("name", self.names), ("path", self._inner_paths())):
             listed = [row for row in rows if full or row.change != "same"]
@@ -236,14 +236,14 @@ class Comparison:
             yield screen.line([(f"{counted(same, 'name')} the same", DIM)])
 
     def _inner_paths(self) -> list[Row]:
-        """The paths that say more than their names: those of names that are in several places."""
+        """The paths of names that occur in several places."""
         places: dict[str, int] = {}
         for row in self.paths:
             places[row.path[-1]] = places.get(row.path[-1], 0) + 1
         return [row for row in self.paths if places[row.path[-1]] > 1]
 
     def page(self, title: str) -> str:
-        """The comparison as a page without a script."""
+        """The comparison as an HTML page without scripts."""
         tables = "".join(
             f"<h2>By {word}</h2>{_table(rows)}"
             for word, rows in (("name", self.names), ("path", self._inner_paths()))
@@ -298,7 +298,7 @@ _HEAD: Final = (
 
 
 def _pieces(row: Row, glyphs: Glyphs) -> list[Piece]:
-    """Each figure as it was and as it is."""
+    """Each figure before and after."""
     style = _STYLES[row.change]
     cells = [text.rjust(width) for text, width in zip(_cells(row, glyphs), _WIDTHS, strict=True)]
     return [

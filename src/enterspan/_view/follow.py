@@ -1,8 +1,8 @@
-"""A file that is still being written, shown as it grows.
+"""Shows a file that is still being written.
 
-Live events are drawn as the console draws them while the program runs. Finished spans come children
-first, so they are drawn when their invocation's own line has come. With a filter, each span that is
-asked for is a line of its own when it ends.
+Live events are drawn as in the live tree. Finished spans come children first, so they are drawn
+when their invocation's line has come. With a filter, each matching span is a line of its own when
+it ends.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 from enterspan._terminal.live import LiveInvocation
 
 _PAUSE: Final = 0.1
-"""Seconds between two looks at a file that has not grown."""
+"""Seconds between two checks of a file that has not grown."""
 _WAITING: Final = 100_000
-"""How many finished spans wait for their invocation's root; then they are drawn without it."""
+"""How many finished spans wait for their invocation's root before they are drawn without it."""
 
 
 def follow(
@@ -48,10 +48,10 @@ def follow(
     look: Look,
     chosen: Callable[[Iterable[Parsed]], Iterable[Parsed]] | None = None,
 ) -> None:
-    """Show what a file has, and what is written to it, until Ctrl-C.
+    """Show a file's content, and what is appended to it, until Ctrl-C.
 
-    Without a `path` it is a pipe, and is read to its end. `chosen` passes on what is to be shown.
-    Raises ValueError for what turns out not to be a trace file.
+    Without a `path` it is a pipe, and is read to its end. `chosen` filters the events and lines.
+    Raises ValueError if it is not a trace file.
     """
     source = _Source(file, path)
     shown = (
@@ -86,7 +86,7 @@ def follow(
 
 
 def _report(reader: Reader, reported: int) -> int:
-    """Report the problems that were not reported yet; return how many are."""
+    """Report the problems that were not reported yet; return their number."""
     complaints = list(reader.complaints())
     for complaint in complaints[reported:]:
         say(complaint)
@@ -97,10 +97,10 @@ def _report(reader: Reader, reported: int) -> int:
 
 
 def _growing_lines(source: _Source) -> Iterator[bytes]:
-    """Each line once it is whole; the last one also if it never will be.
+    """Each line when it is complete; the last one even if it is incomplete.
 
-    An empty one is yielded before there is a wait for more. A file that became shorter, or was
-    replaced, is read from its beginning.
+    An empty line is yielded before waiting for more. A file that was truncated, or replaced, is
+    read from its beginning.
     """
     part = b""
     try:
@@ -127,7 +127,7 @@ def _growing_lines(source: _Source) -> Iterator[bytes]:
 
 
 class _Source:
-    """What is read at the moment: the file, or the one that replaced it."""
+    """The file being read, or the one that replaced it."""
 
     def __init__(self, file: BinaryIO, path: str | None) -> None:
         self.file = file
@@ -136,7 +136,7 @@ class _Source:
         self.may_grow = path is not None and stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
     def begins_anew(self) -> bool:
-        """Whether the file was emptied or replaced; then it is read from its beginning."""
+        """Whether the file was truncated or replaced; then it is read from its beginning."""
         found = os.fstat(self.file.fileno())
         if found.st_size < self.file.tell():
             self.file.seek(0)
@@ -146,11 +146,11 @@ class _Source:
         try:
             there = Path(self._path).stat()
         except OSError:
-            return False  # moved away; the next one is not there yet
+            return False  # moved away; the new one does not exist yet
         if (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino):
             return False
         if found.st_size > self.file.tell():
-            return False  # what was written before it was moved away
+            return False  # the rest of the moved file
         try:
             file = Path(self._path).open("rb")  # noqa: SIM115 - `close` closes it
         except OSError:
@@ -160,16 +160,16 @@ class _Source:
         return True
 
     def close(self) -> None:
-        """Close what was opened here."""
+        """Close the file, if it was opened here."""
         if self.file is not self._first:
             self.file.close()
 
 
-# --- what is shown --------------------------------------------------------------------------------
+# --- output --------------------------------------------------------------------------------
 
 
 class _Filtered:
-    """Shows the spans that are asked for, each as a line when it has ended."""
+    """Shows matching spans, each as a line when it has ended."""
 
     def __init__(self, wanted: Filter, stream: TextIO, look: Look) -> None:
         self._wanted = wanted
@@ -179,7 +179,7 @@ class _Filtered:
         self._spans = Stream()
 
     def take(self, found: Parsed) -> None:
-        """Show the span that is complete with an event or a line, if it is asked for."""
+        """Show the span that an event or a line completes, if it matches."""
         for span in self._spans.take(found):
             if span.outcome is not None and self._wanted.takes(span):
                 screen = screen_for(self._output)
@@ -188,16 +188,16 @@ class _Filtered:
                 self._output.write(line + "\n")
 
     def rest(self) -> None:
-        """Nothing is held back."""
+        """Do nothing."""
 
     def finish(self) -> None:
-        """Spans that have not ended are not shown."""
+        """Do nothing: spans that have not ended are not shown."""
 
 
 class _Everything:
     """Shows events live, and finished spans without events as trees.
 
-    A finished span waits for the line of its invocation's root, which comes last.
+    Finished spans wait for the line of their invocation's root, which comes last.
     """
 
     def __init__(self, stream: TextIO, look: Look, *, holds: bool) -> None:
@@ -211,14 +211,14 @@ class _Everything:
         self._count = 0
 
     def take(self, found: Parsed) -> None:
-        """Show an event, or the invocation whose root a line is about."""
+        """Show an event, or the invocation of a root's line."""
         if isinstance(found, SpanData):
             self._finished(found)
         else:
             self._happened(found)
 
     def rest(self) -> None:
-        """Show what is held back: there may be nothing more for some time."""
+        """Show held lines, because nothing more may come for some time."""
         self._print(self._tree.release())
 
     def finish(self) -> None:
@@ -235,7 +235,7 @@ class _Everything:
         lines: list[str] = []
         if invocation is None:
             if not self._begun.add(event.invocation_id):
-                return  # it is over, or its finished spans were shown
+                return  # it has ended, or its finished spans were shown
             onset = _onset_for(event)
             invocation = self._live[event.invocation_id] = self._tree.begin(onset)
             self._opened.add(key_of(onset))
@@ -275,7 +275,7 @@ class _Everything:
 
 
 def _onset_for(event: TailEvent[Any]) -> TailEvent[Onset]:
-    """The onset of an invocation; made up where the file begins in the middle of it."""
+    """The onset of an invocation; synthesized if the file begins in the middle of it."""
     if event.event.type == "onset":
         return event
     where = TailSpanContext(event.span_context.trace_id, None, None)

@@ -1,4 +1,4 @@
-"""What happened in a span: its logs, exceptions and other events, as a person reads them."""
+"""Formats the logs, exceptions and other events of spans."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that happened at one moment of a span.
+    """An event of a span.
 
     `kind` is `log`, `exception`, `event` or `dropped`; `label` the log's level or the exception's
     class, `stack` the exception's formatted traceback.
@@ -31,7 +31,7 @@ class Note:
 
 
 def notes_of(span: RecordedSpan) -> list[Note]:
-    """The notes of a span, in order; of an invocation, also how many events were dropped."""
+    """The notes of a span, in order; for an invocation, including the number of dropped events."""
     notes = [note_of(event) for event in span.events]
     if span.undelivered is not None:
         moment, count = span.undelivered
@@ -40,7 +40,7 @@ def notes_of(span: RecordedSpan) -> list[Note]:
 
 
 def note_of(event: SpanEvent) -> Note:
-    """An event of a span: logs and exceptions are known by their attributes."""
+    """Convert an event; logs and exceptions are recognized by their attributes."""
     name, moment, attributes = event.name, event.timestamp_ns, event.attributes
     if name == "exception" and "exception.type" in attributes:
         label = str(attributes["exception.type"]).rpartition(".")[2]

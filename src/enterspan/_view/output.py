@@ -1,4 +1,4 @@
-"""A file that is written as a whole or not at all."""
+"""Files that are replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def replaced_file(target: str | os.PathLike[str]) -> Generator[BinaryIO]:
     """A stream for the new content of a file, which is replaced at the end of the block.
 
-    Readers see the old content or the new one. An existing file keeps its permissions; what is not
-    a regular file, such as a pipe, is written to. Raises OSError where that can't be done; then, or
-    if the block raises, an existing file is as it was.
+    Readers see the old content or the new one. An existing file keeps its permissions; pipes and
+    other special files are written directly. Raises OSError if that fails; then, or if the block
+    raises, an existing file is unchanged.
     """
     path = Path(os.path.realpath(target)) if os.fspath(target) else Path()
     mode = _mode(path, os.fspath(target))
@@ -44,7 +44,7 @@ def replaced_file(target: str | os.PathLike[str]) -> Generator[BinaryIO]:
 
 
 def refuse_inputs(target: str, inputs: Iterable[str]) -> None:
-    """Raise ValueError for a file to write that is one of those to read."""
+    """Raise ValueError if the output is one of the input files."""
     if Path(target).exists():
         for path in inputs:
             if path != "-" and Path(path).exists() and Path(target).samefile(path):
@@ -52,7 +52,7 @@ def refuse_inputs(target: str, inputs: Iterable[str]) -> None:
 
 
 def _mode(path: Path, name: str) -> int | None:
-    """The mode of what is there now; None for nothing. Raises OSError for what can't be written."""
+    """The mode of the existing file, or None. Raises OSError if it can't be written."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "it is a folder", name)
     if not path.parent.is_dir():

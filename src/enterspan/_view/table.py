@@ -1,4 +1,4 @@
-"""The slowest spans of a file, a line for each, and the summary of all, a line for each name."""
+"""The tables of the slowest spans, and of all spans by name."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from enterspan._terminal.screen import Piece, Screen
 
 _WAITING: Final = 1_000
-"""How many spans that are not listed any more may wait for their parents."""
+"""How many unlisted spans may wait for their parents."""
 _PATH: Final = 4
-"""Of the spans around one, the innermost are named, and the outermost."""
+"""How many of the innermost ancestors are named, besides the outermost."""
 _DEPTH: Final = 1_000
-"""A span that is deeper than this is shown with the innermost of the spans around it."""
+"""Deeper spans are shown with their innermost ancestors only."""
 _NAMES: Final = 10_000
-"""With more names than this there are ids in them; the spans of all others share a line."""
+"""With more names than this, they probably contain ids; further spans share a line."""
 SHORT_ID: Final = 8
-"""As many digits of a trace's id as tell some ten thousand traces apart."""
+"""The digits of a trace id that distinguish some ten thousand traces."""
 _HEADINGS: Final = ("count", "total", "p50", "p95", "max")
 
 
@@ -46,7 +46,7 @@ _HEADINGS: Final = ("count", "total", "p50", "p95", "max")
 def span_line(
     span: RecordedSpan, screen: Screen, origins: Origins | None = None, *, ids: bool = False
 ) -> str:
-    """Draw a span as one line: how long it took, when, in which trace, and in which spans it was.
+    """Draw a span as one line: its duration, time, trace and ancestors.
 
     `ids` shows the whole ids.
     """
@@ -71,7 +71,7 @@ def _ids(span: RecordedSpan, whole: bool) -> str:
 
 
 def _around(span: RecordedSpan) -> Iterator[RecordedSpan]:
-    """The spans around one, innermost first, as far as they are known."""
+    """The known ancestors of a span, innermost first."""
     above = span.parent
     while above is not None:
         yield above
@@ -91,7 +91,7 @@ def _error(span: RecordedSpan) -> str:
 
 
 class Slowest:
-    """The slowest spans of a file; kept are so many, and the spans around them."""
+    """The slowest spans of a file; only these and their ancestors are kept."""
 
     needs_events = True
 
@@ -104,10 +104,10 @@ class Slowest:
         self._gone = 0
 
     def add(self, span: RecordedSpan, *, asked_for: bool) -> None:
-        """Keep a span that is asked for if it is one of the slowest; of equals the first.
+        """Keep a matching span if it is one of the slowest; of equals, the first.
 
-        A finished span's line comes after those of its children: any span may be a parent of one
-        that is listed.
+        A finished span's line comes after those of its children: any span may be the parent of a
+        listed one.
         """
         children = self._waiting.pop(span.key, ())
         for child in children:
@@ -142,7 +142,7 @@ class Slowest:
             self._waiting.setdefault((span.trace_id, span.parent_id), []).append(span)
 
     def _forget(self) -> None:
-        """Now and then, let go of what waits for the parents of spans that are not listed."""
+        """Occasionally, forget the ancestors of spans that are no longer listed."""
         self._gone += 1
         if self._gone > _WAITING + self._most:
             self._gone = 0
@@ -166,7 +166,7 @@ class Summary:
         self.left_out = 0
 
     def add(self, span: RecordedSpan, *, asked_for: bool) -> None:
-        """Count a span that is asked for, if it has ended."""
+        """Count a matching span, if it has ended."""
         if not asked_for or span.outcome is None:
             return
         durations = self._names.get(span.name)
@@ -178,7 +178,7 @@ class Summary:
         durations.add(span.duration_ns or 0)
 
     def lines(self, screen: Screen) -> Iterator[str]:
-        """The table, the name with the longest total first; nothing if there were no spans."""
+        """The table, sorted by total; empty if there were no spans."""
         if not self._names:
             return
         rows = sorted(self._names.items(), key=lambda row: (-row[1].total_ns, row[0]))

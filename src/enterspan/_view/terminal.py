@@ -1,7 +1,7 @@
-"""The command's own use of the terminal: output in chunks, a bar while it reads.
+"""The commands' output: written in chunks, with a progress bar while reading.
 
-The bar is shown on stderr, only on a terminal, only where rich is installed (the extra
-`enterspan[view]`), and only once reading has taken a second.
+The bar is shown on stderr if that is a terminal, rich is installed (the extra `enterspan[view]`),
+and reading has taken a second.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
 _CHUNK: Final = 512
-"""How many lines are written at once."""
+"""The number of lines per write."""
 _PATIENCE: Final = 1.0
 """Seconds before the bar appears."""
 _LINES: Final = 2_000
-"""How many lines are read between two looks at the clock."""
+"""How many lines are read between two checks of the clock."""
 
 
 class UnwritableError(Exception):
@@ -40,12 +40,12 @@ class UnwritableError(Exception):
 
 
 def reason_of(error: Exception) -> str:
-    """Why a file can't be read or written."""
+    """The reason why a file can't be read or written."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def stdout() -> TextIO:
-    """Stdout. Raises UnwritableError where it is closed."""
+    """Return stdout. Raises UnwritableError if it is closed."""
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
         raise UnwritableError("can't write: stdout is closed")
     return sys.stdout
@@ -73,7 +73,7 @@ _JSON_UNSAFE: Final = re.compile("[^\n -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u057f
 
 
 def _json_escape(found: re.Match[str]) -> str:
-    """A character of a JSON text as its escape, unless it is surely harmless."""
+    """Escape a character of a JSON text, unless it is certainly harmless."""
     character = found[0]
     if unicodedata.category(character)[0] in "LNPS":
         return character
@@ -82,7 +82,7 @@ def _json_escape(found: re.Match[str]) -> str:
 
 @contextmanager
 def writing_stdout() -> Generator[None]:
-    """A block that writes to stdout; a reader that has gone away raises BrokenPipeError."""
+    """A block that writes to stdout; raises BrokenPipeError if the reader has closed the pipe."""
     try:
         yield
     except BrokenPipeError:
@@ -92,14 +92,14 @@ def writing_stdout() -> Generator[None]:
 
 
 def flush_stdout() -> None:
-    """Write what is still in the buffer. Raises UnwritableError."""
+    """Flush the buffer. Raises UnwritableError."""
     if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
         with writing_stdout():
             sys.stdout.flush()
 
 
 def close_stdout() -> None:
-    """Discard what is still in the buffer: at exit, Python would fail on it once more."""
+    """Discard the buffer, on which Python would fail again at exit."""
     if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -108,7 +108,7 @@ def close_stdout() -> None:
 
 
 def watched(items: Iterable[_T], inputs: Inputs) -> Iterator[_T]:
-    """Pass on what is read, and show how far that is."""
+    """Pass lines through, and show the progress."""
     size = inputs.size
     if not size or not is_terminal(sys.stderr):
         yield from items
@@ -125,7 +125,7 @@ def watched(items: Iterable[_T], inputs: Inputs) -> Iterator[_T]:
 
 
 class _Bar:
-    """A bar, once there is something to show; without rich there never is."""
+    """A progress bar, shown after a delay; never without rich."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -134,14 +134,14 @@ class _Bar:
         self._is_possible = True
 
     def show(self, position: int) -> None:
-        """Show how much was read."""
+        """Show the progress."""
         if self._progress is None and self._is_possible:
             self._begin(position)
         if self._progress is not None:
             self._progress.update(self._task, completed=position)
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._progress is not None:
             self._progress.stop()
 

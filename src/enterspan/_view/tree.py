@@ -1,12 +1,13 @@
-"""The trees of a file, as text: each span with its duration, attributes and failure.
+"""Draws the trees of a file as text: each span with its duration, attributes and failure.
 
-Siblings of one name, and what is below them, are folded into one line if there are many and nothing
-sets one apart: each has ended well, or in the same failure, and nothing else was noted in it.
-Invocations are folded where they have the same name and the same end.
+Many siblings with the same name, and their descendants, are folded into one line if all ended
+without a failure, or with the same one, and have no logs or events. Invocations are folded if they
+have the same name and outcome.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from enterspan._recording.origin import Origins
@@ -44,7 +45,8 @@ from enterspan._view.notes import Note, notes_of
 from enterspan._view.table import SHORT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from typing import TypeAlias
 
     from enterspan._recording.assemble import RecordedSpan, Recording
@@ -54,25 +56,40 @@ if TYPE_CHECKING:
 
 _MARGIN: Final = GUTTER + 2
 _BRANCH_COLUMNS: Final = 3
-_MANY: Final = 5
-"""From so many on, siblings of one name are folded."""
 
 
 class Look(NamedTuple):
-    """How trees are shown: repeated spans one by one, with whole stacks, with whole ids."""
+    """The options of the output: unfolded spans, whole stacks, whole ids."""
 
     unfold: bool = False
     stacks: bool = False
     ids: bool = False
+    many: int = 5
+    """The minimum number of siblings to fold."""
 
 
 _PLAIN_LOOK: Final = Look()
+_SUMMARY_PARTS: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+"""The parts of the total below which a summary leaves spans out; the first that fits is used."""
+
+_PASSED_ON: Final = 0.9
+"""A span that spends this part of its time in one child has no line of its own in a summary."""
+_CHAIN_COLUMNS: Final = 40
+"""The maximum width of their names before the child's."""
+
+
+class Summary(NamedTuple):
+    """A summary of the trees of a recording."""
+
+    lines: Sequence[str]
+    least_ns: int
+    """Shorter spans are left out, unless their failure ended the whole run."""
 
 
 def tree_lines(
     recording: Recording, screen: Screen, look: Look = _PLAIN_LOOK, most: int | None = None
 ) -> Iterator[str]:
-    """Draw the trees, at most so many, with an empty line around those of several lines."""
+    """Draw the trees, up to a limit, with empty lines around those of several lines."""
     tree = _Tree(screen, recording, look)
     roots = tree.roots()
     before: RecordedSpan | Fold | None = None
@@ -83,9 +100,59 @@ def tree_lines(
         before = root
 
 
+def summary(
+    recording: Recording,
+    screen: Screen,
+    most: int,
+    look: Look = _PLAIN_LOOK,
+    kept: Collection[str] = (),
+) -> Summary:
+    """Draw the trees within a number of lines: siblings are folded, and short spans are left out.
+
+    The threshold is the smallest part of the total time with which the lines fit. The outermost
+    spans with names in *kept* are always shown, if there is room.
+    """
+    tree = _Tree(screen, recording, look._replace(many=2))
+    tree.kept = kept
+    whole = max([tree.took_ns(root) for root in tree.roots()], default=0)
+    lines: list[str] = []
+    outermost = _outermost(recording.roots, kept)
+    ways = [(outermost, part) for part in _SUMMARY_PARTS if outermost]
+    for also, part in [*ways, *[(_NONE, part) for part in _SUMMARY_PARTS]]:
+        tree.least_ns, tree.also_shown = int(whole * part), also
+        lines = [*islice(_summary_lines(tree), most + 1)]
+        if len(lines) <= most:
+            break
+    return Summary(lines[:most], tree.least_ns)
+
+
+def _summary_lines(tree: _Tree) -> Iterator[str]:
+    for root in tree.roots():
+        if tree.is_shown(root):
+            yield from tree.lines(root)
+
+
+_NONE: Final[frozenset[RecordedSpan]] = frozenset()
+
+
+def _outermost(roots: Iterable[RecordedSpan], names: Collection[str]) -> AbstractSet[RecordedSpan]:
+    """The outermost spans with one of these names, and their ancestors."""
+    found: set[RecordedSpan] = set()
+    seen = list(roots) if names else []
+    for span in seen:  # it grows by the children
+        if span.name in names:
+            found.add(span)
+        else:
+            seen += span.children
+    for span in reversed(seen):
+        if not found.isdisjoint(span.children):
+            found.add(span)
+    return found
+
+
 def tree_count(recording: Recording, look: Look = _PLAIN_LOOK) -> int:
-    """How many trees are drawn: folded ones are one."""
-    return len(_Folding(recording.roots, unfold=look.unfold).roots())
+    """The number of drawn trees, where folded ones count as one."""
+    return len(_Folding(recording.roots, look).roots())
 
 
 def _has_more(root: RecordedSpan | Fold) -> bool:
@@ -95,7 +162,7 @@ def _has_more(root: RecordedSpan | Fold) -> bool:
 
 
 class Fold:
-    """Many siblings of one name, in order of their start, as one."""
+    """Folded siblings of one name, in order of start."""
 
     __slots__ = ("members", "signature")
 
@@ -105,12 +172,12 @@ class Fold:
 
     @property
     def start_ns(self) -> int:
-        """When the first of them began."""
+        """The start of the first of them."""
         return self.members[0].start_ns
 
     @property
     def common_attributes(self) -> dict[str, Any]:
-        """The attributes that are the same in all of them."""
+        """The attributes that all of them have in common."""
         common = dict(self.members[0].attributes)
         for member in self.members:
             for key in list(common):
@@ -123,19 +190,20 @@ class Fold:
 
 
 class _Folding:
-    """What can be folded: which spans have something to say, and which ended alike.
+    """Determines which spans can be folded.
 
-    A signature is a number for how a span and all below it ended; 0 is well.
+    A signature is a number for the failures of a span and its descendants; 0 means none.
     """
 
-    def __init__(self, roots: Sequence[RecordedSpan], *, unfold: bool) -> None:
+    def __init__(self, roots: Sequence[RecordedSpan], look: Look) -> None:
         self._roots = roots
-        self._unfold = unfold
+        self._unfold = look.unfold
+        self._many = look.many
         self._signatures: dict[RecordedSpan, int] = {}
         self._numbers: dict[tuple[Any, ...], int] = {}
         self._apart: set[RecordedSpan] = set()
         self.spans: list[RecordedSpan] = list(roots)
-        for span in self.spans:  # it grows by what is below
+        for span in self.spans:  # it grows by the children
             self.spans += span.children
         for span in reversed(self.spans):  # children come before their parents
             self._look_at(span)
@@ -163,8 +231,8 @@ class _Folding:
         return self._with_folds(self._roots, groups.values())
 
     def siblings(self, spans: Sequence[RecordedSpan]) -> list[RecordedSpan | Fold]:
-        """Fold many siblings of one name into one, where the first of them is."""
-        if self._unfold or len(spans) < _MANY:
+        """Fold many siblings of one name into one, at the position of the first."""
+        if self._unfold or len(spans) < self._many:
             return list(spans)
         groups: dict[Any, list[RecordedSpan]] = {}
         for span in spans:
@@ -177,14 +245,14 @@ class _Folding:
     ) -> list[RecordedSpan | Fold]:
         folds: dict[RecordedSpan, Fold | None] = {}
         for group in groups:
-            if len(group) >= _MANY:
+            if len(group) >= self._many:
                 folds.update(dict.fromkeys(group))
                 folds[group[0]] = Fold(group, self._signatures.get(group[0], 0))
         found = [folds.get(span, span) for span in spans]
         return [each for each in found if each is not None]
 
     def below(self, fold: Fold) -> list[RecordedSpan | Fold]:
-        """What is below folded spans, folded by name and end."""
+        """The children of folded spans, folded by name and failure."""
         names: dict[Any, list[RecordedSpan]] = {}
         for member in fold.members:
             for child in member.children:
@@ -196,7 +264,7 @@ class _Folding:
 
 
 def _key(value: Any) -> Any:
-    """A value as it can be looked up."""
+    """A hashable key for a value."""
     return value if isinstance(value, (str, int)) else None
 
 
@@ -208,7 +276,7 @@ def _error(span: RecordedSpan) -> str:
 
 
 def _failure_of(fold: Fold) -> Note | None:
-    """The failure that all spans of a fold ended in, if it began in them."""
+    """The common failure of the spans of a fold, if it began in them."""
     first = fold.members[0]
     if not begins_failure(first):
         return None
@@ -221,33 +289,50 @@ def _has_failures_only(span: RecordedSpan) -> bool:
 
 
 def _covered_ns(spans: Iterable[RecordedSpan], start_ns: int, end_ns: int) -> int:
-    """For how long, between two moments, at least one of the spans was open."""
+    """The time between two moments during which at least one of the spans was open."""
     intervals = [(s.start_ns, end_ns if s.end_ns is None else s.end_ns) for s in spans]
     return covered_ns(intervals, start_ns, end_ns)
 
 
 def self_ns(span: RecordedSpan) -> int | None:
-    """How long a span was open while none of its children was, in nanoseconds."""
+    """The self time of a span, in nanoseconds."""
     if span.end_ns is None:
         return None
     inside = _covered_ns(span.children, span.start_ns, span.end_ns)
     return max(span.end_ns - span.start_ns - inside, 0)
 
 
+def _name_of(item: RecordedSpan | Fold) -> str:
+    return item.members[0].name if isinstance(item, Fold) else item.name
+
+
+def _fatal(roots: Iterable[RecordedSpan]) -> set[RecordedSpan]:
+    """The failed spans whose failure propagated to the root."""
+    found: set[RecordedSpan] = set()
+    waiting = [root for root in roots if root.failed]
+    while waiting:
+        span = waiting.pop()
+        found.add(span)
+        waiting += [child for child in span.children if child.failed]
+    return found
+
+
 class _Position(NamedTuple):
-    """Where in its tree a line is, the rails that lead there, and its parent's resource."""
+    """The position of a line in its tree: its rails, and its parent's resource."""
 
     depth: int
     is_last: bool
     rails: str
     resource: Mapping[str, Any]
+    chain: str = ""
+    """The names of ancestors without a line of their own."""
 
 
 _NOWHERE: Final[Mapping[str, Any]] = {}
 
 
 def begins_failure(span: RecordedSpan) -> bool:
-    """Whether a span failed by itself, and not by what an inner one has raised."""
+    """Whether a span failed by itself, and not by the exception of an inner one."""
     return span.failed and not any(child.failed for child in span.children)
 
 
@@ -260,7 +345,7 @@ class _Tree:
         self._look = look
         self._is_whole = recording.is_whole
         self._levels = levels_shown(screen.width, _MARGIN, _BRANCH_COLUMNS)
-        self._folding = _Folding(recording.roots, unfold=look.unfold)
+        self._folding = _Folding(recording.roots, look)
         traces = {root.trace_id for root in recording.roots}
         self._are_several = len(traces) > 1 or not recording.is_whole
         self._spans: dict[str, int] = {}
@@ -270,34 +355,61 @@ class _Tree:
             self._spans[key] = self._spans.get(key, 0) + 1
             self._failed[key] = self._failed.get(key, 0) + begins_failure(span)
         self._origins = Origins(span.resource for span in self._folding.spans)
+        self._last_moments = self._moments()
+        self._ended_here = _fatal(recording.roots)
+        self.least_ns = 0
+        """Shorter spans are not drawn, ..."""
+        self.also_shown: AbstractSet[RecordedSpan] = _NONE
+        """... except for these."""
+        self.kept: Collection[str] = ()
+        """Names that are not left out of a chain of names."""
+
+    def is_shown(self, item: Item) -> bool:
+        """Whether a subtree takes long enough, or contains the failure that ended the run."""
+        if not self.least_ns or isinstance(item, Note) or self.took_ns(item) >= self.least_ns:
+            return True
+        members = item.members if isinstance(item, Fold) else (item,)
+        return any(each in self._ended_here or each in self.also_shown for each in members)
+
+    def took_ns(self, item: RecordedSpan | Fold) -> int:
+        """The total duration of an item; for unfinished spans, as far as known."""
+        if isinstance(item, Fold):
+            return sum([self.took_ns(member) for member in item.members])
+        if item.duration_ns is not None:
+            return item.duration_ns
+        return self._last_moments.get(item, item.start_ns) - item.start_ns
+
+    def _moments(self) -> dict[RecordedSpan, int]:
+        """The times of the last events of unfinished spans."""
+        found: dict[RecordedSpan, int] = {}
+        for span in reversed(self._folding.spans):  # children come before their parents
+            if span.outcome is None:
+                moments = [
+                    found.get(each) or each.end_ns or each.start_ns for each in span.children
+                ]
+                found[span] = max(moments, default=span.start_ns)
+        return found
 
     def roots(self) -> Sequence[RecordedSpan | Fold]:
         """The trees to draw."""
         return self._folding.roots()
 
     def lines(self, root: RecordedSpan | Fold) -> Iterator[str]:
-        """Draw one tree; a stack of its own takes it as deep as it may be."""
+        """Draw one tree, iteratively, for any depth."""
         waiting: list[tuple[Item, _Position]] = [(root, _Position(0, True, "", _NOWHERE))]
         while waiting:
             item, position = waiting.pop()
+            item, position = self._innermost(item, position)
             if isinstance(item, Note):
                 yield self._note_line(item, position)
                 yield from self._stack_lines(item, position)
                 continue
-            inner: list[Item]
-            failure: Note | None = None
+            inner, failure = self._inside(item)
             if isinstance(item, Fold):
                 yield self._fold_line(item, position)
-                inner = [*self._folding.below(item)]
                 resource = item.members[0].resource
-                failure = _failure_of(item)
             else:
-                notes = notes_of(item)
-                failure = _failure(item, notes)
                 yield self._span_line(item, failure, position)
-                inner = [note for note in notes if note is not failure]
-                inner += self._folding.siblings(item.children)
-                inner.sort(key=_moment)
                 resource = item.resource
             rails, is_last = self._rails_below(position), True
             if failure is not None:
@@ -307,8 +419,59 @@ class _Tree:
                 waiting.append((each, _Position(position.depth + 1, is_last, rails, resource)))
                 is_last = is_last and isinstance(each, Note)
 
+    def _inside(self, item: RecordedSpan | Fold) -> tuple[list[Item], Note | None]:
+        """The items below a line, and the failure shown on it."""
+        inner: list[Item]
+        if isinstance(item, Fold):
+            failure = _failure_of(item)
+            inner = [*self._folding.below(item)]
+        else:
+            notes = notes_of(item)
+            failure = _failure(item, notes)
+            inner = [note for note in notes if note is not failure]
+            inner += self._folding.siblings(item.children)
+            inner.sort(key=_moment)
+        return [each for each in inner if self.is_shown(each)], failure
+
+    def _innermost(self, item: Item, position: _Position) -> tuple[Item, _Position]:
+        """In a summary, spans that only call the next one share its line."""
+        names: list[str] = []
+        while self.least_ns and position.depth and not isinstance(item, Note):
+            inner, failure = self._inside(item)
+            if len(inner) != 1 or failure is not None or isinstance(inner[0], Note):
+                break
+            if not self._is_passed_on(item, inner[0]):
+                break
+            name, item = _name_of(item), inner[0]
+            if name not in (*names[-1:], _name_of(item)):  # a recursion is named once
+                names.append(name)
+        return item, position._replace(chain=self._chain(names))
+
+    def _is_passed_on(self, item: RecordedSpan | Fold, inner: RecordedSpan | Fold) -> bool:
+        """Whether nearly all time of an item, in each call, is spent in its child."""
+        if self.took_ns(inner) < self.took_ns(item) * _PASSED_ON:
+            return False
+        if isinstance(item, Fold):
+            return isinstance(inner, Fold) and len(inner.members) == len(item.members)
+        has_more = item.attributes or item.is_invocation
+        return not (isinstance(inner, Fold) or has_more) and item.outcome in ("ok", "exception")
+
+    def _chain(self, names: Sequence[str]) -> str:
+        """The chain of ancestors' names: the last of them that fit, and the first kept one."""
+        sign = f" {self._glyphs.quotes[1]} "
+        chain, left = "", list(names)
+        while left and len(left[-1]) + len(chain) <= _CHAIN_COLUMNS:
+            chain = left.pop() + sign + chain
+        kept = next((at for at, name in enumerate(left) if name in self.kept), None)
+        if kept is not None:
+            left[kept + 1 :] = [self._glyphs.ellipsis] * (kept + 1 < len(left))
+            left[:kept] = [self._glyphs.ellipsis] * (kept > 0)
+        elif left:
+            left = [self._glyphs.ellipsis]
+        return "".join([name + sign for name in left]) + chain
+
     def _rails_below(self, position: _Position) -> str:
-        """The rails of what is below a line; levels that are too deep have none."""
+        """The rails of the lines below a line; levels that are too deep have none."""
         if not 0 < position.depth < self._levels:
             return position.rails
         return position.rails + ("   " if position.is_last else self._glyphs.rail + "  ")
@@ -320,6 +483,7 @@ class _Tree:
         if is_bad:
             pieces.append((self._glyphs.failed + " ", BOLD_RED))
         name_style = BOLD if span.is_invocation else PLAIN
+        pieces.append((position.chain, DIM))
         pieces.append((span.name, BOLD_RED if is_bad else name_style))
         pieces += spaced(self._about(span))
         pieces += spaced(self._identity(span, position))
@@ -340,7 +504,7 @@ class _Tree:
         return attribute_pieces(attributes.items(), self._glyphs, whole=self._screen.whole)
 
     def _origin(self, span: RecordedSpan, position: _Position) -> list[Piece]:
-        """Whose span it is, where that is not what is around it."""
+        """The origin of a span, if it differs from its parent's."""
         origins = self._origins
         if not origins.are_several:
             return []
@@ -350,7 +514,7 @@ class _Tree:
         return [(f"[{label}] ", PALETTE[origins.index(label) % len(PALETTE)])]
 
     def _identity(self, span: RecordedSpan, position: _Position) -> list[Piece]:
-        """When a tree began, and the ids that it is found by."""
+        """The start of a tree, and its ids."""
         is_root = not position.depth
         trace_id, span_id = f"{span.trace_id:032x}", f"{span.span_id:016x}"
         if self._look.ids:
@@ -371,8 +535,9 @@ class _Tree:
         if is_bad:
             pieces.append((self._glyphs.failed + " ", BOLD_RED))
         style = BOLD if first.is_invocation else PLAIN
+        pieces.append((position.chain, DIM))
         pieces.append((first.name, BOLD_RED if is_bad else style))
-        words = self._of_invocations(members) if is_root else self._of_siblings(members)
+        words = self._of_invocations(members) if is_root else self._of_siblings(members, covered)
         pieces += spaced([(", ".join([f"x {len(members):,}", *words]), CYAN)])
         if first.outcome not in ("ok", "exception"):
             pieces += spaced([(first.outcome or "", outcome_style(first.outcome or ""))])
@@ -384,15 +549,17 @@ class _Tree:
         left = self._left(duration_text(covered, self._glyphs), duration_style(covered))
         return self._screen.line([*left, *pieces])
 
-    def _of_siblings(self, members: Sequence[RecordedSpan]) -> list[str]:
+    def _of_siblings(self, members: Sequence[RecordedSpan], covered: int) -> list[str]:
         took = [member.duration_ns or 0 for member in members]
-        words = [self._text(sum(took)) + " total", "longest " + self._text(max(took))]
+        words = ["longest " + self._text(max(took))]
+        if not self.least_ns or sum(took) != covered:
+            words.insert(0, self._text(sum(took)) + " total")
         if self._is_whole and any(member.children for member in members):
             words.append("self " + self._text(sum([self_ns(member) or 0 for member in members])))
         return words
 
     def _of_invocations(self, members: Sequence[RecordedSpan]) -> list[str]:
-        """What a fold says of invocations: how long they took, and which one took longest."""
+        """The durations of folded invocations, and the slowest of them."""
         by_duration = sorted(members, key=lambda span: span.duration_ns or 0)
         slowest = by_duration[-1]
         words = [
@@ -415,7 +582,7 @@ class _Tree:
         return self._left(duration_text(duration, self._glyphs), duration_style(duration))
 
     def _about(self, span: RecordedSpan) -> list[Piece]:
-        """What an invocation is about, and its outcome; a span's outcome only if it is unusual."""
+        """The info and outcome of an invocation; the outcome of another span only if unusual."""
         words = [(info_text(span.info, span.name), DIM)]
         if span.outcome is None:
             words.append(("unfinished", YELLOW))
@@ -458,7 +625,7 @@ class _Tree:
         return [*gutter(text, style, self._glyphs), ("  ", PLAIN)]
 
     def _branches(self, position: _Position, last: str, other: str) -> list[Piece]:
-        """The lines that lead to a span; levels that are too deep to be drawn are counted."""
+        """The rails of a span; levels that are too deep are counted."""
         if not position.depth:
             return []
         hidden = position.depth - self._levels
@@ -470,7 +637,7 @@ _WORDS: Final = {"exception": ("error", RED), "dropped": ("dropped", YELLOW)}
 
 
 def _failure(span: RecordedSpan, notes: Sequence[Note]) -> Note | None:
-    """The exception that ended a span: its last one, if nothing happened in the span after it."""
+    """The exception that ended a span: the last one, if no event followed it."""
     if span.outcome != "exception" or not notes:
         return None
     ends = [child.end_ns or child.start_ns for child in span.children]

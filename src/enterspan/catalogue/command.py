@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from enterspan.catalogue.recorded import Usage
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Any, summary: str) -> None:
     """Add the command to those of `enterspan`."""
     parser = commands.add_parser(
         "catalogue",
-        help="draft, check and generate a catalogue of spans",
+        help=summary,
         description="Without an option, draft a catalogue of the spans in FILE and print it. With"
-        " --check, report what is in FILE and not in the catalogue, and exit with 1 if anything is."
-        " With --generate, write the module of typed spans.",
+        " --check, report how FILE differs from the catalogue, and exit with 1 if it does."
+        " With --generate, write the module of typed spans, and its stub.",
         usage="enterspan catalogue FILE [--check] | enterspan catalogue --generate [--check]",
         allow_abbrev=False,
     )
@@ -33,7 +33,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="compare FILE, or with --generate the module, with the catalogue; change nothing",
+        help="compare FILE, or with --generate the module and its stub, with the catalogue; change"
+        " nothing",
     )
     parser.add_argument("--generate", action="store_true", help="write the module of typed spans")
     parser.add_argument(
@@ -41,7 +42,11 @@ def add_parser(commands: Any) -> None:
         metavar="TOML",
         help="the catalogue (default: the nearest pyproject.toml)",
     )
-    parser.add_argument("--output", metavar="MODULE", help="where --generate writes the module")
+    parser.add_argument(
+        "--output",
+        metavar="MODULE",
+        help="where --generate writes the module; the stub goes beside it",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -85,16 +90,17 @@ def _catalogue_path(options: argparse.Namespace) -> Path:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from enterspan.catalogue.declarations import output_of, read_catalogue
-    from enterspan.catalogue.generation import generate
+    from enterspan.catalogue.generation import generate, outdated
 
     catalogue = _catalogue_path(options)
-    changed = generate(catalogue, options.output, check=options.check)
-    if options.check and changed:
-        output = output_of(read_catalogue(catalogue), options.output)
-        say(f"{output} does not match {catalogue}: run `enterspan catalogue --generate`")
-        return 1
-    return 0
+    if not options.check:
+        generate(catalogue, options.output)
+        return 0
+    files = outdated(catalogue, options.output)
+    for file in files:
+        what = f"does not match {catalogue}" if file.exists() else "is missing"
+        say(f"{file} {what}: run `enterspan catalogue --generate`")
+    return 1 if files else 0
 
 
 def _draft(options: argparse.Namespace) -> int:

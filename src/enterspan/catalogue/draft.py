@@ -1,4 +1,4 @@
-"""A first catalogue, drafted from what a program has recorded."""
+"""Drafts a catalogue from a recording."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from enterspan.catalogue.recorded import Usage
 
 MOST_NAMES: Final = 10_000
-"""More names of spans, or of a span's attributes, must have ids in them."""
+"""More names of spans, or of a span's attributes, probably contain ids."""
 
 
 class _Seen:
@@ -48,7 +48,7 @@ class _Seen:
 
 
 class Draft:
-    """What a recording has, name by name; `left_out` counts spans of names beyond the limit."""
+    """The spans of a recording by name; `left_out` counts spans of names beyond the limit."""
 
     def __init__(self) -> None:
         self.left_out: int = 0

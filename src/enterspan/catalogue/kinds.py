@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from enterspan._model.values import INT_MAX, INT_MIN
+from enterspan._model.limits import INT_MAX, INT_MIN
 
 Value: TypeAlias = str | bool | int
 
@@ -24,10 +24,10 @@ _PYTHON: Final = {
     "list[bool]": "list[bool] | tuple[bool, ...]",
     "list[int]": "list[int] | tuple[int, ...] | range",
     "list[float]": "list[float] | list[int] | tuple[float, ...] | range",
-    "json": "object",
+    "json": "_object",
 }
 _NOT_FINITE: Final = frozenset({"nan", "inf", "-inf"})
-"""JSON has no numbers for these: a trace file has them as strings."""
+"""JSON lacks these numbers: a trace file has them as strings."""
 _DIGITS: Final = re.compile(r"-?[0-9]{19,}")
 
 
@@ -48,7 +48,7 @@ class Kind:
 
     @property
     def annotation(self) -> str:
-        """The type as a Python annotation; `_Literal` is `typing.Literal`."""
+        """The type as a Python annotation; `Literal` and `object` have an underscore in front."""
         if not self.values:
             return " | ".join([_PYTHON.get(name, name) for name in self.names])
         literal = f"_Literal[{', '.join([repr(value) for value in self.values])}]"

@@ -13,13 +13,8 @@ from typing import Final
 from enterspan.catalogue.spans import KEYWORDS
 
 _TYPES: Final = frozenset({"bool", "float", "int", "list", "range", "str", "tuple"})
-RESERVED_METHODS: Final[frozenset[str]] = _TYPES | {
-    "SpanName",
-    "TYPE_CHECKING",
-    "annotations",
-    "tracing",
-}
-"""Names that the generated module uses."""
+RESERVED_METHODS: Final[frozenset[str]] = _TYPES | {"SpanName", "tracing"}
+"""Names that the generated module and its stub use."""
 
 RESERVED_PARAMETERS: Final[frozenset[str]] = KEYWORDS | {"self"}
 """Names of parameters that methods have."""

@@ -1,4 +1,4 @@
-"""What a catalogue needs of the spans of a trace file, one after the other."""
+"""The names and attributes of the spans of a trace file, for catalogues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from enterspan._recording.wire import Reader
 
 OWN_PREFIX: Final = "enterspan."
-"""Attributes that this library sets by itself, to say what it left out."""
+"""The prefix of attributes that this library sets to report omissions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,105 +1,76 @@
-"""The classes and functions that generated modules use.
+"""The run-time support of generated modules, whose spans are created on first use.
 
-The classes are for type checkers: a generated module describes with them what each span takes. At
-run time a span of a catalogue is a `functools.partial` of `Tracing.span` and its siblings, so that
-no code runs between the call and the plain API.
+Their types are in the stub beside the generated module. At run time a span of a
+catalogue is a `functools.partial` of `Tracing.span` and its siblings, so that no code runs between
+the call and the plain API.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from __future__ import annotations
+
 from functools import partial
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Concatenate,
-    Final,
-    Generic,
-    ParamSpec,
-    Protocol,
-    TypeAlias,
-    TypeVar,
-    overload,
-)
 
 from enterspan._forms.recorder import ask
 from enterspan._model.interrupts import is_interrupt
-from enterspan._model.protocols import Kind
-from enterspan._model.values import AttributeValue, items_of
-from enterspan._span.scope import SpanScope
-from enterspan._span.span import Span
-from enterspan._tracing import Tracing
+from enterspan._model.values import items_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Final, TypeAlias
+
+    from typing_extensions import Self
+
+    from enterspan._model.limits import AttributeValue
+    from enterspan._span.span import Span
+    from enterspan._tracing import Tracing
+
+    Declared: TypeAlias = str | tuple[str, Mapping[str, str], Mapping[str, AttributeValue]]
 
 KEYWORDS: Final = frozenset({"kind", "links"})
 """Keywords of `Tracing.span` that are no attributes."""
-SpanKind: TypeAlias = Kind
-"""What a span's kind may be."""
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-_F = TypeVar("_F", bound=Callable[..., object] | property)
-_Span_co = TypeVar("_Span_co", bound=Span, covariant=True)
-_Attributes_contra = TypeVar("_Attributes_contra", contravariant=True)
-_Name_contra = TypeVar("_Name_contra", bound=str, contravariant=True)
 
 
-class CatalogueScope(SpanScope, Generic[_Span_co]):
-    """The block around a span of a catalogue, for type checkers: it returns that kind of span."""
+class SpanName(str):
+    """A name outside the catalogue, for type checkers, as in `tracing.span(SpanName("..."))`.
+
+    At run time the name itself.
+    """
 
     __slots__ = ()
 
-    if TYPE_CHECKING:
+    def __new__(cls, name: str, /) -> Self:
+        """Return the name."""
+        return name  # type: ignore[return-value]
 
-        def __enter__(self) -> _Span_co: ...
-        async def __aenter__(self) -> _Span_co: ...
 
+def spans_of(
+    module: dict[str, Any], tracing: Tracing, declared: Mapping[str, Declared]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return the `__getattr__` and the `__dir__` of a generated module (PEP 562).
 
-class CatalogueSpan(Protocol[_Span_co, _Attributes_contra, _Name_contra]):
-    """A span of a catalogue, for type checkers.
-
-    Called with the attributes of the span, it returns the block `Tracing.span`.
+    *declared* has the span of each method: its name, or the arguments that `span_of` takes after
+    the Tracing.
     """
+    for method in declared:
+        module.pop(method, None)  # where the module is loaded again
 
-    @overload
-    def traced(self, function: _F, /) -> _F: ...
-    @overload
-    def traced(
-        self,
-        function: None = None,
-        /,
-        *,
-        attributes: _Attributes_contra | None = None,
-        kind: SpanKind | None = None,
-        capture_args: bool | Sequence[_Name_contra] | Mapping[str, str] = False,
-        capture_return: bool
-        | str
-        | Callable[[Any], object]
-        | Mapping[str, Callable[[Any], object] | bool] = False,
-        redact: Sequence[str] = (),
-        min_duration: float | None = None,
-        expected: type[BaseException] | str | Sequence[type[BaseException] | str] = (),
-    ) -> Callable[[_F], _F]: ...
-    def traced(self, function: Any = None, /, **options: Any) -> Any:
-        """Open the span around each call, as `Tracing.traced` does: bare, or with its options."""
-        ...
+    def find(name: str) -> Any:
+        if name == "__all__":  # for `from spans import *`
+            return [each for each in names() if not each.startswith("_")]
+        entry = declared.get(name)
+        if entry is None:
+            where = module.get("__name__")
+            raise AttributeError(f"module {where!r} has no attribute {name!r}")
+        renamed, constants = None, None
+        if not isinstance(entry, str):
+            entry, renamed, constants = entry
+        made = span_of(tracing, entry, renamed, constants)
+        return module.setdefault(name, made)  # as another thread may have made it meanwhile
 
-    def enter_span(
-        self,
-        callback: Callable[Concatenate[_Span_co, _P], _T],
-        /,
-        *args: _P.args,
-        **kwargs: _P.kwargs,
-    ) -> _T:
-        """Call `callback(span, *args, **kwargs)` with the span, as `Tracing.enter_span` does."""
-        ...
+    def names() -> list[str]:
+        return sorted({*module, *declared})
 
-    def start_active_span(
-        self,
-        callback: Callable[Concatenate[_Span_co, _P], _T],
-        /,
-        *args: _P.args,
-        **kwargs: _P.kwargs,
-    ) -> _T:
-        """Call `callback` as `enter_span` does; the caller ends the span."""
-        ...
+    return find, names
 
 
 def span_of(
@@ -152,7 +123,7 @@ def _renaming(form: Any, tracing: Tracing, names: dict[str, str], constants: dic
 
 
 def _dict(attributes: object) -> dict[str, Any]:
-    """What there is of attributes that may be no mapping, or one that raises."""
+    """The attributes as a dict; empty if they are not a mapping, or raise."""
     try:
         return dict(items_of(attributes))
     except Exception as error:  # a key without a hash

@@ -1,4 +1,4 @@
-"""Traces as HTML: a report that is one file, and what a notebook shows of a captured trace."""
+"""Traces as HTML: reports, and the display of captured traces in notebooks."""
 
 from enterspan._view.report.cell import cell_html
 from enterspan._view.report.page import write_html

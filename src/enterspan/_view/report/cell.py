@@ -1,7 +1,6 @@
-"""What a notebook shows of a captured trace: a small waterfall, without any script.
+"""The display of a captured trace in a notebook: a small waterfall without scripts.
 
-Notebooks show HTML of many makers on one page, in colours of their own: this takes the page's text
-colour, and brings a style sheet whose rules hold for its own elements alone.
+It uses the notebook's text colour, and a style sheet whose rules only apply to its own elements.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ if TYPE_CHECKING:
     from enterspan._model.records import SpanData, SpanEvent
 
 _MOST: Final = 500
-"""A page of a notebook is kept in its file, and read by people: more spans belong into a report."""
+"""The maximum number of spans, because notebooks store their output."""
 _DEEPEST: Final = 24
 _TEXT: Final = 500
-"""Of a longer value the first characters are shown."""
+"""The maximum length of a shown value."""
 _EVENTS: Final = 50
 _HINTS: Final = 3
 _HINT: Final = 40
-"""Attributes beside a name, and the characters of each."""
+"""The number of attributes beside a name, and the maximum length of each."""
 
 _STYLE: Final = """
 .enterspan-trace{font:13px/1.5 system-ui,sans-serif;max-width:1100px;color:inherit}
@@ -58,9 +57,9 @@ margin:2px 0 8px 28px;font-size:12px}
 
 
 def cell_html(families: Mapping[Any, Sequence[SpanData]]) -> str:
-    """Finished spans as HTML: `families` has each span's children, and the roots under None.
+    """Finished spans as HTML; `families` has each span's children, and the roots under None.
 
-    A span is known by its trace's id and its own.
+    Spans are identified by trace id and span id.
     """
     every = [span for children in families.values() for span in children]
     base = min((span.start_ns for span in every), default=0)
@@ -110,14 +109,14 @@ def _row(span: SpanData, depth: int, base: int, whole: int) -> str:
 
 
 def _hint(span: SpanData) -> str:
-    """The first attributes, beside the name as far as there is room."""
+    """The first attributes, beside the name."""
     pairs = list(span.attributes.items())[:_HINTS]
     words = [f"{key}={str(value)[:_HINT]}" for key, value in pairs]
     return f'<span class="es-hint">{_text("  ".join(words))}</span>' if words else ""
 
 
 def _facts(span: SpanData) -> Iterable[str]:
-    """What is known of a span beside its name and times."""
+    """The details of a span other than its name and times."""
     if span.outcome != "ok":
         yield _fact("outcome", span.outcome)
     for key, value in span.attributes.items():
@@ -129,7 +128,7 @@ def _facts(span: SpanData) -> Iterable[str]:
 
 
 def _words(event: SpanEvent) -> tuple[str, str]:
-    """An event as a word and a text."""
+    """An event as a label and a text."""
     note = note_of(event)
     if note.kind == "event":
         return note.text, ", ".join(f"{key}={value}" for key, value in note.attributes.items())
@@ -143,7 +142,7 @@ def _fact(word: str, value: object) -> str:
 
 
 def _text(value: object) -> str:
-    """A text that shows itself, whatever it holds; a lone surrogate could not be sent."""
+    """Escape a text for HTML, with lone surrogates replaced."""
     text = str(value)
     text = text if len(text) <= _TEXT else text[:_TEXT] + "…"
     return escape(text.encode("utf-8", "replace").decode())

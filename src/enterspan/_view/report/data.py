@@ -1,10 +1,10 @@
-"""The spans of a report as JSON: columns of numbers, and beside them what few spans have.
+"""The data of a report as JSON: columns of numbers, and separately the details of spans.
 
-A span is identified by its index in the order of the tree, parents before their children. Texts
-that many spans have (names, outcomes, services) are in lists of their own. Columns are arrays,
-little-endian and in base64. Times are nanoseconds since the earliest of the file: a number of
-JavaScript holds 104 days of them exactly. Details are in blocks, each of which the page reads when
-it shows a span of it; here they wait in a temporary file.
+A span is identified by its index in tree order, parents before children. Shared texts (names,
+outcomes, services) are in separate lists. Columns are little-endian arrays in base64. Times are
+nanoseconds since the earliest in the file: JavaScript numbers represent 104 days exactly. Details
+are in blocks, which the page parses when it shows one of their spans; here they are kept in a
+temporary file.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from enterspan._view.notes import Note
 
 BLOCK: Final = 512
-"""The details of so many spans are parsed together."""
+"""The number of spans per block of details."""
 _SAFE_INT: Final = 2**53 - 1
-"""JavaScript would round a larger one: it goes as text."""
+"""JavaScript would round larger ones: they are written as text."""
 _DEPTH: Final = 12
-"""Deeper than this a value is shown as its text."""
+"""Values nested deeper are shown as text."""
 _IN_MEMORY: Final = 8 * 1024 * 1024
 _NOWHERE: Final = 0xFFFFFFFF
 
 
 class ReportData:
-    """Takes spans one by one, in any order, and gives what the page's script reads.
+    """Collects spans in any order, and produces the data for the page's script.
 
-    A context manager: the details are in a temporary file until its end.
+    A context manager, which keeps the details in a temporary file.
     """
 
     def __init__(self) -> None:
@@ -61,15 +61,15 @@ class ReportData:
         self._base = 0
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of the temporary file."""
+        """Delete the temporary file."""
         self._details.close()
 
     def add(self, span: RecordedSpan) -> None:
-        """Take a span."""
+        """Add a span."""
         if not self._name:
             self._base = span.start_ns
         took = span.duration_ns
@@ -82,7 +82,7 @@ class ReportData:
         self._took.append(-1 if took is None else max(took, 0))
         self._id.append(span.span_id)
         self._parent.append(span.parent_id or 0)
-        # Times in it are counted from the first span's; the page corrects that by the difference.
+        # Times in it are relative to the first span's; the page adds the difference.
         more = _more(span, self._base)
         text = _escaped(_encode(more)).encode("utf-8", "replace") if more else b""
         self._sizes.append(len(text))
@@ -97,13 +97,13 @@ class ReportData:
 
     @property
     def count(self) -> int:
-        """How many spans there are."""
+        """The number of spans."""
         return len(self._name)
 
-    # --- what is written ----------------------------------------------------------------------
+    # --- output ----------------------------------------------------------------------
 
     def pieces(self, unread: int = 0) -> Iterator[str]:
-        """The content of the page's data elements: the columns, and then each block of details."""
+        """The contents of the page's data elements: the columns, then each block of details."""
         order, ups = self._in_order()
         yield self._columns(order, ups, unread)
         yield from self._blocks(order)
@@ -156,9 +156,9 @@ class ReportData:
     # --- trees --------------------------------------------------------------------------------
 
     def _in_order(self) -> tuple[array[int], array[int]]:
-        """The spans in the order of their trees, and the place of each one's parent, or -1.
+        """The spans in tree order, and the index of each one's parent, or -1.
 
-        Spans that are each other's parents hang off the first of them, which is a root.
+        Of spans in a cycle of parents, the first one is a root.
         """
         count = len(self._name)
         parents = self._parents()
@@ -209,14 +209,14 @@ class ReportData:
 
 
 class _Indexes:
-    """Things, each of which has an index."""
+    """A list of unique items with their indexes."""
 
     def __init__(self) -> None:
         self.items: list[Any] = []
         self._indexes: dict[Any, int] = {}
 
     def of(self, item: Any) -> int:
-        """The index of a thing; a new one is added at the end."""
+        """The index of an item, which is appended if new."""
         index = self._indexes.setdefault(item, len(self.items))
         if index == len(self.items):
             self.items.append(item)
@@ -236,12 +236,12 @@ _DANGEROUS: Final = re.compile("[<\u2028\u2029\ud800-\udfff]")
 
 
 def _escaped(text: str) -> str:
-    r"""JSON in which no `<` could end the element, and no lone surrogate fails to be written."""
+    r"""JSON with `<` and lone surrogates escaped, which is safe inside an HTML element."""
     return _DANGEROUS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _more(span: RecordedSpan, base: int) -> dict[str, Any]:
-    """What a span has beside its name and times, under one letter each."""
+    """The details of a span, with one-letter keys."""
     found: dict[str, Any] = {
         "a": _pairs(span.attributes),
         "n": [_note(note, base) for note in notes_of(span)],
@@ -272,12 +272,12 @@ def _link(link: SpanLink) -> list[Any]:
 
 
 def _pairs(mapping: Mapping[str, Any]) -> list[Any]:
-    """Keys and values in turn: a JavaScript object would sort keys that look like numbers."""
+    """Keys and values alternating: a JavaScript object would reorder numeric keys."""
     return [item for key, value in mapping.items() for item in (key, _plain(value))]
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """A value that JSON and JavaScript hold without a loss."""
+    """A value that JSON and JavaScript represent without loss."""
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):

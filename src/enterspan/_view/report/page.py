@@ -1,8 +1,8 @@
-"""The report: one HTML file that needs no network, and in which no text of a trace can run.
+"""The HTML report: one file that needs no network, in which texts of a trace are never executed.
 
-The texts of a trace are in a data block, which a browser does not execute, and the script puts them
-on the page as text only. A Content-Security-Policy allows the one script and the one style sheet
-by their hashes, and nothing else: no other script, no request of any kind.
+The texts of a trace are in a data block, which browsers don't execute, and the script inserts them
+as text only. A Content-Security-Policy allows the script and the style sheet by their hashes, and
+no other scripts or requests.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SCRIPTS: Final = (
     "text", "model", "search", "axis", "list", "waterfall", "flame", "details", "app",
 )  # fmt: skip
-"""In the order in which they need one another; together they are the page's one script."""
+"""In order of their dependencies; concatenated, they are the page's script."""
 
 
 def write_html(
@@ -37,9 +37,9 @@ def write_html(
     title: str = "trace",
     unread: Callable[[], int] = int,
 ) -> int:
-    """Write a report to a file, as a whole or not at all, and return how many spans it has.
+    """Write a report to a file, as a whole or not at all, and return the number of spans.
 
-    `unread` is asked in the end how many lines could not be read. Raises OSError where the file
+    `unread` is called at the end for the number of unreadable lines. Raises OSError if the file
     can't be written.
     """
     if isinstance(spans, Recording):
@@ -55,7 +55,7 @@ def write_html(
 
 
 def page_pieces(data: Iterator[str], title: str) -> Iterator[str]:
-    """The page, in pieces; `title` is shown on it, and in the browser's tab."""
+    """The page, in pieces; `title` is its heading, and the title of the browser's tab."""
     style, script = _part("page.css"), _script()
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
@@ -81,6 +81,6 @@ def _part(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """What a Content-Security-Policy calls an element's content, which must be exactly this."""
+    """The hash of an element's content for a Content-Security-Policy."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -79,8 +79,8 @@ class Details {
     return facts([
       ["Duration", whole],
       ["Self time", own],
-      ["Began after", duration(model.start[span] - model.start[model.rootOf(span)])],
-      ["Of its parent", share],
+      ["Started after", duration(model.start[span] - model.start[model.rootOf(span)])],
+      ["Share of parent", share],
       ["CPU", more.c === undefined ? "" : duration(more.c)],
       ["Spans below", model.last[span] - span - 1 || ""],
     ]);
@@ -169,7 +169,7 @@ class Details {
         ["p95", duration(quantile(times, 0.95))],
         ["Longest", duration(times.at(-1))],
       ]),
-      ...section("The slowest", [table(["Span", "Began after", "Duration"], slowest.map((span) => [
+      ...section("Slowest spans", [table(["Span", "Started after", "Duration"], slowest.map((span) => [
         this._button(span), duration(model.start[span]), duration(model.end[span] - model.start[span]),
       ]))]),
     );

@@ -89,7 +89,7 @@ class Flame {
     this._home.replaceChildren(...made);
     this._home.style.height = `${(deepest + 1) * FRAME}px`;
     byId("lineage").textContent = `${this.focus === this.all ? "All spans" : this.focus.name}, by name. `
-      + "As wide as the time in them; what ran at the same time is added up.";
+      + "The width is the total time; concurrent spans are added up.";
   }
 
   _element(frame, left, wide, above) {
