@@ -127,9 +127,9 @@ def bytes_of(value: float | None) -> str:
 def imports(results: Results) -> Iterator[str]:
     found: dict[str, Any] = results.get("imports") or {}
     rows = [
-        [f"`import {name}`", spread(value["cpu_ms"]), spread(value["wall_ms"])]
-        for name, value in found.items()
-        if name in CODE
+        [f"import {name}", spread(found[name]["cpu_ms"]), spread(found[name]["wall_ms"])]
+        for name in CODE
+        if name in found
     ]
     if rows:
         yield "### Imports"
@@ -164,9 +164,9 @@ def served(results: Results) -> Iterator[str]:
     if rows:
         yield "### A request through an integration"
         yield ""
-        yield "Microseconds of CPU of the thread: of the bare application, and what our integration"
-        yield "and OpenTelemetry's instrumentation add to it. The last column is ours as a part of"
-        yield f"theirs. Measured on {found['date']}: {found['cpu']}, enterspan"
+        yield "Microseconds of CPU of the thread: of the bare application, and what enterspan's"
+        yield "integration and OpenTelemetry's instrumentation add to it. The last column is the"
+        yield f"ratio of the two. Measured on {found['date']}: {found['cpu']}, enterspan"
         yield f"{found['enterspan']}."
         yield ""
         head = ["µs a request", "bare", OURS, "OpenTelemetry", "its spans", "part"]

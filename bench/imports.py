@@ -22,10 +22,19 @@ from statistics import quantiles
 
 from lineup import version_of
 
+FUNCTION = "\ndef function(): pass"
 CODE = {
     "empty": "pass",
     "enterspan": "import enterspan",
+    "enterspan, and a decorated function": f"import enterspan\n@enterspan.traced{FUNCTION}",
+    "enterspan, and a subscriber": (
+        "import enterspan\nenterspan.tracing.add_tail(lambda onset: None, delivery='inline')"
+    ),
     "opentelemetry.trace": "import opentelemetry.trace",
+    "opentelemetry.trace, and a decorated function": (
+        "import opentelemetry.trace as otel\n"
+        f"@otel.get_tracer('bench').start_as_current_span('function'){FUNCTION}"
+    ),
     "opentelemetry.sdk.trace": "import opentelemetry.sdk.trace",
 }
 HEAVY = ("asyncio", "wrapt", "opentelemetry", "inspect", "dataclasses", "logging")

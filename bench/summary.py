@@ -1,4 +1,4 @@
-"""What the figures come to for somebody who chooses: `docs/performance.md`."""
+"""`docs/performance.md`: the figures that matter when you choose a library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from targets import Results
 
 PEERS = ("otel", "ddtrace", "sentry", "logfire", "elastic")
-"""Those that a program would have instead, and that record whole traces."""
+"""The alternatives to enterspan that record whole traces."""
 ROWS = (
     "call", "block", "await", "generator", "exception",
     "off call", "off block", "off await",
@@ -28,30 +28,31 @@ REQUEST_MS = 50
 BEFORE = """\
 # Performance
 
-What tracing costs with enterspan, and with the libraries that you might have instead. Written by
-`python bench/publish.py`; don't edit it.
+The cost of tracing with enterspan and with other libraries. Written by `python bench/publish.py`;
+don't edit it.
 
 ![How many times enterspan's cost each library costs](performance.svg)
 
-The figures here are of Python {python} ({cpu}, {cores} cores, {date}). On another machine the times
-differ and the ratios hardly do. `bench/figures.md` in the repository has them for each Python, with
-quartiles, more libraries, all versions, and the targets that the project sets itself.
+Measured with Python {python} ({cpu}, {cores} cores, {date}). Other machines have other times, and
+somewhat other ratios: on an Intel Xeon, those of the spans were up to half as large again.
+`bench/figures.md` in the repository has the figures for each Python, with quartiles, more
+libraries, all versions, and the project's targets.
 """
 
 MEASURED = """\
 ## How it is measured
 
-Ours and one peer share a process and take turns of about 3 ms, in random order, so that a busy
-moment of the machine hits both. Eight turns each are a block; the medians of a block give one
-ratio; what is shown is the median of these ratios. Garbage is collected before each turn, untimed,
-and the collector is on during the turns. Every library records in batches, as it comes, to a sink
-that counts and keeps nothing, and nothing leaves the machine. After each case the counts are
-compared: a span that was made and did not arrive makes the run fail.
+enterspan and one other library run in one process, in turns of about 3 ms in random order, so that
+load on the machine affects both. Eight turns of each are a block; the medians of a block give one
+ratio, and the median of these ratios is shown. Garbage is collected before each turn, untimed, and
+the collector is on during the turns. Every library exports in batches, in its default
+configuration, to an exporter that counts spans and keeps none. After each case the counts are
+compared: the run fails if a span was lost.
 
-A time is the CPU time of the calling thread: it is what the program pays for the span, and a busy
-machine disturbs it least.
+Times are CPU times of the calling thread: the cost of a span for the program, and the least
+affected by load.
 
-To measure it yourself, on a machine that has nothing else to do for ten minutes:
+To measure it yourself, on a machine that is idle for ten minutes:
 
 ```sh
 pip install . && pip install --group bench
@@ -62,14 +63,14 @@ python bench/publish.py
 
 
 def own_ns(results: Results, key: str) -> float | None:
-    """What a case costs with enterspan: the median beside all peers."""
+    """The cost of a case with enterspan: the median over the runs beside all peers."""
     pairs = [find_pair(results, name, key) for name in LINEUP]
     found = [pair["own"]["ours_ns"][1] for pair in pairs if pair is not None]
     return median(found) if found else None
 
 
 def cost_ns(results: Results, name: str, key: str) -> float | None:
-    """What a case costs with a library: so many times ours."""
+    """The cost of a case with a library: its ratio times our cost."""
     own = own_ns(results, key)
     if name == OURS or own is None:
         return own
@@ -78,7 +79,7 @@ def cost_ns(results: Results, name: str, key: str) -> float | None:
 
 
 def short(value: float | None, unit: float = 1e3) -> str:
-    """Three digits, in microseconds unless told otherwise; nothing for what was not measured."""
+    """Three digits, in microseconds by default; empty if it was not measured."""
     if value is None:
         return ""
     scaled = value / unit
@@ -89,7 +90,7 @@ def spans(results: Results) -> Iterator[str]:
     """A span in its usual forms, beside the peers."""
     yield "## A span"
     yield ""
-    yield "Microseconds on the thread that makes it. An empty cell: the library has no such form."
+    yield "Microseconds of the calling thread. Empty cell: the library has no such form."
     yield ""
     titles = {case.key: case for case in CASES}
     rows: list[list[str]] = []
@@ -103,11 +104,11 @@ def spans(results: Results) -> Iterator[str]:
 
 
 def requests(results: Results) -> Iterator[str]:
-    """What that makes of a request with some spans."""
+    """The cost of a request with some spans."""
     yield "## A request"
     yield ""
-    yield f"What a request of {REQUEST_MS} ms pays for its spans, each a block with one attribute,"
-    yield "in milliseconds and as a part of it:"
+    yield f"The cost of the spans of a request of {REQUEST_MS} ms, each a block with one attribute,"
+    yield "in milliseconds and as a part of the request:"
     yield ""
     rows: list[list[str]] = []
     for count in SPANS:
@@ -125,8 +126,13 @@ def requests(results: Results) -> Iterator[str]:
 
 
 def page(runs: Mapping[str, Results]) -> Iterator[str]:
-    """The whole page, of the newest Python."""
-    python = list(runs)[-1]
+    """The whole page, of the newest Python on which every peer was measured, if there is one."""
+    complete = [
+        python
+        for python, results in runs.items()
+        if all(cost_ns(results, name, "call") is not None for name in PEERS)
+    ]
+    python = (complete or list(runs))[-1]
     results: Any = runs[python]
     yield BEFORE.format(python=python, **{key: results[key] for key in ("cpu", "cores", "date")})
     yield from spans(results)

@@ -10,7 +10,9 @@ up, and makes this fail.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
+import gc
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -178,6 +180,23 @@ def exceptions(n: int) -> None:
                 pass
 
 
+def awaited_calls_in_one_another(n: int) -> None:
+    """Traced coroutines that await one another, a twentieth of them at a time."""
+    tracing = Tracing("work")
+    tracing.add_exporter(Nothing(), delay=60)
+
+    @tracing.traced
+    async def deeper(left: int) -> None:
+        if left:
+            await deeper(left - 1)
+
+    async def main() -> None:
+        for _ in range(20):
+            await deeper(n // 20)
+
+    asyncio.run(main())
+
+
 CASES: Final[tuple[Any, ...]] = (
     undecided_siblings,
     short_calls_in_an_undecided_one,
@@ -189,6 +208,7 @@ CASES: Final[tuple[Any, ...]] = (
     a_queue_that_is_full,
     spans_in_a_capture,
     exceptions,
+    awaited_calls_in_one_another,
 )
 
 
@@ -205,11 +225,14 @@ def instructions(case: Callable[[int], None], n: int) -> int:
         return look
 
     before = sys.gettrace()
+    gc.collect()
+    gc.disable()  # what it ends is other work
     sys.settrace(look)
     try:
         case(n)
     finally:
         sys.settrace(before)
+        gc.enable()
     return count
 
 

@@ -5,7 +5,9 @@
     python bench/others/stubs.py --keep DIR click     leave stubs and what was said of them in DIR
 
 The generators are `enterspan stubs`, mypy's stubgen and `pyright --createstub`. mypy and pyright
-check the stubs; stubtest compares them with the running package. It takes minutes.
+check the stubs; stubtest compares them with the running package. The same is done with a copy of
+the package's own source in place of stubs: what is said of that as well is said of any faithful
+stub, and is counted apart, as the second number of `1+5`. It takes minutes.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGES = {
@@ -32,6 +36,8 @@ PACKAGES = {
 """Modules, and the distributions that they are in."""
 
 GENERATORS = ("ours", "stubgen", "createstub")
+SOURCE = "source"
+"""The name of what is no generator: the package as it is."""
 
 INTERNAL = ("_", "test_", "tests", "conftest")
 """How the names begin that no stub needs to have."""
@@ -42,26 +48,44 @@ CONCISE = ("--concise", "--mypy-config-file", "mypy.ini")
 
 IMPLICIT = ("self", "cls", "mcs", "mcls", "_cls", "_self")
 
-ALIASES = "is inconsistent, metaclass differs|is not a Union"
-"""What stubtest 2 says of any alias of a Literal, written by whom it may be."""
+ANYWHERE = (
+    "is inconsistent, metaclass differs|is not a Union"
+    r"|^\S+\._DT is not present at runtime"
+)
+"""What stubtest 2 says of any alias of a Literal and of any ordered dataclass, in any stub."""
 
 
 @dataclass
-class Counts:
+class Findings:
     """What is wrong with the stubs that one generator made of one package."""
 
-    missing: int | None
+    missing: Counter[str] | None
     """Public names that the running package has and the stubs have not."""
     unknown: int
     """Parameters, results and variables that are `Incomplete` or have no annotation."""
-    mypy: int
-    pyright: int
-    stubtest: int | None
+    mypy: Counter[str]
+    pyright: Counter[str]
+    stubtest: Counter[str] | None
     """Differences other than missing names; None where mypy cannot even read the stubs."""
 
-    def __str__(self) -> str:
-        counts = (self.missing, self.unknown, self.mypy, self.pyright, self.stubtest)
-        return " · ".join("-" if count is None else str(count) for count in counts)
+    def beside(self, source: Findings) -> str:
+        """The counts, each with how many of them the package's own source has."""
+        checked = (self.mypy, source.mypy), (self.pyright, source.pyright)
+        counts = [
+            counted(self.missing, source.missing),
+            str(self.unknown),
+            *[counted(found, own) for found, own in checked],
+            counted(self.stubtest, source.stubtest),
+        ]
+        return " · ".join(counts)
+
+
+def counted(found: Counter[str] | None, own: Counter[str] | None) -> str:
+    """How many there are: `1`, or `1+5` where the source has five of six."""
+    if found is None:
+        return "-"
+    shared = (found & (own or Counter())).total()
+    return f"{found.total() - shared}+{shared}" if shared else str(found.total())
 
 
 def main(arguments: list[str]) -> int:
@@ -78,11 +102,13 @@ def main(arguments: list[str]) -> int:
         print("| | " + " | ".join(generators) + " |")
         print("| --- |" + " --- |" * len(generators))
         for name in names:
+            source = measure(name, SOURCE, folder / SOURCE / name)
             counts = [
-                measure(name, generator, folder / generator / name) for generator in generators
+                measure(name, generator, folder / generator / name).beside(source)
+                for generator in generators
             ]
             version = importlib.metadata.version(PACKAGES.get(name, name))
-            print(f"| {name} {version} | " + " | ".join(map(str, counts)) + " |", flush=True)
+            print(f"| {name} {version} | " + " | ".join(counts) + " |", flush=True)
     return 0
 
 
@@ -95,7 +121,7 @@ def is_installed(distribution: str) -> bool:
     return True
 
 
-def measure(package: str, generator: str, folder: Path) -> Counts:
+def measure(package: str, generator: str, folder: Path) -> Findings:
     """Make and check the stubs of one package."""
     shutil.rmtree(folder, ignore_errors=True)
     stubs = folder / "typings"
@@ -105,24 +131,40 @@ def measure(package: str, generator: str, folder: Path) -> Counts:
         "stubgen": ["-c", STUBGEN, "-q", "-p", package, "-o", "typings"],
         "createstub": [*PYRIGHT, "--createstub", package],
     }
-    run("made", folder, commands[generator])
-    if not any(stubs.rglob("*.pyi")):
-        sys.exit(f"{generator} made no stubs of {package}: {(folder / 'made.txt').read_text()}")
-    (folder / "mypy.ini").write_text("[mypy]\nignore_missing_imports = True\n")
+    configuration = "[mypy]\nignore_missing_imports = True\n"
+    if generator == SOURCE:
+        spec = find_spec(package)
+        shutil.copytree(Path(spec.origin if spec and spec.origin else "").parent, stubs / package)
+    else:
+        run("made", folder, commands[generator])
+        if not any(stubs.rglob("*.pyi")):
+            sys.exit(f"{generator} made no stubs of {package}: {(folder / 'made.txt').read_text()}")
+    (folder / "mypy.ini").write_text(configuration)
     (folder / "pyrightconfig.json").write_text('{"stubPath": "typings", "include": ["typings"]}')
     mypy = run("mypy", folder, ["-m", "mypy", "--strict", f"typings/{package}"])
-    checked = run("pyright", folder, [*PYRIGHT, "--outputjson"])
+    checked = json.loads(run("pyright", folder, [*PYRIGHT, "--outputjson"]))
+    if generator == SOURCE:  # errors inside of functions are no reason not to compare
+        (folder / "mypy.ini").write_text(f"{configuration}ignore_errors = True\n")
     compared = run(
         "stubtest", folder, ["-m", "mypy.stubtest", package, *CONCISE], MYPYPATH=str(stubs)
     )
     missing, different = differences(compared)
-    return Counts(
+    found = [d for d in checked["generalDiagnostics"] if d["severity"] == "error"]
+    return Findings(
         missing,
         sum(count_unknown(path) for path in stubs.rglob("*.pyi")),
-        sum(": error:" in line for line in mypy.splitlines()),
-        json.loads(checked)["summary"]["errorCount"],
+        Counter(
+            said_of(*line.split(": error: ")) for line in mypy.splitlines() if ": error: " in line
+        ),
+        Counter(said_of(error["file"], error["message"]) for error in found),
         different,
     )
+
+
+def said_of(place: str, message: str) -> str:
+    """A complaint with its module, without the line."""
+    module = place.partition("typings/")[2].partition(".py")[0]
+    return f"{module}: {message.partition(chr(10))[0]}"
 
 
 def run(name: str, folder: Path, command: list[str], **variables: str) -> str:
@@ -169,17 +211,17 @@ def is_unknown(annotation: ast.expr | None) -> bool:
     return annotation is None or "Incomplete" in ast.unparse(annotation)
 
 
-def differences(said: str) -> tuple[int | None, int | None]:
-    """How many names stubtest misses, and how many differ."""
+def differences(said: str) -> tuple[Counter[str] | None, Counter[str] | None]:
+    """The names that stubtest misses, and what differs."""
     if "not checking stubs due to mypy" in said or "Traceback" in said:
         return None, None
-    missing = different = 0
+    missing, different = Counter[str](), Counter[str]()
     for line in said.splitlines():
         name, _, what = line.partition(" ")
         if what.startswith(("is not present in stub", "failed to find stubs")):
-            missing += not any(part.startswith(INTERNAL) for part in name.split("."))
-        elif what and not re.search(ALIASES, what):
-            different += 1
+            missing[line] += not any(part.startswith(INTERNAL) for part in name.split("."))
+        elif what and not re.search(ANYWHERE, line):
+            different[line] += 1
     return missing, different
 
 

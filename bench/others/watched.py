@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import pytest
 
     from enterspan import SpanData, TailEvent
+
+
+_TIME = re.compile(r"\b\d\d:\d\d:\d\d\b")
 
 
 class Counting:
@@ -57,15 +61,19 @@ class Outcomes:
         if hasattr(report, "wasxfail"):
             outcome = f"x{outcome}"
         if report.when == "call" or outcome != "passed":
-            self.outcomes[report.nodeid] = outcome
-            if outcome == "failed":
-                self.why[report.nodeid] = report.longreprtext
+            self.note(report.nodeid, outcome, report.longreprtext)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what could not be collected."""
         if report.failed:
-            self.outcomes[report.nodeid] = "uncollected"
-            self.why[report.nodeid] = report.longreprtext
+            self.note(report.nodeid, "uncollected", report.longreprtext)
+
+    def note(self, test: str, outcome: str, why: str) -> None:
+        """Note one test; the time of day in a name is another one in each run."""
+        test = _TIME.sub("time", test)
+        self.outcomes[test] = outcome
+        if outcome in {"failed", "uncollected"}:
+            self.why[test] = why
 
 
 _counting = Counting()
@@ -82,10 +90,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Watch the tests."""
     watched = Outcomes()
     config.pluginmanager.register(watched)
-    config.add_cleanup(lambda: _write(watched))
+    config.add_cleanup(lambda: write(watched))
 
 
-def _write(watched: Outcomes) -> None:
+def write(watched: Outcomes) -> None:
+    """Write the outcomes, and what was recorded."""
     tracing.flush(30)
     found: dict[str, Any] = {"outcomes": watched.outcomes, "why": watched.why}
     if _targets:

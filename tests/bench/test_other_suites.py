@@ -1,22 +1,23 @@
-"""A comparison of other packages' tests is refused where it tried nothing."""
+"""Other packages' tests are run as they are meant to be, and what tried nothing is refused."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import sys
 from pathlib import Path
 
 import pytest
 
-COMPARE = Path(__file__).resolve().parents[2] / "bench/others/compare.py"
+OTHERS = Path(__file__).resolve().parents[2] / "bench/others"
 
 
 @pytest.fixture
-def compare():
+def compare(monkeypatch):
     """The tool, which lies outside of the package."""
-    spec = importlib.util.spec_from_file_location("compare", COMPARE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(str(OTHERS))
+    yield importlib.import_module("compare")
+    for name in ("compare", "suites"):
+        del sys.modules[name]
 
 
 @pytest.mark.parametrize(
@@ -45,10 +46,56 @@ def test_only_tests_that_ran_and_recorded_spans_count(compare, capsys, tests, br
     ],
 )
 def test_a_test_is_held_against_itself(compare, monkeypatch, capsys, plain, traced, same, said):
-    def run(_suite, targets):
+    def run(_trial, targets):
         found = {"outcomes": traced if targets else plain, "why": {"a": "because"}}
         return {**found, "wrapped": 1, "spans": 1, "events": 1}
 
     monkeypatch.setattr(compare, "run", run)
-    assert compare.compare("pytest", []) is same
+    assert compare.compare(compare.here("pytest", [])) is same
     assert said in capsys.readouterr().out
+
+
+UNITTESTS = """
+import unittest
+import shop
+
+class Tests(unittest.TestCase):
+    def test_right(self):
+        self.assertEqual(shop.total(1), 2)
+
+    def test_wrong(self):
+        self.assertEqual(shop.total(1), 3)
+
+    @unittest.skip("it is late")
+    def test_skipped(self):
+        pass
+
+unittest.main()
+"""
+
+
+@pytest.mark.parametrize("script", ["tests/run.py", ""])
+def test_the_source_of_a_package_is_tried_where_it_lies(
+    compare, monkeypatch, tmp_path, capsys, script
+):
+    """With pytest, or with a script of its own that uses unittest."""
+    home = tmp_path / "shop-1.0"
+    source = home / "source/shop"
+    (source / "tests").mkdir(parents=True)
+    (source / "shop.py").write_text("def total(n): return n + 1\n")
+    (source / "tests/run.py").write_text(UNITTESTS)
+    tests = UNITTESTS.replace("import shop", "from pathlib import Path; import shop").replace(
+        "unittest.main()", "def test_place(): assert Path('tests/test_shop.py').exists()"
+    )
+    (source / "tests/test_shop.py").write_text(tests)
+    (home / "ready").touch()
+    suite = compare.Suite("1.0", "" if script else "tests", script=script)
+    monkeypatch.setitem(compare.SUITES, "shop", suite)
+    monkeypatch.setenv("PYTHONPATH", str(source))
+    monkeypatch.setattr(compare, "python_in", lambda _: sys.executable)
+    assert compare.main(["--into", str(tmp_path), "shop"]) == 0
+    count = 3 if script else 4
+    assert capsys.readouterr().out == (
+        "shop 1.0: 1 functions wrapped, 2 spans, 4 events,"
+        f" {count} tests without and {count} with, 1 fail both ways, 0 differences\n"
+    )
