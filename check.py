@@ -8,9 +8,12 @@
     python3 check.py --list         list the sessions
 
 It needs Python 3.10 or later with pip, and nothing else: nox, which runs the sessions that
-`noxfile.py` describes, is installed into `.nox/check`. Where there are several sessions, two run at
-a time. A missing Python is skipped and reported; with CI=true it is a failure. The exit code is 1
-if anything failed.
+`noxfile.py` describes, is installed into `.nox/check`. Several sessions run two at a
+time. A missing Python is skipped and reported. The exit code is 1 if anything failed.
+
+With CI=true a missing Python is a failure, and sessions install the versions and files that are
+locked in `requirements/`. ENTERSPAN_REQUIREMENTS=newest installs the newest versions there, and
+ENTERSPAN_REQUIREMENTS=locked the locked ones anywhere.
 """
 
 from __future__ import annotations
@@ -32,11 +35,13 @@ NOX_HOME = ROOT / ".nox"
 LOGS = NOX_HOME / "logs"
 LANES = 2
 """How many sessions run at a time."""
+IN_CI = os.environ.get("CI", "").lower() == "true"
 HERE = "here"
 """The session that runs the tests on the Python at hand."""
 TESTS = ("coverage", "tests")
 """The groups of sessions that run the whole suite."""
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
+LOCK_HINT = " as requirements/nox.txt names it; to go on without: ENTERSPAN_REQUIREMENTS=newest"
 CLOSING_LINE = re.compile(r"^=+ .*\b\d+ (passed|failed|error|skipped)\b.* in .*=+$", re.MULTILINE)
 
 SKIPPING_LINE = re.compile(r"^nox > Session \S+ skipped: (.*?)\.?$", re.MULTILINE)
@@ -71,7 +76,7 @@ class Result(NamedTuple):
     def is_refused(self) -> bool:
         """Whether it was skipped for want of a Python where all must be there."""
         missing = self.code is None and self.session.python is not None
-        return missing and os.environ.get("CI", "").lower() == "true"
+        return missing and IN_CI
 
 
 def main() -> int:
@@ -82,6 +87,10 @@ def main() -> int:
         return 0
     nox = install_nox()
     environment = {**os.environ, "PATH": search_path(), "PYTHONUNBUFFERED": "1"}
+    environment["ENTERSPAN_REQUIREMENTS"] = "locked" if are_locked() else "newest"
+    # The tests start hundreds of processes; each would compile the standard library where the
+    # installation of a Python did not.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if "--list" in asked:
         return subprocess.call([*nox, "--list"], env=environment)
     if not asked or asked == ["--all"]:
@@ -145,13 +154,27 @@ def install_nox() -> list[str]:
     home = NOX_HOME / "check"
     python = home / SCRIPTS / "python"
     stamp = home / "installed.txt"
-    if not stamp.exists() or stamp.read_text() != sys.version:
+    lock = ROOT / "requirements" / "nox.txt"
+    is_locked = are_locked()
+    what = ["--require-hashes", "-r", str(lock)] if is_locked else ["nox"]
+    state = f"{sys.version}\n{lock.read_text() if is_locked else what}"
+    if not stamp.exists() or stamp.read_text() != state:
         say(f"installing nox into {home.relative_to(ROOT)}")
         shutil.rmtree(home, ignore_errors=True)
         venv.create(home, with_pip=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "nox"], check=True)
-        stamp.write_text(sys.version)
+        code = subprocess.call([str(python), "-m", "pip", "install", "--quiet", *what])
+        if code:
+            sys.exit(f"can't install nox{LOCK_HINT if is_locked else ''}")
+        stamp.write_text(state)
     return [str(python), "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
+
+
+def are_locked() -> bool:
+    """Whether the locked versions are installed: in CI, unless the environment says otherwise."""
+    asked = os.environ.get("ENTERSPAN_REQUIREMENTS", "")
+    if asked not in {"", "locked", "newest"}:
+        sys.exit(f"ENTERSPAN_REQUIREMENTS must be 'locked' or 'newest', not {asked!r}")
+    return asked == "locked" or (not asked and IN_CI)
 
 
 def search_path() -> str:
@@ -213,10 +236,10 @@ def run(
 
 def report(results: list[Result], seconds: float) -> int:
     """Print how it went; pytest's own closing lines come last."""
-    say(f"\n{'session':14}{'result':9}time")
+    say(f"\n{'session':19}{'result':9}time")
     for result in results:
-        say(f"{result.session.name:14}{result.word:9}{result.seconds:4.0f} s")
-    say(f"{'all':23}{seconds:4.0f} s")
+        say(f"{result.session.name:19}{result.word:9}{result.seconds:4.0f} s")
+    say(f"{'all':28}{seconds:4.0f} s")
     for result in results:
         if result.code is None:
             say(f"!! {result.session.name} did NOT run: {result.why}")

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import nox
 import nox.command
@@ -17,9 +18,55 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False  # check.py says loudly what it skips
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-PYTHONS = nox.project.python_versions(PROJECT)
-MEASURED = "3.13"
-"""The Python on which coverage is measured and stubs are checked; tests run on the others too."""
+# Some versions of nox add those without the GIL, which have a session of their own.
+PYTHONS = [v for v in nox.project.python_versions(PROJECT) if not v.endswith("t")]
+MEASURED = "3.14"
+"""The Python on which coverage is measured, which is quick from 3.14 on, and stubs are checked."""
+
+FREE_THREADED = next((v for v in ("3.14t", "3.13t") if shutil.which(f"python{v}")), None)
+"""A Python without the GIL, where there is one on PATH."""
+
+
+LOCKS = Path("requirements")
+"""The lock files: what each session installs, with versions and hashes."""
+
+
+class Lock(NamedTuple):
+    """A lock file, the Python from which on it holds, and the groups that it resolves together."""
+
+    file: str
+    python: str
+    groups: tuple[str, ...]
+
+
+LOCKED = (
+    Lock("nox.txt", "3.10", ("nox",)),
+    Lock("python3.10.txt", "3.10", ("test",)),
+    Lock("oldest.txt", "3.10", ("test", "oldest")),
+    Lock("receiver.txt", "3.10", ("receiver",)),
+    Lock(
+        "checks.txt",
+        "3.11",
+        (
+            *(
+                "test",
+                "frameworks",
+                "otel",
+                "models",
+                "browser",
+                "gates",
+                "lint",
+                "types",
+                "layers",
+            ),
+            *("build", "bench", "bench-brief", "others", "docs", "nox"),
+        ),
+    ),
+)
+
+
+IS_LOCKED = os.environ.get("ENTERSPAN_REQUIREMENTS") == "locked"
+"""Whether sessions install the locked versions; check.py sets this in CI."""
 
 
 def group(name: str) -> tuple[str, ...]:
@@ -27,10 +74,48 @@ def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PROJECT, name)
 
 
-def install(session: nox.Session, *groups: str, of: str = "") -> None:
+def extra(name: str) -> list[str]:
+    """The requirements of one extra."""
+    requirements: list[str] = PROJECT["project"]["optional-dependencies"][name]
+    return requirements
+
+
+def lock_of(session: nox.Session) -> Path:
+    """The lock file for the Python of a session."""
+    if session.name == "oldest":
+        return LOCKS / "oldest.txt"
+    code = "import sys; print(*sys.version_info[:2], sep='.')"
+    version = session.run("python", "-c", code, silent=True)
+    is_oldest = version is not None and version.strip() == "3.10"
+    return LOCKS / ("python3.10.txt" if is_oldest else "checks.txt")
+
+
+def install_requirements(session: nox.Session, *requirements: str, **options: Any) -> None:
+    """Install requirements; where they are locked, these versions and files and no others."""
+    if not IS_LOCKED:
+        session.install("--quiet", *requirements, **options)
+        return
+    lock = lock_of(session)
+    try:
+        session.install("--quiet", "--constraint", str(lock), *requirements, **options)
+    except nox.command.CommandFailed:
+        session.error(
+            f"can't install what {lock} names. After a change of requirements, renew it: "
+            "python3 check.py lock. To go on without: ENTERSPAN_REQUIREMENTS=newest"
+        )
+
+
+def install(session: nox.Session, *groups: str, of: tuple[str, ...] = ()) -> None:
     """Install the project, as a user would, with extras, and the requirements of some groups."""
     requirements = [line for name in groups for line in group(name)]
-    session.install("--quiet", f".[{of}]" if of else ".", *requirements)
+    if not IS_LOCKED:
+        session.install("--quiet", f".[{','.join(of)}]" if of else ".", *requirements)
+        return
+    # A folder has no hash: the project is installed after what it requires.
+    requirements += PROJECT["project"]["dependencies"]
+    requirements += [line for name in of for line in extra(name)]
+    install_requirements(session, *requirements)
+    session.install("--quiet", "--no-deps", ".")
 
 
 def run_all(session: nox.Session, *commands: list[str], env: dict[str, str] | None = None) -> None:
@@ -85,10 +170,30 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *WORKERS, *WATCHED, *cache(session), *session.posargs)
 
 
+@nox.session(python=FREE_THREADED)
+def free_threaded(session: nox.Session) -> None:
+    """Run the tests without the GIL; skipped where there is no Python for it."""
+    if FREE_THREADED is None:
+        session.skip("there is NO python3.14t or python3.13t here: nothing ran without the GIL")
+    # wrapt has no wheel of its extension for these, and in Python its frames would be seen.
+    compiled = {"WRAPT_INSTALL_EXTENSIONS": "true"}
+    session.install("--quiet", "--no-cache-dir", "--no-binary", "wrapt", ".", env=compiled)
+    locked = ["--constraint", str(lock_of(session))] if IS_LOCKED else []
+    for requirement in group("test"):
+        try:
+            session.install("--quiet", "--only-binary", ":all:", *locked, requirement)
+        except nox.command.CommandFailed:
+            session.warn(f"{requirement} is NOT installed: there is no wheel for {FREE_THREADED}")
+    session.run(
+        *("python", "-m", "pytest", *WORKERS, *WATCHED, *cache(session), *session.posargs),
+        env={"PYTHON_GIL": "0"},
+    )
+
+
 @nox.session(python=MEASURED)
 def coverage(session: nox.Session) -> None:
     """Run the tests on the installed package, those with OpenTelemetry too, and measure them."""
-    session.install("--quiet", ".[otel,otlp]", *group("test"), *group("otel"))
+    install(session, "test", "otel", of=("otel", "otlp"))
     # coverage starts pytest, and not the other way round: pytest imports our plugin, and with it
     # the package, before a plugin could begin to measure.
     session.run("coverage", "erase")
@@ -111,12 +216,24 @@ def oldest(session: nox.Session) -> None:
     check_gate(session, quick, env=env)
 
 
-@nox.session
-def frameworks(session: nox.Session) -> None:
+def run_frameworks(session: nox.Session, *options: str) -> None:
     """Run the tests with real frameworks, servers and clients."""
     install(session, "frameworks")
     paths = session.posargs or ["tests/frameworks"]
-    session.run("python", "-m", "pytest", "--timeout=60", *cache(session), *paths)
+    session.run("python", "-m", "pytest", "--timeout=60", *cache(session), *options, *paths)
+
+
+@nox.session
+def frameworks(session: nox.Session) -> None:
+    """Run the tests with real frameworks, servers and clients."""
+    run_frameworks(session)
+
+
+@nox.session(python=PYTHONS[-1])
+def frameworks_newest(session: nox.Session) -> None:
+    """Run the tests with real frameworks on the newest Python."""
+    # On 3.15, a gevent that patches beside running threads hangs in about one of 300 processes.
+    run_frameworks(session, "-k", "not patched_at_any_moment")
 
 
 @nox.session
@@ -133,15 +250,14 @@ def models(session: nox.Session) -> None:
 @nox.session
 def otel(session: nox.Session) -> None:
     """Run the tests with OpenTelemetry, its instrumentations and a real receiver; skip none."""
-    session.install("--quiet", ".[otel,otlp]", *group("test"), *group("otel"))
+    install(session, "test", "otel", of=("otel", "otlp"))
     home = Path(session.create_tmp(), "receiver")
     program = home / ("Scripts" if os.name == "nt" else "bin") / "ddapm-test-agent"
     if not program.exists():
         session.run("python", "-m", "venv", str(home))
         python = program.with_name("python")
-        session.run(
-            str(python), "-m", "pip", "install", "--quiet", *group("receiver"), external=True
-        )
+        what = ["-r", str(LOCKS / "receiver.txt")] if IS_LOCKED else group("receiver")
+        session.run(str(python), "-m", "pip", "install", "--quiet", *what, external=True)
     session.run(
         "python",
         "-m",
@@ -192,7 +308,7 @@ def find_chromium(session: nox.Session) -> str | None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
-    session.install("--quiet", *group("lint"), *group("gates"))
+    install_requirements(session, *group("lint"), *group("gates"))
     commands = (["ruff", "check", "."], ["ruff", "format", "--check", "."])
     run_all(session, *commands)
     check_gate(session, *commands, env={})
@@ -201,7 +317,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types: the package with mypy and pyright, what uses it with ty and pyrefly as well."""
-    install(session, "types", "test", "nox", "frameworks", "otel", of="otel,otlp")
+    install(session, "types", "test", "nox", "frameworks", "otel", of=("otel", "otlp"))
     checkers = (
         ["mypy"],
         ["pyright", "--pythonpath", f"{session.bin}/python"],
@@ -215,14 +331,16 @@ def types(session: nox.Session) -> None:
 @nox.session(python=MEASURED)
 def stubs(session: nox.Session) -> None:
     """Check the stubs: against the source, against the running package, in four checkers."""
-    session.install("--quiet", *group("build"), *group("types"), *group("test"))
+    install_requirements(session, *group("build"), *group("types"), *group("test"))
     dist = Path(session.create_tmp(), "dist").resolve()
     for old in dist.glob("*"):
         old.unlink()
     session.run("python", "-m", "build", "--wheel", "--outdir", str(dist), silent=True)
     (wheel,) = dist.glob("*.whl")
-    session.install("--quiet", *group("otel"), "celery>=5.5")
-    session.install("--quiet", "--force-reinstall", f"{wheel}[otel,otlp,otlp-grpc]")
+    extras = [line for name in ("otel", "otlp", "otlp-grpc") for line in extra(name)]
+    required = [*PROJECT["project"]["dependencies"], *extras]
+    install_requirements(session, *group("otel"), "celery>=5.5", *required)
+    session.install("--quiet", "--force-reinstall", "--no-deps", str(wheel))
     # nox puts temporary files below the checkout, where checkers read its settings.
     session.env["TMPDIR"] = tempfile.gettempdir()
     here = Path.cwd()
@@ -235,6 +353,7 @@ def stubs(session: nox.Session) -> None:
         check,
         ["python", str(types / "check_types.py")],
         ["python", str(types / "check_public.py")],
+        ["python", str(types / "check_stubs.py")],
     )
     check_gate(session, check, env={})
     # From another folder: what is checked is the wheel's package, and not the checkout's.
@@ -250,7 +369,7 @@ def stubs(session: nox.Session) -> None:
 @nox.session
 def layers(session: nox.Session) -> None:
     """Check that imports go down only, and in no circle."""
-    session.install("--quiet", *group("layers"), *group("gates"))
+    install_requirements(session, *group("layers"), *group("gates"))
     source = {"PYTHONPATH": "src"}
     no_circle = ["python", "-m", "pytest", "-q", *ALONE, "tests/gates/test_layers.py"]
     run_all(session, ["lint-imports"], no_circle, env=source)
@@ -260,7 +379,7 @@ def layers(session: nox.Session) -> None:
 @nox.session
 def package(session: nox.Session) -> None:
     """Build the wheel and the source archive, and use what came out as a user would."""
-    session.install("--quiet", *group("build"), *group("gates"))
+    install_requirements(session, *group("build"), *group("gates"))
     dist = Path(session.create_tmp(), "dist").resolve()
     for old in dist.glob("*"):
         old.unlink()
@@ -278,7 +397,7 @@ def package(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation, with warnings as errors, and run every example in it; skip none."""
-    session.install("--quiet", ".[otel,otlp]", *group("test"), *group("docs"))
+    install(session, "test", "docs", of=("otel", "otlp"))
     site = Path(session.create_tmp(), "site").resolve()
     # Not with --quiet: it leaves out the warnings before --strict has counted them.
     build = ["mkdocs", "build", "--strict", "--site-dir", str(site)]
@@ -315,3 +434,22 @@ def bench(session: nox.Session) -> None:
     """
     install(session, "bench" if session.posargs else "bench-brief")
     session.run("python", "bench/run.py", *(session.posargs or ["--brief"]))
+
+
+@nox.session(name="lock", default=False)
+def lock_requirements(session: nox.Session) -> None:
+    """Renew the lock files in `requirements`: the newest versions that the groups allow."""
+    session.install("--quiet", *group("lock"))
+    compiling = ["uv", "--quiet", "pip", "compile", "--universal", "--upgrade"]
+    compiling += ["--generate-hashes", "--no-annotate"]
+    compiling += ["--custom-compile-command", "python3 check.py lock"]
+    for lock in LOCKED:
+        # nox and the receiver have environments without the project.
+        project = ["pyproject.toml", "--all-extras"] if "test" in lock.groups else []
+        groups = [f"--group={name}" for name in lock.groups]
+        where = ["--python-version", lock.python, "--output-file", str(LOCKS / lock.file)]
+        session.run(
+            *(*compiling, *where, *project, *groups),
+            env={"UV_PYTHON_DOWNLOADS": "never"},
+            silent=True,
+        )

@@ -43,6 +43,7 @@ ON: dict[str, str] = {
     "requests": "`integrations.requests.install()`",
     "starlette": "`integrations.asgi`",
     "structlog": "[a processor](logs.md#structlog)",
+    "twisted": "`configure(propagate_threads=True)`, for its thread pool",
     "uvicorn": "nothing, with `integrations.asgi`",
     "uvicorn-worker": "nothing, with `integrations.asgi`",
 }

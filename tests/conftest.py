@@ -170,6 +170,13 @@ def modules(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
 
 @pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start processes without coverage, which writes a file and keeps objects at their end."""
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
 def script(tmp_path: Any) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a program of some lines in a process of its own, and give what it printed."""
 

@@ -30,11 +30,11 @@ def result(check):
     return make
 
 
-@pytest.mark.parametrize("ci, code", [("", 0), ("true", 1)])
+@pytest.mark.parametrize("in_ci, code", [(False, 0), (True, 1)])
 def test_a_python_that_is_missing_is_reported_and_fails_in_ci(
-    check, result, monkeypatch, capsys, ci, code
+    check, result, monkeypatch, capsys, in_ci, code
 ):
-    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(check, "IN_CI", in_ci)
     missing = result("tests-3.10", None, "", "there is no python3.10 on this machine")
     assert check.report([missing, result("tests-3.12", 0)], 2.0) == code
     said = capsys.readouterr().out
@@ -43,7 +43,7 @@ def test_a_python_that_is_missing_is_reported_and_fails_in_ci(
 
 
 def test_a_session_without_a_python_may_be_skipped_in_ci(check, result, monkeypatch):
-    monkeypatch.setenv("CI", "true")
+    monkeypatch.setattr(check, "IN_CI", True)
     assert (
         check.report([result("browser", None, "", "no chromium"), result("tests-3.12", 0)], 1) == 0
     )
@@ -74,3 +74,39 @@ def test_the_rest_is_all_but_what_the_tests_at_hand_have_done(check, monkeypatch
     monkeypatch.setattr(check, "find_sessions", lambda *_: sessions)
     monkeypatch.setattr(check, "run_all", lambda nox, sessions, *_: sessions)
     assert [s.name for s in check.run_rest([], {})] == ["tests-3.99", "coverage", "docs"]
+
+
+@pytest.mark.parametrize(
+    "in_ci, asked, locked",
+    [
+        (False, "", False),
+        (True, "", True),
+        (True, "newest", False),
+        (False, "locked", True),
+    ],
+)
+def test_ci_installs_locked_versions_unless_it_asks_for_the_newest(
+    check, monkeypatch, in_ci, asked, locked
+):
+    monkeypatch.setattr(check, "IN_CI", in_ci)
+    monkeypatch.setenv("ENTERSPAN_REQUIREMENTS", asked)
+    assert check.are_locked() is locked
+
+
+def test_a_misspelt_choice_of_requirements_is_refused(check, monkeypatch):
+    monkeypatch.setenv("ENTERSPAN_REQUIREMENTS", "latest")
+    with pytest.raises(SystemExit, match="must be 'locked' or 'newest', not 'latest'"):
+        check.are_locked()
+
+
+def test_every_lock_pins_each_package_with_hashes_and_names_no_index():
+    """What CI installs is what the lock files say, wherever it comes from."""
+    locks = sorted((ROOT / "requirements").glob("*.txt"))
+    assert locks
+    for lock in locks:
+        text = lock.read_text(encoding="utf-8")
+        packages = text.replace("\\\n", "").splitlines()
+        packages = [line for line in packages if not line.startswith("#")]
+        assert packages
+        assert all("==" in line and "--hash=sha256:" in line for line in packages)
+        assert "://" not in text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextvars import Context
+from functools import partial
 
 import pytest
 
@@ -217,7 +219,7 @@ def test_the_fixture_gives_each_test_a_trace_of_its_own(pytester):
 
 def test_the_fixture_is_listed_with_what_it_does(pytester):
     result = pytester.runpytest_subprocess("--fixtures", "-p", "no:cacheprovider")
-    result.stdout.fnmatch_lines(["trace*", "*records with the default Tracing*"])
+    result.stdout.fnmatch_lines(["trace*", "*that the default `Tracing` records*"])
 
 
 def test_what_goes_on_with_a_trace_of_the_block_in_another_thread_is_recorded(
@@ -237,7 +239,8 @@ def test_what_goes_on_with_a_trace_of_the_block_in_another_thread_is_recorded(
         with mine.span("client"):
             headers: dict[str, str] = {}
             mine.inject(headers)
-        threads = [threading.Thread(target=serve, args=(headers,)), threading.Thread(target=other)]
+        runs = [partial(Context().run, serve, headers), partial(Context().run, other)]
+        threads = [threading.Thread(target=run) for run in runs]
         for thread in threads:
             thread.start()
         for thread in threads:

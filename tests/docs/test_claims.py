@@ -42,6 +42,7 @@ from enterspan import (
 )
 from enterspan.exporters.jsonlines import JsonLinesExporter, JsonLinesTail
 from enterspan.exporters.otlpjson import OTLPJsonExporter
+from enterspan.sampling import TailSampling
 from enterspan.testing import capture
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +72,7 @@ def claim(page: str, sentence: str) -> Any:
 # --- limits.md ------------------------------------------------------------------------------------
 
 
-@claim("limits.md", "Headers of B3, Jaeger, Datadog, X-Ray or Sentry are not read and not written.")
+@claim("limits.md", "Headers of B3, Jaeger, Datadog, X-Ray or Sentry are neither read nor written.")
 def test_only_w3c_headers_are_read_and_written():
     ids = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
     for headers in (
@@ -92,7 +93,7 @@ def test_only_w3c_headers_are_read_and_written():
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="tasks are given a context from 3.11 on")
 @claim(
     "limits.md",
-    "Two tasks that are given one context (`create_task(context=...)`) share what is current.",
+    "Two tasks with the same context (`create_task(context=...)`) share the current span.",
 )
 def test_tasks_in_one_context_share_the_current_span():
     async def work() -> str:
@@ -120,8 +121,8 @@ def test_tasks_in_one_context_share_the_current_span():
 
 @claim(
     "limits.md",
-    "`cpu` of an invocation is the CPU time of the whole process while it ran. Invocations that run"
-    " at the same time count the same time.",
+    "`cpu` of an invocation is the CPU time of the whole process while it ran. Concurrent"
+    " invocations count the same time.",
 )
 def test_cpu_time_is_that_of_the_process():
     def burn() -> None:
@@ -197,7 +198,7 @@ def test_values_are_recorded_as_the_page_says(value, recorded):
 
 @claim(
     "limits.md",
-    "where it is cut: a text inside ends earlier, or a list has fewer items.",
+    "when it is cut: a string in it is shorter, or a list has fewer items.",
 )
 def test_json_that_is_cut_stays_json():
     with capture() as trace, tracing.span("a", big={"rows": list(range(10_000))}):
@@ -208,8 +209,11 @@ def test_json_that_is_cut_stays_json():
     assert "big" in str(attributes["enterspan.cut"])
 
 
-@claim("limits.md", "URLs are recorded without a password for the host.")
+@claim("limits.md", "URLs are recorded without a password for the host, also inside a longer text.")
 def test_a_url_has_no_password():
+    with capture() as trace, tracing.span("a", said="no answer from https://ann:hunter2@shop"):
+        pass
+    assert trace.find("a").attributes["said"] == "no answer from https://shop"
     info = FetchEventInfo("GET", "https://ann:hunter2@shop.example/a?token=abc&x=1")
     assert "hunter2" not in info.url
     assert "abc" not in info.url
@@ -218,8 +222,7 @@ def test_a_url_has_no_password():
 
 @claim(
     "limits.md",
-    "Where a program names secrets of its own, an object with a `repr` of its own is recorded by"
-    " its class.",
+    "If the program has added names, an object with a custom `repr` is recorded by its class.",
 )
 def test_with_own_secrets_a_repr_is_not_recorded():
     mine = Tracing("own secrets")
@@ -232,7 +235,7 @@ def test_with_own_secrets_a_repr_is_not_recorded():
 
 @claim(
     "limits.md",
-    "the wrapper is a function with a code object of its own, as with any decorator;"
+    "the wrapper has its own code object, as with any decorator;"
     " `inspect.getsource` and `inspect.unwrap` find the original",
 )
 def test_the_original_of_a_wrapper_is_found():
@@ -252,7 +255,7 @@ def _doubled(number):
 @claim(
     "limits.md",
     "pickles of a `partial` that was made before its function was replaced | an error: the"
-    " function's name leads to the wrapper now",
+    " function's name now refers to the wrapper",
 )
 def test_a_partial_of_a_replaced_function_can_not_be_pickled():
     held = functools.partial(_doubled, 2)
@@ -302,6 +305,66 @@ def test_the_limits_of_the_tables_are_the_defaults():
     assert (Limits().attributes, Limits().events, Limits().links) == (128, 128, 128)
 
 
+BOUNDS = {
+    "spans that are queued for one exporter": "pipeline/test_bounds_in_bytes.py::"
+    "test_what_waits_for_an_exporter",
+    "events that are queued for one tail": "pipeline/test_bounds_in_bytes.py::"
+    "test_what_waits_for_a_background_tail",
+    "what is held back for spans with a `min_duration`": "pipeline/test_bounds_in_bytes.py::"
+    "test_what_a_min_duration_holds_back",
+    "spans that wait in `TailSampling`": "pipeline/test_bounds_in_bytes.py::"
+    "test_what_waits_in_tail_sampling",
+    "what `TailSampling` knows": "pipeline/test_bounds_in_bytes.py::"
+    "test_what_tail_sampling_knows_takes_less_than_the_page_says",
+    "events that wait for the thread that writes": "exporters/test_console_tail.py::"
+    "test_large_events_that_a_stream_does_not_take_are_bounded_in_bytes",
+    "a name": "model/test_limits.py::test_names_are_cut",
+    "a value": "model/test_limits.py::test_a_value_is_cut",
+    "a value of a span under a certain name": "model/test_limits.py::"
+    "test_an_attribute_may_have_a_limit_of_its_own",
+    "a value of a span, as live tails get it": "model/test_limits.py::"
+    "test_exporters_get_more_than_live_tails",
+    "attributes, events and links of a span": "model/test_limits.py::"
+    "test_once_the_total_of_a_span_is_spent_the_rest_is_counted_and_said_once",
+    "an exception that leaves a span": "model/test_limits.py::"
+    "test_exceptions_without_end_on_one_span_are_bounded",
+    "a log message, a stack": "model/test_limits.py::test_an_oversized_log_is_cut_and_says_so",
+    "what a generator yields": "forms/test_captured_values.py::"
+    "test_what_is_kept_to_be_folded_is_bounded",
+    "a text of an event info": "pipeline/test_live_stream.py::test_an_info_is_cut_where_it_is_made",
+    "the query of a URL": "model/test_secrets.py::"
+    "test_a_query_that_is_too_long_to_search_is_left_out",
+    "a `tracestate`": "docs/test_claims.py::test_a_long_tracestate_is_shortened_by_members",
+    "descriptions of exceptions": "span/test_state_is_given_back.py::"
+    "test_what_is_remembered_of_exceptions_is_bounded",
+}
+"""The rows of the tables of bounds, by how they begin, and a test that holds each to its bound."""
+
+
+@claim("limits.md", "Every bound is in bytes of memory")
+def test_each_bound_of_the_tables_has_a_test():
+    text = (DOCS / "limits.md").read_text(encoding="utf-8")
+    part = text[text.index("## Memory") : text.index("## What is recorded")]
+    rows = [row.split("|")[1].strip() for row in part.splitlines() if row.startswith("| ")]
+    found = [row for row in rows if row not in ("what", "---")]
+    names = {row: [name for name in BOUNDS if row.startswith(name)] for row in found}
+    assert [row for row in found if not names[row]] == []
+    assert len(found) == len(BOUNDS)
+    for place in BOUNDS.values():
+        file, _, test = place.partition("::")
+        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert f"def {test}(" in source
+
+
+@claim("limits.md", "`max_bytes`, 67,108,864, and `max_queue`, 65,536 spans")
+@claim("limits.md", "`max_bytes`, 33,554,432, and `max_spans`, 20,000")
+def test_the_bounds_of_exporters_are_the_defaults():
+    given = inspect.signature(Tracing.add_exporter).parameters
+    assert [given[name].default for name in ("max_bytes", "max_queue")] == [67_108_864, 65_536]
+    given = inspect.signature(TailSampling).parameters
+    assert [given[name].default for name in ("max_bytes", "max_spans")] == [33_554_432, 20_000]
+
+
 @claim("limits.md", "a `tracestate` | 512 characters")
 def test_a_long_tracestate_is_shortened_by_members():
     members = [f"vendor{number}=" + "v" * 40 for number in range(30)]
@@ -335,7 +398,7 @@ def test_a_current_span_is_never_one_that_has_ended():
     assert (late.is_traced, late.context.span_id) == (False, 0)
 
 
-@claim("how-it-fits-together.md", "its subscribers get none of another's")
+@claim("how-it-fits-together.md", "its subscribers get only its own")
 def test_each_tracing_has_subscribers_of_its_own():
     mine, other = Tracing("mine"), Tracing("other")
     with capture(mine) as trace, mine.span("a"), other.span("b"):
@@ -345,7 +408,7 @@ def test_each_tracing_has_subscribers_of_its_own():
 
 @claim(
     "how-it-fits-together.md",
-    "A span of `start_span` that is dropped without `end()` is ended as `abandoned` and freed.",
+    "A span of `start_span` that is garbage-collected without `end()` is ended as `abandoned`.",
 )
 def test_a_span_that_is_dropped_is_abandoned():
     with capture() as trace, tracing.invocation("job", linger=None):
@@ -354,7 +417,7 @@ def test_a_span_that_is_dropped_is_abandoned():
     assert trace.find("lost").outcome == "abandoned"
 
 
-@claim("glossary.md", "A count such as `1 failed` counts it once.")
+@claim("glossary.md", "Counts such as `1 failed` count it once.")
 def test_an_exception_marks_each_span_and_is_recorded_once():
     with capture() as trace, pytest.raises(ValueError, match="no money"):
         with tracing.span("order"), tracing.span("pay"):
@@ -424,7 +487,7 @@ def test_colours_of_durations_and_statuses():
 
 @claim(
     "live-tree.md",
-    "Where the encoding of stderr has no such signs, they are `/`, `\\`, `-`, `|` and `x`.",
+    "If the encoding of stderr lacks these symbols, they are `/`, `\\`, `-`, `|` and `x`.",
 )
 def test_signs_of_a_poor_encoding():
     from enterspan._terminal.screen import glyphs_for
@@ -436,7 +499,7 @@ def test_signs_of_a_poor_encoding():
 
 @claim(
     "live-tree.md",
-    'A status that a program sets (`set_status("error")`) is not on the stream, and has no sign;'
+    'A status that a program sets (`set_status("error")`) is not on the stream, and has no symbol;'
     " exporters get it",
 )
 def test_a_status_that_was_set_is_not_on_the_stream():
@@ -447,7 +510,7 @@ def test_a_status_that_was_set_is_not_on_the_stream():
     assert "no money" not in json.dumps([event.to_dict() for event in trace.events])
 
 
-@claim("view.md", "`enterspan view` reads either, or both in one file:")
+@claim("view.md", "`enterspan view` reads both, also mixed in one file:")
 def test_both_forms_in_one_file_are_one_trace(tmp_path, capsys):
     from enterspan.cli import main
 
@@ -498,7 +561,7 @@ def test_sizes_of_files(tmp_path):
     assert measured == pytest.approx(said, rel=0.2)
 
 
-@claim("production.md", "New files can be read by their owner alone.")
+@claim("production.md", "New files are readable only by their owner.")
 def test_new_files_are_the_owners(tmp_path):
     path = tmp_path / "spans.jsonl"
     mine = Tracing("owner")
@@ -524,7 +587,7 @@ def test_figures_of_the_pages_are_those_of_the_measurements():
     calls = [*numbers("decorated call"), *numbers("`with` and one attribute")]
     assert min(calls) / 1000 == pytest.approx(float(low), rel=0.15)
     assert max(calls) / 1000 == pytest.approx(float(high), rel=0.2)
-    (queued,) = re.findall(r"for its exporter \| (\d+) bytes", production)
+    (queued,) = re.findall(r"queued for an exporter \| (\d+) bytes", production)
     assert float(queued) in numbers("enterspan")
     low, high = re.findall(r"is recorded \| ([\d.]+) to ([\d.]+) µs", instrument)[0]
     recorded = [number / 1000 for number in numbers("instrumented call")]
