@@ -204,7 +204,9 @@ class File:
     def _is_pipe(self) -> bool:
         try:
             return stat.S_ISFIFO(self._path.stat().st_mode)
-        except OSError:
+        except OSError as error:
+            if is_interrupt(error):
+                raise
             return False
 
     def _opened_pipe(self) -> int:
@@ -225,7 +227,9 @@ class File:
         """Whether the descriptor is still this file: a program may close it and reuse it."""
         try:
             found = os.fstat(fd)
-        except OSError:
+        except OSError as error:
+            if is_interrupt(error):
+                raise
             return False
         return (found.st_dev, found.st_ino) == self._identity
 
@@ -262,8 +266,9 @@ class File:
             try:
                 if os.fstat(fd).st_size == size + at:
                     os.ftruncate(fd, size + whole)
-            except OSError:
-                pass  # the next write begins a new line
+            except OSError as repair:  # the next write begins a new line
+                if is_interrupt(repair):
+                    raise
         failure = NotWrittenError(error.errno, error.strerror, self.name)
         failure.lost = 0 if self._is_packed else data.count(b"\n", whole)
         return failure
@@ -335,7 +340,9 @@ def _ends_with_a_line(fd: int) -> bool:
     try:
         os.lseek(fd, -1, os.SEEK_END)
         return os.read(fd, 1) == b"\n"
-    except OSError:
+    except OSError as error:
+        if is_interrupt(error):
+            raise
         return True
 
 
@@ -343,7 +350,9 @@ def _write(fd: int, data: bytes) -> int:
     """Write as much as a file accepts; wait for a full pipe."""
     try:
         return os.write(fd, data)
-    except BlockingIOError:
+    except BlockingIOError as error:
+        if is_interrupt(error):
+            raise
         room = select.poll()
         room.register(fd, select.POLLOUT)
         if not room.poll(_ROOM_TIMEOUT * 1000):
@@ -358,12 +367,14 @@ def _lock(fd: int, deadline: float) -> bool:
     while True:
         try:
             fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
+        except OSError as error:
+            if is_interrupt(error):
+                raise
+            if not isinstance(error, (BlockingIOError, PermissionError)):
+                return False  # some network disks and devices have no locks
             if monotonic() >= deadline:
                 return False
             sleep(_POLL)
-        except OSError:
-            return False  # some network disks and devices have no locks
         else:
             return True
 
@@ -373,8 +384,9 @@ def unlock(fd: int) -> None:
     if sys.platform != "win32":
         try:
             fcntl.lockf(fd, fcntl.LOCK_UN)
-        except OSError:
-            pass  # it was closed, or not locked
+        except OSError as error:  # it was closed, or not locked
+            if is_interrupt(error):
+                raise
 
 
 _is_descriptor: Final = re.compile(r"/(?:dev|proc/(?:self|\d+))/fd/(\d+)").fullmatch

@@ -21,7 +21,8 @@ from enterspan.exporters._tracks import Tracks
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from enterspan._model.records import SpanData, SpanEvent
+    from enterspan._model.interrupts import is_interrupt
+from enterspan._model.records import SpanData, SpanEvent
     from enterspan.exporters._tracks import Track
 
 __all__ = ["ChromeTraceExporter"]
@@ -145,8 +146,9 @@ def _mend(fd: int, end: int) -> None:
             _write_at(fd, end, _CLOSING)
         else:
             os.ftruncate(fd, 0)
-    except OSError:
-        return
+    except OSError as error:
+        if is_interrupt(error):
+            raise
 
 
 # --- events ---------------------------------------------------------------------------------------
