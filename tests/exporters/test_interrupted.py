@@ -36,7 +36,7 @@ def interrupting():
 
         def interrupted(*args, **kwargs):
             # Not for the file of another test, which may be closed at any time.
-            if waiting and (path is None or path.samefile(args[0])):
+            if waiting and (path is None or is_same(args[0], path)):
                 waiting.clear()
                 signal.raise_signal(signal.SIGUSR1)
             return function(*args, **kwargs)
@@ -45,6 +45,10 @@ def interrupting():
 
     yield of
     signal.signal(signal.SIGUSR1, before)
+
+
+def is_same(path, other):
+    return os.path.samestat(os.stat(path), os.stat(other))  # noqa: PTH116 - may be an int
 
 
 class Changed:

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from enterspan._model.interrupts import is_interrupt
 from enterspan.exporters._files import File, unlock, utf8
 from enterspan.exporters._json import json_object, json_text
 from enterspan.exporters._tracks import Tracks
@@ -21,8 +22,7 @@ from enterspan.exporters._tracks import Tracks
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from enterspan._model.interrupts import is_interrupt
-from enterspan._model.records import SpanData, SpanEvent
+    from enterspan._model.records import SpanData, SpanEvent
     from enterspan.exporters._tracks import Track
 
 __all__ = ["ChromeTraceExporter"]
