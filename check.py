@@ -44,6 +44,8 @@ SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 LOCK_HINT = " as requirements/nox.txt names it; to go on without: ENTERSPAN_REQUIREMENTS=newest"
 CLOSING_LINE = re.compile(r"^=+ .*\b\d+ (passed|failed|error|skipped)\b.* in .*=+$", re.MULTILINE)
 
+FAILING_LINE = re.compile(r"^(?:FAILED|ERROR) \S+::.*$", re.MULTILINE)
+"""What pytest's summary says of a test."""
 SKIPPING_LINE = re.compile(r"^nox > Session \S+ skipped: (.*?)\.?$", re.MULTILINE)
 """What nox prints where a session skipped itself; it counts as a success there."""
 
@@ -250,6 +252,9 @@ def report(results: list[Result], seconds: float) -> int:
         failed.append("tests (none ran)")
     if failed:
         say(f"!! FAILED: {', '.join(failed)}")
+    for result in results:
+        for line in FAILING_LINE.findall(result.log) if result.code else ():
+            say(f"{result.session.name}: {line}")
     for result in ran:
         say(f"{result.session.name}:")
         say([match[0] for match in CLOSING_LINE.finditer(result.log)][-1])

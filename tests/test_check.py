@@ -59,6 +59,13 @@ def test_the_closing_lines_come_last(check, result, capsys):
     assert capsys.readouterr().out.endswith(PASSED)
 
 
+def test_tests_that_failed_are_named_at_the_end(check, result, capsys):
+    line = "FAILED tests/test_a.py::test_b[1] - assert 1 == 2"
+    sessions = [result("docs", 1, f"{line}\n=== 1 failed in 1.00s ===\n"), result("coverage", 0)]
+    check.report(sessions, 1.0)
+    assert f"!! FAILED: docs\ndocs: {line}\ncoverage:\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_the_tests_at_hand_end_with_their_closing_line(check, capsys, code):
     """What nox prints after it comes before it; the exit code is that of the tests."""

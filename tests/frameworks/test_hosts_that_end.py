@@ -151,15 +151,10 @@ def test_a_server_that_ends_has_delivered_every_request(kind, tmp_path):
 
 CELERY = """
 import pathlib
-from celery import Celery
+from broker import app
 from enterspan import QueueEventInfo, tracing
 from enterspan.exporters.jsonlines import JsonLinesExporter
 
-app = Celery("tasks", broker="filesystem://")
-app.conf.broker_transport_options = {
-    "data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "control"
-}
-app.conf.broker_connection_retry_on_startup = True
 tracing.add_exporter(JsonLinesExporter("spans.jsonl", mode="a"), delay=60.0)
 
 @app.task(name="pack")
@@ -170,6 +165,29 @@ def pack(number):
 if __name__ == "__main__":
     for number in range(24):
         pack.delay(number)
+"""
+
+BROKER = """
+import pathlib
+import time
+import uuid
+from celery import Celery
+from kombu.transport import filesystem
+from kombu.utils.json import dumps
+
+def put(self, queue, payload, **kwargs):
+    # The transport's own function writes where a worker may read half of a message.
+    name = f"{time.time_ns()}_{uuid.uuid4()}.{queue}.msg"
+    made = pathlib.Path("control", name)
+    made.write_text(dumps(payload))
+    made.rename(pathlib.Path("queue", name))
+
+filesystem.Channel._put = put
+app = Celery("tasks", broker="filesystem://")
+app.conf.broker_transport_options = {
+    "data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "control"
+}
+app.conf.broker_connection_retry_on_startup = True
 """
 
 WORKERS = {
@@ -183,17 +201,13 @@ WORKERS = {
 INSTALLED = """
 import logging
 import pathlib
-from celery import Celery, chain
+from broker import app
+from celery import chain
 from enterspan import tracing
 from enterspan.exporters.jsonlines import JsonLinesExporter
 from enterspan.integrations.celery import install
 from enterspan.integrations.logging import LogHandler
 
-app = Celery("tasks", broker="filesystem://")
-app.conf.broker_transport_options = {
-    "data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "control"
-}
-app.conf.broker_connection_retry_on_startup = True
 install()
 logging.getLogger().addHandler(LogHandler())
 tracing.add_exporter(JsonLinesExporter("spans.jsonl", mode="a"), delay=60.0)
@@ -217,17 +231,18 @@ if __name__ == "__main__":
 
 def test_a_sender_and_forked_workers_are_one_trace_with_its_logs(tmp_path):
     """Celery takes the root logger over, and the handler of the trace stays."""
-    run_worker(tmp_path, INSTALLED, ["-c", "2", "--max-tasks-per-child", "5"])
+    said = run_worker(tmp_path, INSTALLED, ["-c", "2", "--max-tasks-per-child", "5"])
     lines = (tmp_path / "spans.jsonl").read_text().splitlines()
     spans = [json.loads(line) for line in lines]
-    assert sorted(span["name"] for span in spans) == ["order", *["pack"] * 12, *["ship"] * 12]
+    names = sorted(span["name"] for span in spans)
+    assert names == ["order", *["pack"] * 12, *["ship"] * 12], said
     assert len({span["traceId"] for span in spans}) == 1
     packed = [span["spanId"] for span in spans if span["name"] == "pack"]
     shipped = [span["parentSpanId"] for span in spans if span["name"] == "ship"]
     assert sorted(shipped) == sorted(packed)
     events = [event["attributes"] for span in spans for event in span.get("events", ())]
-    said = [event.get("log.message", "") for event in events]
-    logged = [text for text in said if text.startswith("packed")]  # and Celery's own
+    texts = [event.get("log.message", "") for event in events]
+    logged = [text for text in texts if text.startswith("packed")]  # and Celery's own
     assert sorted(logged) == sorted(f"packed {number}" for number in range(12))
 
 
@@ -241,6 +256,7 @@ def test_a_worker_that_ends_has_delivered_every_task(kind, tmp_path):
 def run_worker(tmp_path, program, options):
     """Send 24 tasks to a worker, and stop it when it has done them; return what it has said."""
     (tmp_path / "tasks.py").write_text(program)
+    (tmp_path / "broker.py").write_text(BROKER)
     for folder in ("queue", "control", "done"):
         (tmp_path / folder).mkdir()
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -249,7 +265,6 @@ def run_worker(tmp_path, program, options):
         "env": {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
         "text": True,
     }
-    # Before the worker is there: the file transport reads messages that are only half written.
     subprocess.run([sys.executable, "tasks.py"], check=True, **settings)
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "tasks", "worker", *quiet, *options],
