@@ -16,7 +16,7 @@ class Mode(Enum):
     OFF = "off"
     """No subscriber: the cost of tracing that is in a program but not on."""
     TAIL = "tail"
-    """No exporter; one live listener on the thread itself, that counts."""
+    """No exporter; one live tail on the thread itself, that counts."""
 
 
 class Case(NamedTuple):
@@ -66,8 +66,8 @@ CASES = (
     Case("off await", "await", Mode.OFF, "off: async function"),
     Case("off generator", "generator", Mode.OFF, "off: generator of 10 items"),
     Case("off instrumented", "instrumented", Mode.OFF, "off: instrumented call"),
-    Case("tail call", "call", Mode.TAIL, "live listener: decorated call"),
+    Case("tail call", "call", Mode.TAIL, "live tail: decorated call"),
     Case(
-        "tail block", "block", Mode.TAIL, "live listener: `with` and one attribute", attributed=True
+        "tail block", "block", Mode.TAIL, "live tail: `with` and one attribute", attributed=True
     ),
 )

@@ -25,7 +25,7 @@ All that was measured, by Python. Written by `python bench/publish.py`; don't ed
 MODES = {
     Mode.RECORDED: "## Recorded",
     Mode.OFF: "## No subscriber",
-    Mode.TAIL: "## One live listener, inline",
+    Mode.TAIL: "## One live tail, inline",
 }
 
 
@@ -169,7 +169,7 @@ def served(results: Results) -> Iterator[str]:
         yield f"ratio of the two. Measured on {found['date']}: {found['cpu']}, enterspan"
         yield f"{found['enterspan']}."
         yield ""
-        head = ["µs a request", "bare", OURS, "OpenTelemetry", "its spans", "part"]
+        head = ["µs a request", "bare", OURS, "OpenTelemetry", "OpenTelemetry's spans", "ratio"]
         yield from table(head, rows)
 
 

@@ -37,7 +37,7 @@ class Uncounted:
 
 
 def subscribe(tracing: Tracing, mode: str) -> None:
-    """Have the spans recorded, by an exporter or by a live listener on the thread itself."""
+    """Have the spans recorded, by an exporter or by a live tail on the thread itself."""
     if mode == "recorded":
         tracing.add_exporter(Uncounted(), max_queue=10_000_000, max_bytes=1 << 40)
     else:

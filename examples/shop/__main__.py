@@ -1,6 +1,6 @@
 """A small shop, traced: it takes three orders, one of which fails, and prints its stock.
 
-Plain, it does its work; with enterspan, it also shows how:
+Run it alone, or with enterspan:
 
     python examples/shop
     enterspan run examples/shop

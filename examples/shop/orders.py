@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Order:
-    """What somebody wants: a number of each item, by its name."""
+    """An order: the quantity of each item."""
 
     number: int
     cart: Mapping[str, int]

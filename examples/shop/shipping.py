@@ -31,7 +31,7 @@ CARRIERS = (Carrier("Tern", 420, 0.03), Carrier("Swift", 510, 0.05), Carrier("St
 def cheapest(grams: int) -> Quote:
     """Ask all carriers at once; the lowest price wins."""
     with ThreadPoolExecutor(len(CARRIERS)) as pool:
-        # A pool's threads know nothing of the span that is current here; propagate tells them.
+        # Threads of a pool start without the current span; propagate passes it on.
         quotes = list(pool.map(tracing.propagate(quote), CARRIERS, [grams] * len(CARRIERS)))
     best = min(quotes)
     tracing.current_span().set_attributes(carrier=best.carrier, cents=best.cents)

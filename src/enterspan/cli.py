@@ -44,7 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments, program = split(arguments)
     elif given and not given.startswith("-") and given not in _COMMANDS:
         parser.error(f"there is no command {given!r}{_hint(given)}")
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        say(f"unrecognized arguments: {' '.join(unknown)} (see enterspan {options.command} --help)")
+        return 2
     if options.command != "run":
         code: int = import_module(_COMMANDS[options.command][0]).run(options)
         return code

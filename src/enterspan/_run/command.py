@@ -49,7 +49,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], su
     run = commands.add_parser(
         "run",
         help=summary,
-        description="Run a Python program unchanged, and draw its calls on stderr as they happen.",
+        description="Run a Python program unchanged, and show its calls on stderr, live or as a "
+        "summary at the end.",
         usage="enterspan run [OPTION ...] (COMMAND | SCRIPT | -m MODULE | -c CODE | -) [ARGS ...]",
         epilog="COMMAND is one that pip installed. SCRIPT is a file, or a folder or zip archive "
         "with a __main__.py; - is standard input. What follows it belongs to the program. "
@@ -90,8 +91,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], su
     what.add_argument(
         "--min-duration",
         metavar="TIME",
-        help="leave out spans shorter than TIME, such as 1ms or 0.5s; with --auto the limit grows "
-        "during the run unless it is given",
+        help="leave out spans of traced functions that are shorter than TIME, such as 1ms or 0.5s; "
+        "with --auto the limit grows during the run unless it is given",
     )
     what.add_argument(
         "--capture-args",
@@ -114,8 +115,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser], su
     what.add_argument(
         "--list",
         action="store_true",
-        help="show what would be traced, and what not and why, and do not run the program; imports "
-        "the modules that are named",
+        help="show what would be traced, and what would not and why, without running the program; "
+        "imports the modules that are named",
     )
     how = run.add_argument_group("output")
     how.add_argument("--output", metavar="FILE", help="write the events to FILE, as JSON lines")
@@ -173,6 +174,7 @@ def run(options: argparse.Namespace, words: list[str]) -> int:
         wishes=wishes,
         auto=auto,
         is_asked=bool(options.auto),
+        given=tuple(_of_tracing(options)),
         output=output,
         sums_up=sums_up,
         keeps_output=options.output is not None,
@@ -216,7 +218,12 @@ def _output(options: argparse.Namespace, wishes: Wishes, *, auto: bool) -> tuple
 def _why_not(options: argparse.Namespace, error: Exception) -> str:
     if isinstance(error, OSError):
         return f"can't write {options.output!r}: {error.strerror}"
-    return str(error)
+    return _in_one_line(error)
+
+
+def _in_one_line(error: Exception) -> str:
+    """A message without its list of the forms of a pattern, which `--help` has."""
+    return str(error).partition(":\n")[0]
 
 
 def _bounds(options: argparse.Namespace) -> tuple[int, int]:
@@ -234,14 +241,8 @@ def _without_effect(options: argparse.Namespace, wishes: Wishes, *, auto: bool) 
     """The messages about options without effect."""
     lines = []
     if not auto and not wishes.instrument:
-        given = {
-            "--exclude": options.exclude,
-            "--min-duration": options.min_duration,
-            "--capture-args": options.capture_args,
-            "--capture-return": options.capture_return,
-            "--redact": options.redact,
-        }
-        lines += [f"{name} has no effect without --instrument or --auto" for name in _set(given)]
+        given = _of_tracing(options)
+        lines += [f"{name} has no effect without --instrument or --auto" for name in given]
     elif options.redact and not wishes.capture_args:
         lines.append("--redact has no effect without --capture-args")
     if options.quiet:
@@ -250,6 +251,19 @@ def _without_effect(options: argparse.Namespace, wishes: Wishes, *, auto: bool) 
     if options.output is None and options.max_size is not None and not auto:
         lines.append("--max-size has no effect without --output")
     return lines
+
+
+def _of_tracing(options: argparse.Namespace) -> list[str]:
+    """The given options that say how functions are traced."""
+    return _set(
+        {
+            "--exclude": options.exclude,
+            "--min-duration": options.min_duration,
+            "--capture-args": options.capture_args,
+            "--capture-return": options.capture_return,
+            "--redact": options.redact,
+        }
+    )
 
 
 def _set(given: dict[str, Any]) -> list[str]:
@@ -294,7 +308,7 @@ def _list(wishes: Wishes, words: list[str]) -> int:
     try:
         tracing.instrument(*wishes.instrument, **wishes.options).remove()
     except ValueError as error:
-        raise RefusedError(str(error)) from None
+        raise RefusedError(_in_one_line(error)) from None
     if words:
         _found(words).enter()
     else:

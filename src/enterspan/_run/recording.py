@@ -51,6 +51,8 @@ class Settings:
     auto: bool = False
     is_asked: bool = False
     """Whether `--auto` was given explicitly, whatever the program imports."""
+    given: tuple[str, ...] = ()
+    """The options about traced functions, which have no effect where none is traced."""
     output: str | None = None
     sums_up: bool = False
     """Whether spans may not be drawn immediately, and a summary is made from the file at the
@@ -308,7 +310,8 @@ class Recording:
         if own is None:
             return []
         if own.uses is not None:
-            return []
+            why = "had no effect, as the program imports enterspan: add --auto"
+            return [f"{name} {why}" for name in self.settings.given]
         from enterspan._run.auto import compiled_among, cut_facts, cut_pieces, duration
 
         count = len(own.policy.known)

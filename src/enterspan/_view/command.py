@@ -58,7 +58,7 @@ def add_parser(commands: Any, summary: str) -> None:
         help=summary,
         description="Show the spans of recorded traces (JSON lines), as a tree, a list or a table.",
         usage="enterspan view FILE ... [OPTION ...]",
-        epilog="GLOB is a name, with * for any text and ? for any character. TIME is a number with "
+        epilog="GLOB is a name, with *, ? and [...]. TIME is a number with "
         "its unit: 250us, 1ms, 0.5s. --errors, --name, --min-duration and --where combine, and "
         "work with every output except --format; --trace works with all.",
         allow_abbrev=False,
@@ -87,7 +87,7 @@ def add_parser(commands: Any, summary: str) -> None:
         help="only spans with this attribute (or: service, outcome, kind, status)",
     )
     parser.add_argument(
-        "--limit", metavar="N", type=_limit, help="at most N trees, or names of the summary"
+        "--limit", metavar="N", type=_limit, help="show at most N trees, or names of the summary"
     )
     parser.add_argument(
         "--unfold", action="store_true", help="show repeated spans one by one in the tree"

@@ -74,7 +74,7 @@ def _check_options(options: argparse.Namespace) -> None:
     if options.generate and options.file is not None:
         raise ValueError("--generate takes no FILE: --catalogue names the catalogue")
     if not options.generate and options.file is None:
-        raise ValueError("nothing to do: name the FILE of a recorded trace, or say --generate")
+        raise ValueError("nothing to do: name the FILE of a recorded trace, or pass --generate")
     if options.output is not None and not options.generate:
         raise ValueError("--output needs --generate")
     if options.catalogue is not None and not (options.generate or options.check):
