@@ -67,7 +67,5 @@ CASES = (
     Case("off generator", "generator", Mode.OFF, "off: generator of 10 items"),
     Case("off instrumented", "instrumented", Mode.OFF, "off: instrumented call"),
     Case("tail call", "call", Mode.TAIL, "live tail: decorated call"),
-    Case(
-        "tail block", "block", Mode.TAIL, "live tail: `with` and one attribute", attributed=True
-    ),
+    Case("tail block", "block", Mode.TAIL, "live tail: `with` and one attribute", attributed=True),
 )

@@ -235,7 +235,9 @@ class InvocationScope(Block[Invocation]):
         if self._open:
             root = self._open[-1]
             try:
-                root = self._open.pop()
+                others = len(self._open) > 1
+                take = self._start.tracer.take_attached
+                root = take(self._open) if others else self._open.pop()
                 exit_root(root, exception_of(kind, error))
             except BaseException:  # one that arrived as either was called
                 exit_root(root, error)
@@ -299,6 +301,14 @@ class Tracing:
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by name: unpickling gives the other process's instance of that name."""
         return _tracing_named, (self.name,)
+
+    def __copy__(self) -> Tracing:
+        """Return the same instance: it is one for its name."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Tracing:
+        """Return the same instance."""
+        return self
 
     def _prepare(self) -> Subscribers:
         """Import and create what recording needs, and return the subscribers."""
@@ -555,8 +565,9 @@ class Tracing:
             capture_return: Record the result: True records it as `return`, a name as that
                 attribute, and a function records what it returns for the result. A mapping
                 records several attributes: each value is a function of the result, or True for the
-                result itself. For a generator, the function gets the list of yielded items, at most 65,536 and 8 MiB:
-                `capture_return="".join`. An iterator that is returned is not consumed.
+                result itself. For a generator, the function gets the list of yielded items, at most
+                65,536 and 8 MiB: `capture_return="".join`. An iterator that is returned is not
+                consumed.
             redact: Names of arguments, keys and fields whose values are not recorded, in addition
                 to the default secrets (`password`, `token`, ...).
             min_duration: Seconds. A shorter span that did not fail is left out, and its children
@@ -1030,6 +1041,8 @@ class Tracing:
         span = tracer.foreign_span() or span_of(tracer.current_entry())
         if span is None or span._state.phase not in (LIVE, REMOTE):
             return
+        if span._state.phase is LIVE:  # the span of a captured context may have ended
+            span = span._state.innermost(span) or span
         limits = tracer.limits
         text = tracer.suppressed(clean_text, message, limits.event_bytes + 4)
         kind = tracer.suppressed(clean_text, level, limits.name_bytes).lower()
@@ -1057,6 +1070,8 @@ class Tracing:
         """
         if not callable(fn):
             raise TypeError(f"propagate takes a callable, not {fn!r}")
+        if not isinstance(flush, bool):
+            raise TypeError(f"flush must be True or False, not {flush!r}")
         if _is_too_late(self._tracer):
             return fn
         return bind(self._tracer, fn, flush=flush)  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from enterspan._pipeline.tails import TailSubscription
 from enterspan._span.context import Boundary
 from enterspan._span.finished import record_of
 from enterspan._span.processor import SpanProcessor, Tee
+from enterspan._tracing import Tracing
 from enterspan._tracing import tracing as default_tracing
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from enterspan._model.records import SpanData
     from enterspan._span.invocation import InvocationState
     from enterspan._span.span import Span
-    from enterspan._tracing import Tracing
     from enterspan.events import Attribute, EventInfo, TailEvent
 
     _Id: TypeAlias = tuple[int, int | None]
@@ -210,6 +210,8 @@ class capture(Block[Trace]):  # noqa: N801 - it is used as a block, and reads as
     def __init__(self, tracing: Tracing | None = None, *, everything: bool = False) -> None:
         if not isinstance(everything, bool):
             raise TypeError(f"everything must be True or False, not {everything!r}")
+        if tracing is not None and not isinstance(tracing, Tracing):
+            raise TypeError(f"tracing must be a Tracing, not {tracing!r}")
         self._tracing = tracing if tracing is not None else default_tracing
         self._everything = everything
         self._open: list[_Recording] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import collections.abc
 import contextlib
 import copy
 import dataclasses
@@ -801,3 +802,103 @@ def test_a_name_defaults_to_the_qualified_name_without_where_it_was_defined(trac
     traced(functools.partial(at_module_level.__wrapped__, 1))()  # type: ignore[attr-defined]
     assert [span.name for span in trace.spans][:3] == ["Shop.sell", "<lambda>", "at_module_level"]
     assert tracing.current_span().is_traced is False
+
+
+class Steps(collections.abc.Coroutine):
+    """A coroutine that is none of Python's own, such as one compiled by Cython."""
+
+    def __init__(self, body):
+        self.body = body
+
+    def send(self, value):
+        return self.body.send(value)
+
+    def throw(self, *error):
+        return self.body.throw(*error)
+
+    def close(self):
+        return self.body.close()
+
+    def __await__(self):
+        return self.body.__await__()
+
+
+@pytest.mark.parametrize("way", ["task", "await", "steps", "thrown into"])
+def test_a_coroutine_of_another_class_runs_within_the_span(trace, way):
+    async def body():
+        try:
+            await asyncio.sleep(0)
+        finally:
+            with tracing.span("child"):
+                pass
+        return 5
+
+    @traced
+    def f():
+        return Steps(body())
+
+    async def main():
+        if way == "task":
+            return await asyncio.create_task(f())
+        if way == "await":
+            return await f()
+        steps = f()
+        steps.send(None)
+        assert not tracing.current_span().is_traced
+        if way == "thrown into":
+            steps.throw(KeyError("x"))
+        try:
+            steps.send(None)
+        except StopIteration as stop:
+            return stop.value
+
+    if way == "thrown into":
+        with pytest.raises(KeyError):
+            asyncio.run(main())
+        assert trace.find("f").outcome == "exception"
+    else:
+        assert asyncio.run(main()) == 5
+    assert trace.tree().splitlines()[1] == "  child"
+    assert len(trace) == 2
+
+
+def test_a_coroutine_of_another_class_that_is_closed_ends_its_span(trace):
+    @traced
+    def f():
+        return Steps(nothing())
+
+    async def nothing():
+        await asyncio.sleep(0)
+
+    f().close()
+    steps = f()
+    steps.send(None)
+    steps.close()
+    assert [span.outcome for span in trace.spans] == ["ok", "ok"]
+
+
+def test_an_awaitable_that_is_more_stays_it(trace):
+    class More:
+        def __await__(self):
+            return iter(())
+
+        def __iter__(self):
+            return iter([1, 2])
+
+        def __next__(self):
+            return 3
+
+        def __call__(self, n):
+            return n * 2
+
+    class Plain:
+        def __await__(self):
+            return iter(())
+
+    for make in (More, traced(lambda: More())):
+        made = make()
+        assert (list(made), next(made), made(4), callable(made)) == ([1, 2], 3, 8, True)
+    plain = traced(lambda: Plain())()
+    assert not callable(plain)
+    with pytest.raises(TypeError):
+        iter(plain)

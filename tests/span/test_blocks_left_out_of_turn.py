@@ -252,7 +252,7 @@ def test_a_block_that_is_never_left_does_not_outlive_its_invocation(trace: Trace
 
 
 def test_a_scope_can_be_used_again(trace: Trace) -> None:
-    """Each use is a span of its own; the attributes are the first one's."""
+    """Each use is a span of its own, with the given attributes."""
     scope = tracing.span("again", {"thing": object}, number=1)
     for name in ("first", "second"):
         with scope as span:
@@ -265,9 +265,8 @@ def test_a_scope_can_be_used_again(trace: Trace) -> None:
         ["first"], ["second"], ["exception"], [],
     ]  # fmt: skip
     assert [span.status for span in trace.spans] == ["unset", "unset", "error", "unset"]
-    assert [dict(span.attributes) for span in trace.spans] == [
-        {"thing": "<class 'object'>", "number": 1}, {}, {}, {},
-    ]  # fmt: skip
+    given = {"thing": "<class 'object'>", "number": 1}
+    assert [dict(span.attributes) for span in trace.spans] == [given] * 4
 
 
 def test_a_scope_can_be_entered_inside_itself(trace: Trace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -155,3 +156,31 @@ def test_what_is_no_name_of_an_exception_is_refused(name: Any) -> None:
         traced(expected=name)
     with pytest.raises(TypeError, match="expected"):
         traced(expected=[name])
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups")
+def test_a_group_is_what_all_its_exceptions_are(trace: Trace) -> None:
+    import asyncio
+
+    group: Any = builtins.BaseExceptionGroup  # type: ignore[name-defined, unused-ignore]
+    canceled = asyncio.CancelledError()
+
+    class Endless(group):  # type: ignore[misc]
+        @property
+        def exceptions(self) -> Any:
+            return (self,)
+
+    cases = [
+        (group("", [KeyError()]), "ok"),
+        (group("", [KeyError(), group("", [KeyError()])]), "ok"),
+        (group("", [KeyError(), ValueError()]), "exception"),
+        (group("", [canceled, group("", [canceled])]), "canceled"),
+        (group("", [canceled, ValueError()]), "exception"),
+        (type("Mine", (group,), {})("", [canceled]), "canceled"),
+        (Endless("", [canceled]), "exception"),
+    ]
+    for error, _ in cases:
+        scope = tracing.invocation("i", expected=KeyError)
+        scope.__enter__()
+        scope.__exit__(type(error), error, None)
+    assert [span.outcome for span in trace.spans] == [outcome for _, outcome in cases]

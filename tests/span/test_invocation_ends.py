@@ -645,3 +645,45 @@ def test_a_span_under_an_ended_span_of_a_live_invocation_is_its_child(mine):
             context = contextvars.copy_context()
         context.run(lambda: mine.start_span("child").end())
     assert trace.tree() == "main\n  ended\n    child"
+
+
+def test_wait_until_that_raises_waits_for_nothing(mine, told):
+    loop = asyncio.new_event_loop()
+    future = loop.create_future()
+    future.set_result(1)
+    loop.close()
+    with capture(mine) as trace, mine.invocation("i") as invocation:
+        with pytest.raises(RuntimeError, match="closed"):
+            invocation.wait_until(future)
+    assert [event.event.type for event in trace.events] == ["onset", "return", "outcome"]
+
+
+@pytest.mark.parametrize("is_delivered", [False, True])
+def test_a_failure_after_the_end_of_the_root_reaches_tails(mine, is_delivered):
+    """The root may have been delivered: what exporters get does not depend on when."""
+    kept, events = [], []
+
+    class Exporter:
+        def export(self, spans):
+            kept.extend(spans)
+
+        def shutdown(self):
+            pass
+
+    async def run():
+        with mine.invocation("i") as invocation:
+            future = asyncio.get_running_loop().create_future()
+            invocation.wait_until(future)
+        if is_delivered:
+            mine.flush()
+        future.set_exception(ValueError("late"))
+        await asyncio.sleep(0)
+
+    mine.add_exporter(Exporter(), delay=60)
+    mine.add_tail(lambda onset: events.append, delivery="inline")
+    asyncio.run(run())
+    mine.flush()
+    (root,) = kept
+    assert (root.outcome, root.status, root.events) == ("ok", "unset", ())
+    assert [event.event.type for event in events] == ["return", "exception", "outcome"]
+    assert events[-1].event.outcome == "exception"

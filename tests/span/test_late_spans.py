@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from typing import Any
 
 import pytest
@@ -42,3 +43,35 @@ def test_a_chain_of_late_ones_is_measured_from_the_first_end(
                 found.append(False)
                 break
     assert found == stays
+
+
+def test_a_late_invocation_begins_its_own_chain(mine: Any) -> None:
+    """One that left the trace has late spans of its own, which stay in it."""
+    mine.configure(late=0)
+    with capture(mine) as trace:
+        with mine.invocation("first"):
+            context = contextvars.copy_context()
+        mine.configure(late=60.0)
+        first = context.run(mine._tracer.get)
+        first._state.late_since = 1  # long ago
+
+        def job() -> None:
+            with mine.invocation("job"):
+                inside = contextvars.copy_context()
+            inside.run(lambda: mine.span("late").__enter__().end())
+
+        context.run(job)
+    late, own = trace.find("late"), trace.find("job")
+    assert own.context.trace_id != trace.find("first").context.trace_id
+    assert late.parent_span_id == own.context.span_id
+
+
+def test_a_log_under_a_span_that_has_ended_is_on_the_current_span(mine: Any) -> None:
+    with capture(mine) as trace, mine.span("root"):
+        with mine.span("a"):
+            context = contextvars.copy_context()
+        assert context.run(mine.current_span).name == "root"
+        context.run(mine.log, "error", "said")
+    assert [(span.name, len(span.events)) for span in trace.spans] == [("a", 0), ("root", 1)]
+    log = next(event for event in trace.events if event.event.type == "log")
+    assert int(log.span_context.span_id, 16) == trace.find("root").context.span_id

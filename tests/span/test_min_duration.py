@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import threading
 import time
@@ -237,3 +238,48 @@ def test_a_min_duration_without_limit_leaves_out_whatever_ends_well(trace: Trace
         with pytest.raises(KeyError):
             quick(True)
     assert trace.tree().count("quick") == 1
+
+
+def test_what_goes_on_in_a_context_of_short_calls_hangs_on_what_was_kept(mine) -> None:
+    """Also where each of several calls around it was left out, the outer ones later."""
+    kept = Kept()
+    mine.add_exporter(kept)
+    headers: dict[str, str] = {}
+
+    @mine.traced(min_duration=10)
+    def nested(depth: int) -> contextvars.Context:
+        return nested(depth - 1) if depth else contextvars.copy_context()
+
+    def child(name: str) -> None:
+        with mine.span(name):
+            pass
+
+    with mine.span("root") as root:
+        context = nested(3)
+        for name in "abc":
+            context.run(child, name)
+        context.run(mine.inject, headers)
+    context.run(child, "late")
+    mine.flush()
+    ids = {span.name: span.context.span_id for span in kept.spans}
+    assert [ids["root"]] * 4 == [s.parent_span_id for s in kept.spans if s.name != "root"]
+    assert headers["traceparent"].split("-")[2] == f"{root.context.span_id:016x}"
+
+
+def test_late_spans_of_an_invocation_that_was_left_out_are_no_orphans(mine) -> None:
+    kept = Kept()
+    mine.add_exporter(kept)
+
+    @mine.entrypoint(min_duration=10)
+    def job() -> contextvars.Context:
+        return contextvars.copy_context()
+
+    def late() -> None:
+        with mine.span("late"):
+            pass
+
+    job().run(late)
+    parent = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
+    mine.entrypoint(min_duration=10, parent=parent)(contextvars.copy_context)().run(late)
+    mine.flush()
+    assert [span.parent_span_id for span in kept.spans] == [None, 0x2222222222222222]

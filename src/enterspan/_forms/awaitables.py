@@ -12,21 +12,28 @@ from typing import TYPE_CHECKING, Any, Final
 from wrapt import BaseObjectProxy
 
 from enterspan._forms.driver import Body, Unstarted, awaited, run_coroutine
+from enterspan._model.classes import dict_of, mro_of
 from enterspan._span.end import end_span
 
 if TYPE_CHECKING:
     from enterspan._span.span import Span
 
-_kinds: Final[dict[tuple[str, ...], Any]] = {}
+_FORWARDED: Final = ("__aiter__", "__anext__", "__iter__", "__next__", "__call__")
+"""Methods that a proxy has only if the awaitable has them."""
+_STEPS: Final = ("send", "throw", "close")
+"""The methods of a coroutine (`collections.abc.Coroutine`), by which a task drives it."""
+_kinds: Final[dict[tuple[Any, tuple[str, ...]], Any]] = {}
 
 
 def proxy_of(body: Body, awaitable: Any) -> Any:
     """Return a proxy of an awaitable that can be awaited once, within the span of a body."""
-    kind = type(awaitable)
-    more = tuple([name for name in ("__aiter__", "__anext__") if hasattr(kind, name)])
-    if more not in _kinds:
-        _kinds[more] = type("Awaited", (_Awaited,), {name: _forward(name) for name in more})
-    made = _kinds[more](awaitable)
+    known = {name for base in mro_of(type(awaitable)) for name in dict_of(base)}
+    more = tuple([name for name in _FORWARDED if name in known])
+    base = _AwaitedCoroutine if known.issuperset(_STEPS) else _Awaited
+    key = base, more
+    if key not in _kinds:
+        _kinds[key] = type("Awaited", (base,), {name: _forward(name) for name in more})
+    made = _kinds[key](awaitable)
     made._self_body = body
     made._self_unstarted = Unstarted(body, awaitable)
     return made
@@ -59,6 +66,35 @@ class _Awaited(BaseObjectProxy[Any]):
 
     def __deepcopy__(self, memo: Any) -> Any:
         return deepcopy(self.__wrapped__, memo)
+
+
+class _AwaitedCoroutine(_Awaited):
+    _self_driver: Any = None
+
+    def _self_driven(self) -> Any:
+        driver = self._self_driver
+        if driver is None:
+            self._self_unstarted.take()
+            driver = run_coroutine(self._self_body, awaited(self.__wrapped__))
+            self._self_driver = driver
+        return driver
+
+    def send(self, value: Any) -> Any:
+        return self._self_driven().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._self_driven().throw(*error)
+
+    def close(self) -> None:
+        if self._self_driver is not None:
+            self._self_driver.close()
+            return
+        body = self._self_body
+        try:
+            self.__wrapped__.close()
+        finally:
+            if self._self_unstarted.take() is not None:
+                body.end(body.span, None)
 
 
 def _end_if_left(span: Span, error: BaseException | None = None) -> None:

@@ -17,6 +17,7 @@ from enterspan._model.frozen import frozen
 from enterspan._model.ids import SpanContext, bounded, parse_traceparent
 from enterspan._model.values import safe_repr
 from enterspan._span.begin import InvocationStart
+from enterspan._span.context import SUPPRESSED
 from enterspan._span.details import Details, first_attributes
 from enterspan._span.invocation import exit_root
 from enterspan._span.span import Span
@@ -69,6 +70,13 @@ class Entry:
                 "parent must be a SpanContext, a traceparent, a carrier, or a function of the"
                 f" arguments that returns one, not {self.parent!r}"
             )
+        for name, value in (
+            ("ambient", self.ambient),
+            ("new_trace", self.new_trace),
+            ("flush", self.flush),
+        ):
+            if not isinstance(value, bool):
+                raise TypeError(f"{name} must be True or False, not {value!r}")
         check_seconds("linger", self.linger)
         check_incoming(self.incoming)
 
@@ -96,10 +104,10 @@ class EntryRecorder(Recorder):
 
     @staticmethod
     def begin(
-        _tracer: Tracer, _name: str, start: Any, _details: None, current: bool = True
+        tracer: Tracer, _name: str, start: Any, _details: None, current: bool = True
     ) -> Span | None:
-        """Begin an invocation, whose root is the span of the call."""
-        return start.begin(current)  # type: ignore[no-any-return]
+        """Begin an invocation, whose root is the span of the call; None while suppressed."""
+        return None if tracer.variable.get() is SUPPRESSED else start.begin(current)
 
     @property
     def end(self) -> Any:  # type: ignore[override]
@@ -203,12 +211,13 @@ class _Pairs:
         return make_attributes(self._values).info
 
 
-def parent_context(parent: object) -> SpanContext | None:
+def parent_context(parent: Any) -> SpanContext | None:
     """Return the context of a parent in any form; None if it can't be read."""
-    if isinstance(parent, Span):
+    if issubclass(type(parent), Span):  # not isinstance: its `__class__` may be anything
         parent = parent.context
-    if isinstance(parent, SpanContext):
+    kind = type(parent)
+    if issubclass(kind, SpanContext):
         return bounded(parent) if parent.is_valid else None
-    if isinstance(parent, str):
+    if issubclass(kind, str):
         return parse_traceparent(parent)
     return None if parent is None else extract_context(parent)

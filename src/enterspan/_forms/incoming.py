@@ -35,6 +35,7 @@ def placed(
     tracer: Tracer,
     incoming: Incoming | Callable[..., Incoming],
     parent: Any,
+    /,
     *about: Any,
     **more: Any,
 ) -> tuple[Any, bool]:

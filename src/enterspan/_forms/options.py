@@ -124,8 +124,11 @@ def labels_of(given: object) -> Mapping[str, str] | None:
 
 def redacted_names(redact: Sequence[str]) -> tuple[str, ...]:
     """Return the names of arguments to redact."""
-    names: tuple[Any, ...] | None = None if isinstance(redact, str) else tuple(redact)
-    if names is None or not all(isinstance(name, str) for name in names):
+    try:
+        names: tuple[Any, ...] = () if isinstance(redact, str) else tuple(redact)
+    except TypeError:
+        names = (redact,)
+    if isinstance(redact, str) or not all(isinstance(name, str) for name in names):
         raise TypeError(f"redact must be a list of parameter names, not {redact!r}")
     return names
 

@@ -67,13 +67,13 @@ def _name(thing: object) -> str:
         return "a subscriber"
 
 
-def warn_misuse(what: str, given: object, wanted: str) -> None:
-    """Log once that a call was ignored because of an argument."""
+def warn_misuse(what: str, given: object, wanted: str, so: str = "the call is ignored") -> None:
+    """Log once that a call or an argument was ignored, because of the argument."""
     key = (0, f"{what} {given!r:.60}" if type(given) is str else what)
     mine: list[Any] = [None]
     if key not in _said and _said.setdefault(key, mine) is mine:
         shown = repr(given)[:60] if type(given) is str else f"a {type(given).__name__}"
-        warn(f"{what} takes {wanted}, not {shown}; the call is ignored")
+        warn(f"{what} takes {wanted}, not {shown}; {so}")
 
 
 def warn_left_out(culprit: object, what: str, why: str) -> None:

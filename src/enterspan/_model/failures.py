@@ -57,6 +57,10 @@ _REMEMBERED: Final = 32
 _REMEMBERED_CHARACTERS: Final = 32_768
 """The total length of their descriptions; the last one is always remembered."""
 
+_LEAVES: Final = 1_000
+"""In how many exceptions of a group, nested ones included, all are looked at."""
+_GROUPS: Final = ("ExceptionGroup", "BaseExceptionGroup")
+
 _OK: Final = (GeneratorExit, StopIteration, StopAsyncIteration)
 
 CANCELLATIONS: Final = frozenset(
@@ -76,9 +80,44 @@ imported. `Tracing.configure(canceled=...)` adds to them."""
 
 
 def is_expected(exception: BaseException, expected: ExceptionTypes) -> bool:
-    """Whether an exception has one of the given types; no code of a metaclass runs."""
+    """Whether an exception has one of the given types; no code of a metaclass runs.
+
+    An exception group has, if all its exceptions do.
+    """
     kinds = mro_of(type(exception))
-    return any(_is_one(kinds, one) for one in expected)
+    if any(_is_one(kinds, one) for one in expected):
+        return True
+    leaves = _leaves_of(exception)
+    return bool(leaves) and all(is_expected(leaf, expected) for leaf in leaves)
+
+
+def _leaves_of(exception: BaseException) -> list[BaseException]:
+    """The exceptions in a group and the groups in it; none for what is no group."""
+    leaves: list[BaseException] = []
+    waiting = [exception]
+    for _ in range(_LEAVES):
+        if not waiting:
+            return leaves
+        one = waiting.pop()
+        members = _members_of(one)
+        if members:
+            waiting += members
+        elif one is not exception:
+            leaves.append(one)
+    return []  # too many to tell
+
+
+def _members_of(exception: BaseException) -> tuple[BaseException, ...]:
+    """The exceptions of a group, also of the backport for Python 3.10."""
+    if not any(name_of(base) in _GROUPS for base in mro_of(type(exception))):
+        return ()
+    try:
+        members = exception.exceptions  # type: ignore[attr-defined]
+    except Exception as error:
+        if is_interrupt(error):
+            raise
+        return ()
+    return members if type(members) is tuple else ()
 
 
 def _is_one(kinds: tuple[type, ...], one: Any) -> bool:
@@ -133,10 +172,18 @@ def outcome_of(exception: BaseException, canceled: ExceptionTypes = ()) -> str:
         code = exception.code  # type: ignore[attr-defined]
         return "ok" if code is None or (isinstance(code, int) and not code) else "exception"
     if module_of(kind) == "builtins":  # the usual case
-        return "canceled" if kind is KeyboardInterrupt else "exception"
+        if kind is KeyboardInterrupt:
+            return "canceled"
+        return _outcome_of_group(exception, canceled) if name_of(kind) in _GROUPS else "exception"
     if any(full_name_of(base) in CANCELLATIONS for base in mro_of(kind)):
         return "canceled"
-    return "exception"
+    return _outcome_of_group(exception, canceled)
+
+
+def _outcome_of_group(exception: BaseException, canceled: ExceptionTypes) -> str:
+    leaves = _leaves_of(exception)
+    is_canceled = leaves and all(outcome_of(leaf, canceled) == "canceled" for leaf in leaves)
+    return "canceled" if is_canceled else "exception"
 
 
 @frozen

@@ -11,6 +11,7 @@ from itertools import repeat
 from operator import is_
 
 from enterspan._model.classes import name_of
+from enterspan._model.diagnostics import warn_misuse
 from enterspan._model.excerpt import cut, cut_value
 from enterspan._model.interrupts import is_interrupt
 from enterspan._model.limits import (
@@ -271,6 +272,8 @@ def items_of(attributes: object) -> Iterable[tuple[Any, Any]]:
                 pairs.append((key, attributes[key]))
                 if len(pairs) >= _PAIRS:
                     break
+        elif attributes is not None:
+            warn_misuse("attributes", attributes, "a mapping", "none is recorded")
     except BaseException as error:
         if is_interrupt(error):
             raise

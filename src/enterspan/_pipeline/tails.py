@@ -9,7 +9,14 @@ thread delivers for others is limited.
 from __future__ import annotations
 
 from collections import deque
-from inspect import iscoroutinefunction
+from inspect import (
+    CO_ASYNC_GENERATOR,
+    CO_GENERATOR,
+    isasyncgenfunction,
+    iscoroutinefunction,
+    isgeneratorfunction,
+)
+from types import FunctionType, MethodType
 
 from enterspan._model.budget import Budget
 from enterspan._model.clock import check_seconds
@@ -86,6 +93,10 @@ _TAIL_DELAY: Final = 0.01
 """Seconds for which events for a background tail are collected before delivery."""
 _TailEvent = twin(TailEvent)
 _TURN: Final = [None]
+_LAZY: Final = (iscoroutinefunction, isasyncgenfunction, isgeneratorfunction)
+"""Functions whose body does not run when they are called."""
+_FUNCTIONS: Final = (FunctionType, MethodType)
+_GENERATORS: Final = CO_GENERATOR | CO_ASYNC_GENERATOR
 
 
 class TailHandler:
@@ -180,7 +191,9 @@ class TailSubscription(Subscription):
     def _handlers(self, handler: Any) -> Handlers | None:
         if handler is None:
             return None
-        if callable(handler):
+        # Without a call of a Python function: the stack may be nearly exhausted.
+        is_lazy = type(handler) in _FUNCTIONS and handler.__code__.co_flags & _GENERATORS
+        if callable(handler) and not is_lazy:
             return dict.fromkeys(_METHODS, handler)
         methods = {kind: _method(handler, name) for kind, name in _METHODS.items()}
         if not any(methods.values()):
@@ -624,8 +637,11 @@ def check_tail(tail: object) -> None:
     if isinstance(tail, type) and not _is_handler_class(tail):
         raise TypeError(f"a tail is an instance: {tail.__qualname__}(...), not the class itself")
     call = type(tail).__call__
-    if iscoroutinefunction(tail) or iscoroutinefunction(call):
-        raise TypeError("a tail can't be a coroutine function: it is called, and never awaited")
+    if any(is_lazy(each) for is_lazy in _LAZY for each in (tail, call)):
+        raise TypeError(
+            "a tail can't be a coroutine function or a generator function: it is called, and what"
+            " that returns is the handler"
+        )
 
 
 def _is_handler_class(tail: type) -> bool:

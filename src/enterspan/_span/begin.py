@@ -189,7 +189,7 @@ def _above(tracer: Tracer) -> tuple[SpanContext | None, SpanContext | None, int]
         return span.context, None, 0
     if state.phase is ENDED:
         parent, link = state.place_of_late(span)
-        return parent, link, state.late_since
+        return parent, link, 0 if parent is None else state.late_since
     return None, None, 0
 
 
@@ -246,8 +246,7 @@ class InvocationStart:
         parent, link, late_since = None, None, 0
         if not self.unlinked:
             parent, link, late_since = place_of_new(tracer, self.parent, self.new_trace)
-        attributes, self.attributes = self.attributes, None
-        given, self.given = self.given, tuple
+        attributes = None if self.attributes is None else self.attributes.copy()
         details = self.details
         if details is not None:
             if type(details) is tuple:
@@ -262,7 +261,7 @@ class InvocationStart:
             link,
             late_since,
             self.info,
-            given,
+            self.given,
             Asked(self.linger, () if details is None else details.expected),
             RootSpan,
         )

@@ -219,6 +219,20 @@ class Current:
             entry._detached_to = _before(token) or NOTHING
         entry._token = None
 
+    def take_attached(self, entries: list[Any]) -> Any:
+        """Remove and return the innermost of some entries that is attached in this context.
+
+        One block may be open in several tasks or threads. If none of them is attached here, or the
+        last one was not recorded, it is the last one.
+        """
+        entry = None if entries[-1] is None else self.get()
+        while entry is not None:
+            if entry in entries:
+                entries.remove(entry)
+                return entry
+            entry = None if entry._token is None else _before(entry._token)
+        return entries.pop()
+
     def undo(self, token: Any, entry: Any = None) -> None:
         """Undo a `set`, in any context; raises nothing but RecursionError."""
         try:

@@ -116,10 +116,14 @@ def mark(span: Any, error: BaseException, moment: int, *, keep: bool = True) -> 
     outcome = outcome_of(error, tracer.canceled) if seen is None else seen.outcome
     if outcome == "ok":
         return
-    details = details_of(span)
-    details.outcome = outcome
     if span._span_id == state.root_id:
         state.outcome = outcome
+    if span._end:  # it may have been exported: only tails can still be told
+        if outcome == "exception" and seen is None:
+            record(span, error, moment)
+        return
+    details = details_of(span)
+    details.outcome = outcome
     if outcome == "exception":
         description = record(span, error, moment, keep=keep) if seen is None else seen.description
         if not details.status_is_final:

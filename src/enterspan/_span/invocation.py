@@ -295,7 +295,11 @@ class InvocationState:
             asked: Asked = allocated(self, "asked", _without_limit)
             wait = _Wait(self)
             asked.waits[wait] = None
-            future.add_done_callback(wait)
+            try:
+                future.add_done_callback(wait)
+            except BaseException:  # the event loop of a settled future may be closed
+                asked.waits.pop(wait, None)
+                raise
 
     def settled(self, wait: _Wait, future: Any) -> None:
         """Note that a future that the invocation waits for has settled."""
@@ -318,6 +322,8 @@ class InvocationState:
         For `late` seconds it is a child; after that it is linked.
         """
         context = span.context
+        if not context.span_id:  # its trace was left out: it was shorter than its `min_duration`
+            return None, None
         if now_ns() - self.late_since < self.tracer.late_ns:
             return context, None
         return None, context

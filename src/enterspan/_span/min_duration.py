@@ -9,6 +9,7 @@ propagated.
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from heapq import heapify, heappop, heappush
 
@@ -77,6 +78,8 @@ class DurationFilter(SpanProcessor):
         self._parents: set[int] = set()  # the ids under which spans are held back
         self._moved: dict[int, int] = {}  # ids of left-out spans, and of their parents
         self._undecided: dict[Span, None] = {}
+        # By the id of an undecided span, the left-out spans that have taken it, if still in use.
+        self._taken: dict[int, weakref.WeakSet[Span]] = {}
         self._due: list[_Due] = []
         self._left_out = False
         self._lock = RLock()
@@ -95,10 +98,11 @@ class DurationFilter(SpanProcessor):
     def on_close(self, span: Span) -> None:
         """Hold the call back; if the span was undecided, decide."""
         with self._lock:
-            if span in self._undecided and _is_negligible(span) and self._leave_out(span):
-                self._settle(span)
-            else:
-                self._settle(span)
+            own = span._span_id
+            is_short = span in self._undecided and _is_negligible(span)
+            is_left_out = is_short and self._leave_out(span)
+            self._settle(span, own)
+            if not is_left_out:
                 self._hold("on_close", span, (span,), weight_of_span(span))
         self._go_on()
 
@@ -141,12 +145,14 @@ class DurationFilter(SpanProcessor):
 
     def _defer(self, span: Span) -> None:
         self._undecided[span] = None
+        self._taken[span._span_id] = weakref.WeakSet()
         heappush(self._due, _Due(span, span._start + span._details.min_duration))  # type: ignore[union-attr]
 
-    def _settle(self, span: Span) -> None:
-        """Mark a span as decided."""
+    def _settle(self, span: Span, own: int) -> None:
+        """Mark a span as decided; *own* is the id that it had until then."""
         self._undecided.pop(span, None)
         self._of.pop(span, None)
+        self._taken.pop(own, None)
         if len(self._due) > 2 * len(self._undecided) + _FEW:
             self._due = [due for due in self._due if due.span in self._undecided]
             heapify(self._due)
@@ -154,12 +160,13 @@ class DurationFilter(SpanProcessor):
     def _keep(self, span: Span) -> None:
         with self._lock:
             if span in self._undecided:
-                self._settle(span)
+                self._settle(span, span._span_id)
 
     def _keep_all(self) -> None:
         self._undecided.clear()
         self._due.clear()
         self._of.clear()
+        self._taken.clear()
 
     def _add(self, method: str, span: Span | None, weight: int, *arguments: Any) -> None:
         with self._lock:
@@ -188,10 +195,14 @@ class DurationFilter(SpanProcessor):
             if not self._is_new or any(item.method != "on_return" for item in self._held):
                 return False  # a trace needs its root
             self._left_out = True
-        else:
-            if own in self._parents:
-                self._moved[own] = span._parent_id
-            span._span_id = span._parent_id  # for children that are opened later
+        elif own in self._parents:
+            self._moved[own] = span._parent_id
+        # For what is opened later in a context that holds it, or a span that was left out below it.
+        below = self._taken.pop(own, ())
+        for one in (span, *below):
+            one._span_id = span._parent_id
+        if span._parent_id in self._taken:
+            self._taken[span._parent_id].update((span, *below))
         for held in self._of.get(span, ()):
             if self._held.pop(held, held) is None:
                 self._state.tracer.held_back.give(held.weight)
@@ -240,7 +251,8 @@ class DurationFilter(SpanProcessor):
                 moment = now_ns()
                 due = self._due
                 while due and (due[0].moment <= moment or due[0].span not in self._undecided):
-                    self._settle(heappop(due).span)
+                    passed = heappop(due).span
+                    self._settle(passed, passed._span_id)
                     due = self._due
             return not self._undecided
 

@@ -51,7 +51,7 @@ class SpanScope(Block[Span]):
         attributes = self._attributes
         details = self._details
         if attributes is not None:
-            self._attributes = None
+            attributes = attributes.copy()  # the span's own
         if details is not None:
             if type(details) is tuple:
                 details = details_with(details)
@@ -76,7 +76,7 @@ class SpanScope(Block[Span]):
         """End the span, and restore what was current before."""
         span = self._span
         if type(span) is list:
-            span = self._span.pop()
+            span = self._tracer.take_attached(span)
             self._span = self._span or None
         else:
             self._span = None
@@ -139,7 +139,9 @@ class UseScope(Block[Span]):
         if self._attachments:
             attachment = self._attachments[-1]
             try:
-                attachment = self._attachments.pop()
+                others = len(self._attachments) > 1
+                take = self._tracer.take_attached
+                attachment = take(self._attachments) if others else self._attachments.pop()
                 self._tracer.detach(attachment)
             except BaseException:  # one that arrived as either was called
                 self._tracer.detach(attachment)

@@ -69,7 +69,9 @@ def add_parser(commands: Any, summary: str) -> None:
         default="20%",
         help="report changes of at least PERCENT (default 20%%)",
     )
-    parser.add_argument("--min-change", metavar="TIME", help="report changes of at least TIME (default 100us)")
+    parser.add_argument(
+        "--min-change", metavar="TIME", help="report changes of at least TIME (default 100us)"
+    )
     parser.add_argument("--full", action="store_true", help="also list unchanged names")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="text (default) or json"
