@@ -79,23 +79,26 @@ def call(  # the hot path: it uses defaults, which cost less than a closure
     __tracebackhide__ = __debuggerskip__ = True  # for pytest, and for IPython's debugger
     if tracer.off:
         return wrapped(*args, **kwargs)
-    given = None
+    span = given = None
     if kwargs or not fewest <= number(args) <= most:
         given = bind(wrapped, args, kwargs)
-        if given is None:
-            return wrapped(*args, **kwargs)  # raises the TypeError: the function is not called
-    span = begin(tracer, name, None, None) if start is None else start(args, kwargs)
-    if span is None:
-        return wrapped(*args, **kwargs)
-    if captured is not None and given is not None:
-        captured(span, given)
+        is_called = given is not None  # else the call raises the TypeError
+    else:
+        is_called = True
+    if is_called:
+        span = begin(tracer, name, None, None) if start is None else start(args, kwargs)
+        if captured is not None and given is not None and span is not None:
+            captured(span, given)
     try:
         result = wrapped(*args, **kwargs)
     except raised as error:
         # Kept by `raise` from 3.11 on. A name for it would be a cycle, which keeps the arguments.
         set_traceback(error, traceback_of(error).tb_next)
-        end(span, error)
+        if span is not None:
+            end(span, error)
         raise
+    if span is None:
+        return result
     if returned is not None:
         returned(span, result)
     if kind_of(result) in plain:

@@ -239,11 +239,11 @@ class _Watching(Loader):
         loader, own = self.__wrapped__, self._self_own
         names = vars(module)
         names["__spec__"].loader = names["__loader__"] = loader
-        code = loader.get_code(module.__name__)
-        source = source_of(module)
-        if own.uses is None and own.takes(source):
-            code = watched_code(code, source, _Watch(own, module))
         try:
+            code = loader.get_code(module.__name__)
+            source = source_of(module)
+            if own.uses is None and own.takes(source):
+                code = watched_code(code, source, _Watch(own, module))
             _call_with_frames_removed(exec, code, names)
         except BaseException as error:
             hide_first_frame(error)

@@ -20,7 +20,9 @@ MAX_BYTES: Final = 100_000_000
 """The default maximum size of a file, for all processes that write to it."""
 
 _EVERY: Final = 100
-"""The size of the file is checked after this many spans."""
+"""The size of the file is checked after this many spans, ..."""
+_SMALL: Final = 1_000_000
+"""... or after each, if it may have at most so many bytes."""
 _NAMED: Final = 3
 
 
@@ -52,6 +54,7 @@ class Bounds:
         self._most = most
         self._path = path
         self._max_bytes = max_bytes
+        self._every = 1 if max_bytes <= _SMALL else _EVERY
         self._stop = stop
 
     def __call__(self, event: TailEvent[Onset]) -> Callable[[TailEvent], None] | None:
@@ -96,7 +99,7 @@ class Bounds:
             return False
         self.spans += 1
         self.names[name] += 1
-        if not self.spans % _EVERY and self._size() >= self._max_bytes:
+        if not self.spans % self._every and self._size() >= self._max_bytes:
             self._reach(f"--max-size {size_text(self._max_bytes)}")
         return True
 
@@ -127,7 +130,7 @@ def full_text(reached: str, spans: int, names: Counter[str]) -> str:
     """The message about a limit that was reached, with the most frequent spans."""
     most = ", ".join([f"{count:,} of {name}" for name, count in names.most_common(_NAMED)])
     return (
-        f"recording stopped after {spans:,} spans ({reached}): {most};"
+        f"recording stopped after {spans:,} span{'' if spans == 1 else 's'} ({reached}): {most};"
         " leave these out with --exclude or --min-duration, or raise the limit"
     )
 

@@ -191,6 +191,8 @@ def run(options: argparse.Namespace, words: list[str]) -> int:
     try:
         follow(program, settings, children=not options.no_children)
     except CannotRecordError as error:
+        if output is not None and options.output is None:
+            os.unlink(output)
         raise RefusedError(_why_not(options, error.reason)) from None
     return 0
 

@@ -17,6 +17,7 @@ from functools import partial
 from importlib.machinery import (
     BuiltinImporter,
     ExtensionFileLoader,
+    PathFinder,
     SourceFileLoader,
     SourcelessFileLoader,
 )
@@ -148,8 +149,13 @@ class Program:
         Raises ProgramError if there is none.
         """
         folder = str(Path.cwd())
+        first = sys.path[:1]
         _enter_folder(folder)
-        main, origin = _main_module_of(name)
+        try:
+            main, origin = _main_module_of(name)
+        finally:  # what enterspan imports from here on may have the name of a module of the program
+            if sys.path[:1] == [folder]:
+                sys.path[:1] = first
         packages = packages_beside(main.partition(".")[0]) if is_site(origin) else ()
         return cls(
             name,
@@ -190,6 +196,7 @@ class Program:
             module.__annotations__ = {}
         vars(module)["__builtins__"] = builtins
         before = sys.modules.get("__main__")
+        _kept.append(before)  # Python goes on to use its dict, after the program, too
         for name in ("__main__", "__mp_main__"):  # the second is multiprocessing's, if loaded
             if sys.modules.get(name) is before:
                 sys.modules[name] = module
@@ -197,6 +204,7 @@ class Program:
         # As without enterspan: programs start themselves anew with it.
         sys.orig_argv = [*sys.orig_argv[: program_at(sys.orig_argv)], *self._words]
         _enter_folder(self._folder, always=self._is_archive)
+        _set_aside(self._folder)
         attributes, code, source = self._load()
         vars(module).update(attributes)
         if self._arguments[0] == "-m":
@@ -209,6 +217,37 @@ class Program:
         if self._arguments[:1] == ["-"]:
             vars(module).pop("__file__", None)  # exit handlers have none of these either
             vars(module).pop("__cached__", None)
+
+
+_kept: Final[list[Any]] = []
+aside: Final[dict[str, ModuleType]] = {}
+"""Modules that were removed from `sys.modules` for those of the program."""
+_AT_START: Final = frozenset(
+    {"abc", "codecs", "encodings", "genericpath", "importlib", "io", "ntpath", "os", "posixpath",
+     "site", "stat", "types", "warnings", "zipimport", "_collections_abc", "_sitebuiltins"}
+)  # fmt: skip
+"""Modules that Python may import before it runs a program."""
+
+
+def _set_aside(folder: str) -> None:
+    """Remove modules that enterspan has imported, and of which the program's folder has another.
+
+    The program imports its own, as without enterspan.
+    """
+    if sys.path[:1] != [folder]:
+        return
+    path = [folder or os.getcwd()]
+    for name in {name.partition(".")[0] for name in list(sys.modules)} - _AT_START - {"enterspan"}:
+        origin = getattr(getattr(sys.modules.get(name), "__spec__", None), "origin", None)
+        if type(origin) is not str or not os.path.isabs(origin):
+            continue  # it is built in or frozen, and comes before those of folders
+        found = PathFinder.find_spec(name, path)
+        if found is None or found.origin is None:
+            continue
+        if os.path.realpath(found.origin) == os.path.realpath(origin):
+            continue
+        for other in [other for other in list(sys.modules) if other.partition(".")[0] == name]:
+            aside[other] = sys.modules.pop(other)
 
 
 _OUTER: Final = frozenset({"enterspan", "importlib", "_frozen_importlib", "zipimport"})

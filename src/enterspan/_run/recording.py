@@ -18,6 +18,7 @@ from enterspan._model.frozen import frozen
 from enterspan._pipeline import process
 from enterspan._run.bounds import MAX_BYTES, MAX_SPANS, Bounds, full_text, lost_text
 from enterspan._run.live import FREE, FREE_IN_CHILDREN, FREE_INSTALLED, LiveSelection
+from enterspan._run.program import aside
 from enterspan._run.stderr import identity_of_stderr, own_stderr
 from enterspan._terminal.live import HELD
 from enterspan._terminal.say import say
@@ -251,11 +252,16 @@ class Recording:
 
     def _draw_summary(self, output: str, stream: Any, children: Notes) -> int:
         path, sys.path[:] = sys.path[:], self._path  # the program may have modules with these names
+        known = {name: sys.modules[name] for name in aside if name in sys.modules}
+        sys.modules.update(aside)
         try:
             from enterspan._recording.assemble import read_recording
             from enterspan._view.tree import Look, summary
         finally:
             sys.path[:] = path
+            for name in aside:
+                sys.modules.pop(name, None)
+            sys.modules.update(known)
         look = Look(stacks=self.settings.stacks, ids=self.settings.ids)
         with open(output, "rb") as file:
             recording = read_recording(file, output)
