@@ -209,7 +209,10 @@ def test_json_that_is_cut_stays_json():
     assert "big" in str(attributes["enterspan.cut"])
 
 
-@claim("limits.md", "URLs are recorded without a password for the host, also inside a longer text.")
+@claim(
+    "limits.md",
+    "URLs in attributes are recorded without a password for the host, also inside a longer text;",
+)
 def test_a_url_has_no_password():
     with capture() as trace, tracing.span("a", said="no answer from https://ann:hunter2@shop"):
         pass

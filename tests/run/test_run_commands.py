@@ -304,7 +304,8 @@ def test_nothing_is_said_where_completion_is_not_installed(folder_of):
     """The extra is imported when a shell asks."""
     folder = folder_of(argcomplete="raise ModuleNotFoundError")
     line = "enterspan --version"
-    done = folder.python("-m", "enterspan", "--version", _ARGCOMPLETE="1", COMP_LINE=line)
+    settings = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "PYTHONPATH": str(folder.path)}
+    done = folder.python("-m", "enterspan", "--version", **settings)
     assert done.stdout.startswith("enterspan ")
 
 

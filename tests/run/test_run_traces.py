@@ -262,7 +262,7 @@ def test_the_program_has_its_name(tmp_path):
 
 
 def test_the_folder_of_a_program_does_not_shadow_ours(tmp_path):
-    """A program may have modules with the names of those that we use."""
+    """A program may have modules with the names of those that we use, and gets its own."""
     (tmp_path / "program.py").write_text("import json; print(json.mine)")
     for name in ("json", "pathlib", "argparse", "weakref", "unicodedata", "threading"):
         (tmp_path / f"{name}.py").write_text("mine = 1")
@@ -276,8 +276,8 @@ def test_the_folder_of_a_program_does_not_shadow_ours(tmp_path):
         text=True,
         check=False,
     )
-    assert "AttributeError: module 'json' has no attribute 'mine'" in result.stderr
-    assert "✗ program.py  exception  AttributeError" in result.stderr.splitlines()[-1]
+    assert result.stdout == "1\n"
+    assert "╰ program.py  ok" in result.stderr.splitlines()[-1]
 
 
 # --- what can't be done ---------------------------------------------------------------------------
@@ -298,7 +298,7 @@ REFUSED = {
     "run --output no/t.jsonl plain.py": "can't write 'no/t.jsonl': its folder does not exist",
     "run --output bare plain.py": "can't write 'bare': it is a folder",
     "run --output": "argument --output: expected one argument (see enterspan run --help)",
-    "run --out t plain.py": "unrecognized arguments: --out (see enterspan --help)",
+    "run --out t plain.py": "unrecognized arguments: --out (see enterspan run --help)",
     "": "the following arguments are required: COMMAND (see enterspan --help)",
     "view": "the following arguments are required: FILE (see enterspan view --help)",
     "view nope.jsonl": "can't read 'nope.jsonl': No such file or directory",
