@@ -77,7 +77,8 @@ class Invocation:
     def wait_until(self, awaitable: Awaitable[object] | protocols.Settles) -> None:
         """Delay the outcome until *awaitable* has settled. Leaving the block does not wait for it.
 
-        If it fails, the outcome is `exception`, and the exception is recorded on the root.
+        If it fails, the outcome is `exception`, and the exception is reported; the root is marked
+        as failed if it is still open.
 
         Args:
             awaitable: A future of asyncio or `concurrent.futures`, or another awaitable, which is
@@ -138,6 +139,12 @@ class Tracing:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by name: unpickling gives the other process's instance of that name."""
+
+    def __copy__(self) -> Tracing:
+        """Return the same instance: it is one for its name."""
+
+    def __deepcopy__(self, memo: object) -> Tracing:
+        """Return the same instance."""
 
     def __repr__(self) -> str:
         """Show the name."""
@@ -359,10 +366,11 @@ class Tracing:
             capture_args: Arguments to record: True for all, a list of names, or a mapping from
                 names to the attributes that they are recorded as.
             capture_return: Record the result: True records it as `return`, a name as that
-                attribute, and a function records what it returns for the result. A mapping has
-                several attributes, each with a function, or True for the result itself. For a
-                generator, the function gets the list of yielded items, at most 65,536 and 8 MiB:
-                `capture_return="".join`. An iterator that is returned is not consumed.
+                attribute, and a function records what it returns for the result. A mapping
+                records several attributes: each value is a function of the result, or True for the
+                result itself. For a generator, the function gets the list of yielded items, at most
+                65,536 and 8 MiB: `capture_return="".join`. An iterator that is returned is not
+                consumed.
             redact: Names of arguments, keys and fields whose values are not recorded, in addition
                 to the default secrets (`password`, `token`, ...).
             min_duration: Seconds. A shorter span that did not fail is left out, and its children
@@ -760,10 +768,11 @@ def traced(name: _F, /) -> _F:
         capture_args: Arguments to record: True for all, a list of names, or a mapping from
             names to the attributes that they are recorded as.
         capture_return: Record the result: True records it as `return`, a name as that
-            attribute, and a function records what it returns for the result. A mapping has
-            several attributes, each with a function, or True for the result itself. For a
-            generator, the function gets the list of yielded items, at most 65,536 and 8 MiB:
-            `capture_return="".join`. An iterator that is returned is not consumed.
+            attribute, and a function records what it returns for the result. A mapping
+            records several attributes: each value is a function of the result, or True for the
+            result itself. For a generator, the function gets the list of yielded items, at most
+            65,536 and 8 MiB: `capture_return="".join`. An iterator that is returned is not
+            consumed.
         redact: Names of arguments, keys and fields whose values are not recorded, in addition
             to the default secrets (`password`, `token`, ...).
         min_duration: Seconds. A shorter span that did not fail is left out, and its children

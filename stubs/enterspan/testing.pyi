@@ -51,7 +51,7 @@ class capture(Block[Trace]):
     """A context manager that records what begins inside it, inline, and gives a `Trace`.
 
     The outer current span is hidden inside the block, so that a test's own spans are roots.
-    Recorded is what begins in the context of the block: in the block itself, in tasks that are
+    It records what begins in the context of the block: in the block itself, in tasks that are
     started in it, in callables that are propagated to threads, and wherever one of its traces is
     continued, such as in a server that got its headers. Other threads, and other tests that run at
     the same time, are not recorded. Blocks may overlap, and end in any order.

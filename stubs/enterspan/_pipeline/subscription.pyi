@@ -30,5 +30,5 @@ class Subscription(Removable):
             timeout: The maximum number of seconds to wait for a delivery that is in progress.
 
         Raises:
-            TypeError, ValueError: It is no number of seconds; nothing has changed then.
+            TypeError, ValueError: *timeout* is not a number of seconds. Nothing has changed.
         """

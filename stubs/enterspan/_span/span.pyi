@@ -84,7 +84,7 @@ class Span:
         status: typing.Literal["ok", "error"],
         description: str = "",
     ) -> typing_extensions.Self:
-        """Set the status. `ok` is final; a later exception changes neither.
+        """Set the status. A later exception does not change it, and `ok` is final.
 
         Args:
             status: `"ok"` or `"error"`. Anything else is ignored, with one warning.

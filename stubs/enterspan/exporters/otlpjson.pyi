@@ -21,7 +21,7 @@ class OTLPJsonExporter:
 
     Args:
         path: The file. A name that ends in `.gz` is written compressed.
-        mode: `"a"` appends to the file, `"w"` empties it first, at once.
+        mode: `"a"` appends to the file, `"w"` truncates it when this is made.
 
     Raises:
         OSError: if the file can't be written.
