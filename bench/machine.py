@@ -23,13 +23,13 @@ def describe(source: str | None) -> dict[str, object]:
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
-        "enterspan": f"{__version__}, {source or revision()}",
+        "enterspan": ", ".join([text for text in (__version__, source or revision()) if text]),
         "packages": {name: version_of(name) for name in packages},
     }
 
 
 def revision() -> str:
-    """The commit that is measured, if it lies in a repository, and whether there is more to it."""
+    """The commit that is measured, and whether there is more to it; empty outside a repository."""
     command = ["git", "describe", "--always", "--dirty=, changed since"]
     folder = Path(enterspan.__file__).parent
     try:
@@ -37,8 +37,8 @@ def revision() -> str:
             command, cwd=folder, check=False, capture_output=True, text=True
         )
     except OSError:
-        return "of unknown commit"
-    return f"commit {told.stdout.strip()}" if told.returncode == 0 else "of unknown commit"
+        return ""
+    return f"commit {told.stdout.strip()}" if told.returncode == 0 else ""
 
 
 def cpu_name() -> str:
