@@ -108,18 +108,18 @@ def main() -> int:
 
 
 def run_here(command: list[str], environment: dict[str, str]) -> int:
-    """Run a session in sight, and print pytest's closing line last."""
-    closing = ""
+    """Run a session in sight, and print pytest's closing lines last: two if some ran again."""
+    closing = []
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if CLOSING_LINE.match(line):
-                closing = line
+                closing.append(line)
             else:
                 print(line, end="", flush=True)
-    print(closing, end="", flush=True)
+    print("".join(closing), end="", flush=True)
     return process.returncode
 
 
@@ -253,11 +253,12 @@ def report(results: list[Result], seconds: float) -> int:
     if failed:
         say(f"!! FAILED: {', '.join(failed)}")
     for result in results:
-        for line in FAILING_LINE.findall(result.log) if result.code else ():
-            say(f"{result.session.name}: {line}")
+        for line in FAILING_LINE.findall(result.log):
+            so = "" if result.code else " (passed the second time)"
+            say(f"!! {result.session.name}: {line}{so}")
     for result in ran:
         say(f"{result.session.name}:")
-        say([match[0] for match in CLOSING_LINE.finditer(result.log)][-1])
+        say("\n".join([match[0] for match in CLOSING_LINE.finditer(result.log)]))
     return 1 if failed else 0
 
 

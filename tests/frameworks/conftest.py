@@ -42,7 +42,7 @@ def serve():
 def until():
     """Wait until something is so."""
 
-    def wait(condition, seconds=10):
+    def wait(condition, seconds=30):
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, "it did not happen in time"
