@@ -109,7 +109,7 @@ def main() -> int:
 
 def run_here(command: list[str], environment: dict[str, str]) -> int:
     """Run a session in sight, and print pytest's closing lines last: two if some ran again."""
-    closing = []
+    closing: list[str] = []
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
