@@ -43,6 +43,22 @@ def stubs(package, tmp_path, capsys):
     return make
 
 
+@pytest.fixture
+def is_valid(tmp_path):
+    """Have mypy check a stub; fail with its report if it finds an error."""
+    api = pytest.importorskip("mypy.api")
+
+    def check(text):
+        path = tmp_path / "checked.pyi"
+        path.write_text(text, encoding="utf-8")
+        settings = ["--config-file=", "--strict", f"--cache-dir={tmp_path / 'cache'}"]
+        report, errors, code = api.run([*settings, str(path)])
+        assert code == 0, report + errors
+        return True
+
+    return check
+
+
 @pytest.mark.parametrize(
     "source, line",
     [
@@ -543,6 +559,30 @@ def test_an_excuse_is_kept_where_the_stub_needs_it_and_nowhere_else(stubs):
         "    def price(self, n: str) -> int: ...  # type: ignore[override]",
         "    def size(self) -> int: ...",
     ]
+
+
+def test_an_excuse_for_an_operator_that_differs_from_its_partner_is_kept(stubs, is_valid):
+    """mypy compares `__iadd__` with `__add__`, inherited or not, and `__radd__` with other classes."""
+    text, _, _ = stubs(
+        """
+        class A:
+            def __add__(self, o: int) -> "A": return self
+            def __iadd__(self, o: str) -> "A": return self  # type: ignore[misc]
+            def add(self, o: int) -> "A": return self  # type: ignore[misc]
+        class B(A):
+            def __isub__(self, o: int) -> "A": return self  # type: ignore[misc]
+            def __sub__(self, o: int) -> "A": return self
+        class C:
+            def __radd__(self, o: A) -> str: return ""  # type: ignore[misc]
+        class D:
+            def __add__(self, o: "E") -> int: return 1
+        class E:
+            def __radd__(self, o: D) -> str: return ""  # type: ignore[misc]
+        """
+    )
+    found = [line.partition("(")[0].split()[-1] for line in text.splitlines() if "ignore" in line]
+    assert found == ["__iadd__", "__isub__", "__radd__", "__radd__"]
+    assert is_valid(text)
 
 
 def test_a_value_that_is_excused_is_left_out(stubs):

@@ -56,6 +56,12 @@ _SIGNATURE: Final = ("assignment", "misc", "override")
 _UNUSED: Final = "unused-ignore"
 _OVERRIDING: Final = frozenset({"*", "misc", "mutable-override", "override"})
 """mypy's error codes for a signature that differs from a base class's."""
+_OPERATORS: Final = (
+    *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow"),
+    *("lshift", "rshift", "and", "xor", "or"),
+)
+_PAIRED: Final = frozenset(f"__{form}{name}__" for form in "ir" for name in _OPERATORS)
+"""In-place and reflected operators: checkers compare them with `__add__` and the like."""
 
 
 def function_lines(scope: Scope, nodes: list[Function], within: Within) -> list[str]:
@@ -202,7 +208,10 @@ def _ignored(scope: Scope, node: Function, within: Within) -> str:
     if not codes:
         breaks_base = _breaks_unchecked(scope, node, within)
         return ignore_comment({"override", _UNUSED} if breaks_base else set(), _SIGNATURE)
-    overriding = overriding_codes(scope, within, node.name, codes & _OVERRIDING, "override")
+    differing = codes & _OVERRIDING
+    overriding = overriding_codes(scope, within, node.name, differing, "override")
+    if differing and not overriding and within.node is not None and node.name in _PAIRED:
+        overriding = {*differing, _UNUSED}
     return ignore_comment(codes & _IGNORED | overriding, _SIGNATURE)
 
 
