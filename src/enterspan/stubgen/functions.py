@@ -17,7 +17,7 @@ from enterspan.stubgen.inherited import (
     overridden,
     overrides_others,
 )
-from enterspan.stubgen.kinds import is_incomplete, union
+from enterspan.stubgen.kinds import is_incomplete, members, union
 from enterspan.stubgen.package import (
     FUNCTIONS,
     Definition,
@@ -201,7 +201,7 @@ def _ignored(scope: Scope, node: Function, within: Within) -> str:
     elsewhere = {
         line for d in scope.kept(node, within.qualified(node.name)) for line in _lines_of(d)
     }
-    elsewhere |= {*_loose_defaults(scope, node)}
+    elsewhere |= {line for line in _loose_defaults(scope, node) if line > node.lineno}
     codes = scope.module.ignored(*{*_head_lines(node)} - elsewhere)
     if codes == {"*"} and _is_unchecked(node):
         codes = set()  # the missing annotations are ignored
@@ -241,7 +241,8 @@ def _loose_defaults(scope: Scope, node: Function) -> Iterator[int]:
     defaults = [*node.args.defaults, *node.args.kw_defaults]
     for argument, default in zip(given, defaults, strict=True):
         line = getattr(argument, "lineno", 0)
-        if default is not None and line > node.lineno and scope.module.ignored(line) & _DEFAULT:
+        is_checked = argument.annotation is not None and line >= node.lineno
+        if default is not None and is_checked and scope.module.ignored(line) & _DEFAULT:
             yield line
 
 
@@ -291,7 +292,7 @@ def _parameters(scope: Scope, node: Function, within: Within) -> list[str]:
         text = f"{argument.arg}: {kind}"
         if default is None:
             return text
-        is_loose = getattr(argument, "lineno", 0) in loose
+        is_loose = getattr(argument, "lineno", 0) in loose and not _is_of(kind, default)
         return f"{text} = {'...' if is_loose else scope.default(default)}"
 
     required = len(positional) - len(arguments.defaults)
@@ -314,6 +315,15 @@ def _optional(kind: str, annotation: ast.expr) -> str:
     plain = ("str", "int", "float", "bool", "bytes", "list", "dict", "set", "tuple", "type")
     head = annotation.value if isinstance(annotation, ast.Subscript) else annotation
     return f"{kind} | None" if dotted_name(head) in plain else kind
+
+
+def _is_of(kind: str, default: ast.expr) -> bool:
+    """Whether the text of a type shows that a default value has it."""
+    if not isinstance(default, ast.Constant):
+        return False
+    return type(default.value).__name__ == kind or (
+        default.value is None and "None" in members(kind)
+    )
 
 
 def _returns(scope: Scope, node: Function, within: Within) -> str:
