@@ -449,6 +449,43 @@ def test_a_member_named_like_a_type_hides_it_from_nothing(stubs):
         assert line in text.splitlines()
 
 
+def test_a_function_named_like_a_type_hides_it_from_nothing(stubs, is_valid):
+    """The types that are inferred are the builtin ones, and so are those in annotations."""
+    text, _, _ = stubs(
+        """
+        int = 3
+        def names(x: str): return x.split()
+        def pairs(*args: str, **kw: str): return args, kw
+        def parts(x: "list[str]") -> None: ...  # type: ignore[valid-type]
+        class Api:
+            def list(self) -> str: return ""
+            def all(self, **kw: str): return kw
+            def parts(self, x: str):
+                self.parts = x.split()
+                return x.split()
+        def list(x: str) -> str: return x
+        def dict(x: str) -> str: return x
+        def bytes(f: Api) -> Api: return f
+        v = "a".split()
+        n = len("a")
+        @bytes
+        class B: ...
+        """
+    )
+    for line in (
+        "import builtins",
+        "def names(x: str) -> builtins.list[str]: ...",
+        "def pairs(*args: str, **kw: str) -> tuple[tuple[str, ...], builtins.dict[str, str]]: ...",
+        "    def all(self, **kw: str) -> builtins.dict[str, str]: ...",
+        "    def parts(self, x: str) -> builtins.list[str]: ...",
+        "v: builtins.list[str]",
+        "n: builtins.int",
+        "int: builtins.int = 3",
+    ):
+        assert line in text.splitlines()
+    assert is_valid(text)
+
+
 def test_the_members_of_an_enumeration_are_values(stubs):
     text, _, _ = stubs(
         """

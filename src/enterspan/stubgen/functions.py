@@ -154,7 +154,11 @@ def decorator_lines(scope: Scope, node: Function | ast.ClassDef, within: Within)
         text = call or scope.reader.value(decorator)
         first = callee_name(decorator).partition(".")[0]
         other = scope.reader.instead.get(first)
-        if other is not None and not _is_bound(scope, within, first, node):
+        if (
+            other is not None
+            and first not in scope.hidden
+            and not _is_bound(scope, within, first, node)
+        ):
             text = other + text.removeprefix(first)
             scope.reader.used.add(other)
         lines.append(f"{within.indent}@{text}  {ignore_comment(codes, usual)}".rstrip())
@@ -264,7 +268,8 @@ def ignore_comment(codes: set[str], usual: Iterable[str]) -> str:
     """
     if "*" in codes:
         codes = {*(codes - {"*"}), *usual, _UNUSED}
-    if "type-arg" in codes:  # the class may have arguments in the stub
+    # The class may have arguments in the stub, and a hidden builtin type its full name.
+    if codes & {"type-arg", "valid-type"}:
         codes = {*codes, _UNUSED}
     return f"# type: ignore[{', '.join(sorted(codes))}]" if codes else ""
 
