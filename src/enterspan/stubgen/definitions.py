@@ -24,6 +24,7 @@ from enterspan.stubgen.inherited import (
     is_transformed,
     is_typed_dict,
     leaves_abstract,
+    may_implement,
 )
 from enterspan.stubgen.kinds import is_incomplete, members, union
 from enterspan.stubgen.package import (
@@ -305,10 +306,11 @@ class _Members:
         if _is_variable(item):
             return self._private_fields or self._is_transformed
         # Without a member that implements an abstract one, the class would be abstract.
-        abstract = not name.startswith("__") and declares(
-            self._scope, self._node, name, abstract=True
+        implements = not name.startswith("__") and (
+            declares(self._scope, self._node, name, abstract=True)
+            or any(may_implement(self._scope, self._node, f) for f in item.functions)
         )
-        return self._whole or abstract or _is_abstract(item)
+        return self._whole or implements or _is_abstract(item)
 
     # --- attributes that methods set ---
 
