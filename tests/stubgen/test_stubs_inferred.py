@@ -963,6 +963,38 @@ def test_what_a_call_or_a_member_gives(stubs, source, line):
     assert line in text.splitlines()
 
 
+def test_a_property_is_not_called_through_its_class(stubs, is_valid):
+    """In another class it is a property again."""
+    text, said, _ = stubs(
+        """
+        import functools
+        class A:
+            @property
+            def size(self) -> int: return 1
+            @functools.cached_property
+            def name(self) -> str: return ""
+        class B:
+            size = A.size
+            def __init__(self) -> None: self.kept = A.size
+        def made(): return A.size
+        size = A.size
+        name = A.name
+        own = A().size
+        """
+    )
+    assert said == ""
+    for line in (
+        "    size: int",
+        "    kept: property",
+        "def made() -> property: ...",
+        "size: property",
+        "name: functools.cached_property[str]",
+        "own: int",
+    ):
+        assert line in text.splitlines()
+    assert is_valid(text)
+
+
 def test_a_call_of_a_decorator_is_a_decorated_function(stubs):
     """`b = cache(a)` is what `@cache` above a function of that name would be."""
     text, said, _ = stubs(
