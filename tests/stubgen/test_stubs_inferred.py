@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 import subprocess
 import sys
 import textwrap
@@ -1018,6 +1019,71 @@ def test_a_call_of_a_decorator_is_a_decorated_function(stubs):
         "other: Incomplete",
     ]
     assert "'other' has no annotation" in said
+
+
+BOX = """
+from functools import cache
+from typing import Generic, TypeVar
+from typing_extensions import Self
+from enterspan import traced
+T = TypeVar("T")
+class Box(Generic[T]):
+    def __init__(self, v: T) -> None: ...
+    def get(self) -> "list[T]": ...
+    def put(self, v: T) -> None: ...
+    def me(self) -> Self: ...
+    def size(self, n: int = 3) -> int: ...
+    @classmethod
+    def make(cls, v: T) -> Self: ...
+class Plain:
+    def me(self, others: "list[Self]") -> Self: ...
+    def size(self, unit: str = "Self") -> int: ...
+    @classmethod
+    def make(cls, n: int) -> Self: ...
+    @staticmethod
+    def read() -> int: ...
+_box = Box(1)
+"""
+"""A generic class and a plain one, whose methods get other names."""
+
+
+NAMED_AGAIN = [
+    ("x = _box.get", "x = _box.get"),
+    ("x = _box.put", "x = _box.put"),
+    ("x = _box.me", "x = _box.me"),
+    ("x = _box.make", "x = _box.make"),
+    ("x = _box.size", "def x(n: int = 3) -> int: ..."),
+    ("x = Box.make", "x = Box.make"),
+    ("x = Plain.make", "x = Plain.make"),
+    ("x = Box(1).get", "x: Incomplete"),
+    ("x = Plain().me", "def x(others: list[Plain]) -> Plain: ..."),
+    ("x = traced(Plain.make)", "x = Plain.make"),
+    ("x = traced(Plain.read)", "x = Plain.read"),
+    ("x = traced(Box.me)", "x = Box.me"),
+    ("x = cache(Plain.make)", "x = cache(Plain.make)"),
+    ("class Y:\n    x = staticmethod(Box.make)", "    def x(v: T) -> Box[T]: ..."),
+    ("class Y:\n    x = staticmethod(Box.get)", "    def x(self: Box[T]) -> list[T]: ..."),
+    ("class Y:\n    x = staticmethod(Plain.make)", "    def x(n: int) -> Plain: ..."),
+    (
+        "class Y:\n    x = staticmethod(Plain.size)",
+        '    def x(self: Plain, unit: str = "Self") -> int: ...',
+    ),
+    ("class Y:\n    x = staticmethod(Plain.read)", "    def x() -> int: ..."),
+]
+"""What is bound to another name, and the line of the stub for it."""
+
+
+@pytest.mark.parametrize("source, line", NAMED_AGAIN)
+def test_another_name_of_a_method_means_the_same_outside_of_its_class(stubs, source, line):
+    text, _, _ = stubs(f"{BOX}{source}\n")
+    assert line in text.splitlines()
+
+
+def test_other_names_of_methods_are_valid(stubs, is_valid):
+    every = [source for source, _ in NAMED_AGAIN]
+    named = [re.sub(r"\b[xY]\b", rf"\g<0>{n}", source) for n, source in enumerate(every)]
+    text, _, _ = stubs(BOX + "\n".join(named) + "\n")
+    assert is_valid(text)
 
 
 def test_a_call_of_another_packages_typed_function_is_written_down(stubs, tmp_path):
