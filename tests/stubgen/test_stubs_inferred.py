@@ -2,6 +2,8 @@
 
 import ast
 import itertools
+import re
+import subprocess
 import sys
 import textwrap
 
@@ -41,6 +43,25 @@ def stubs(package, tmp_path, capsys):
         return text, capsys.readouterr().err.replace(name, "PKG"), code
 
     return make
+
+
+@pytest.fixture
+def is_valid(tmp_path, tmp_path_factory):
+    """Have mypy check a stub; fail with its report if it finds an error."""
+    pytest.importorskip("mypy")
+    cache = tmp_path_factory.getbasetemp() / "mypy"
+
+    def check(text):
+        path = tmp_path / "checked.pyi"
+        path.write_text(text, encoding="utf-8")
+        # A process of its own: mypy raises the recursion limit.
+        command = [sys.executable, "-m", "mypy", "--config-file=", "--strict"]
+        command += [f"--cache-dir={cache}", str(path)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return True
+
+    return check
 
 
 @pytest.mark.parametrize(
@@ -429,6 +450,43 @@ def test_a_member_named_like_a_type_hides_it_from_nothing(stubs):
         assert line in text.splitlines()
 
 
+def test_a_function_named_like_a_type_hides_it_from_nothing(stubs, is_valid):
+    """The types that are inferred are the builtin ones, and so are those in annotations."""
+    text, _, _ = stubs(
+        """
+        int = 3
+        def names(x: str): return x.split()
+        def pairs(*args: str, **kw: str): return args, kw
+        def parts(x: "list[str]") -> None: ...  # type: ignore[valid-type]
+        class Api:
+            def list(self) -> str: return ""
+            def all(self, **kw: str): return kw
+            def parts(self, x: str):
+                self.parts = x.split()
+                return x.split()
+        def list(x: str) -> str: return x
+        def dict(x: str) -> str: return x
+        def bytes(f: Api) -> Api: return f
+        v = "a".split()
+        n = len("a")
+        @bytes
+        class B: ...
+        """
+    )
+    for line in (
+        "import builtins",
+        "def names(x: str) -> builtins.list[str]: ...",
+        "def pairs(*args: str, **kw: str) -> tuple[tuple[str, ...], builtins.dict[str, str]]: ...",
+        "    def all(self, **kw: str) -> builtins.dict[str, str]: ...",
+        "    def parts(self, x: str) -> builtins.list[str]: ...",
+        "v: builtins.list[str]",
+        "n: builtins.int",
+        "int: builtins.int = 3",
+    ):
+        assert line in text.splitlines()
+    assert is_valid(text)
+
+
 def test_the_members_of_an_enumeration_are_values(stubs):
     text, _, _ = stubs(
         """
@@ -543,6 +601,60 @@ def test_an_excuse_is_kept_where_the_stub_needs_it_and_nowhere_else(stubs):
         "    def price(self, n: str) -> int: ...  # type: ignore[override]",
         "    def size(self) -> int: ...",
     ]
+
+
+def test_an_excuse_for_an_operator_that_differs_from_its_partner_is_kept(stubs, is_valid):
+    """mypy compares `__iadd__` with `__add__`, and `__radd__` with that of other classes."""
+    text, _, _ = stubs(
+        """
+        class A:
+            def __add__(self, o: int) -> "A": return self
+            def __iadd__(self, o: str) -> "A": return self  # type: ignore[misc]
+            def add(self, o: int) -> "A": return self  # type: ignore[misc]
+        class B(A):
+            def __isub__(self, o: int) -> "A": return self  # type: ignore[misc]
+            def __sub__(self, o: int) -> "A": return self
+        class C:
+            def __radd__(self, o: A) -> str: return ""  # type: ignore[misc]
+        class D:
+            def __add__(self, o: "E") -> int: return 1
+        class E:
+            def __radd__(self, o: D) -> str: return ""  # type: ignore[misc]
+        """
+    )
+    found = [line.partition("(")[0].split()[-1] for line in text.splitlines() if "ignore" in line]
+    assert found == ["__iadd__", "__isub__", "__radd__", "__radd__"]
+    assert is_valid(text)
+
+
+def test_a_default_that_is_excused_on_the_line_of_the_def_is_left_out(stubs, is_valid):
+    """None stays where the type can be widened, and so does a value that has the type."""
+    text, _, _ = stubs(
+        """
+        class A: ...
+        class Base:
+            def get(self, key: str) -> int: ...
+        class Other(Base):
+            def get(self, key: A, c: A = None) -> int: ...  # type: ignore[override, assignment]
+        def f(c: int = None) -> int: return 1  # type: ignore[assignment]
+        def g(c: A = None, n: int = 3) -> int: return 1  # type: ignore[assignment]
+        def h(c: "A" = None, n: int = "x") -> int: return 1  # type: ignore
+        def i(c: str = "a") -> int: return 1  # type: ignore
+        def j(
+            c: int = None,  # type: ignore[assignment]
+            d: A = None,  # type: ignore[assignment]
+        ) -> int: return 1
+        """
+    )
+    assert [line.strip() for line in text.splitlines() if "def" in line][1:] == [
+        "def get(self, key: A, c: A = ...) -> int: ...  # type: ignore[override]",
+        "def f(c: int | None = None) -> int: ...",
+        "def g(c: A = ..., n: int = 3) -> int: ...",
+        "def h(c: A = ..., n: int = ...) -> int: ...",
+        'def i(c: str = "a") -> int: ...',
+        "def j(c: int | None = None, d: A = ...) -> int: ...",
+    ]
+    assert is_valid(text)
 
 
 def test_a_value_that_is_excused_is_left_out(stubs):
@@ -852,6 +964,38 @@ def test_what_a_call_or_a_member_gives(stubs, source, line):
     assert line in text.splitlines()
 
 
+def test_a_property_is_not_called_through_its_class(stubs, is_valid):
+    """In another class it is a property again."""
+    text, said, _ = stubs(
+        """
+        import functools
+        class A:
+            @property
+            def size(self) -> int: return 1
+            @functools.cached_property
+            def name(self) -> str: return ""
+        class B:
+            size = A.size
+            def __init__(self) -> None: self.kept = A.size
+        def made(): return A.size
+        size = A.size
+        name = A.name
+        own = A().size
+        """
+    )
+    assert said == ""
+    for line in (
+        "    size: int",
+        "    kept: property",
+        "def made() -> property: ...",
+        "size: property",
+        "name: functools.cached_property[str]",
+        "own: int",
+    ):
+        assert line in text.splitlines()
+    assert is_valid(text)
+
+
 def test_a_call_of_a_decorator_is_a_decorated_function(stubs):
     """`b = cache(a)` is what `@cache` above a function of that name would be."""
     text, said, _ = stubs(
@@ -875,6 +1019,71 @@ def test_a_call_of_a_decorator_is_a_decorated_function(stubs):
         "other: Incomplete",
     ]
     assert "'other' has no annotation" in said
+
+
+BOX = """
+from functools import cache
+from typing import Generic, TypeVar
+from typing_extensions import Self
+from enterspan import traced
+T = TypeVar("T")
+class Box(Generic[T]):
+    def __init__(self, v: T) -> None: ...
+    def get(self) -> "list[T]": ...
+    def put(self, v: T) -> None: ...
+    def me(self) -> Self: ...
+    def size(self, n: int = 3) -> int: ...
+    @classmethod
+    def make(cls, v: T) -> Self: ...
+class Plain:
+    def me(self, others: "list[Self]") -> Self: ...
+    def size(self, unit: str = "Self") -> int: ...
+    @classmethod
+    def make(cls, n: int) -> Self: ...
+    @staticmethod
+    def read() -> int: ...
+_box = Box(1)
+"""
+"""A generic class and a plain one, whose methods get other names."""
+
+
+NAMED_AGAIN = [
+    ("x = _box.get", "x = _box.get"),
+    ("x = _box.put", "x = _box.put"),
+    ("x = _box.me", "x = _box.me"),
+    ("x = _box.make", "x = _box.make"),
+    ("x = _box.size", "def x(n: int = 3) -> int: ..."),
+    ("x = Box.make", "x = Box.make"),
+    ("x = Plain.make", "x = Plain.make"),
+    ("x = Box(1).get", "x: Incomplete"),
+    ("x = Plain().me", "def x(others: list[Plain]) -> Plain: ..."),
+    ("x = traced(Plain.make)", "x = Plain.make"),
+    ("x = traced(Plain.read)", "x = Plain.read"),
+    ("x = traced(Box.me)", "x = Box.me"),
+    ("x = cache(Plain.make)", "x = cache(Plain.make)"),
+    ("class Y:\n    x = staticmethod(Box.make)", "    def x(v: T) -> Box[T]: ..."),
+    ("class Y:\n    x = staticmethod(Box.get)", "    def x(self: Box[T]) -> list[T]: ..."),
+    ("class Y:\n    x = staticmethod(Plain.make)", "    def x(n: int) -> Plain: ..."),
+    (
+        "class Y:\n    x = staticmethod(Plain.size)",
+        '    def x(self: Plain, unit: str = "Self") -> int: ...',
+    ),
+    ("class Y:\n    x = staticmethod(Plain.read)", "    def x() -> int: ..."),
+]
+"""What is bound to another name, and the line of the stub for it."""
+
+
+@pytest.mark.parametrize("source, line", NAMED_AGAIN)
+def test_another_name_of_a_method_means_the_same_outside_of_its_class(stubs, source, line):
+    text, _, _ = stubs(f"{BOX}{source}\n")
+    assert line in text.splitlines()
+
+
+def test_other_names_of_methods_are_valid(stubs, is_valid):
+    every = [source for source, _ in NAMED_AGAIN]
+    named = [re.sub(r"\b[xY]\b", rf"\g<0>{n}", source) for n, source in enumerate(every)]
+    text, _, _ = stubs(BOX + "\n".join(named) + "\n")
+    assert is_valid(text)
 
 
 def test_a_call_of_another_packages_typed_function_is_written_down(stubs, tmp_path):

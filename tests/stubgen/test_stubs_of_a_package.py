@@ -382,6 +382,29 @@ def test_what_makes_a_class_concrete_is_kept_and_so_is_what_makes_it_abstract(st
     assert "_helps" not in text
 
 
+def test_a_private_method_that_typeshed_has_as_abstract_is_implemented(stub):
+    """At run time the base raises NotImplementedError and is not abstract."""
+    text = stub(
+        """
+        import argparse
+        import codecs
+        class Encoder(codecs.BufferedIncrementalEncoder):
+            def _buffer_encode(self, input: str, errors: str, final: bool) -> tuple[bytes, int]:
+                return b"", 0
+            def _helps(self) -> None: ...
+        class Decoder(codecs.BufferedIncrementalDecoder):
+            def _buffer_decode(self, input, errors, final):
+                return "", 0
+        class Formatter(argparse.HelpFormatter):
+            def _split_lines(self, text, width):
+                return [text]
+        """
+    )
+    found = [line.partition("(")[0].strip() for line in text.splitlines() if "def " in line]
+    assert found == ["def _buffer_encode", "def _buffer_decode"]
+    assert "class Formatter(argparse.HelpFormatter): ..." in text.splitlines()
+
+
 def test_a_protocol_is_all_of_its_members(stub):
     text = stub(
         """

@@ -24,6 +24,7 @@ from enterspan.stubgen.inherited import (
     is_transformed,
     is_typed_dict,
     leaves_abstract,
+    may_implement,
 )
 from enterspan.stubgen.kinds import is_incomplete, members, union
 from enterspan.stubgen.package import (
@@ -41,7 +42,7 @@ from enterspan.stubgen.package import (
     with_next,
 )
 from enterspan.stubgen.place import Within, place_of
-from enterspan.stubgen.scope import STANDS_FOR, Scope
+from enterspan.stubgen.scope import INFERRED, STANDS_FOR, Scope
 from enterspan.stubgen.translation import without_variables
 from enterspan.stubgen.variables import listed, overriding_comment, variable_lines
 
@@ -53,13 +54,6 @@ _FIELDS: Final = frozenset({"__dataclass_fields__", "__attrs_attrs__"})
 """What a class has whose `__init__` was made from its fields."""
 _WHOLE: Final = frozenset({"Protocol", "NamedTuple"})
 """Bases of classes whose private members are part of their interface."""
-_VALUES: Final = (ast.Constant, ast.JoinedStr, ast.UnaryOp, ast.Dict, ast.List, ast.Set, ast.Tuple)
-"""Expressions that are not types: a name bound to one hides a type of that name."""
-_INFERRED: Final = frozenset(
-    {"bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object"}
-    | {"set", "str", "tuple"}
-)
-"""Builtins that the stub may use although the source does not."""
 _ALL_MARKED: Final = frozenset({"s", "attrs", "attributes"})
 """Decorators of attrs that take no annotated name for a field without `auto_attribs=True`."""
 _OF_ANY_OBJECT: Final = frozenset({"__annotations__", "__dict__", "__module__"})
@@ -120,7 +114,7 @@ def _has_constants(scope: Scope, node: ast.ClassDef) -> bool:
     Checkers take every variable in its body for one, so the fields stand in a base class.
     """
     items = [i for i in flat(scope.module.members(node)) if isinstance(i, Definition)]
-    bare = [i.bound for i in items if i.is_variable and not _is_declared(i.nodes[-1])]
+    bare = [i.bound for i in items if i.is_variable and not i.is_declared]
     is_named_tuple = "NamedTuple" in [last_part(dotted_name(base)) for base in node.bases]
     return is_named_tuple and any(is_public(n) and n not in _IMPLEMENTING for n in bare)
 
@@ -187,7 +181,7 @@ class _Members:
         self._named: set[str] = set()
         """Private members that public ones refer to."""
         # The class itself is imported only where the answer matters.
-        is_bare = any(item.is_variable and not _is_declared(item.nodes[-1]) for item in self._own)
+        is_bare = any(item.is_variable and not item.is_declared for item in self._own)
         is_record = (
             is_bare
             and not self._enum
@@ -229,21 +223,19 @@ class _Members:
 
     def _shadows(self) -> dict[str, str]:
         """The spelling of names that are members here and have another meaning outside."""
-        shadowing = [
-            item.bound for item in self._own if item.functions or _is_declared(item.nodes[-1])
-        ]
-        shadowing += [i.bound for i in self._own if i.values and isinstance(i.values[0], _VALUES)]
+        shadowing = [item.bound for item in self._own if item.hides_type]
         shadowing += [s.name for item in self._own for f in item.functions for s in _set_on_self(f)]
-        named = {n.id for n in ast.walk(self._node) if isinstance(n, ast.Name)} | _INFERRED
+        named = {n.id for n in ast.walk(self._node) if isinstance(n, ast.Name)} | INFERRED
         named |= {
             word
             for n in ast.walk(self._node)
             if isinstance(n, ast.Constant) and isinstance(n.value, str) and len(n.value) < 200
             for word in re.findall(r"\w+", n.value)
         }
-        names = [name for name in dict.fromkeys(shadowing) if name in named]
+        hidden = self._scope.hidden
+        names = [n for n in dict.fromkeys(shadowing) if n in named and n not in hidden]
         found = {name: self._scope.instead_of(name) for name in names}
-        return {name: other for name, other in found.items() if other is not None}
+        return hidden | {name: other for name, other in found.items() if other is not None}
 
     def _blocks(self) -> list[str]:
         # `b = a` stays below what it names.
@@ -314,10 +306,11 @@ class _Members:
         if _is_variable(item):
             return self._private_fields or self._is_transformed
         # Without a member that implements an abstract one, the class would be abstract.
-        abstract = not name.startswith("__") and declares(
-            self._scope, self._node, name, abstract=True
+        implements = not name.startswith("__") and (
+            declares(self._scope, self._node, name, abstract=True)
+            or any(may_implement(self._scope, self._node, f) for f in item.functions)
         )
-        return self._whole or abstract or _is_abstract(item)
+        return self._whole or implements or _is_abstract(item)
 
     # --- attributes that methods set ---
 
@@ -422,12 +415,6 @@ def _has_fields(scope: Scope, qualified: str, decorators: list[str]) -> bool:
             return True
     value = scope.value(qualified)
     return isinstance(value, type) and not _FIELDS.isdisjoint(vars(value))
-
-
-def _is_declared(node: ast.stmt) -> bool:
-    """Whether it is a variable with an annotation, and no alias of a type."""
-    is_alias = last_part(dotted_name(getattr(node, "annotation", node))) == "TypeAlias"
-    return isinstance(node, ast.AnnAssign) and not is_alias
 
 
 def _is_second_name(item: Item) -> bool:

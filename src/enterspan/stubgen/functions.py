@@ -17,7 +17,7 @@ from enterspan.stubgen.inherited import (
     overridden,
     overrides_others,
 )
-from enterspan.stubgen.kinds import is_incomplete, union
+from enterspan.stubgen.kinds import is_incomplete, members, union
 from enterspan.stubgen.package import (
     FUNCTIONS,
     Definition,
@@ -56,6 +56,12 @@ _SIGNATURE: Final = ("assignment", "misc", "override")
 _UNUSED: Final = "unused-ignore"
 _OVERRIDING: Final = frozenset({"*", "misc", "mutable-override", "override"})
 """mypy's error codes for a signature that differs from a base class's."""
+_OPERATORS: Final = (
+    *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow"),
+    *("lshift", "rshift", "and", "xor", "or"),
+)
+_PAIRED: Final = frozenset(f"__{form}{name}__" for form in "ir" for name in _OPERATORS)
+"""In-place and reflected operators: checkers compare them with `__add__` and the like."""
 
 
 def function_lines(scope: Scope, nodes: list[Function], within: Within) -> list[str]:
@@ -148,7 +154,11 @@ def decorator_lines(scope: Scope, node: Function | ast.ClassDef, within: Within)
         text = call or scope.reader.value(decorator)
         first = callee_name(decorator).partition(".")[0]
         other = scope.reader.instead.get(first)
-        if other is not None and not _is_bound(scope, within, first, node):
+        if (
+            other is not None
+            and first not in scope.hidden
+            and not _is_bound(scope, within, first, node)
+        ):
             text = other + text.removeprefix(first)
             scope.reader.used.add(other)
         lines.append(f"{within.indent}@{text}  {ignore_comment(codes, usual)}".rstrip())
@@ -195,14 +205,17 @@ def _ignored(scope: Scope, node: Function, within: Within) -> str:
     elsewhere = {
         line for d in scope.kept(node, within.qualified(node.name)) for line in _lines_of(d)
     }
-    elsewhere |= {*_loose_defaults(scope, node)}
+    elsewhere |= {line for line in _loose_defaults(scope, node) if line > node.lineno}
     codes = scope.module.ignored(*{*_head_lines(node)} - elsewhere)
     if codes == {"*"} and _is_unchecked(node):
         codes = set()  # the missing annotations are ignored
     if not codes:
         breaks_base = _breaks_unchecked(scope, node, within)
         return ignore_comment({"override", _UNUSED} if breaks_base else set(), _SIGNATURE)
-    overriding = overriding_codes(scope, within, node.name, codes & _OVERRIDING, "override")
+    differing = codes & _OVERRIDING
+    overriding = overriding_codes(scope, within, node.name, differing, "override")
+    if differing and not overriding and within.node is not None and node.name in _PAIRED:
+        overriding = {*differing, _UNUSED}
     return ignore_comment(codes & _IGNORED | overriding, _SIGNATURE)
 
 
@@ -232,7 +245,8 @@ def _loose_defaults(scope: Scope, node: Function) -> Iterator[int]:
     defaults = [*node.args.defaults, *node.args.kw_defaults]
     for argument, default in zip(given, defaults, strict=True):
         line = getattr(argument, "lineno", 0)
-        if default is not None and line > node.lineno and scope.module.ignored(line) & _DEFAULT:
+        is_checked = argument.annotation is not None and line >= node.lineno
+        if default is not None and is_checked and scope.module.ignored(line) & _DEFAULT:
             yield line
 
 
@@ -254,7 +268,8 @@ def ignore_comment(codes: set[str], usual: Iterable[str]) -> str:
     """
     if "*" in codes:
         codes = {*(codes - {"*"}), *usual, _UNUSED}
-    if "type-arg" in codes:  # the class may have arguments in the stub
+    # The class may have arguments in the stub, and a hidden builtin type its full name.
+    if codes & {"type-arg", "valid-type"}:
         codes = {*codes, _UNUSED}
     return f"# type: ignore[{', '.join(sorted(codes))}]" if codes else ""
 
@@ -282,7 +297,7 @@ def _parameters(scope: Scope, node: Function, within: Within) -> list[str]:
         text = f"{argument.arg}: {kind}"
         if default is None:
             return text
-        is_loose = getattr(argument, "lineno", 0) in loose
+        is_loose = getattr(argument, "lineno", 0) in loose and not _is_of(kind, default)
         return f"{text} = {'...' if is_loose else scope.default(default)}"
 
     required = len(positional) - len(arguments.defaults)
@@ -305,6 +320,15 @@ def _optional(kind: str, annotation: ast.expr) -> str:
     plain = ("str", "int", "float", "bool", "bytes", "list", "dict", "set", "tuple", "type")
     head = annotation.value if isinstance(annotation, ast.Subscript) else annotation
     return f"{kind} | None" if dotted_name(head) in plain else kind
+
+
+def _is_of(kind: str, default: ast.expr) -> bool:
+    """Whether the text of a type shows that a default value has it."""
+    if not isinstance(default, ast.Constant):
+        return False
+    return type(default.value).__name__ == kind or (
+        default.value is None and "None" in members(kind)
+    )
 
 
 def _returns(scope: Scope, node: Function, within: Within) -> str:

@@ -320,10 +320,24 @@ class Inference:
                 self._scope.reader.used.add(dotted.rpartition(".")[0])
                 return dotted.rpartition(".")[0]
             if found is not None:
-                return self._of_definition(found, place)
+                return self._through_class(found, place)
             value = self._scope.imported_value(dotted)
             return self.builtin(type(value).__name__) if type(value) in SIMPLE else None
         return self._member(self.of(node.value, place), node.attr, place)
+
+    def _through_class(self, found: Found, place: Place) -> str | None:
+        """The type of a member of a class: a property is not called there."""
+        scope, item, owner = found
+        kind = self._of_definition(found, place)
+        is_in_class = place.node is not None and place.function is None
+        if owner is None or is_in_class:  # a property stays one in another class
+            return kind
+        origins = scope.origins(item.functions[0]) if item.functions else []
+        if "builtins.property" in origins:
+            return self.builtin("property")
+        if "functools.cached_property" in origins and kind:
+            return f"{self._scope.named('functools', 'cached_property')}[{kind}]"
+        return kind
 
     def _own_attribute(self, name: str, place: Place) -> str | None:
         """The type of `self.x`, from annotations, the class or a property."""

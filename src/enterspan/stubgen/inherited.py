@@ -91,6 +91,22 @@ def overrides_others(scope: Scope, node: ast.ClassDef, name: str) -> bool:
     return any(name in vars(other) for other in others)
 
 
+def may_implement(scope: Scope, node: ast.ClassDef, method: Function) -> bool:
+    """Whether a method overrides one of another package that its stub may have as abstract.
+
+    typeshed has abstract methods that only raise NotImplementedError at run time. An override
+    without a return annotation is of use only for those.
+    """
+    others = [a for a in scope.ancestors(node) if isinstance(a, type) and a is not object]
+    found = [vars(other)[method.name] for other in others if method.name in vars(other)]
+    return any(method.returns is not None or _is_unfinished(member) for member in found)
+
+
+def _is_unfinished(member: object) -> bool:
+    code = getattr(member, "__code__", None)
+    return "NotImplementedError" in getattr(code, "co_names", ())
+
+
 def breaks(node: Function, base: Function) -> bool:
     """Whether the method rejects a call that a base's method accepts, apart from types."""
     own = _formals(node)

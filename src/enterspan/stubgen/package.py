@@ -30,6 +30,8 @@ from enterspan.stubgen.conditions import (
 from enterspan.stubgen.expressions import dotted_name, last_part
 from enterspan.stubgen.problems import StubError, place
 
+_VALUES: Final = (ast.Constant, ast.JoinedStr, ast.UnaryOp, ast.Dict, ast.List, ast.Set, ast.Tuple)
+"""Expressions that are not types."""
 INTERNAL: Final = "# internal"
 """A comment on the first line of a definition that keeps it out of the stub.
 
@@ -113,6 +115,19 @@ class Definition:
     def functions(self) -> list[Function]:
         """The statements, if the definition is a function; else none."""
         return [node for node in self.nodes if isinstance(node, FUNCTIONS)]
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether it is a variable with an annotation, and no alias of a type."""
+        node = self.nodes[-1]
+        is_alias = last_part(dotted_name(getattr(node, "annotation", node))) == "TypeAlias"
+        return isinstance(node, ast.AnnAssign) and not is_alias
+
+    @property
+    def hides_type(self) -> bool:
+        """Whether its name is not a type, so that a type of that name is hidden."""
+        is_value = bool(self.values) and isinstance(self.values[0], _VALUES)
+        return bool(self.functions) or self.is_declared or is_value
 
 
 @dataclass

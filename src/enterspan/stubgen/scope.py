@@ -61,6 +61,11 @@ VARIABLES: Final = ("TypeVar", "ParamSpec", "TypeVarTuple")
 """The functions that make type variables."""
 IMPLICIT: Final = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 """Static and class methods without a decorator."""
+INFERRED: Final = frozenset(
+    {"bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object"}
+    | {"set", "str", "tuple"}
+)
+"""Builtins that the stub may use although the source does not."""
 _DROPPED: Final = frozenset({"functools.wraps", MAKES_OVERLOADS})
 _PUBLIC_MODULES: Final = {"_collections_abc": "collections.abc", "_thread": "threading"}
 """Private modules, and the public ones from which their names are imported."""
@@ -126,9 +131,20 @@ class Scope:
         self.reader.arguments_of = self.missing_arguments
         self.declared: dict[str, tuple[str, str]] = {}
         """Names that the stub declares and the source does not: the line, and what it names."""
+        self.hidden: dict[str, str] = {}
+        """Builtin types that the module hides by a function or a value, and their spelling."""
+        self._hide()
         self._defined: dict[ast.ClassDef, dict[str, Definition]] = {}
         """What classes define, by name."""
         project.scopes[module.name] = self
+
+    def _hide(self) -> None:
+        items = [item for item in self.module.items if isinstance(item, Definition)]
+        names = {item.bound for item in items if item.hides_type and not item.is_deleted}
+        self.hidden = {name: f"builtins.{name}" for name in sorted(names & INFERRED)}
+        if self.hidden:
+            self.borrow_module("builtins")
+        self.reader.instead = self.hidden
 
     def unknown(self, line: int, what: str) -> str:
         """Record that something has no type; return the type for the stub."""

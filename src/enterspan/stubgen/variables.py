@@ -23,13 +23,14 @@ from enterspan.stubgen.functions import (
 from enterspan.stubgen.inference import Inference
 from enterspan.stubgen.inherited import OF_OBJECT, declares, has_hash, is_inherited
 from enterspan.stubgen.kinds import is_incomplete, runtime_type
+from enterspan.stubgen.methods import depends_on_class, outside
 from enterspan.stubgen.package import (
     Definition,
     Function,
     callee_name,
 )
 from enterspan.stubgen.place import Place, Within, place_of
-from enterspan.stubgen.scope import MISSING, Scope, unwrapped
+from enterspan.stubgen.scope import MISSING, Found, Scope, unwrapped
 
 _MAKERS: Final = frozenset(
     {
@@ -315,6 +316,8 @@ def _wrapped_member(scope: Scope, name: str, call: ast.Call, within: Within) -> 
     lines: list[str] = []
     for part, decorator in parts:
         node = _member_function(scope, name, given.get(part), within)
+        if kind == "staticmethod" and node is not None:
+            node = _as_static(scope, node, given.get(part), within)
         if node is None and part == "fget" and kind == "property":
             node = ast.copy_location(
                 _function(name, ast.arguments([], [ast.arg("self")], None, [], [], None, [])), call
@@ -330,6 +333,17 @@ def _wrapped_member(scope: Scope, name: str, call: ast.Call, within: Within) -> 
     return lines
 
 
+def _as_static(
+    scope: Scope, node: Function, value: ast.expr | None, within: Within
+) -> Function | None:
+    """The static method that a method of another class becomes."""
+    dotted = dotted_name(value) if value is not None else None
+    found = _member(scope, dotted, within) if dotted else None
+    if dotted is None or found is None or found[2] in (None, within.node):
+        return node
+    return outside(scope, node, found[2], dotted.rpartition(".")[0])
+
+
 def _member_function(
     scope: Scope, name: str, value: ast.expr | None, within: Within
 ) -> Function | None:
@@ -338,10 +352,15 @@ def _member_function(
         body = ast.copy_location(ast.Return(value.body), value.body)
         return ast.copy_location(_function(name, value.args, body), value)
     dotted = dotted_name(value) if value is not None else None
-    found = scope.find(f"{within.name}.{dotted}") or scope.find(dotted) if dotted else None
+    found = _member(scope, dotted, within) if dotted else None
     if found is None or found[0] is not scope or len(found[1].functions) != 1:
         return None
     return copy.deepcopy(found[1].functions[0])
+
+
+def _member(scope: Scope, dotted: str, within: Within) -> Found | None:
+    """The definition behind a name in a class: of the class or the module."""
+    return scope.find(f"{within.name}.{dotted}") or scope.find(dotted)
 
 
 def _function(name: str, arguments: ast.arguments, *body: ast.stmt) -> ast.FunctionDef:
@@ -453,11 +472,10 @@ def _made_function(scope: Scope, name: str, value: ast.expr, within: Within) -> 
         given = value.args[0]
         nodes = _decorated(scope, given, value.func)
         if not nodes and not scope.keeps_type(value.func):
-            return []
+            is_member = _is_member(scope, given)
+            return [f"{name} = {scope.reader.value(value)}"] if is_member else []
     elif isinstance(value, ast.Attribute) and isinstance(found := scope.value(name), MethodType):
-        nodes = copy.deepcopy(_source_of(scope, found.__func__))
-        for node in nodes:
-            del (node.args.posonlyargs or node.args.args)[:1]
+        nodes = _bound_method(scope, value, found)
     else:
         return []
     for node in nodes:
@@ -471,7 +489,8 @@ def _made_function(scope: Scope, name: str, value: ast.expr, within: Within) -> 
 def _decorated(scope: Scope, function: ast.expr, decorator: ast.expr) -> list[Function]:
     """A function of this module below one more decorator."""
     found = scope.find(dotted_name(function) or "")
-    nodes = copy.deepcopy(found[1].functions) if found and found[0] is scope else []
+    is_here = found is not None and found[0] is scope and found[2] is None
+    nodes = copy.deepcopy(found[1].functions) if found and is_here else []
     if len(nodes) > 1 and not scope.keeps_type(decorator):
         return []
     for node in nodes:
@@ -479,19 +498,36 @@ def _decorated(scope: Scope, function: ast.expr, decorator: ast.expr) -> list[Fu
     return nodes
 
 
-def _source_of(scope: Scope, function: Any) -> list[Function]:
-    """The statements that define a function of this module; none for another one."""
+def _is_member(scope: Scope, node: ast.expr) -> bool:
+    """Whether it is a method, written with its class."""
+    found = scope.find(dotted_name(node) or "")
+    return found is not None and found[2] is not None and bool(found[1].functions)
+
+
+def _bound_method(scope: Scope, value: ast.Attribute, method: MethodType) -> list[Function]:
+    """The functions that a bound method is for checkers; none if only its own name says that."""
+    owner, nodes = _source_of(scope, method.__func__)
+    if dotted_name(value) and any(depends_on_class(scope, node, owner) for node in nodes):
+        return []
+    name = method.__func__.__qualname__.rpartition(".")[0]
+    made = [outside(scope, node, owner, name, is_bound=True) for node in nodes]
+    return [] if None in made else [node for node in made if node is not None]
+
+
+def _source_of(scope: Scope, function: Any) -> tuple[ast.ClassDef | None, list[Function]]:
+    """The class and the statements that define a function of this module; none for another one."""
     inner = unwrapped(function)
     if not isinstance(inner, FunctionType) or inner.__module__ != scope.module.name:
-        return []
+        return None, []
     items = scope.module.items
+    owner: ast.ClassDef | None = None
     *classes, last = inner.__qualname__.split(".")
     for part in classes:
-        owner = next((i.nodes[-1] for i in _definitions(items, part)), None)
-        if not isinstance(owner, ast.ClassDef):
-            return []
-        items = scope.module.members(owner)
-    return next((i.functions for i in _definitions(items, last)), [])
+        found = next((i.nodes[-1] for i in _definitions(items, part)), None)
+        if not isinstance(found, ast.ClassDef):
+            return None, []
+        owner, items = found, scope.module.members(found)
+    return owner, next((i.functions for i in _definitions(items, last)), [])
 
 
 def _definitions(items: list[Any], name: str) -> list[Definition]:
