@@ -653,7 +653,9 @@ def test_constants_stay_whatever_else_is_given(model, caplog, given):
         {**more, "kind": "k"},
         {**more, "kind": "k"},
     ]
-    (record,) = caplog.records
+    # That a number is no mapping is said once in a process.
+    told = [each for each in caplog.records if "takes a mapping" not in each.getMessage()]
+    (record,) = told
     assert "unknown raised ZeroDivisionError" in record.getMessage()
 
 

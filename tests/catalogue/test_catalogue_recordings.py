@@ -441,8 +441,8 @@ def test_a_last_line_that_was_cut_off_is_told(file_of, capsys):
 @pytest.mark.parametrize(
     "words, message",
     [
-        ([], "nothing to do: name the FILE of a recorded trace, or say --generate"),
-        (["--check"], "nothing to do: name the FILE of a recorded trace, or say --generate"),
+        ([], "nothing to do: name the FILE of a recorded trace, or pass --generate"),
+        (["--check"], "nothing to do: name the FILE of a recorded trace, or pass --generate"),
         (["t", "--generate"], "--generate takes no FILE"),
         (["t", "--output", "x.py"], "--output needs --generate"),
         (["t", "--catalogue", "c.toml"], "--catalogue needs --check or --generate"),
