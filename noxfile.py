@@ -369,6 +369,8 @@ def stubs(session: nox.Session) -> None:
         ["python", str(types / "check_types.py")],
         ["python", str(types / "check_public.py")],
         ["python", str(types / "check_stubs.py")],
+        # Those that have mypy check a stub; other sessions have no mypy.
+        ["python", "-m", "pytest", "-q", *cache(session), "tests/stubgen/test_stubs_inferred.py"],
     )
     check_gate(session, check, env={})
     # From another folder: what is checked is the wheel's package, and not the checkout's.
