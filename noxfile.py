@@ -356,6 +356,7 @@ def stubs(session: nox.Session) -> None:
     required = [*PROJECT["project"]["dependencies"], *extras]
     install_requirements(session, *group("otel"), "celery>=5.5", *required)
     session.install("--quiet", "--force-reinstall", "--no-deps", str(wheel))
+    own_cache = cache(session)
     # nox puts temporary files below the checkout, where checkers read its settings.
     session.env["TMPDIR"] = tempfile.gettempdir()
     here = Path.cwd()
@@ -370,7 +371,7 @@ def stubs(session: nox.Session) -> None:
         ["python", str(types / "check_public.py")],
         ["python", str(types / "check_stubs.py")],
         # Those that have mypy check a stub; other sessions have no mypy.
-        ["python", "-m", "pytest", "-q", *cache(session), "tests/stubgen/test_stubs_inferred.py"],
+        ["python", "-m", "pytest", "-q", *own_cache, "tests/stubgen/test_stubs_inferred.py"],
     )
     check_gate(session, check, env={})
     # From another folder: what is checked is the wheel's package, and not the checkout's.
