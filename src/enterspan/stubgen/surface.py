@@ -217,7 +217,7 @@ class _Surface:
         if not items and module.stars and not hasattr(builtins, first):
             self._from_elsewhere(module, first)
         if not items and first in self._modules and not hasattr(builtins, first):
-            # An annotation that is never evaluated, and that checkers are told to ignore.
+            # The annotation is never evaluated, and its line has a `type: ignore`.
             module.items.append(Imported(first, first, None, as_itself=False, for_checkers=True))
             items = module.find(first)
         for item in items:
