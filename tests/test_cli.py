@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 
@@ -34,3 +38,19 @@ def test_one_command_says_what_the_list_of_all_says_of_it(command, capsys):
         main([command, "--help"])
     assert command in every
     assert f"usage: enterspan {command}" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_gone_and_a_safe_path_are_no_problem(tmp_path):
+    gone, own = tmp_path / "gone", tmp_path / "own"
+    gone.mkdir()
+    own.mkdir()
+    (own / "mine.py").write_text("")
+    code = "import os, runpy, sys; os.rmdir(os.getcwd()); sys.argv = ['enterspan', '--version'];"
+    code += " runpy.run_module('enterspan', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=gone, capture_output=True, check=False)
+    assert done.stdout.startswith(b"enterspan ")
+    (tmp_path / "program.py").write_text("import mine; print('ok')")
+    command = [sys.executable, "-m", "enterspan", "run", "--quiet", "../program.py"]
+    settings = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": str(own)}
+    done = subprocess.run(command, cwd=own, env=settings, capture_output=True, check=False)
+    assert done.stdout.strip() == b"ok", done.stderr

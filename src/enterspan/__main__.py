@@ -6,9 +6,10 @@ import os
 import sys
 
 if __name__ == "__main__":
-    # Modules of the program that is run may have the names of those that are imported here.
-    if sys.path[:1] == [os.getcwd()]:  # noqa: PTH109 - nothing else is imported yet
-        sys.path[0] = os.path.dirname(sys.executable)  # noqa: PTH120
+    # The first entry is the current folder: modules of the program that is run may have the names
+    # of those that are imported here.
+    if not (getattr(sys.flags, "safe_path", False) or sys.flags.isolated):
+        sys.path[0] = os.path.dirname(sys.executable)  # noqa: PTH120 - nothing else is imported
     from enterspan.cli import main
 
     sys.exit(main())

@@ -1110,7 +1110,8 @@ class Tracing:
         span = span_of(entry)
         if span is None or span is NOOP_SPAN or span._state.phase is DISABLED:
             return None
-        return span.context  # type: ignore[no-any-return]
+        context: SpanContext = span.context
+        return context if context.span_id else None  # else its trace was left out
 
     def extract(self, carrier: _Carrier) -> SpanContext | None:
         """Read the trace context of a carrier as W3C Trace Context defines it; None if it has none.

@@ -902,3 +902,56 @@ def test_an_awaitable_that_is_more_stays_it(trace):
     assert not callable(plain)
     with pytest.raises(TypeError):
         iter(plain)
+
+
+def test_a_coroutine_of_another_class_that_is_canceled_before_it_starts_is_told(trace):
+    told = []
+
+    class Told(Steps):
+        def throw(self, *error):
+            told.append(type(error[0]))
+            return super().throw(*error)
+
+    async def nothing():
+        await asyncio.sleep(0)
+
+    @traced
+    def f():
+        return Told(nothing())
+
+    async def main():
+        task = asyncio.get_running_loop().create_task(f())
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with tracing.span("root"):
+        asyncio.run(main())
+        assert told == [asyncio.CancelledError]
+        assert trace.find("f").outcome == "canceled"
+
+
+def test_a_coroutine_of_another_class_may_be_asked_again(trace):
+    class Iterated(collections.abc.Coroutine):
+        def __init__(self):
+            self.steps = iter([1])
+
+        def send(self, value):
+            return next(self.steps)
+
+        def throw(self, *error):
+            return 7
+
+        def close(self):
+            pass
+
+        def __await__(self):
+            return self.steps
+
+    steps = traced(lambda: Iterated())()
+    assert steps.throw(KeyError()) == 7
+    assert steps.send(None) == 1
+    for _ in range(2):
+        with pytest.raises(StopIteration):
+            steps.send(None)
+    assert [span.outcome for span in trace.spans] == ["ok"]

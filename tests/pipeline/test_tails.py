@@ -6,6 +6,7 @@ import functools
 import gc
 import logging
 import threading
+import types
 import weakref
 
 import pytest
@@ -562,3 +563,25 @@ def test_a_signal_handler_subscribes_while_the_first_subscriber_is_added(mine, m
     with mine.span("one"):
         pass
     assert sorted(seen) == ["handler", "program"]
+
+
+def test_a_handler_may_be_a_method_of_anything(mine):
+    """Of what is no Python function, too; a generator function never runs, and is refused."""
+    got = []
+
+    class Handler:
+        @functools.lru_cache  # noqa: B019 - as programs write it
+        def handle(self, event):
+            got.append(event.event.type)
+
+        def never(self, event):
+            yield event
+
+    handler = Handler()
+    mine.add_tail(lambda onset: handler.handle, delivery="inline")
+    mine.add_tail(lambda onset: types.MethodType(print, ""), delivery="inline")
+    lazy = mine.add_tail(lambda onset: handler.never, delivery="inline")
+    with mine.span("x"):
+        pass
+    assert got == ["return", "outcome"]
+    assert lazy.stats.exported == 1

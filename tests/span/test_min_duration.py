@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import functools
 import threading
@@ -283,3 +284,42 @@ def test_late_spans_of_an_invocation_that_was_left_out_are_no_orphans(mine) -> N
     mine.entrypoint(min_duration=10, parent=parent)(contextvars.copy_context)().run(late)
     mine.flush()
     assert [span.parent_span_id for span in kept.spans] == [None, 0x2222222222222222]
+
+
+def test_nothing_is_injected_where_a_trace_was_left_out(mine) -> None:
+    kept, headers = Kept(), {}
+    mine.add_exporter(kept)
+    context = mine.entrypoint(min_duration=10)(contextvars.copy_context)()
+    context.run(mine.inject, headers)
+    assert headers == {}
+
+
+def test_a_short_call_that_outlives_a_short_one_hangs_on_what_was_kept(mine) -> None:
+    kept, contexts = Kept(), []
+    mine.add_exporter(kept)
+
+    @mine.traced(min_duration=10)
+    async def child() -> None:
+        contexts.append(contextvars.copy_context())
+        await asyncio.sleep(0.01)
+
+    @mine.traced(min_duration=10)
+    async def parent() -> asyncio.Task[None]:
+        task = asyncio.create_task(child())
+        await asyncio.sleep(0)
+        return task
+
+    def keep() -> None:
+        with mine.span("keep"):
+            pass
+
+    async def main() -> None:
+        with mine.invocation("root"):
+            await (await parent())
+            for _ in range(3):
+                contexts[0].run(keep)
+
+    asyncio.run(main())
+    mine.flush()
+    root = kept.spans[-1]
+    assert [span.parent_span_id for span in kept.spans[:-1]] == [root.context.span_id] * 3

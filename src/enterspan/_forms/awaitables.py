@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wrapt import BaseObjectProxy
 
 from enterspan._forms.driver import Body, Unstarted, awaited, run_coroutine
+from enterspan._forms.loop import hidden, hide_frames
 from enterspan._model.classes import dict_of, mro_of
 from enterspan._span.end import end_span
 
@@ -69,32 +70,33 @@ class _Awaited(BaseObjectProxy[Any]):
 
 
 class _AwaitedCoroutine(_Awaited):
-    _self_driver: Any = None
-
-    def _self_driven(self) -> Any:
-        driver = self._self_driver
-        if driver is None:
-            self._self_unstarted.take()
-            driver = run_coroutine(self._self_body, awaited(self.__wrapped__))
-            self._self_driver = driver
-        return driver
-
     def send(self, value: Any) -> Any:
-        return self._self_driven().send(value)
+        return self._self_step(self.__wrapped__.send, value)
 
     def throw(self, *error: Any) -> Any:
-        return self._self_driven().throw(*error)
+        return self._self_step(self.__wrapped__.throw, *error)
 
     def close(self) -> None:
-        if self._self_driver is not None:
-            self._self_driver.close()
-            return
+        self._self_step(self.__wrapped__.close)
+        body = self._self_body
+        body.end(body.span, None)
+
+    def _self_step(self, step: Any, *args: Any) -> Any:
+        self._self_unstarted.take()
         body = self._self_body
         try:
-            self.__wrapped__.close()
-        finally:
-            if self._self_unstarted.take() is not None:
-                body.end(body.span, None)
+            return body.run(step, *args)
+        except StopIteration:
+            body.end(body.span, None)
+            raise
+        except BaseException as error:
+            try:
+                hide_frames(error)
+                body.end(body.span, error)
+            except BaseException:  # one that arrived as either was called
+                body.end(body.span, error)
+                raise
+            raise
 
 
 def _end_if_left(span: Span, error: BaseException | None = None) -> None:
@@ -108,3 +110,6 @@ def _forward(name: str) -> Any:
         return getattr(self.__wrapped__, name)(*args)
 
     return method
+
+
+hidden.append(Body.run.__code__)

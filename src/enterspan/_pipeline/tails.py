@@ -95,7 +95,6 @@ _TailEvent = twin(TailEvent)
 _TURN: Final = [None]
 _LAZY: Final = (iscoroutinefunction, isasyncgenfunction, isgeneratorfunction)
 """Functions whose body does not run when they are called."""
-_FUNCTIONS: Final = (FunctionType, MethodType)
 _GENERATORS: Final = CO_GENERATOR | CO_ASYNC_GENERATOR
 
 
@@ -192,7 +191,8 @@ class TailSubscription(Subscription):
         if handler is None:
             return None
         # Without a call of a Python function: the stack may be nearly exhausted.
-        is_lazy = type(handler) in _FUNCTIONS and handler.__code__.co_flags & _GENERATORS
+        function = handler.__func__ if type(handler) is MethodType else handler
+        is_lazy = type(function) is FunctionType and function.__code__.co_flags & _GENERATORS
         if callable(handler) and not is_lazy:
             return dict.fromkeys(_METHODS, handler)
         methods = {kind: _method(handler, name) for kind, name in _METHODS.items()}

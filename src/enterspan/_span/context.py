@@ -223,14 +223,19 @@ class Current:
         """Remove and return the innermost of some entries that is attached in this context.
 
         One block may be open in several tasks or threads. If none of them is attached here, or the
-        last one was not recorded, it is the last one.
+        last one was not recorded, it is the last one that was not recorded, or else the last one.
         """
+        if not entries:
+            return None
         entry = None if entries[-1] is None else self.get()
         while entry is not None:
             if entry in entries:
                 entries.remove(entry)
                 return entry
             entry = None if entry._token is None else _before(entry._token)
+        if None in entries:
+            entries.remove(None)
+            return None
         return entries.pop()
 
     def undo(self, token: Any, entry: Any = None) -> None:

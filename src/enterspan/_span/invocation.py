@@ -148,7 +148,7 @@ class InvocationState:
     # --- its spans ---
 
     def innermost(self, span: Span) -> Span | None:
-        """Return the innermost open span among a span and its ancestors."""
+        """Return the innermost open span among a span, its parent and the root."""
         if not span._end:
             return span
         if self.phase is not LIVE:

@@ -190,19 +190,20 @@ class DurationFilter(SpanProcessor):
     def _leave_out(self, span: Span) -> bool:
         """Remove a span's held calls; its children become children of its parent."""
         own = span._span_id
+        parent = self._parent_of(span)  # its own may have been left out before
         if own == self._state.root_id:
             # A return alone is no reason to keep an invocation.
             if not self._is_new or any(item.method != "on_return" for item in self._held):
                 return False  # a trace needs its root
             self._left_out = True
         elif own in self._parents:
-            self._moved[own] = span._parent_id
+            self._moved[own] = parent
         # For what is opened later in a context that holds it, or a span that was left out below it.
         below = self._taken.pop(own, ())
         for one in (span, *below):
-            one._span_id = span._parent_id
-        if span._parent_id in self._taken:
-            self._taken[span._parent_id].update((span, *below))
+            one._span_id = parent
+        if parent in self._taken:
+            self._taken[parent].update((span, *below))
         for held in self._of.get(span, ()):
             if self._held.pop(held, held) is None:
                 self._state.tracer.held_back.give(held.weight)

@@ -43,7 +43,7 @@ class SpanScope(Block[Span]):
     _details: Any  # None, the span's details, or settings to make more of them
     _links: Sequence[Any]
     _name: str
-    _span: Any  # None, the open span, or a list of them if it was entered inside itself
+    _span: Any  # None, the open span, or a list of them once several were open
     _tracer: Tracer
 
     def __enter__(self) -> Span:
@@ -57,10 +57,13 @@ class SpanScope(Block[Span]):
                 details = details_with(details)
             self._details = details.settings
         span = begin(self._tracer, self._name, attributes, details)
-        if self._span is None:
+        held = self._span
+        if held is None:
             self._span = span
+        elif type(held) is list:
+            held.append(span)
         else:
-            self._span = [*(self._span if type(self._span) is list else [self._span]), span]
+            self._span = [held, span]
         if span is None or span._end:
             return NOOP_SPAN
         for link in self._links:
@@ -77,7 +80,6 @@ class SpanScope(Block[Span]):
         span = self._span
         if type(span) is list:
             span = self._tracer.take_attached(span)
-            self._span = self._span or None
         else:
             self._span = None
         if span is not None:
